@@ -1,0 +1,67 @@
+"""Which kind of answer a conversation gets, and the limits that hold for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from qwen_emulator import tokens
+from qwen_emulator.answers import chat
+from qwen_emulator.answers.words import has_cjk
+from qwen_emulator.conversation import Conversation
+from qwen_emulator.replies import Reply
+
+_ANSWERERS: tuple[Callable[[Conversation], Reply | None], ...] = (
+    chat.talk,
+)
+
+
+def answer(asked: Conversation) -> Reply:
+    """The default answer to a conversation."""
+    given = next(reply for answerer in _ANSWERERS if (reply := answerer(asked)) is not None)
+    if asked.thinking and not given.reasoning:
+        given = replace(given, reasoning=_reasoning(asked, given))
+    limited = _limit(given, asked)
+    wanted = asked.parameters.get("n")
+    if isinstance(wanted, int) and wanted > 1:
+        return Reply(choices=[limited, *(_variant(limited, number) for number in range(2, wanted + 1))])
+    return limited
+
+
+def _variant(reply: Reply, number: int) -> Reply:
+    return replace(reply, text=f"{reply.text} ({number})") if reply.text else reply
+
+
+def _reasoning(asked: Conversation, given: Reply) -> str:
+    topic = " ".join(asked.question.split())[:80]
+    if has_cjk(topic):
+        step = "我需要调用工具。" if given.tool_calls else "我直接回答。"
+        return f"用户问: {topic} {step}"
+    step = f"I should call {given.tool_calls[0].name}." if given.tool_calls else "I can answer this directly."
+    return f"The user asks: {topic} {step}"
+
+
+def _limit(reply: Reply, asked: Conversation) -> Reply:
+    text = str(reply.text)
+    starts = [text.index(mark) for mark in asked.stop if mark in text]
+    if starts:
+        text = text[: min(starts)]
+        reply = replace(reply, text=text)
+    budget = asked.parameters.get("thinking_budget")
+    reasoning = str(reply.reasoning)
+    if isinstance(budget, int) and reasoning:
+        reasoning = tokens.cut(reasoning, budget)
+        reply = replace(reply, reasoning=reasoning)
+    if reply.tool_calls:
+        return reply
+    limits = []
+    if isinstance(limit := asked.parameters.get("max_tokens"), int):
+        limits.append((limit, 0))
+    if isinstance(limit := asked.parameters.get("max_completion_tokens"), int):
+        limits.append((limit, tokens.count(reasoning)))
+    for limit, spent in limits:
+        if spent > limit:
+            return replace(reply, reasoning=tokens.cut(reasoning, limit), text="", finish_reason="length")
+        if tokens.count(text) > limit - spent:
+            return replace(reply, text=tokens.cut(text, limit - spent), finish_reason="length")
+    return reply

@@ -1,0 +1,139 @@
+"""Small talk: greetings, counting, repeating, sums, what was said before, and a polite sentence for the rest."""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Callable
+
+from qwen_emulator import media
+from qwen_emulator.answers.words import best_sentence, has_cjk
+from qwen_emulator.conversation import Conversation
+from qwen_emulator.replies import Reply
+
+_COUNT = re.compile(r"count\s+(?:from\s+(-?\d+)\s+)?(?:up\s+)?to\s+(-?\d+)|从\s*(-?\d+)\s*数到\s*(-?\d+)", re.IGNORECASE)
+_SAY = re.compile(
+    r"(?:^|[.,!]\s+|please\s+|just\s+)(?:say|repeat|reply with|respond with|echo|answer with|write)"
+    r"(?:\s+(?:exactly|only|after me|the (?:word|words|text|phrase|sentence)|back))*\s*[:：]?\s*(.+)$"  # noqa: RUF001
+    r"|^(?:请)?(?:说|重复)[:：]?\s*(.+)$",  # noqa: RUF001
+    re.IGNORECASE | re.DOTALL,
+)
+_GREETING = re.compile(r"^\s*(hi|hello|hey|good (morning|evening|afternoon)|你好|您好|嗨)(?![a-z])[\s,!.。！]*", re.IGNORECASE)  # noqa: RUF001
+_SUM = re.compile(r"(?<![\w.])[-(]*\d[\d\s.+\-*/x×÷^()%]*[+\-*/x×÷^%][\d\s.+\-*/x×÷^()%]*\d\)*")  # noqa: RUF001
+_WORDS = (
+    (r"(\d)\s*(?:plus|and then add|加(?:上)?)\s*(?=\d)", r"\1 + "),
+    (r"(\d)\s*(?:minus|减(?:去)?)\s*(?=\d)", r"\1 - "),
+    (r"(\d)\s*(?:times|multiplied by|乘(?:以)?)\s*(?=\d)", r"\1 * "),
+    (r"(\d)\s*(?:divided by|除以)\s*(?=\d)", r"\1 / "),
+)
+_OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.Mod: operator.mod, ast.Pow: operator.pow,
+}
+
+
+def talk(asked: Conversation) -> Reply:
+    """Always has an answer."""
+    question = asked.question or next((turn.text for turn in reversed(asked.turns) if turn.text), "")
+    if asked.last_user is not None and asked.last_user.media:
+        seen = " ".join(media.describe(part) for part in asked.last_user.media)
+        return Reply(seen if not question else f"{seen} {_say_something(question)}")
+    for attempt in (_count_up, _repeat, _calculate):
+        if (text := attempt(question)) is not None:
+            return Reply(text)
+    return Reply(_greet(question) or _remember(asked, question) or _say_something(question))
+
+
+def evaluate(expression: str) -> float | None:
+    """The value of an arithmetic expression; None if it is none, or of absurd size."""
+    plain = expression.replace("×", "*").replace("x", "*").replace("÷", "/").replace("^", "**")  # noqa: RUF001
+    try:
+        return _value(ast.parse(plain.strip(), mode="eval").body)
+    except (SyntaxError, ValueError, ZeroDivisionError, OverflowError, TypeError):
+        return None
+
+
+def find_sum(text: str) -> tuple[str, float] | None:
+    """The first arithmetic expression of a text, spelled with signs or in words, and its value."""
+    for pattern, signs in _WORDS:
+        text = re.sub(pattern, signs, text, flags=re.IGNORECASE)
+    for found in _SUM.finditer(text):
+        expression = found.group().strip()
+        value = evaluate(expression)
+        if value is not None and not re.fullmatch(r"\d{4}-\d{1,2}(-\d{1,2})?", expression):
+            return expression, value
+    return None
+
+
+def number_text(value: float) -> str:
+    """A number without a needless fraction."""
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else f"{value:.10g}"
+
+
+def _value(node: ast.expr) -> float:
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return node.value
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -_value(node.operand)
+    if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
+        left, right = _value(node.left), _value(node.right)
+        if isinstance(node.op, ast.Pow) and (abs(right) > 64 or abs(left) > 1e6):
+            raise ValueError("too large")
+        return _OPERATORS[type(node.op)](left, right)
+    raise ValueError("not arithmetic")
+
+
+def _count_up(question: str) -> str | None:
+    found = _COUNT.search(question)
+    if not found:
+        return None
+    numbers = [int(group) for group in found.groups() if group is not None]
+    start, end = (1, numbers[0]) if len(numbers) == 1 else (numbers[0], numbers[1])
+    if abs(end - start) > 2_000:
+        return None
+    return ", ".join(str(number) for number in range(start, end + 1))
+
+
+def _repeat(question: str) -> str | None:
+    found = _SAY.search(question)
+    if not found:
+        return None
+    text = (found.group(1) or found.group(2)).strip()
+    quoted = re.match(r"[\"'“‘「](.+?)[\"'”’」]", text, re.DOTALL)  # noqa: RUF001
+    if quoted:
+        return quoted.group(1)
+    return text if len(text) <= 400 and not re.match(r"(a|an|me|about|some|the|in)\b", text, re.IGNORECASE) else None
+
+
+def _calculate(question: str) -> str | None:
+    found = find_sum(question)
+    if not found:
+        return None
+    expression, value = found
+    return f"{' '.join(expression.split())} = {number_text(value)}"
+
+
+def _greet(question: str) -> str | None:
+    found = _GREETING.match(question)
+    if not found or len(question) - found.end() > 40:
+        return None
+    return "你好！有什么可以帮您?" if has_cjk(question) else "Hello! How can I help you today?"  # noqa: RUF001
+
+
+def _remember(asked: Conversation, question: str) -> str | None:
+    earlier = [
+        turn.text for turn in asked.turns if turn is not asked.last_user and turn.role in ("user", "system") and turn.text
+    ]
+    told = best_sentence(question, (text for text in earlier if not text.rstrip().endswith(("?", "？"))))  # noqa: RUF001
+    if told is None:
+        return None
+    return f"您提到过: {told}" if has_cjk(question) else f"You told me: {told}"
+
+
+def _say_something(question: str) -> str:
+    topic = " ".join(question.split())
+    topic = topic if len(topic) <= 160 else topic[:157] + "…"
+    if has_cjk(topic):
+        return f"您的问题是“{topic}”。这里是本地的 Qwen 模拟器,背后没有模型,所以只能这样回答。"
+    return f'You asked: "{topic}" This is the local Qwen emulator: there is no model behind it, so this is all it can say.'

@@ -1,0 +1,152 @@
+"""What the emulator knows of model families, as data: by these facts it refuses what the service refuses."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+Thinking: TypeAlias = Literal["default", "optional", "only", "never"]
+Endpoint: TypeAlias = Literal["text", "multimodal", "any"]
+
+
+@dataclass(frozen=True)
+class ChatFacts:
+    """What one family of chat models can do. The defaults are those of a name nobody has heard of: all goes."""
+
+    thinking: Thinking = "optional"
+    stream_only: bool = False
+    stream_to_think: bool = False
+    """Thinking needs a stream (the open-source Qwen3 hybrids)."""
+    json_object: bool = True
+    json_while_thinking: bool = True
+    json_schema: bool = True
+    endpoint: Endpoint = "any"
+    """Where the native protocol serves it."""
+    text_only: bool = False
+    tools: bool = True
+    search: bool = True
+    effort: bool = False
+    """Takes `reasoning_effort`, which then excludes `thinking_budget`."""
+    max_output: int = 131_072
+    max_thinking: int = 262_144
+    message_by_default: bool = False
+    """`result_format` is "message" when the request says nothing."""
+    incremental_by_default: bool = False
+    native_schema: bool = True
+    """The native endpoint took a json_schema from this family although the documentation does not list it."""
+    compatible: bool = True
+    """Served by the OpenAI-compatible wire at all."""
+
+
+@dataclass(frozen=True)
+class EmbeddingFacts:
+    """Limits of one embedding model."""
+
+    dimensions: tuple[int, ...]
+    default: int
+    rows: int
+    compatible: bool = True
+    can_choose_dimension: bool = True
+
+
+_CLASSIC = ChatFacts(json_while_thinking=False, json_schema=False, endpoint="text", text_only=True,
+                     max_output=32_768, max_thinking=81_920)
+_NEWER = ChatFacts(thinking="default", json_while_thinking=False, json_schema=False, endpoint="multimodal",
+                   max_output=65_536, max_thinking=81_920)
+_QWEN37 = replace(_NEWER, json_while_thinking=True, json_schema=True, max_output=131_072, max_thinking=262_144)
+_QWEN38 = replace(_QWEN37, effort=True)
+_NEVER = replace(_CLASSIC, thinking="never")
+_VISION = replace(_CLASSIC, endpoint="multimodal", text_only=False, message_by_default=True,
+                  incremental_by_default=True)
+_OMNI = replace(_VISION, stream_only=True)
+_OPEN_QWEN3 = replace(_CLASSIC, thinking="default", stream_to_think=True, max_output=8_192, max_thinking=38_912,
+                      message_by_default=True, incremental_by_default=True)
+
+_CHAT: tuple[tuple[str, ChatFacts], ...] = (
+    # The first pattern that matches the beginning of a name decides.
+    (r"qwen3\.8-omni-flash", replace(_QWEN38, json_schema=False)),
+    (r"qwen3\.8-2\.4t", replace(_QWEN38, thinking="only", json_schema=False, text_only=True)),
+    (r"qwen3\.8-27b", replace(_QWEN38, json_schema=False)),
+    (r"qwen3\.8-", _QWEN38),
+    (r"qwen3\.7-max-2026-06-08", _QWEN37),
+    (r"qwen3\.7-max-(preview|2026-05-17)", replace(_QWEN37, thinking="only", endpoint="text", text_only=True)),
+    (r"qwen3\.7-max", replace(_QWEN37, endpoint="text", text_only=True)),
+    (r"qwen3\.7-(plus|flash)", _QWEN37),
+    (r"qwen3\.6-max-preview", replace(_NEWER, endpoint="text", text_only=True)),
+    (r"qwen3\.5-omni", replace(_OMNI, thinking="never", json_object=True)),
+    (r"qwen3\.5-ocr", replace(_VISION, thinking="never", json_object=False, tools=False, search=False)),
+    (r"qwen3\.[56]-", _NEWER),
+    (r"qwen3-omni-30b-a3b-captioner", replace(_VISION, thinking="never")),
+    (r"qwen3-omni-flash", replace(_OMNI, max_output=16_384, max_thinking=32_768, search=False)),
+    (r"qwen3-vl-.*-thinking", replace(_VISION, thinking="only")),
+    (r"qwen3-vl-.*-instruct", replace(_VISION, thinking="never")),
+    (r"qwen3-vl-", replace(_VISION, search=False)),
+    (r"qwen3-coder", replace(_NEVER, json_object=False, max_output=65_536, search=False)),
+    (r"qwen3-.*-thinking", replace(_OPEN_QWEN3, thinking="only", stream_only=True)),
+    (r"qwen3-.*-instruct", replace(_OPEN_QWEN3, thinking="never", max_output=32_768)),
+    (r"qwen3-max", replace(_CLASSIC, max_output=65_536, message_by_default=True, incremental_by_default=True)),
+    (r"qwen3-\d", _OPEN_QWEN3),
+    (r"qwq", replace(_CLASSIC, thinking="only", stream_only=True, json_object=False, max_output=8_192,
+                     message_by_default=True, incremental_by_default=True)),
+    (r"qvq", replace(_VISION, thinking="only", stream_only=True, json_object=False, tools=False,
+                     max_output=8_192)),
+    (r"qwen(2\.5)?-omni", replace(_OMNI, thinking="never", json_object=False, tools=False, max_output=2_048)),
+    (r"qwen-vl-ocr", replace(_VISION, thinking="never", json_object=False, tools=False, search=False,
+                             max_output=8_192, incremental_by_default=False)),
+    (r"qwen(2|2\.5)?-vl", replace(_VISION, thinking="never", tools=False, max_output=8_192,
+                                  incremental_by_default=False)),
+    (r"qwen2?-audio", replace(_VISION, thinking="never", json_object=False, tools=False, compatible=False)),
+    (r"qwen-max", replace(_NEVER, max_output=8_192)),
+    (r"qwen-long", replace(_NEVER, tools=False, json_object=False, max_output=8_192, message_by_default=True)),
+    (r"qwen-mt", replace(_NEVER, json_object=False, tools=False, max_output=8_192, message_by_default=True)),
+    (r"qwen-(coder|math|doc)", replace(_NEVER, json_object=False, tools=False, max_output=8_192)),
+    (r"qwen-(plus|flash)-us", replace(_CLASSIC, tools=False, search=False)),
+    (r"qwen-(plus|flash)-character", replace(_NEVER, max_output=4_096, tools=False)),
+    (r"qwen-(plus|flash|turbo)", _CLASSIC),
+    (r"deepseek-r1", replace(_CLASSIC, thinking="only", json_object=False, message_by_default=True)),
+    (r"(deepseek|glm|kimi|minimax)", replace(ChatFacts(), endpoint="text", message_by_default=True)),
+)
+_CHAT_PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), facts) for pattern, facts in _CHAT)
+
+_EMBEDDINGS: tuple[tuple[str, EmbeddingFacts], ...] = (
+    (r"text-embedding-v4", EmbeddingFacts((2048, 1536, 1024, 768, 512, 256, 128, 64), 1024, 10)),
+    (r"text-embedding-v3", EmbeddingFacts((1024, 768, 512, 256, 128, 64), 1024, 10)),
+    (r"text-embedding-(async-)?v[12]", EmbeddingFacts((1536,), 1536, 25, can_choose_dimension=False)),
+    (r"qwen3\.7-text-embedding", EmbeddingFacts((2560, 2048, 1536, 1024, 768, 512, 256), 1024, 20)),
+    (r"(multimodal-embedding|qwen3-vl-embedding|qwen2\.5-vl-embedding|tongyi-embedding-vision)",
+     EmbeddingFacts((2560, 2048, 1536, 1152, 1024, 768, 512, 256, 64), 1024, 20, compatible=False)),
+)
+_EMBEDDING_PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), facts) for pattern, facts in _EMBEDDINGS)
+_ANY_EMBEDDING = EmbeddingFacts(tuple(range(1, 4097)), 1024, 25)
+
+_UNKNOWN = re.compile(r"unknown-|qwen-nonexistent|nonexistent|qwen-foo$", re.IGNORECASE)
+
+LISTED = (
+    "qwen3.8-max", "qwen3.8-flash", "qwen3.7-max", "qwen3.7-plus", "qwen3.7-flash", "qwen3.6-plus",
+    "qwen3.6-flash", "qwen3.5-plus", "qwen3.5-flash", "qwen-max", "qwen-plus", "qwen-flash", "qwen-long",
+    "qwen3-vl-plus", "qwen3-coder-flash", "qwen3.5-omni-plus", "qwen-mt-flash", "text-embedding-v3",
+    "text-embedding-v4", "qwen3.7-text-embedding", "qwen3-rerank", "gte-rerank-v2",
+)
+"""What the model lists show."""
+
+
+def chat_facts(model: str) -> ChatFacts:
+    """The facts of a chat model; of the permissive kind if the name is unknown."""
+    for pattern, facts in _CHAT_PATTERNS:
+        if pattern.match(model):
+            return facts
+    return ChatFacts()
+
+
+def embedding_facts(model: str) -> EmbeddingFacts:
+    """The limits of an embedding model; wide ones if the name is unknown."""
+    for pattern, facts in _EMBEDDING_PATTERNS:
+        if pattern.match(model):
+            return facts
+    return _ANY_EMBEDDING
+
+
+def exists(model: str) -> bool:
+    """False for the few names that stand for a model nobody has; any other name is taken."""
+    return not _UNKNOWN.match(model)

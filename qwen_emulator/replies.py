@@ -1,0 +1,123 @@
+"""What a test or a demo may tell the emulator to answer: plain values that know no wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+from qwen_emulator.requests import RecordedRequest
+
+End: TypeAlias = Literal["close", "cut", "reset", "stall"]
+"""How a response ends: properly; closed in mid-message; TCP reset; silence with the connection open."""
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A function the model wants called. `arguments` may be a dict, or the exact (even broken) JSON text."""
+
+    name: str
+    arguments: Mapping[str, Any] | str | Sequence[str] = field(default_factory=dict)
+    """A sequence of strings is sent as exactly these streamed fragments."""
+    id: str | None = None
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """One source of a web search, as the native protocol reports it."""
+
+    title: str
+    url: str
+    site_name: str = ""
+    icon: str = ""
+    index: int | None = None
+    """Position in the list, counted from 1, if not given."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer of the model, the same for both wires."""
+
+    text: str | Sequence[str] = ""
+    """A string is cut into chunks of the emulator's size; a sequence is sent as exactly these pieces."""
+    reasoning: str | Sequence[str] = ""
+    tool_calls: Sequence[ToolCall] = ()
+    finish_reason: str | None = None
+    """`tool_calls` or `stop` if not given."""
+    usage: Mapping[str, int] | None = None
+    """Neutral names, see `tokens.Usage`; what is not named is computed."""
+    search_results: Sequence[SearchResult] = ()
+    choices: Sequence[Reply] = ()
+    """Candidates of an answer with n > 1; the other fields that make up one candidate are then unused."""
+    logprobs: bool | None = None
+    """None: as the request asks."""
+    model: str | None = None
+    """The model name in the answer; None echoes the one asked for."""
+    code: str = ""
+    """What the server's code interpreter ran (native `output.tool_info`)."""
+    audio: Sequence[bytes] = ()
+    """Raw PCM pieces of a spoken answer (compatible wire, streamed)."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error as the service sends it, in the envelope of the wire that was asked.
+
+    Without `after_chunks` the error comes instead of an answer, under its HTTP status. With
+    `after_chunks=N` a streaming request gets N chunks of `reply` (or of the default answer) and then the
+    error as an event of the wire; a request that does not stream gets the plain HTTP error.
+    """
+
+    status: int
+    code: str
+    message: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    after_chunks: int | None = None
+    times: int = 1
+    """How many requests in a row get this failure."""
+    type: str | None = None
+    """The `type` of the compatible envelope; the code if not given."""
+    native_code: str | None = None
+    """The code on the native wire, where the two wires differ."""
+    native_message: str | None = None
+    reply: Reply | None = None
+    """What is being answered when an `after_chunks` failure strikes."""
+
+    @classmethod
+    def named(cls, name: str, **changes: Any) -> Failure:
+        """A documented failure out of the catalogue in `failures.py`, e.g. `Failure.named("rate_limit")`."""
+        from qwen_emulator.failures import CATALOGUE
+
+        if name not in CATALOGUE:
+            raise KeyError(f"no failure is called {name!r}; there are {', '.join(sorted(CATALOGUE))}")
+        return replace(CATALOGUE[name], **changes)
+
+
+@dataclass(frozen=True)
+class RawReply:
+    """Exact bytes, for fault tests. Everything the emulator sends becomes one of these at last."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    segments: Sequence[bytes] = ()
+    end: End = "close"
+    pause: float = 0.0
+    """Seconds between two segments."""
+    send_head: bool = True
+    """False: nothing is sent, not even a status line; `end` follows at once."""
+
+
+@dataclass(frozen=True)
+class Altered:
+    """An answer whose encoded form is changed on its way out; see `faults.py` for ready ones."""
+
+    reply: Scripted | None
+    """None stands for the default answer."""
+    alter: Callable[[RawReply], RawReply]
+    times: int = 1
+
+
+Scripted: TypeAlias = str | Reply | Failure | RawReply | Altered
+Responder: TypeAlias = Callable[[RecordedRequest], Scripted | None]
+"""Decides on each request; None means the default behaviour."""

@@ -1,0 +1,144 @@
+"""The socket side: reads requests, sends what the service says byte for byte, and watches connections."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import StreamReader
+
+from qwen_emulator.replies import RawReply
+from qwen_emulator.requests import Protocol, RecordedRequest
+
+MAX_BODY = 64 * 1024 * 1024
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER with no time: closing the socket sends a reset."""
+
+
+class Connections:
+    """Counts TCP connections."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+        self.open = 0
+        self._numbers: dict[Any, int] = {}
+
+    def made(self, handler: Any) -> None:
+        """A client connected."""
+        self.opened += 1
+        self.open += 1
+        self._numbers[handler] = self.opened
+
+    def lost(self, handler: Any) -> None:
+        """A connection ended, from either side."""
+        if self._numbers.pop(handler, None) is not None:
+            self.open -= 1
+
+    def number(self, handler: Any) -> int:
+        """Which connection it is, counted from 1."""
+        return self._numbers.get(handler, 0)
+
+
+class Server(web.Server):
+    """An aiohttp server that serves one function and tells about its connections."""
+
+    def __init__(
+        self,
+        respond: Callable[[RecordedRequest], RawReply],
+        record: Callable[[RecordedRequest], None],
+        connections: Connections,
+    ) -> None:
+        super().__init__(
+            self._serve, request_factory=self._make_request, handler_cancellation=True, access_log=None
+        )
+        self._respond = respond
+        self._record = record
+        self._counter = connections
+
+    def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
+        """Called by aiohttp."""
+        super().connection_made(handler, transport)
+        self._counter.made(handler)
+
+    def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
+        """Called by aiohttp."""
+        super().connection_lost(handler, exc)
+        self._counter.lost(handler)
+
+    def _make_request(
+        self, message: RawRequestMessage, payload: StreamReader, protocol: Any, writer: Any, task: Any
+    ) -> web.BaseRequest:
+        return web.BaseRequest(
+            message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=MAX_BODY
+        )
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        raw = await request.read()
+        recorded = RecordedRequest(
+            method=request.method,
+            path=request.path,
+            query=request.query_string,
+            headers=request.headers,
+            body=_parse(raw, request.content_type),
+            raw=raw,
+            protocol=_protocol(request.path),
+            connection=self._counter.number(request.protocol),
+        )
+        self._record(recorded)
+        try:
+            return await _send(request, recorded, self._respond(recorded))
+        except (asyncio.CancelledError, ConnectionError):
+            recorded.aborted = True
+            raise
+
+
+async def _send(request: web.BaseRequest, recorded: RecordedRequest, reply: RawReply) -> web.StreamResponse:
+    response = web.StreamResponse(status=reply.status, headers=dict(reply.headers))
+    if reply.send_head:
+        recorded.status = reply.status
+        if reply.end == "close" and len(reply.segments) <= 1 and response.content_length is None:
+            response.content_length = sum(map(len, reply.segments))
+        await response.prepare(request)
+        for number, segment in enumerate(reply.segments):
+            await asyncio.sleep(reply.pause if number else 0)
+            if segment:
+                await response.write(segment)
+            recorded.chunks_sent += 1
+    if reply.end == "stall":
+        await response.write(b"") if reply.send_head else None
+        await asyncio.Event().wait()
+    elif reply.end == "close":
+        await response.write_eof()
+    else:
+        await _break_off(request, hard=reply.end == "reset")
+    return response
+
+
+async def _break_off(request: web.BaseRequest, *, hard: bool) -> None:
+    transport = request.transport
+    if transport is None:
+        return
+    while transport.get_write_buffer_size() and not transport.is_closing():
+        await asyncio.sleep(0.001)
+    if hard:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    transport.abort()
+
+
+def _parse(raw: bytes, content_type: str) -> Any:
+    if not raw or content_type.startswith("multipart/"):
+        return None
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return None
+
+
+def _protocol(path: str) -> Protocol:
+    return "dashscope" if path.startswith("/api/") else "openai"

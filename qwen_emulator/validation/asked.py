@@ -1,0 +1,52 @@
+"""The raw request as the rules see it, and how the list of rules is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from qwen_emulator.conversation import is_thinking
+from qwen_emulator.failures import refused_by_model
+from qwen_emulator.models import ChatFacts
+from qwen_emulator.replies import Failure
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A chat request before anybody knows whether it makes sense."""
+
+    model: str
+    facts: ChatFacts
+    messages: Any
+    parameters: Mapping[str, Any]
+    stream: bool
+    native: bool = False
+    multimodal: bool = False
+    """Asked at the native multimodal endpoint."""
+
+    @property
+    def thinking(self) -> bool:
+        """Whether the model would think."""
+        return is_thinking(self.facts, self.parameters)
+
+    @property
+    def response_format(self) -> str:
+        """The type asked for, `text` if none."""
+        given = self.parameters.get("response_format")
+        return str(given.get("type")) if isinstance(given, dict) else "text"
+
+
+Rule: TypeAlias = Callable[[Asked], "Failure | str | None"]
+"""A text stands for a refusal with this message, found behind the gateway."""
+
+
+def judge(asked: Asked, rules: Iterable[Rule]) -> Failure | None:
+    """The first refusal, or None."""
+    for rule in rules:
+        verdict = rule(asked)
+        if isinstance(verdict, str):
+            return refused_by_model(verdict)
+        if verdict is not None:
+            return verdict
+    return None

@@ -1,0 +1,213 @@
+"""Rules about messages: roles, content, and tool results that belong to tool calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from qwen_emulator.failures import invalid_parameter
+from qwen_emulator.replies import Failure
+from qwen_emulator.validation.asked import Asked, Rule
+
+_ROLES = ("system", "user", "assistant", "tool", "function")
+_PART_TYPES = ("text", "image_url", "video_url", "video", "input_audio", "file")
+_NATIVE_ITEMS = ("text", "image", "video", "audio")
+_REPETITIONS = 6
+"""So many equal calls in a row are called repetitive; the service's own number is not documented."""
+
+
+def messages_present(asked: Asked) -> Failure | None:
+    """A list with something in it."""
+    if asked.messages is None:
+        return invalid_parameter("'messages' is a required property")
+    if not isinstance(asked.messages, list):
+        return invalid_parameter(f"{_shown(asked.messages)} is not of type 'array' - 'messages'")
+    return None if asked.messages else invalid_parameter("[] is too short - 'messages'")
+
+
+def roles_known(asked: Asked) -> Failure | None:
+    """Every message is an object with a role of the list."""
+    for number, message in enumerate(asked.messages):
+        if not isinstance(message, dict):
+            return invalid_parameter(f"{_shown(message)} is not of type 'object' - 'messages.{number}'")
+        role = message.get("role")
+        if role in _ROLES:
+            continue
+        if asked.native:
+            return invalid_parameter("Role must be user or assistant and Content length must be greater than 0")
+        return invalid_parameter(f"{role!r} is not one of {list(_ROLES)} - 'messages.{number}.role'")
+    return None
+
+
+def content_present(asked: Asked) -> Failure | None:
+    """Only a message with tool calls may do without content."""
+    for message in asked.messages:
+        content = message.get("content")
+        if content or message.get("tool_calls") or (content == "" and message["role"] != "user"):
+            continue
+        if content == [] and message["role"] != "user":
+            continue
+        if asked.native:
+            return invalid_parameter("Role must be user or assistant and Content length must be greater than 0")
+        if content is None:
+            return invalid_parameter("<400> InternalError.Algo.InvalidParameter: The content field is a required field.")
+    return None
+
+
+def compatible_content(asked: Asked) -> Failure | str | None:
+    """A string, or a list of typed parts that this model can read."""
+    for number, message in enumerate(asked.messages):
+        content = message.get("content")
+        if content is not None and not isinstance(content, str | list):
+            return invalid_parameter(f"{_shown(content)} is not valid under any of the given schemas - "
+                                     f"'messages.{number}.content'")
+        for item in content if isinstance(content, list) else ():
+            kind = item.get("type") if isinstance(item, dict) else item
+            if kind not in _PART_TYPES:
+                return invalid_parameter(f"{kind!r} is not one of {list(_PART_TYPES)} - "
+                                         f"'messages.{number}.content.type'")
+            if kind not in item and kind != "text":
+                return invalid_parameter(f"'{kind}' is a required property - 'messages.{number}.content'")
+            if kind == "text" and not isinstance(item.get("text"), str):
+                return invalid_parameter(f"'text' is a required property - 'messages.{number}.content'")
+            if kind != "text" and asked.facts.text_only:
+                return "input content must be a string."
+    return None
+
+
+def native_text_content(asked: Asked) -> str | None:
+    """The text endpoint takes strings, and lists of text blocks only for cache marks and documents."""
+    if asked.multimodal or asked.model.startswith("qwen-doc"):
+        return None
+    for message in asked.messages:
+        content = message.get("content")
+        if content is None or isinstance(content, str):
+            continue
+        blocks = content if isinstance(content, list) else [content]
+        texts = all(isinstance(block, dict) and isinstance(block.get("text"), str) for block in blocks)
+        marked = any(isinstance(block, dict) and "cache_control" in block for block in blocks)
+        if not (texts and marked) and content != []:
+            return "input content must be a string."
+    return None
+
+
+def native_multimodal_content(asked: Asked) -> str | None:
+    """The multimodal endpoint takes lists of items, each of one modality."""
+    if not asked.multimodal:
+        return None
+    for message in asked.messages:
+        content = message.get("content")
+        if content is None and message.get("tool_calls"):
+            continue
+        if not isinstance(content, list):
+            return "The item of content should be a message of a certain modal"
+        for item in content:
+            if not isinstance(item, dict) or not any(key in item for key in _NATIVE_ITEMS):
+                return "The item of content should be a message of a certain modal"
+            if "text" in item and not isinstance(item["text"], str):
+                return "The item of content should be a message of a certain modal"
+    return None
+
+
+def user_present(asked: Asked) -> str | None:
+    """Somebody must have asked something."""
+    if any(message["role"] == "user" for message in asked.messages):
+        return None
+    return "The input messages do not contain elements with the role of user"
+
+
+def tool_results_have_calls(asked: Asked) -> str | None:
+    """A tool message answers a call made just before."""
+    open_ids: set[str] = set()
+    for message in asked.messages:
+        if message["role"] == "assistant":
+            open_ids = {str(call.get("id")) for call in _calls(message)}
+        elif message["role"] == "tool":
+            if not open_ids or (message.get("tool_call_id") and message["tool_call_id"] not in open_ids):
+                return ('messages with role "tool" must be a response to a preceeding message with "tool_calls".')
+        else:
+            open_ids = set()
+    return None
+
+
+def calls_have_results(asked: Asked) -> str | None:
+    """Every call is answered before anything else is said."""
+    for number, message in enumerate(asked.messages):
+        ids = {str(call.get("id")) for call in _calls(message)}
+        for follower in asked.messages[number + 1 :]:
+            if follower["role"] != "tool":
+                break
+            ids.discard(str(follower.get("tool_call_id")))
+        if ids:
+            return ('An assistant message with "tool_calls" must be followed by tool messages responding to each '
+                    f'"tool_call_id". The following tool_call_ids did not have response messages: '
+                    f"{', '.join(sorted(ids))}")
+    return None
+
+
+def call_arguments_are_json(asked: Asked) -> Failure | None:
+    """Broken arguments in the history are a server error, not a refusal."""
+    for message in asked.messages:
+        for call in _calls(message):
+            arguments = (call.get("function") or {}).get("arguments")
+            if arguments is not None and not isinstance(arguments, str):
+                return invalid_parameter(f"{_shown(arguments)} is not of type 'string' - "
+                                         "'messages.tool_calls.function.arguments'")
+            try:
+                json.loads(arguments or "{}")
+            except ValueError as problem:
+                return Failure(500, "internal_error", f"<500> InternalError.Algo: {problem}",
+                               native_code="InternalError.Algo")
+    return None
+
+
+def not_repetitive(asked: Asked) -> str | None:
+    """The same call again and again is taken for a loop."""
+    written = [json.dumps(call.get("function"), sort_keys=True) for call in _all_calls(asked.messages)]
+    for start in range(len(written) - _REPETITIONS + 1):
+        if len(set(written[start : start + _REPETITIONS])) == 1:
+            return "Repetitive tool calls detected in the messages."
+    return None
+
+
+def last_message_asks(asked: Asked) -> Failure | str | None:
+    """The last message is the user's, a tool's, or an assistant's to be continued."""
+    last = asked.messages[-1]
+    if last["role"] in ("user", "tool", "function"):
+        return None
+    if last["role"] == "assistant" and last.get("partial") is True:
+        # That prefix mode excludes thinking is documented; the wording of the refusal is ours.
+        return "Partial mode is not supported when enable_thinking is true" if asked.thinking else None
+    return Failure(500, "internal_error", "<500> InternalError.Algo: list index out of range",
+                   native_code="InternalError.Algo")
+
+
+def translation_shape(asked: Asked) -> Failure | None:
+    """The translation models take one user message and nothing else."""
+    if not asked.model.startswith("qwen-mt"):
+        return None
+    if [message["role"] for message in asked.messages] == ["user"]:
+        return None
+    return Failure(500, "internal_error", "<500> InternalError.Algo: Role must be in [user, assistant]",
+                   native_code="InternalError.Algo")
+
+
+RULES: tuple[Rule, ...] = (
+    messages_present, roles_known, content_present, call_arguments_are_json, user_present, tool_results_have_calls,
+    calls_have_results, not_repetitive, last_message_asks, translation_shape,
+)
+
+
+def _calls(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+    given = message.get("tool_calls")
+    return [call for call in given if isinstance(call, dict)] if isinstance(given, list) else []
+
+
+def _all_calls(messages: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for message in messages:
+        yield from _calls(message)
+
+
+def _shown(value: Any) -> str:
+    return repr(value)[:80]
