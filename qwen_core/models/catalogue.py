@@ -1,7 +1,7 @@
 """Reads `catalogue.toml` and folds its layers into profiles. No network, no facts of its own.
 
-`resolve` is a pure function of the name, the catalogue file and the user's overrides. The file is parsed at the first
-call, never at import.
+`resolve` is a pure function of the name, the catalogue file and the user's overrides. The file is parsed at
+the first call, never at import.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def _layers(name: str) -> tuple[_Entry | None, list[_Layer]]:
 
 
 def _canonical(name: str, catalogue: _Catalogue) -> tuple[str, list[_Layer]]:
-    """The name under which the catalogue knows a model, and the layers of the spellings that were undone for it."""
+    """The name under which the catalogue knows a model, and the layers of the spellings undone for it."""
     canonical = name.strip().casefold()
     spelt: list[_Layer] = []
     for spelling in catalogue.spellings:

@@ -1,11 +1,11 @@
 """What is known of one model, as one immutable value.
 
-Only the vocabulary lives here: `ModelProfile`, the `Price` of a model in a region, and the two questions that every
-reader would otherwise answer for itself (`thinks`, `must_stream`). Which model has which facts is data, in
-`catalogue.toml`; how the facts are put together is in `catalogue.py`.
+Only the vocabulary lives here: `ModelProfile`, the `Price` of a model in a region, and the two questions
+that every reader would otherwise answer for itself (`thinks`, `must_stream`). Which model has which facts is
+data, in `catalogue.toml`; how the facts are put together is in `catalogue.py`.
 
-A profile advises and never forbids: it fills defaults, routes, translates and warns. `None` means that the fact is
-not known, which is not the same as "no".
+A profile advises and never forbids: it fills defaults, routes, translates and warns. `None` means that the
+fact is not known, which is not the same as "no".
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ Kind = Literal["chat", "translation", "ocr", "omni", "embedding", "multimodal_em
 Modality = Literal["text", "image", "video", "audio", "pdf"]
 Thinking = Literal["none", "optional", "always"]
 NativeEndpoint = Literal["text-generation", "multimodal-generation"]
-Capability = Literal["tool_calling", "json_object", "search", "implicit_cache"]
+Capability = Literal["tool_calling", "json_object", "search", "implicit_cache", "pdf"]
 Certainty = Literal["documented", "console", "third-party", "inherited", "id-only"]
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """List price of a model in one region for one range of input lengths. All figures are per million tokens.
 
-    Where a page prices several input lengths, there is one `Price` for each. The length of the whole request chooses
-    the tier, and all of its tokens are charged at it.
+    Where a page prices several input lengths, there is one `Price` for each. The length of the whole request
+    chooses the tier, and all of its tokens are charged at it.
 
     region                region id, e.g. ``cn-beijing``
     scope                 where the region serves the model from, when the price list tells scopes apart
@@ -81,16 +81,19 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     Identity
       name                       the name that was asked for. No default. Everyone
-      catalogue_id               the catalogue entry its facts come from; None: none, only families or defaults. Reports
+      catalogue_id               the catalogue entry its facts come from; None: none, only families or
+                                 defaults. Reports
       family                     the last family that matched; None: unknown. Reports, the table command
       kind                       what is done with it; default ``chat``. Adapters, the table command
       released_on                ISO date; None: unknown. The table command
       retired_on                 ISO date of the announced end; None: none announced. The client warns once
       successor                  the id that Alibaba names instead; None: none named. The same warning
-      source, as_of, certainty   where the most specific facts come from, as of which ISO date, how sure. Reports
+      source, as_of, certainty   where the most specific facts come from, as of which ISO date, how sure.
+                                 Reports
 
     Limits, in tokens; None: unknown
-      context_window             input and output together; default 131072. LangChain profile, LlamaIndex metadata
+      context_window             input and output together; default 131072. LangChain profile, LlamaIndex
+                                 metadata
       max_input_tokens           longest input. The overflow check, trimming
       max_input_tokens_thinking  longest input while thinking, where it differs. The same readers
       max_output_tokens          longest answer. LangChain profile, LlamaIndex metadata
@@ -100,8 +103,8 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     Modalities
       input_modalities           what a request may contain; default text. The encoders, LangChain profile
       output_modalities          what an answer may contain; default text. The same readers
-      image_patch                pixels along the side of the square that one image token stands for; default 32.
-                                 `qwen_core.tokens`
+      image_patch                pixels along the side of the square that one image token stands for; default
+                                 32. `qwen_core.tokens`
       audio_tokens_per_second    of audio input; None: unknown. `qwen_core.tokens`
 
     Thinking
@@ -109,29 +112,31 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
       thinking_default           whether it thinks when not told; None: unknown. The encoders
       reasoning_efforts          the accepted values of ``reasoning_effort``; empty: takes none. The encoders
       default_reasoning_effort   the one in force when none is sent; None: unknown. Reports
-      effort_excludes_budget     ``reasoning_effort`` and ``thinking_budget`` together are an error; default False.
-                                 The encoders
+      effort_excludes_budget     ``reasoning_effort`` and ``thinking_budget`` together are an error; default
+                                 False. The encoders
       preserve_thinking          takes ``preserve_thinking``; None: unknown. The encoders
-      preserve_thinking_default  reads the reasoning of earlier turns when not told; default False. The encoders
-      max_tokens_counts_thinking ``max_tokens`` limits reasoning and answer together; default False, the answer alone.
-                                 The encoders
+      preserve_thinking_default  reads the reasoning of earlier turns when not told; default False. The
+                                 encoders
+      max_tokens_counts_thinking ``max_tokens`` limits reasoning and answer together; default False, the
+                                 answer alone. The encoders
 
     What a call must look like
-      stream_only                every call has to stream; also set where the documents are silent and streaming is
-                                 the safe choice; default False. The client
+      stream_only                every call has to stream; also set where the documents are silent and
+                                 streaming is the safe choice; default False. The client
       stream_only_thinking       a call has to stream while the model thinks; default False. The client
       system_message             takes a system message; default True. The encoders
-      list_content               takes content as a list of text parts on the text endpoint; default False: such a list
-                                 is joined to a string. Content that carries a cache mark is a list in any case.
-                                 The encoders
+      list_content               takes content as a list of text parts on the text endpoint; default False:
+                                 such a list is joined to a string. Content that carries a cache mark is a
+                                 list in any case. The encoders
       max_completion_tokens      takes ``max_completion_tokens``; default False. The encoders
       refused_parameters         parameters that the service refuses for it; default none. The encoders warn
-      cumulative_stream          streamed text on the compatible protocol repeats all that came before; default False.
-                                 The compatible decoder
+      cumulative_stream          streamed text on the compatible protocol repeats all that came before;
+                                 default False. The compatible decoder
 
     Tools and structure
       tool_calling               None: unknown. LangChain profile, LlamaIndex metadata
-      forced_tool_choice         a named function may be forced, outside of thinking; default True. The encoders
+      forced_tool_choice         a named function may be forced, outside of thinking; default True. The
+                                 encoders
       parallel_tool_calls        several calls in one answer; None: unknown. Reports
       json_object                JSON mode; None: unknown. Structured output
       json_object_thinking       JSON mode while thinking; None: unknown. Structured output
@@ -142,7 +147,8 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
       search_strategies          strategies known to work, when it searches; empty: unknown. The encoders warn
       explicit_cache             takes cache marks; None: unknown. The encoders warn, `qwen_core.cost`
       implicit_cache             caches prefixes by itself; None: unknown. `qwen_core.cost`
-      listed_only_in             capabilities that the model pages list for some regions only. Reports, warnings
+      listed_only_in             capabilities that the model pages list for some regions only. Reports,
+                                 warnings
 
     Protocols
       native_endpoint            its native endpoint; None: unknown. The native encoder
@@ -152,7 +158,7 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     Embedding and rerank; None or empty: unknown, or another kind of model
       embedding_batch            rows in one call. The embedders
       embedding_dimensions       the dimensions to choose from. The embedders
-      embedding_default_dimensions  the dimension when none is chosen. The embedders
+      embedding_default_dimensions the dimension when none is chosen. The embedders
       embedding_max_tokens       tokens in one row. The embedders
       sparse_embedding           gives sparse vectors too, natively; default False. The embedders
       rerank_max_documents       documents in one call. The rerankers
