@@ -6,12 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from qwen_emulator import tokens
-from qwen_emulator.answers import chat
+from qwen_emulator.answers import chat, passages, react, structured, tools
 from qwen_emulator.answers.words import has_cjk
 from qwen_emulator.conversation import Conversation
 from qwen_emulator.replies import Reply
 
 _ANSWERERS: tuple[Callable[[Conversation], Reply | None], ...] = (
+    react.from_react,
+    tools.from_tools,
+    structured.from_format,
+    passages.from_passages,
     chat.talk,
 )
 

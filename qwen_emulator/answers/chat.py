@@ -100,9 +100,12 @@ def _repeat(question: str) -> str | None:
     if not found:
         return None
     text = (found.group(1) or found.group(2)).strip()
+    explicit = re.search(r"[:：]\s*$", question[: found.start(found.lastindex or 1)])  # noqa: RUF001
     quoted = re.match(r"[\"'“‘「](.+?)[\"'”’」]", text, re.DOTALL)  # noqa: RUF001
     if quoted:
         return quoted.group(1)
+    if explicit:
+        return text
     return text if len(text) <= 400 and not re.match(r"(a|an|me|about|some|the|in)\b", text, re.IGNORECASE) else None
 
 

@@ -1,0 +1,231 @@
+"""Deciding on tool calls: which tools a message asks for, with which arguments, and what is left to call."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from qwen_emulator.answers import chat, schema
+from qwen_emulator.answers.passages import answer_from
+from qwen_emulator.answers.words import content_words, has_cjk, rank, stem
+from qwen_emulator.conversation import Conversation, Tool
+from qwen_emulator.replies import Reply, ToolCall
+
+_ARITHMETIC: dict[type[ast.operator], frozenset[str]] = {
+    ast.Add: frozenset({"add", "plus", "sum", "addition", "adder"}),
+    ast.Sub: frozenset({"subtract", "minus", "difference", "sub", "subtraction"}),
+    ast.Mult: frozenset({"multiply", "times", "product", "mul", "multiplication"}),
+    ast.Div: frozenset({"divide", "division", "quotient", "div"}),
+}
+_GENERIC = frozenset(stem(word) for word in (
+    "get set search find lookup fetch query tool function call run do make create list show return returns compute "
+    "calculate current user given input value result useful string number integer text list data information info "
+    "name a new two use").split())
+_SPLIT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_\-.\s]+")
+_LEAST_SCORE = 2.0
+_ONE_OF_EACH = re.compile(r",\s*(?:and\s+)?|\s+and\s+|\s+or\s+|、|和|与")  # noqa: RUF001
+
+
+def from_tools(asked: Conversation) -> Reply | None:
+    """Calls that the conversation wants and that have not been made, or a text about their results."""
+    if not asked.tools or asked.tool_choice == "none":
+        return _from_results(asked)
+    if asked.tool_choice.startswith("=") or asked.tool_choice == "required":
+        if results := _from_results(asked):
+            return results
+        return Reply(tool_calls=[_forced(asked)])
+    wanted = list(plan(asked.question, asked.tools))
+    made = [(call.name, _loaded(call.arguments)) for turn in asked.current_turns for call in turn.calls]
+    left = [call for call in wanted if (call.name, call.arguments) not in made]
+    if made and len(made) >= len(wanted):  # an agent must come to an end even if it changed the arguments
+        left = []
+    if left:
+        return Reply(tool_calls=left if asked.parallel and not _depends(asked.question, wanted) else left[:1])
+    return _from_results(asked)
+
+
+def plan(message: str, tools: tuple[Tool, ...]) -> Iterator[ToolCall]:
+    """The calls that a message asks for, in order."""
+    if (steps := _arithmetic(message, tools)) is not None:
+        yield from steps
+        return
+    named = sorted((position, tool) for tool in tools if (position := _position(tool.name, message)) is not None)
+    chosen = [tool for _, tool in sorted(named, key=lambda pair: pair[0])] or _fitting(message, tools)
+    for number, tool in enumerate(chosen):
+        yield from _calls(tool, _share(message, chosen, number))
+
+
+def arguments(tool: Tool, message: str) -> dict[str, Any]:
+    """Arguments for one call out of a message: required ones always, optional ones if they are there."""
+    if not tool.parameters.get("properties"):
+        return {}
+    written = re.search(rf"{re.escape(tool.name)}\s*\(([^()]*)\)", message)
+    if written and (given := _written(written.group(1), tool)) is not None:
+        return given
+    filled = schema.fill(tool.parameters, _without_name(tool.name, message), optional=_is_structure(tool))
+    return filled if isinstance(filled, dict) else {}
+
+
+def text_with_results(question: str, results: list[str]) -> str:
+    """A sentence that contains what the tools found."""
+    short = [" ".join(result.split()) for result in results]
+    if len(short) == 1 and len(short[0]) > 200:
+        return answer_from(question, results[0])
+    joined = "; ".join(short)
+    return f"工具的结果是: {joined}" if has_cjk(question) else f"The result is: {joined}"
+
+
+def _forced(asked: Conversation) -> ToolCall:
+    name = asked.tool_choice.removeprefix("=")
+    tool = next((tool for tool in asked.tools if tool.name == name), None)
+    if tool is None:
+        ranked = rank(asked.question, [f"{' '.join(_words(tool.name))} {tool.description}" for tool in asked.tools])
+        tool = asked.tools[ranked[0][1]]
+    return ToolCall(tool.name, arguments(tool, _source(asked)))
+
+
+def _source(asked: Conversation) -> str:
+    if len(asked.question) >= 15 or not asked.turns:
+        return asked.question
+    return "\n".join(turn.text for turn in asked.turns if turn.role == "user")
+
+
+def _from_results(asked: Conversation) -> Reply | None:
+    results = [turn.text for turn in asked.current_turns if turn.role == "tool"]
+    return Reply(text_with_results(asked.question, results)) if results else None
+
+
+def _arithmetic(message: str, tools: tuple[Tool, ...]) -> list[ToolCall] | None:
+    """A sum as a series of calls, innermost first, if each of its operations has a tool."""
+    found = chat.find_sum(message)
+    if not found:
+        return None
+    by_operation = {
+        operation: tool for operation, names in _ARITHMETIC.items() for tool in tools
+        if names & set(_words(tool.name)) and len(tool.parameters.get("properties") or {}) == 2
+    }
+    try:
+        tree = ast.parse(found[0].replace("×", "*").replace("÷", "/").replace("^", "**").strip(), mode="eval").body  # noqa: RUF001
+    except SyntaxError:
+        return None
+    steps: list[ToolCall] = []
+    return steps if _step(tree, by_operation, steps) is not None and steps else None
+
+
+def _step(node: ast.expr, tools: Mapping[type[ast.operator], Tool], steps: list[ToolCall]) -> float | None:
+    if not isinstance(node, ast.BinOp):
+        return chat.evaluate(ast.unparse(node))
+    left, right = _step(node.left, tools, steps), _step(node.right, tools, steps)
+    tool = tools.get(type(node.op))
+    if left is None or right is None or tool is None:
+        return None
+    names = list(tool.parameters["properties"])
+    values = [int(value) if float(value).is_integer() else value for value in (left, right)]
+    steps.append(ToolCall(tool.name, dict(zip(names, values, strict=True))))
+    return chat.evaluate(ast.unparse(ast.BinOp(ast.Constant(left), node.op, ast.Constant(right))))
+
+
+def _depends(message: str, wanted: list[ToolCall]) -> bool:
+    """Whether one call needs the result of another: then they cannot be made at once."""
+    return len({call.name for call in wanted}) > 1 and bool(
+        re.search(r"\bthen\b|\bafterwards\b|\bresult\b|然后|之后|再", message) or (
+            chat.find_sum(message) and any(character in message for character in "+-*/()")))
+
+
+def _position(name: str, message: str) -> int | None:
+    for spelled in (name, name.replace("_", " "), name.replace("_", "-")):
+        found = re.search(rf"(?<![\w]){re.escape(spelled)}(?![a-zA-Z])", message, re.IGNORECASE)
+        if found and (len(_words(name)) > 1 or "_" in name or re.search(r"\btool\b|\bcall\b|\buse\b|工具|\(", message)):
+            return found.start()
+    return None
+
+
+def _fitting(message: str, tools: tuple[Tool, ...]) -> list[Tool]:
+    words = set(content_words(message)) | {stem(word.lower()) for word in re.findall(r"[A-Za-z]+", message)}
+    scores = [(_score(tool, words), -number) for number, tool in enumerate(tools)]
+    best = max(scores, default=(0.0, 0))
+    if best[0] >= _LEAST_SCORE:
+        return [tools[-best[1]]]
+    structures = [tool for tool in tools if _is_structure(tool)]
+    return structures if len(tools) == 1 else []
+
+
+def _score(tool: Tool, words: set[str]) -> float:
+    named = {stem(word) for word in _words(tool.name)} - _GENERIC
+    described = set(content_words(tool.description)) - _GENERIC - named
+    fields = {stem(word) for name in tool.parameters.get("properties") or {} for word in _words(name)} - _GENERIC
+    synonyms = {stem(word) for names in _ARITHMETIC.values() if names & set(_words(tool.name)) for word in names}
+    return (2.0 * len((named | synonyms) & words) + sum(2.0 if has_cjk(word) else 1.0 for word in described & words)
+            + 0.5 * len((fields - named - described) & words))
+
+
+def _is_structure(tool: Tool) -> bool:
+    """A class passed as a tool, to get structured output: its name is written as classes are."""
+    return bool(re.fullmatch(r"(?:[A-Z][a-z0-9]*)+", tool.name))
+
+
+def _calls(tool: Tool, message: str) -> Iterator[ToolCall]:
+    spelled = re.findall(rf"{re.escape(tool.name)}\s*\([^()]*\)", message)
+    if len(spelled) > 1:
+        for piece in dict.fromkeys(spelled):
+            yield ToolCall(tool.name, arguments(tool, piece))
+        return
+    made = arguments(tool, message)
+    text_fields = [name for name, value in made.items() if isinstance(value, str)]
+    if len(text_fields) == 1 and not _is_structure(tool):
+        for value in _several(made[text_fields[0]], message):
+            yield ToolCall(tool.name, {**made, text_fields[0]: value})
+        return
+    yield ToolCall(tool.name, made)
+
+
+def _several(value: str, message: str) -> list[str]:
+    """`Paris`, and its sisters if the message says `Paris, London and Rome`."""
+    if value == " ".join(message.split()) or len(value) > 60:
+        return [value]
+    after = message[message.find(value) :] if value in message else value
+    enumeration = re.match(
+        rf"{re.escape(value)}(?:(?:,\s*(?:and\s+)?|\s+and\s+)[A-Z][\w'-]+(?:\s+[A-Z][\w'-]+)*|[、和与][\u4e00-\u9fff]{{2,3}})+", after)
+    if not enumeration or re.fullmatch(r".+,\s*(?:[A-Z]{2,3})", enumeration.group()):
+        return [value]
+    return [item for item in _ONE_OF_EACH.split(enumeration.group()) if item]
+
+
+def _share(message: str, chosen: list[Tool], number: int) -> str:
+    """The part of a message that speaks of the n-th of several tools."""
+    if len(chosen) == 1:
+        return message
+    starts = [_position(tool.name, message) or 0 for tool in chosen] + [len(message)]
+    return message[starts[number] : starts[number + 1]] or message
+
+
+def _without_name(name: str, message: str) -> str:
+    return re.sub(rf"(?:the\s+)?(?<!\w){re.escape(name)}(?!\w)(?:\s+tool)?", " ", message).strip() or message
+
+
+def _written(inside: str, tool: Tool) -> dict[str, Any] | None:
+    """Arguments given as in code: `f(3)` or `f(x=3, y="a")`."""
+    names = list(tool.parameters.get("properties") or {})
+    try:
+        call = ast.parse(f"f({inside})", mode="eval").body
+        assert isinstance(call, ast.Call)
+        given = {name: ast.literal_eval(value) for name, value in zip(names, call.args, strict=False)}
+        given.update({str(word.arg): ast.literal_eval(word.value) for word in call.keywords})
+    except (SyntaxError, ValueError, AssertionError):
+        return None
+    required = set(tool.parameters.get("required") or [])
+    return given if required <= given.keys() <= set(names) else None
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return json.loads(text or "{}")
+    except ValueError:
+        return text
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _SPLIT.split(name) if word]
