@@ -145,13 +145,13 @@ def _usage(reply: Reply, candidates: Sequence[Candidate], asked: Conversation, c
         reasoning_tokens=reasoning,
         output_audio_tokens=spoken,
         search_count=1 if asked.parameters.get("enable_search") is True else 0,
-        **count_media(part for turn in asked.turns for part in turn.media),
     )
+    media = count_media(part for turn in asked.turns for part in turn.media)
     known = {field.name for field in fields(Usage)}
-    given = dict(reply.usage or {})
+    given: dict[str, Any] = dict(reply.usage or {})
     if unknown := given.keys() - known:
         raise ValueError(f"usage has no {sorted(unknown)}; it has {sorted(known)}")
-    return replace(counted, **given)
+    return replace(counted, **{**media, **given})
 
 
 def count_input(asked: Conversation) -> int:

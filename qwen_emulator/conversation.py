@@ -152,7 +152,7 @@ def is_thinking(facts: ChatFacts, parameters: Mapping[str, Any]) -> bool:
     if isinstance(parameters.get("enable_thinking"), bool):
         return bool(parameters["enable_thinking"])
     if facts.effort and parameters.get("reasoning_effort") is not None:
-        return parameters["reasoning_effort"] != "none"
+        return bool(parameters["reasoning_effort"] != "none")
     return facts.thinking == "default"
 
 

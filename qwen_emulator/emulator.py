@@ -11,6 +11,7 @@ from aiohttp import web
 
 from qwen_emulator.replies import Responder, Scripted
 from qwen_emulator.requests import RecordedRequest
+from qwen_emulator.routes import ROUTES
 from qwen_emulator.server import Connections, Server
 from qwen_emulator.service import Service, Settings
 
@@ -53,7 +54,7 @@ class Emulator:
         self.host = host
         self.port = port
         self.settings = Settings(chunk_size, delay, api_key, validate)
-        self._service = Service(self.settings)
+        self._service = Service(self.settings, ROUTES)
         self._connections = Connections()
         self._requests: list[RecordedRequest] = []
         self._wanted_port = port

@@ -112,7 +112,7 @@ def _wav_seconds(part: Part) -> float | None:
         return None
     try:
         with wave.open(io.BytesIO(data)) as sound:
-            return sound.getnframes() / sound.getframerate()
+            return float(sound.getnframes() / sound.getframerate())
     except (wave.Error, EOFError, ZeroDivisionError):
         return None
 

@@ -55,6 +55,8 @@ _CLASSIC = ChatFacts(json_while_thinking=False, json_schema=False, endpoint="tex
 _NEWER = ChatFacts(thinking="default", json_while_thinking=False, json_schema=False, endpoint="multimodal",
                    max_output=65_536, max_thinking=81_920)
 _QWEN37 = replace(_NEWER, json_while_thinking=True, json_schema=True, max_output=131_072, max_thinking=262_144)
+# Thinking needs the message format and these think by default, so the format is taken to be their default too.
+_QWEN37_MAX = replace(_QWEN37, endpoint="text", text_only=True, message_by_default=True)
 _QWEN38 = replace(_QWEN37, effort=True)
 _NEVER = replace(_CLASSIC, thinking="never")
 _VISION = replace(_CLASSIC, endpoint="multimodal", text_only=False, message_by_default=True,
@@ -70,10 +72,10 @@ _CHAT: tuple[tuple[str, ChatFacts], ...] = (
     (r"qwen3\.8-27b", replace(_QWEN38, json_schema=False)),
     (r"qwen3\.8-", _QWEN38),
     (r"qwen3\.7-max-2026-06-08", _QWEN37),
-    (r"qwen3\.7-max-(preview|2026-05-17)", replace(_QWEN37, thinking="only", endpoint="text", text_only=True)),
-    (r"qwen3\.7-max", replace(_QWEN37, endpoint="text", text_only=True)),
+    (r"qwen3\.7-max-(preview|2026-05-17)", replace(_QWEN37_MAX, thinking="only")),
+    (r"qwen3\.7-max", _QWEN37_MAX),
     (r"qwen3\.7-(plus|flash)", _QWEN37),
-    (r"qwen3\.6-max-preview", replace(_NEWER, endpoint="text", text_only=True)),
+    (r"qwen3\.6-max-preview", replace(_NEWER, endpoint="text", text_only=True, message_by_default=True)),
     (r"qwen3\.5-omni", replace(_OMNI, thinking="never", json_object=True)),
     (r"qwen3\.5-ocr", replace(_VISION, thinking="never", json_object=False, tools=False, search=False)),
     (r"qwen3\.[56]-", _NEWER),

@@ -1,30 +1,37 @@
-"""The service behind the socket: routes, keys, and which answer a request gets. Knows no sockets and no threads."""
+"""The service behind the socket: keys, routing, and which answer a request gets. Knows no sockets."""
 
 from __future__ import annotations
 
-import json
 import re
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from qwen_emulator import answers, tokens
+from qwen_emulator import answers
 from qwen_emulator.compose import compose, request_id
-from qwen_emulator.conversation import Conversation, read_conversation
-from qwen_emulator.embeddings import embed
-from qwen_emulator.failures import CATALOGUE, invalid_parameter
-from qwen_emulator.models import LISTED, embedding_facts
+from qwen_emulator.conversation import Conversation
+from qwen_emulator.failures import CATALOGUE
 from qwen_emulator.replies import Altered, Failure, RawReply, Reply, Scripted
 from qwen_emulator.requests import RecordedRequest
 from qwen_emulator.script import Script
 from qwen_emulator.tokens import Usage
-from qwen_emulator.validation import compatible as compatible_rules
-from qwen_emulator.wires import compatible
-from qwen_emulator.wires.base import Wire, json_reply
+from qwen_emulator.wires import COMPATIBLE, NATIVE
+from qwen_emulator.wires.base import Wire
 
-Handler = Callable[["Service", RecordedRequest], RawReply]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One path of the service."""
+
+    method: str
+    path: re.Pattern[str]
+    handler: Callable[[Service, RecordedRequest], RawReply]
+
+
+def route(method: str, path: str, handler: Callable[[Service, RecordedRequest], RawReply]) -> Route:
+    """A route with a regular expression for its path."""
+    return Route(method, re.compile(path), handler)
 
 
 @dataclass
@@ -42,6 +49,7 @@ class Service:
     """Answers requests one by one."""
 
     settings: Settings
+    routes: Sequence[Route]
     script: Script = field(default_factory=Script)
     _counter: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -67,13 +75,20 @@ class Service:
         wire = wire_of(request)
         if not self._key_accepted(request):
             return wire.failure(CATALOGUE["invalid_api_key"], request.request_id)
-        allowed = [route for route in ROUTES if route.path.fullmatch(request.path)]
-        for route in allowed:
-            if route.method == request.method:
-                return route.handler(self, request)
+        allowed = [known for known in self.routes if known.path.fullmatch(request.path)]
+        for known in allowed:
+            if known.method == request.method:
+                return self._handled(known, request, wire)
         status = 405 if allowed else 404
         message = f"There is no {request.method} {request.path} here."
         return wire.failure(Failure(status, "not_found", message, native_code="NotFound"), request.request_id)
+
+    def _handled(self, known: Route, request: RecordedRequest, wire: Wire) -> RawReply:
+        try:
+            return known.handler(self, request)
+        except Exception as problem:  # a scripted function may fail in any way, and the test should see it
+            message = f"The emulator failed: {type(problem).__name__}: {problem}"
+            return wire.failure(Failure(500, "emulator_error", message), request.request_id)
 
     def _key_accepted(self, request: RecordedRequest) -> bool:
         kind, _, key = request.headers.get("Authorization", "").partition(" ")
@@ -82,21 +97,27 @@ class Service:
         return self.settings.api_key is None or key.strip() == self.settings.api_key
 
     def chat(
-        self, request: RecordedRequest, wire: Wire, refused: Failure | None, read: Callable[[], Conversation]
+        self,
+        request: RecordedRequest,
+        wire: Wire,
+        judge: Callable[[], Failure | None],
+        read: Callable[[], Conversation],
     ) -> RawReply:
         """Any chat request: refused, scripted, or answered by default."""
-        if refused is not None:
+        if self.settings.validate and (refused := judge()):
             return wire.refusal(refused, request.request_id, stream=request.stream)
-        asked = read()
-        try:
-            scripted = self.script.take(request)
-            return self._rendered(scripted, asked, wire, request.request_id)
-        except Exception as problem:
-            message = f"The emulator failed: {type(problem).__name__}: {problem}"
-            return wire.failure(Failure(500, "emulator_error", message), request.request_id)
+        return self._render(self.script.take(request), read(), wire, request.request_id)
 
-    def other(self, request: RecordedRequest, wire: Wire, produce: Callable[[], RawReply]) -> RawReply:
+    def other(
+        self,
+        request: RecordedRequest,
+        wire: Wire,
+        judge: Callable[[], Failure | None],
+        produce: Callable[[], RawReply],
+    ) -> RawReply:
         """Any request that is not a chat: of the script only failures and raw replies concern it."""
+        if self.settings.validate and (refused := judge()):
+            return wire.failure(refused, request.request_id)
         scripted = self.script.take(request, chat=False)
         if isinstance(scripted, Failure):
             return wire.failure(scripted, request.request_id)
@@ -104,13 +125,13 @@ class Service:
             return scripted
         return scripted.alter(produce()) if isinstance(scripted, Altered) else produce()
 
-    def _rendered(
+    def _render(
         self, scripted: Scripted | None, asked: Conversation, wire: Wire, identity: str
     ) -> RawReply:
         if isinstance(scripted, RawReply):
             return scripted
         if isinstance(scripted, Altered):
-            return scripted.alter(self._rendered(scripted.reply, asked, wire, identity))
+            return scripted.alter(self._render(scripted.reply, asked, wire, identity))
         if isinstance(scripted, Failure):
             return self._failed(scripted, asked, wire, identity)
         reply = Reply(scripted) if isinstance(scripted, str) else scripted or answers.answer(asked)
@@ -125,61 +146,11 @@ class Service:
     def _failed(self, failure: Failure, asked: Conversation, wire: Wire, identity: str) -> RawReply:
         if failure.after_chunks is None or not asked.stream:
             return wire.failure(failure, identity, stream=asked.stream)
-        begun = self._rendered(failure.reply, asked, wire, identity)
+        begun = self._render(failure.reply, asked, wire, identity)
         kept = tuple(begun.segments[: failure.after_chunks])
         return replace(begun, segments=(*kept, wire.failure_event(failure, identity, len(kept) + 1)))
 
 
 def wire_of(request: RecordedRequest) -> Wire:
     """The encoder of the wire a request came on."""
-    return compatible  # type: ignore[return-value]
-
-
-@dataclass(frozen=True)
-class Route:
-    """One path of the service."""
-
-    method: str
-    path: re.Pattern[str]
-    handler: Handler
-
-
-def _compatible_chat(service: Service, request: RecordedRequest) -> RawReply:
-    body = request.body
-    refused = compatible_rules.chat(body) if service.settings.validate else None
-    return service.chat(
-        request, wire_of(request), refused,
-        lambda: read_conversation("openai", body["model"], body["messages"], body, stream=request.stream),
-    )
-
-
-def _compatible_embeddings(service: Service, request: RecordedRequest) -> RawReply:
-    body, wire = request.body, wire_of(request)
-    if service.settings.validate and (refused := compatible_rules.embeddings(body)):
-        return wire.failure(refused, request.request_id)
-
-    def produce() -> RawReply:
-        rows = [body["input"]] if isinstance(body["input"], str) else body["input"]
-        size = body.get("dimensions") or embedding_facts(body["model"]).default
-        payload = compatible.embeddings_object(
-            [embed(row, size) for row in rows], body["model"], tokens.count_all(rows), request.request_id,
-            as_base64=body.get("encoding_format") == "base64",
-        )
-        return json_reply(payload, request.request_id)
-
-    return service.other(request, wire, produce)
-
-
-def _compatible_models(service: Service, request: RecordedRequest) -> RawReply:
-    created = 1_780_000_000
-    listed: list[dict[str, Any]] = [
-        {"id": name, "object": "model", "created": created, "owned_by": "system"} for name in LISTED
-    ]
-    return json_reply({"object": "list", "data": listed}, request.request_id)
-
-
-ROUTES: tuple[Route, ...] = (
-    Route("POST", re.compile("/compatible-mode/v1/chat/completions"), _compatible_chat),
-    Route("POST", re.compile("/compatible-mode/v1/embeddings"), _compatible_embeddings),
-    Route("GET", re.compile("/compatible-mode/v1/models"), _compatible_models),
-)
+    return NATIVE if request.protocol == "dashscope" else COMPATIBLE

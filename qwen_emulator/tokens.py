@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 _CJK = r"\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
 _TOKEN = re.compile(rf"[{_CJK}]{{1,2}}|\s*[^\s{_CJK}]{{1,4}}|\s+")
@@ -37,14 +37,6 @@ class Usage:
     def media_tokens(self) -> int:
         """That part of the input which is not text."""
         return self.image_tokens + self.video_tokens + self.audio_tokens
-
-    def so_far(self, output_tokens: int, reasoning_tokens: int) -> Usage:
-        """The same count at an earlier moment of the stream."""
-        return replace(
-            self,
-            output_tokens=min(output_tokens, self.output_tokens),
-            reasoning_tokens=min(reasoning_tokens, self.reasoning_tokens),
-        )
 
 
 def count(text: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from qwen_emulator.answers.words import content_words, stem
 
-_NUMBER = re.compile(r"(?<![\w.])-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|(?<![\w.-])-?\d+(?:\.\d+)?(?![\w]*\d)")
+_NUMBER = re.compile(r"(?<![A-Za-z0-9_.])-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|(?<![A-Za-z0-9_.-])-?\d+(?:\.\d+)?(?!\w*\d)")
 _NUMBER_WORDS = {word: number for number, word in enumerate(
     "zero one two three four five six seven eight nine ten eleven twelve".split())}
 _CHINESE_NUMBERS = {character: number for number, character in enumerate("零一二三四五六七八九十")}
@@ -35,8 +35,8 @@ _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
                         "song", "movie", "film", "book", "user", "customer", "organization", "brand", "who"})),
 )
 _PLACE = re.compile(rf"\b(?:in|at|for|from|to|near|of|visit|visiting)\s+({_CAPITALISED}(?:,\s*{_CAPITALISED})?)")
-_CHINESE_PLACE = re.compile(r"([\u4e00-\u9fff]{2,3}?)(?:市|省|的天气|今天|明天|天气|现在)")
-_CHINESE_NAME = re.compile(r"(?:叫|名字是|姓名[是:为]?)\s*([\u4e00-\u9fff]{2,4}?)(?=[,。\s、]|$|今年|是|住)")  # noqa: RUF001
+_CHINESE_PLACE = re.compile(r"(?:住在|位于|来自|在|去|到)([\u4e00-\u9fff]{2,3}?)(?=[,。\s、市]|的|$)|([\u4e00-\u9fff]{2,3}?)(?:市|省|的天气|今天|明天|天气|现在)")
+_CHINESE_NAME = re.compile(r"(?:^|[,。\s])([\u4e00-\u9fff]{2,3}?)(?:今年|现年|住在|来自)|(?:叫|名字是|姓名[是:为]?)\s*([\u4e00-\u9fff]{2,4}?)(?=[,。\s、]|$|今年|是|住)")  # noqa: RUF001
 _NOT_NAMES = frozenset("""What Who Where When Why How Which Is Are Was Were Do Does Did Can Could Please Use The A An My
     I It This That Tell Give Find Extract Create Make Write Call Get Show Return Let Say In On At If JSON Answer Question
     Query Hi Hello And But He She They We You Here There Hey Output Generate Search Calculate Compute Add Multiply Book
@@ -121,7 +121,7 @@ def find_place(text: str) -> str | None:
             return place
     chinese = _CHINESE_PLACE.search(re.sub(r"请问|查询|查一下|今天|明天|现在|的", "", text))
     if chinese:
-        return chinese.group(1)
+        return chinese.group(1) or chinese.group(2)
     return find_name(text)
 
 
@@ -132,7 +132,7 @@ def find_name(text: str) -> str | None:
         return named.group(1).rstrip(".'")
     chinese = _CHINESE_NAME.search(text)
     if chinese:
-        return chinese.group(1)
+        return chinese.group(1) or chinese.group(2)
     first = next(iter(names(text)), None)
     if first is not None:
         return first

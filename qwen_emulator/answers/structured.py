@@ -9,7 +9,7 @@ from typing import Any
 
 from qwen_emulator.answers import schema
 from qwen_emulator.answers.chat import talk
-from qwen_emulator.answers.words import rank
+from qwen_emulator.answers.words import rank, sentences
 from qwen_emulator.conversation import Conversation
 from qwen_emulator.replies import Reply
 
@@ -17,6 +17,7 @@ _WANTS_JSON = re.compile(r"json schema|conforms? to (the|this)|\"properties\"|ou
 _CHOICES = re.compile(r"^\s*\(?(\d+)[).]\s*(.+?)(?=^\s*\(?\d+[).]\s|^-{3,}|\Z)", re.MULTILINE | re.DOTALL)
 _ASKS_CHOICE = re.compile(r"most relevant to the question:?\s*['\"](?P<question>.+?)['\"]", re.DOTALL)
 _RELEVANCE = re.compile(r"Doc:\s*\d+,\s*Relevance|Document \d+:", re.IGNORECASE)
+_INSTRUCTION = re.compile(r"(?:\b(?:return|output|as|in|respond|reply|with|give)\s+(?:a\s+)?)?(?<![a-z])json(?![a-z])[^.:：。]*[.:]?|schema|```", re.IGNORECASE)  # noqa: RUF001
 _FIELDS = re.compile(
     r"(?:keys?|fields?|properties|字段|键)[^\n:]{0,30}?:?\s*((?:[`'\"]?[A-Za-z_]\w*[`'\"]?\s*(?:\([^)]*\))?\s*(?:,\s*(?:and\s+)?|\s+and\s+))*"
     r"[`'\"]?[A-Za-z_]\w*[`'\"]?)", re.IGNORECASE)
@@ -95,9 +96,8 @@ def _data(asked: Conversation) -> str:
             continue
         text = text[: start.start()] + " " + text[end:]
         break
-    lines = [line for line in text.splitlines() if not re.search(r"json|schema|```", line, re.IGNORECASE)]
-    kept = "\n".join(lines).strip() or re.sub(r"\b(return|output|as|in|respond|with)?\s*json\b[^.]*\.?", "", text,
-                                              flags=re.IGNORECASE).strip()
+    told = [item for item in sentences(text) if not _INSTRUCTION.search(item)]
+    kept = "\n".join(told).strip() or _INSTRUCTION.sub(" ", text).strip()
     results = [turn.text for turn in asked.current_turns if turn.role == "tool"]
     earlier = [turn.text for turn in asked.turns if turn.role in ("user", "assistant") and turn is not asked.last_user]
     return "\n".join([*(earlier[-4:] if len(kept) < 25 else []), kept or text, *results])

@@ -1,1 +1,9 @@
 """How answers and failures are written, one file for each wire. Nothing here decides what to answer."""
+
+from __future__ import annotations
+
+from qwen_emulator.wires import compatible, native
+from qwen_emulator.wires.base import Wire
+
+COMPATIBLE: Wire = compatible
+NATIVE: Wire = native

@@ -197,8 +197,8 @@ def _candidate_choices(
         # Recorded streams end a call with an empty fragment that lacks finish_reason and logprobs.
         empty = {"function": {"arguments": ""}, "index": len(candidate.calls) - 1, "id": "", "type": "function"}
         yield {"delta": {"tool_calls": [empty]}}
-    for piece in audio:
-        spoken = {"data": base64.b64encode(piece).decode(), "expires_at": answer.created + 86_400,
+    for sound in audio:
+        spoken = {"data": base64.b64encode(sound).decode(), "expires_at": answer.created + 86_400,
                   "id": f"audio_{answer.request_id}"}
         yield _delta({"audio": spoken})
     ending: dict[str, Any] = {} if candidate.calls and not candidate.reasoning else {"content": "", **quiet}

@@ -1,0 +1,55 @@
+"""Paths below /compatible-mode/v1."""
+
+from __future__ import annotations
+
+from qwen_emulator import tokens
+from qwen_emulator.conversation import Conversation, read_conversation
+from qwen_emulator.embeddings import embed
+from qwen_emulator.models import LISTED, embedding_facts
+from qwen_emulator.replies import RawReply
+from qwen_emulator.requests import RecordedRequest
+from qwen_emulator.service import Service, route
+from qwen_emulator.validation import compatible as rules
+from qwen_emulator.wires import COMPATIBLE
+from qwen_emulator.wires.base import json_reply
+from qwen_emulator.wires.compatible import embeddings_object
+
+_ROOT = "/compatible-mode/v1"
+_CREATED = 1_780_000_000
+"""When the models of the list are said to have been made."""
+
+
+def _chat(service: Service, request: RecordedRequest) -> RawReply:
+    body = request.body
+
+    def read() -> Conversation:
+        return read_conversation("openai", body["model"], body["messages"], body, stream=request.stream)
+
+    return service.chat(request, COMPATIBLE, lambda: rules.chat(body), read)
+
+
+def _embeddings(service: Service, request: RecordedRequest) -> RawReply:
+    body = request.body
+
+    def produce() -> RawReply:
+        rows = [body["input"]] if isinstance(body["input"], str) else body["input"]
+        size = body.get("dimensions") or embedding_facts(body["model"]).default
+        payload = embeddings_object(
+            [embed(row, size) for row in rows], body["model"], tokens.count_all(rows), request.request_id,
+            as_base64=body.get("encoding_format") == "base64",
+        )
+        return json_reply(payload, request.request_id)
+
+    return service.other(request, COMPATIBLE, lambda: rules.embeddings(body), produce)
+
+
+def _models(service: Service, request: RecordedRequest) -> RawReply:
+    listed = [{"id": name, "object": "model", "created": _CREATED, "owned_by": "system"} for name in LISTED]
+    return json_reply({"object": "list", "data": listed}, request.request_id)
+
+
+ROUTES = (
+    route("POST", f"{_ROOT}/chat/completions", _chat),
+    route("POST", f"{_ROOT}/embeddings", _embeddings),
+    route("GET", f"{_ROOT}/models", _models),
+)

@@ -1,0 +1,118 @@
+"""What the native wire refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qwen_emulator.failures import invalid_parameter, refused_by_model
+from qwen_emulator.models import chat_facts, embedding_facts, exists
+from qwen_emulator.replies import Failure
+from qwen_emulator.validation import messages, parameters
+from qwen_emulator.validation.asked import Asked, Rule, judge
+from qwen_emulator.validation.compatible import not_found
+
+_TEXT_TYPES = ("query", "document")
+_OUTPUT_TYPES = ("dense", "sparse", "dense&sparse")
+
+
+def endpoint_right(asked: Asked) -> Failure | None:
+    """Each family is served at one of the two generation endpoints."""
+    wanted = asked.facts.endpoint
+    if wanted == "any" or (wanted == "multimodal") == asked.multimodal:
+        return None
+    return invalid_parameter("url error, please check url！")  # noqa: RUF001
+
+
+def result_format_right(asked: Asked) -> Failure | str | None:
+    """Tools, thinking and several candidates need the message format."""
+    given = asked.parameters.get("result_format")
+    if given not in (None, "text", "message"):
+        return invalid_parameter(f"{given!r} is not one of ['text', 'message'] - 'result_format'")
+    if asked.multimodal or given == "message" or (given is None and asked.facts.message_by_default):
+        return None
+    if asked.parameters.get("tools"):
+        return "The parameter result_format must be message when tools is set"
+    if asked.thinking:
+        return "The parameter result_format must be message when enable_thinking is true"
+    if (asked.parameters.get("n") or 1) > 1:
+        return "The parameter result_format must be message when n is greater than 1"
+    return None
+
+
+def incremental_while_thinking(asked: Asked) -> str | None:
+    """Thinking streams are incremental."""
+    if asked.stream and asked.thinking and asked.parameters.get("incremental_output") is False:
+        return 'The incremental_output parameter must be "true" when enable_thinking is true'
+    return None
+
+
+_CHAT_RULES: tuple[Rule, ...] = (
+    endpoint_right, *messages.RULES, messages.native_text_content, messages.native_multimodal_content,
+    *parameters.RULES, result_format_right, incremental_while_thinking,
+)
+
+
+def chat(body: Any, *, stream: bool, multimodal: bool) -> Failure | None:
+    """Judges a generation request."""
+    if refused := _outline(body):
+        return refused
+    held = body["input"]
+    if "messages" not in held and isinstance(held.get("prompt"), str):
+        given: Any = prompt_messages(held)
+    else:
+        given = held.get("messages")
+    if given is None:
+        return Failure(400, "BadRequest.EmptyInput", "Required input parameter missing from request.")
+    asked = Asked(
+        model=body["model"],
+        facts=chat_facts(body["model"]),
+        messages=given,
+        parameters=body.get("parameters") or {},
+        stream=stream,
+        native=True,
+        multimodal=multimodal,
+    )
+    return judge(asked, _CHAT_RULES)
+
+
+def prompt_messages(held: dict[str, Any]) -> list[dict[str, Any]]:
+    """The legacy input, a prompt and perhaps a history, as messages."""
+    turns = []
+    for turn in held.get("history") or []:
+        turns += [{"role": "user", "content": turn.get("user")}, {"role": "assistant", "content": turn.get("bot")}]
+    return [*turns, {"role": "user", "content": held["prompt"]}]
+
+
+def embeddings(body: Any) -> Failure | None:
+    """Judges a text embedding request."""
+    if refused := _outline(body):
+        return refused
+    facts, given = embedding_facts(body["model"]), body.get("parameters") or {}
+    texts = body["input"].get("texts")
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        return refused_by_model("Value error, contents is neither str nor list of str.: input.contents")
+    if len(texts) > facts.rows:
+        return refused_by_model(
+            f"Value error, batch size is invalid, it should not be larger than {facts.rows}.: input.contents")
+    if given.get("dimension") is not None and given["dimension"] not in facts.dimensions:
+        return refused_by_model(f"Value error, dimension {given['dimension']!r} is invalid, it should be in "
+                                f"{list(facts.dimensions)}.: parameters.dimension")
+    for name, allowed in (("text_type", _TEXT_TYPES), ("output_type", _OUTPUT_TYPES)):
+        if given.get(name) is not None and given[name] not in allowed:
+            return invalid_parameter(f"{given[name]!r} is not one of {list(allowed)} - '{name}'")
+    return None
+
+
+def _outline(body: Any) -> Failure | None:
+    if not isinstance(body, dict):
+        return invalid_parameter("The request body is not a JSON object.")
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        return Failure(400, "BadRequest.EmptyModel", "Required parameter model missing from request.")
+    if not exists(model):
+        return not_found(model)
+    if not isinstance(body.get("input"), dict) or not body["input"]:
+        return Failure(400, "BadRequest.EmptyInput", "Required input parameter missing from request.")
+    if not isinstance(body.get("parameters") or {}, dict):
+        return invalid_parameter("'parameters' is not of type 'object'")
+    return None

@@ -1,0 +1,279 @@
+"""The native DashScope wire: text and multimodal generation, embeddings, framed and keyed as DashScope does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from qwen_emulator.compose import Answer, CallPieces, Candidate, token_logprobs
+from qwen_emulator.conversation import Conversation
+from qwen_emulator.replies import Failure, RawReply
+from qwen_emulator.tokens import Usage
+from qwen_emulator.wires.base import dump, event_reply, json_reply
+
+UNFINISHED = "null"
+"""While a stream runs, finish_reason is this text, not a JSON null."""
+
+
+def frame(number: int, payload: Any, *, event: str = "result", status: int = 200) -> bytes:
+    """One event: its number, its kind, the HTTP status as a comment, the data."""
+    return f"id:{number}\nevent:{event}\n:HTTP_STATUS/{status}\ndata:".encode() + dump(payload) + b"\n\n"
+
+
+def whole(answer: Answer, asked: Conversation) -> RawReply:
+    """A generation in one body."""
+    steps = [_finished(candidate) for candidate in answer.candidates]
+    payload = {
+        "output": _output(answer, asked, steps, searched=True),
+        "usage": usage_object(answer.usage, asked),
+        "request_id": answer.request_id,
+    }
+    return json_reply(payload, answer.request_id)
+
+
+def stream(answer: Answer, asked: Conversation) -> RawReply:
+    """The same as frames, each with the whole usage so far."""
+    segments = tuple(frame(number, payload) for number, payload in enumerate(_payloads(answer, asked), 1))
+    return event_reply(segments, answer.request_id)
+
+
+def failure(failure: Failure, request_id: str, *, stream: bool = False) -> RawReply:
+    """A plain HTTP error."""
+    reply = json_reply(_error(failure, request_id), request_id, failure.status)
+    return RawReply(reply.status, {**reply.headers, **failure.headers}, reply.segments)
+
+
+def failure_event(failure: Failure, request_id: str, number: int) -> bytes:
+    """An error inside a stream whose own status is 200."""
+    return frame(number, _error(failure, request_id), event="error", status=failure.status)
+
+
+def refusal(refused: Failure, request_id: str, *, stream: bool) -> RawReply:
+    """A streaming request that makes no sense is told so inside a stream of status 200."""
+    if not stream or refused.status in (401, 403, 404):
+        return failure(refused, request_id)
+    return event_reply((failure_event(refused, request_id, 1),), request_id)
+
+
+def usage_object(usage: Usage, asked: Conversation) -> dict[str, Any]:
+    """Token counts under native names; the two endpoints differ in the details."""
+    written: dict[str, Any] = {
+        "total_tokens": usage.total_tokens,
+        "output_tokens": usage.output_tokens,
+        "input_tokens": usage.input_tokens,
+    }
+    reasoning = {"reasoning_tokens": usage.reasoning_tokens} if usage.reasoning_tokens else {}
+    if asked.multimodal:
+        by_kind = {"image_tokens": usage.image_tokens, "video_tokens": usage.video_tokens,
+                   "audio_tokens": usage.audio_tokens}
+        seen = {name: count for name, count in by_kind.items() if count}
+        written["input_tokens_details"] = {**seen, "text_tokens": usage.input_tokens - usage.media_tokens}
+        text_tokens = usage.output_tokens - usage.reasoning_tokens
+        written["output_tokens_details"] = {**reasoning, "text_tokens": text_tokens}
+        written.update(seen)
+    elif reasoning:
+        written["output_tokens_details"] = reasoning
+    if usage.search_count:
+        written["plugins"] = {"search": {"count": usage.search_count, "strategy": _strategy(asked)}}
+    written["prompt_tokens_details"] = _cache_details(usage)
+    return written
+
+
+@dataclass
+class _Step:
+    """What one candidate says in one chunk, or up to one."""
+
+    text: str = ""
+    reasoning: str = ""
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    finish_reason: str = UNFINISHED
+    thinking: bool = False
+    """Whether this is a chunk of reasoning; the multimodal endpoint shows the key on these only."""
+    had_reasoning: bool = False
+
+
+def _finished(candidate: Candidate) -> _Step:
+    return _Step(
+        text="".join(candidate.text),
+        reasoning="".join(candidate.reasoning),
+        calls=[_call(number, call, call.arguments) for number, call in enumerate(candidate.calls)],
+        finish_reason=candidate.finish_reason,
+        thinking=bool(candidate.reasoning),
+        had_reasoning=bool(candidate.reasoning),
+    )
+
+
+def _call(number: int, call: CallPieces, arguments: str, *, first: bool = True) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": arguments} if first else {"arguments": arguments}
+    return {"index": number, "id": call.id if first else "", "type": "function", "function": function}
+
+
+def _steps(candidate: Candidate) -> Iterator[_Step]:
+    """The deltas of a candidate. The last fragment of a call carries the finish reason; text ends with an
+    empty chunk."""
+    had = bool(candidate.reasoning)
+    for piece in candidate.reasoning:
+        yield _Step(reasoning=piece, thinking=True, had_reasoning=had)
+    for piece in candidate.text:
+        yield _Step(text=piece, had_reasoning=had)
+    for number, call in enumerate(candidate.calls):
+        last_call = number == len(candidate.calls) - 1
+        for place, fragment in enumerate(call.fragments or ("",)):
+            done = last_call and place == max(len(call.fragments), 1) - 1
+            yield _Step(
+                calls=[_call(number, call, fragment, first=place == 0)],
+                finish_reason=candidate.finish_reason if done else UNFINISHED,
+                had_reasoning=had,
+            )
+    if not candidate.calls:
+        yield _Step(finish_reason=candidate.finish_reason, had_reasoning=had)
+
+
+def _payloads(answer: Answer, asked: Conversation) -> Iterator[dict[str, Any]]:
+    incremental = is_incremental(asked)
+    results_first = asked.parameters.get("search_options", {}).get("prepend_search_result") is True
+    if answer.search_results and results_first and _shows_sources(asked):
+        yield _payload(answer, _output(answer, asked, [_Step()], searched=True), {})
+    moments = _moments(answer)
+    for number, candidate in enumerate(answer.candidates):
+        steps = list(_steps(candidate))
+        told = _Step(had_reasoning=bool(candidate.reasoning))
+        for place, step in enumerate(steps):
+            told = _grown(told, step)
+            moments.add(step)
+            last = place == len(steps) - 1 and number == len(answer.candidates) - 1
+            output = _output(
+                answer, asked, [step if incremental else told], searched=last and not results_first,
+                first_index=number, blank_search=results_first,
+            )
+            yield _payload(answer, output, usage_object(answer.usage if last else moments.usage(), asked))
+
+
+def is_incremental(asked: Conversation) -> bool:
+    """Whether chunks are deltas; otherwise each repeats what came before."""
+    given = asked.parameters.get("incremental_output")
+    return given if isinstance(given, bool) else asked.facts.incremental_by_default or asked.thinking
+
+
+def _grown(told: _Step, step: _Step) -> _Step:
+    calls = [{**call, "function": dict(call["function"])} for call in told.calls]
+    for fragment in step.calls:
+        if fragment["id"]:
+            calls.append(fragment)
+        else:
+            calls[-1]["function"]["arguments"] += fragment["function"]["arguments"]
+    return _Step(told.text + step.text, told.reasoning + step.reasoning, calls, step.finish_reason,
+                 thinking=bool(told.reasoning or step.reasoning), had_reasoning=told.had_reasoning)
+
+
+@dataclass
+class _Moments:
+    """How much of the final usage has been used at each moment: in proportion to the characters sent."""
+
+    final: Usage
+    reasoning_length: int
+    answer_length: int
+    reasoned: int = 0
+    answered: int = 0
+
+    def add(self, step: _Step) -> None:
+        """One more chunk was sent."""
+        self.reasoned += len(step.reasoning)
+        self.answered += len(step.text) + sum(len(call["function"]["arguments"]) for call in step.calls)
+
+    def usage(self) -> Usage:
+        """The usage of this moment."""
+        final = self.final
+        reasoning = round(final.reasoning_tokens * self.reasoned / max(self.reasoning_length, 1))
+        rest = final.output_tokens - final.reasoning_tokens
+        answer = round(rest * self.answered / max(self.answer_length, 1))
+        return replace(final, output_tokens=reasoning + answer, reasoning_tokens=reasoning)
+
+
+def _moments(answer: Answer) -> _Moments:
+    candidates = answer.candidates
+    return _Moments(
+        answer.usage,
+        sum(len(piece) for candidate in candidates for piece in candidate.reasoning),
+        sum(len(piece) for candidate in candidates for piece in candidate.text)
+        + sum(len(call.arguments) for candidate in candidates for call in candidate.calls),
+    )
+
+
+def _payload(answer: Answer, output: dict[str, Any], usage: dict[str, Any]) -> dict[str, Any]:
+    return {"output": output, "usage": usage, "request_id": answer.request_id}
+
+
+def _output(
+    answer: Answer, asked: Conversation, steps: list[_Step], *, searched: bool, first_index: int = 0,
+    blank_search: bool = False,
+) -> dict[str, Any]:
+    if result_format(asked) == "text":
+        output: dict[str, Any] = {"finish_reason": steps[0].finish_reason, "text": steps[0].text}
+    else:
+        output = {"choices": [
+            _choice(answer, asked, step, first_index + number) for number, step in enumerate(steps)
+        ]}
+    if _shows_sources(asked) and answer.search_results and searched:
+        output["search_info"] = {"search_results": [
+            {"icon": result.icon, "site_name": result.site_name, "index": result.index, "title": result.title,
+             "url": result.url}
+            for result in answer.search_results
+        ]}
+    elif blank_search and answer.search_results:
+        output["search_info"] = {"extra_tool_info": [], "search_results": []}
+    if answer.code and (steps[0].text or steps[0].finish_reason != UNFINISHED):
+        output["tool_info"] = [{"code_interpreter": {"code": answer.code}, "type": "code_interpreter"}]
+    if asked.model.startswith("qwen-mt"):
+        output["finish_reason"], output["model_name"] = steps[0].finish_reason, answer.model
+    return output
+
+
+def result_format(asked: Conversation) -> str:
+    """`text` or `message`; the multimodal endpoint knows only messages."""
+    if asked.multimodal:
+        return "message"
+    given = asked.parameters.get("result_format")
+    return str(given) if given else "message" if asked.facts.message_by_default else "text"
+
+
+def _choice(answer: Answer, asked: Conversation, step: _Step, index: int) -> dict[str, Any]:
+    content: Any = step.text
+    if asked.multimodal:
+        content = [{"text": step.text}] if step.text else []
+    message: dict[str, Any] = {"content": content}
+    if step.thinking or (step.had_reasoning and not asked.multimodal):
+        message["reasoning_content"] = step.reasoning
+    if step.calls:
+        message["tool_calls"] = step.calls
+    message["role"] = "assistant"
+    choice: dict[str, Any] = {"message": message, "finish_reason": step.finish_reason}
+    if (asked.tools or len(answer.candidates) > 1) and not asked.multimodal:
+        choice["index"] = index
+    if answer.logprobs and step.text:
+        choice["logprobs"] = {"content": token_logprobs(step.text, answer.top_logprobs)}
+    return choice
+
+
+def _shows_sources(asked: Conversation) -> bool:
+    options = asked.parameters.get("search_options") or {}
+    return asked.parameters.get("enable_search") is True and options.get("enable_source") is True
+
+
+def _strategy(asked: Conversation) -> str:
+    return str((asked.parameters.get("search_options") or {}).get("search_strategy") or "turbo")
+
+
+def _cache_details(usage: Usage) -> dict[str, Any]:
+    details: dict[str, Any] = {"cached_tokens": usage.cached_tokens}
+    if usage.explicit_cache or usage.cache_creation_tokens:
+        details["cache_creation_input_tokens"] = usage.cache_creation_tokens
+        details["cache_creation"] = {"ephemeral_5m_input_tokens": usage.cache_creation_tokens}
+        details["cache_type"] = "ephemeral"
+    return details
+
+
+def _error(failure: Failure, request_id: str) -> dict[str, Any]:
+    code = failure.native_code or failure.code
+    return {"code": code, "message": failure.native_message or failure.message, "request_id": request_id}
