@@ -1,0 +1,40 @@
+# demo: see the main job done.  test: lint, strict types, all tests.  Needs only Python 3.11, pip, git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DOCS ?= cookbook/data
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP_FAILED = { echo "Could not install the dependencies: see pip's message above. Is the package index reachable?"; exit 1; }
+
+.PHONY: demo test lint types unit lowest clean
+
+demo: $(VENV)/.runtime
+	$(BIN)/python cookbook/quickstart.py --docs "$(DOCS)"
+
+test: lint types unit lowest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+unit: $(VENV)/.dev
+	$(BIN)/pytest
+
+lowest: .venv-lowest/.dev
+	.venv-lowest/bin/python -m pytest tests -m "not newest_only"
+
+$(VENV)/.runtime: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (set PYTHON=...)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@$(PIP) --editable ".[all]" || $(PIP_FAILED)
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
+	@$(PIP) --requirement requirements-dev.txt || $(PIP_FAILED)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .venv-lowest

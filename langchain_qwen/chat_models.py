@@ -1,0 +1,273 @@
+"""``ChatQwen``: Alibaba's Qwen models as a LangChain chat model."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Self
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import LangSmithParams, LanguageModelInput
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.language_models.model_profile import ModelProfile
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+
+from langchain_qwen import structured_output
+from langchain_qwen.chunks import PROVIDER, to_chunk, to_result
+from langchain_qwen.exceptions import langchain_errors
+from langchain_qwen.messages import to_core
+from langchain_qwen.profiles import langchain_profile
+from langchain_qwen.tools import ToolLike, to_core_tool_choice, to_core_tools, tool_definitions
+from qwen_core.client import AsyncQwenClient, QwenClient
+from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.models.catalogue import resolve
+from qwen_core.parameters import ChatFields
+from qwen_core.request import ChatRequest
+
+try:
+    VERSION = version("qwen-integrations")
+except PackageNotFoundError:  # pragma: no cover - run from a checkout that is not installed
+    VERSION = "0"
+
+
+class ChatQwen(ChatFields, BaseChatModel):
+    """A Qwen chat model.
+
+    ``ChatQwen()`` needs only ``DASHSCOPE_API_KEY`` in the environment. The fields are those of ``ChatFields`` and
+    ``ConnectionFields``; what is not set is not sent.
+
+    Example:
+        >>> model = ChatQwen(model="qwen-plus")
+        >>> model.invoke("Which is the longest river?").content  # doctest: +SKIP
+        'The Nile.'
+    """
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, arbitrary_types_allowed=True)
+
+    model: str = Field(
+        default_factory=ChatFields.model_fields["model"].default_factory,  # type: ignore[arg-type]
+        validation_alias=AliasChoices("model", "model_name"),
+    )
+    stop: list[str] | str | None = Field(default=None, validation_alias=AliasChoices("stop", "stop_sequences"))
+    streaming: bool | None = None
+    """True: ``invoke`` streams underneath. False: ``stream`` does not stream."""
+
+    @model_validator(mode="after")
+    def _set_qwen_version(self) -> Self:
+        self._add_version("langchain-qwen", VERSION)
+        return self
+
+    @property
+    def _llm_type(self) -> str:
+        return "chat-qwen"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        fields = {name: getattr(self, name) for name in IDENTIFYING_FIELDS}
+        return {name: value for name, value in fields.items() if value is not None}
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Whether ``dumpd`` writes a constructor. The key is written as a reference to the environment."""
+        return True
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """Which fields are secret, and the variable that holds each."""
+        return {"api_key": "DASHSCOPE_API_KEY"}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = LangSmithParams(
+            ls_provider=PROVIDER, ls_model_name=kwargs.get("model") or self.model, ls_model_type="chat"
+        )
+        temperature = kwargs.get("temperature", self.temperature)
+        if temperature is not None:
+            params["ls_temperature"] = temperature
+        max_tokens = kwargs.get("max_tokens", self.max_tokens)
+        if max_tokens is not None:
+            params["ls_max_tokens"] = max_tokens
+        stop_at = stop or self.stop
+        if stop_at:
+            params["ls_stop"] = [stop_at] if isinstance(stop_at, str) else list(stop_at)
+        return params
+
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        return langchain_profile(resolve(self.model), enable_thinking=self.enable_thinking)
+
+    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
+        totals: dict[str, int] = {}
+        for output in llm_outputs:
+            for name, count in ((output or {}).get("token_usage") or {}).items():
+                if isinstance(count, int):
+                    totals[name] = totals.get(name, 0) + count
+        return {"model_name": self.model, "token_usage": totals}
+
+    def _request(
+        self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
+    ) -> ChatRequest:
+        overrides = {name: value for name, value in options.items() if name not in NOT_FOR_THE_WIRE}
+        if stop is not None:
+            overrides["stop"] = stop
+        if "tools" in overrides:
+            overrides["tools"] = to_core_tools(overrides["tools"] or ())
+        if "tool_choice" in overrides:
+            overrides["tool_choice"] = to_core_tool_choice(overrides["tool_choice"])
+        return self.chat_request(to_core(messages), overrides)
+
+    def _stream_request(
+        self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
+    ) -> ChatRequest:
+        request = self._request(messages, stop, options)
+        if request.n is not None and request.n > 1:
+            raise UnsupportedFeatureError("n above 1 cannot be streamed: chunks of one stream make one message.")
+        return request
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        with langchain_errors():
+            client = QwenClient(self.client_settings())
+            return to_result(client.generate(self._request(messages, stop, kwargs)))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        with langchain_errors():
+            client = AsyncQwenClient(self.client_settings())
+            return to_result(await client.generate(self._request(messages, stop, kwargs)))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        with langchain_errors():
+            client = QwenClient(self.client_settings())
+            for event in client.stream(self._stream_request(messages, stop, kwargs)):
+                yield to_chunk(event)
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        with langchain_errors():
+            client = AsyncQwenClient(self.client_settings())
+            async for event in client.stream(self._stream_request(messages, stop, kwargs)):
+                yield to_chunk(event)
+
+    def bind_tools(
+        self,
+        tools: Sequence[ToolLike],
+        *,
+        tool_choice: str | bool | dict[str, Any] | None = None,
+        strict: bool | None = None,
+        parallel_tool_calls: bool | None = None,
+        response_format: dict[str, Any] | type | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """This model with tools.
+
+        Args:
+            tools: functions, classes, tools or definitions. An empty list binds none.
+            tool_choice: ``auto``, ``none``, ``any`` (or True), the name of a tool, or OpenAI's dict.
+            strict: passed on with each tool's schema.
+            parallel_tool_calls: whether one answer may ask for several calls.
+            response_format: OpenAI's dict, or a schema, for the final answer.
+            kwargs: bound as they are.
+        """
+        options: dict[str, Any] = {
+            "tools": tool_definitions(tools, strict) or None,
+            "tool_choice": to_core_tool_choice(tool_choice) if tools else None,
+            "parallel_tool_calls": parallel_tool_calls,
+            "response_format": response_format,
+        }
+        if isinstance(response_format, type):
+            options["response_format"] = structured_output.response_format(response_format, strict)
+        return self.bind(**{name: value for name, value in options.items() if value is not None}, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: structured_output.Schema | None = None,
+        *,
+        method: structured_output.Method | None = None,
+        include_raw: bool = False,
+        strict: bool | None = None,
+        tools: Sequence[ToolLike] | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+        """This model with answers of a schema.
+
+        Args:
+            schema: a pydantic class, a TypedDict, or a JSON schema. ``json_mode`` works without one.
+            method: ``json_schema`` where the model has it (the default there), ``function_calling`` (the default
+                elsewhere), or ``json_mode``.
+            include_raw: give ``{"raw", "parsed", "parsing_error"}`` and raise no parsing error.
+            strict: ask for strict schema adherence.
+            tools: further tools that the model may call; only with ``json_schema``.
+            kwargs: bound as they are.
+        """
+        if schema is None and method != "json_mode":
+            raise ValueError("with_structured_output needs a schema, except with method='json_mode'.")
+        if method is None:
+            method = "json_schema" if resolve(self.model).json_schema else "function_calling"
+        if method == "json_schema" and is_pydantic_v1(schema):
+            method = "function_calling"
+        if method == "json_mode" and strict is not None:
+            raise ValueError("strict means nothing in json_mode: there is no schema to be strict about.")
+        if tools and method != "json_schema":
+            raise ValueError("tools beside the schema need method='json_schema'.")
+        traced: dict[str, Any] = {
+            "ls_structured_output_format": {
+                "kwargs": {"method": method, "strict": strict},
+                "schema": convert_to_openai_tool(schema) if schema is not None else None,
+            }
+        }
+        if method == "function_calling" and schema is not None:
+            model = self.bind_tools(
+                [schema],
+                tool_choice=structured_output.tool_name(schema),
+                strict=strict,
+                **traced,
+                **kwargs,
+            )
+            return structured_output.chain(model, structured_output.tool_parser(schema), include_raw)
+        wanted: dict[str, Any] = {"type": "json_object"}
+        if method == "json_schema" and schema is not None:
+            wanted = structured_output.response_format(schema, strict)
+        bind = partial(self.bind_tools, tools) if tools else self.bind
+        model = bind(response_format=wanted, **traced, **kwargs)
+        return structured_output.chain(model, structured_output.text_parser(schema), include_raw)
+
+
+def is_pydantic_v1(schema: object) -> bool:
+    """Whether this is a class of pydantic's first generation, whose schema is not a JSON schema of today."""
+    return isinstance(schema, type) and not issubclass(schema, BaseModel) and hasattr(schema, "__fields_set__")
+
+
+# Options that LangChain's own machinery passes along.
+NOT_FOR_THE_WIRE = frozenset({"stream", "ls_structured_output_format"})
+
+# What changes an answer: everything that is asked, and whom; no key, header or client.
+IDENTIFYING_FIELDS = (
+    *(name for name in ChatFields.model_fields if name in ChatRequest.__struct_fields__),
+    "region",
+    "workspace",
+    "base_url",
+    "protocol",
+)

@@ -1,0 +1,153 @@
+"""The core's events and answers to LangChain's chunks and messages.
+
+Strings in metadata are concatenated when chunks are added up, so that all of it but the provider stands on the
+last chunk alone, as the usage does.
+"""
+
+from typing import Any
+
+from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCall
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+
+from qwen_core.events import AudioDelta, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
+from qwen_core.messages import ToolCallPart
+from qwen_core.response import ChatResponse, Choice
+from qwen_core.tool_arguments import parse_arguments
+from qwen_core.usage import Usage
+
+PROVIDER = "qwen"
+
+
+def to_chunk(event: Event) -> ChatGenerationChunk:
+    """The chunk for one event of a stream."""
+    if isinstance(event, TextDelta):
+        return ChatGenerationChunk(
+            message=AIMessageChunk(content=event.text, response_metadata={"model_provider": PROVIDER})
+        )
+    if isinstance(event, ReasoningDelta):
+        return _chunk(additional_kwargs={"reasoning_content": event.text})
+    if isinstance(event, ToolCallDelta):
+        piece = tool_call_chunk(name=event.name, args=event.arguments, id=event.id, index=event.position)
+        return _chunk(tool_call_chunks=[piece])
+    if isinstance(event, AudioDelta):
+        return _chunk(additional_kwargs={"audio": _audio(event.data, event.transcript, event.id)})
+    return _chunk(
+        response_metadata=response_metadata(event, event.choices[0].raw_finish_reason, event.choices[0].logprobs),
+        usage_metadata=usage_metadata(event.usage),
+        chunk_position="last",
+    )
+
+
+def to_result(response: ChatResponse) -> ChatResult:
+    """The result for a whole answer, one generation for each choice."""
+    return ChatResult(
+        generations=[
+            ChatGeneration(
+                message=to_message(response, choice, usage=response.usage if position == 0 else None),
+                generation_info={"finish_reason": choice.finish_reason},
+            )
+            for position, choice in enumerate(response.choices)
+        ],
+        llm_output={
+            "model_name": response.model,
+            "token_usage": response.usage.raw if response.usage else None,
+        },
+    )
+
+
+def to_message(response: ChatResponse, choice: Choice, *, usage: Usage | None) -> AIMessage:
+    """The message for one choice. Broken tool calls are invalid ones, never callable."""
+    additional_kwargs: dict[str, Any] = {}
+    if choice.message.reasoning:
+        additional_kwargs["reasoning_content"] = choice.message.reasoning
+    if choice.audio:
+        additional_kwargs["audio"] = _audio(choice.audio.data, choice.audio.transcript, choice.audio.id)
+    calls, invalid = tool_calls(choice.message.tool_calls, choice.finish_reason)
+    metadata = response_metadata(response, choice.raw_finish_reason, choice.logprobs)
+    metadata["finish_reason"] = choice.finish_reason
+    return AIMessage(
+        content=choice.message.text,
+        additional_kwargs=additional_kwargs,
+        tool_calls=calls,
+        invalid_tool_calls=invalid,
+        response_metadata=metadata,
+        usage_metadata=usage_metadata(usage),
+    )
+
+
+def tool_calls(
+    parts: tuple[ToolCallPart, ...], finish_reason: str | None
+) -> tuple[list[ToolCall], list[InvalidToolCall]]:
+    """The calls that can be carried out, and those whose arguments are not a whole JSON object."""
+    calls: list[ToolCall] = []
+    invalid: list[InvalidToolCall] = []
+    for part in parts:
+        arguments, error = parse_arguments(part.arguments, truncated=finish_reason == "length")
+        if arguments is None:
+            invalid.append(
+                InvalidToolCall(
+                    type="invalid_tool_call", name=part.name, args=part.arguments, id=part.id, error=error
+                )
+            )
+        else:
+            calls.append(ToolCall(type="tool_call", name=part.name, args=arguments, id=part.id))
+    return calls, invalid
+
+
+def response_metadata(
+    source: Finish | ChatResponse, raw_finish_reason: str | None, logprobs: list[dict[str, Any]] | None
+) -> dict[str, Any]:
+    """Where an answer came from and why it ended. What is unknown is left out."""
+    metadata: dict[str, Any] = {
+        "model_provider": PROVIDER,
+        "model_name": source.model,
+        "finish_reason": source.finish_reason,
+        "raw_finish_reason": raw_finish_reason if raw_finish_reason != source.finish_reason else None,
+        "id": source.id,
+        "request_id": source.request_id,
+        "created": source.created,
+        "logprobs": {"content": logprobs} if logprobs else None,
+        "search_info": source.search_info,
+        "token_usage": source.usage.raw if source.usage else None,
+    }
+    return {name: value for name, value in metadata.items() if value is not None}
+
+
+def usage_metadata(usage: Usage | None) -> UsageMetadata | None:
+    """Usage in LangChain's names; None where the service did not count both sides."""
+    if usage is None or usage.input_tokens is None or usage.output_tokens is None:
+        return None
+    result = UsageMetadata(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        total_tokens=usage.total_tokens or usage.input_tokens + usage.output_tokens,
+    )
+    into = {
+        "cache_read": usage.cached_tokens,
+        "cache_creation": usage.cache_creation_tokens,
+        "audio": usage.audio_tokens,
+        "image": usage.image_tokens,
+        "video": usage.video_tokens,
+        "text": usage.text_tokens,
+    }
+    out = {
+        "reasoning": usage.reasoning_tokens,
+        "audio": usage.output_audio_tokens,
+        "text": usage.output_text_tokens,
+    }
+    if input_details := {name: count for name, count in into.items() if count is not None}:
+        result["input_token_details"] = InputTokenDetails(**input_details)  # type: ignore[typeddict-item]
+    if output_details := {name: count for name, count in out.items() if count is not None}:
+        result["output_token_details"] = OutputTokenDetails(**output_details)  # type: ignore[typeddict-item]
+    return result
+
+
+def _chunk(**fields: Any) -> ChatGenerationChunk:
+    fields.setdefault("response_metadata", {"model_provider": PROVIDER})
+    return ChatGenerationChunk(message=AIMessageChunk(content="", **fields))
+
+
+def _audio(data: str, transcript: str, id: str | None) -> dict[str, Any]:
+    return {"data": data, "transcript": transcript, **({"id": id} if id else {})}

@@ -1,0 +1,64 @@
+"""LangChain's standard content blocks (v1) for messages of this provider.
+
+Block indexes of a stream are strings that start with ``lc_``: LangChain adds blocks up by index alone, so that
+text, reasoning and each tool call need indexes that cannot meet.
+"""
+
+from typing import Any, cast
+
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import content as types
+from langchain_core.messages.block_translators import register_translator
+
+from langchain_qwen.chunks import PROVIDER
+
+
+def content_blocks(message: AIMessage) -> list[types.ContentBlock]:
+    """The blocks of a whole message: reasoning, text, calls, calls that cannot be used."""
+    blocks: list[dict[str, Any]] = []
+    if reasoning := message.additional_kwargs.get("reasoning_content"):
+        blocks.append({"type": "reasoning", "reasoning": reasoning})
+    blocks += text_blocks(message)
+    known = {block.get("id") for block in blocks if block.get("type") == "tool_call"}
+    blocks += [
+        {"type": "tool_call", "name": call["name"], "args": call["args"], "id": call.get("id")}
+        for call in message.tool_calls
+        if call.get("id") not in known
+    ]
+    blocks += [{**call, "type": "invalid_tool_call"} for call in message.invalid_tool_calls]
+    return cast(list[types.ContentBlock], blocks)
+
+
+def chunk_content_blocks(message: AIMessageChunk) -> list[types.ContentBlock]:
+    """The blocks of a chunk. On the last chunk of a sum, whole calls take the place of their pieces."""
+    if message.chunk_position == "last" and message.tool_call_chunks:
+        return content_blocks(message)
+    blocks: list[dict[str, Any]] = []
+    if reasoning := message.additional_kwargs.get("reasoning_content"):
+        blocks.append({"type": "reasoning", "reasoning": reasoning, "index": "lc_rs_0"})
+    blocks += [
+        {**block, "index": "lc_txt_0"} if block["type"] == "text" else block for block in text_blocks(message)
+    ]
+    blocks += [
+        {
+            "type": "tool_call_chunk",
+            "id": piece.get("id"),
+            "name": piece.get("name"),
+            "args": piece.get("args"),
+            "index": f"lc_tc_{piece.get('index')}",
+        }
+        for piece in message.tool_call_chunks
+    ]
+    return cast(list[types.ContentBlock], blocks)
+
+
+def text_blocks(message: AIMessage) -> list[dict[str, Any]]:
+    """The text of a message, or the blocks that its content already is."""
+    if isinstance(message.content, str):
+        return [{"type": "text", "text": message.content}] if message.content else []
+    return [{"type": "text", "text": block} if isinstance(block, str) else block for block in message.content]
+
+
+def register() -> None:
+    """Tell LangChain how to read messages of this provider."""
+    register_translator(PROVIDER, content_blocks, chunk_content_blocks)

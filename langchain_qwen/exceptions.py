@@ -1,0 +1,113 @@
+"""The core's errors as LangChain's classified errors too, so that retry and fallback middleware know them.
+
+Each class here is a subclass of the core's class of the same name and of LangChain's ``ModelError`` for it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from langchain_core import exceptions as langchain
+
+from qwen_core import errors
+
+
+class QwenError(errors.QwenError, langchain.ModelError):
+    """See ``qwen_core.errors``."""
+
+
+class AuthenticationError(errors.AuthenticationError, langchain.ModelAuthenticationError):
+    """See ``qwen_core.errors``."""
+
+
+class PermissionDeniedError(errors.PermissionDeniedError, langchain.ModelPermissionDeniedError):
+    """See ``qwen_core.errors``."""
+
+
+class NotFoundError(errors.NotFoundError, langchain.ModelNotFoundError):
+    """See ``qwen_core.errors``."""
+
+
+class BadRequestError(errors.BadRequestError, langchain.ModelInvalidRequestError):
+    """See ``qwen_core.errors``."""
+
+
+class ContextOverflowError(errors.ContextOverflowError, langchain.ContextOverflowError):
+    """See ``qwen_core.errors``."""
+
+
+class ContentFilterError(errors.ContentFilterError, langchain.ModelInvalidRequestError):
+    """See ``qwen_core.errors``."""
+
+
+class UnsupportedFeatureError(errors.UnsupportedFeatureError, langchain.ModelInvalidRequestError):
+    """See ``qwen_core.errors``."""
+
+
+class RateLimitError(errors.RateLimitError, langchain.ModelRateLimitError):
+    """See ``qwen_core.errors``."""
+
+
+class QuotaExceededError(errors.QuotaExceededError, langchain.ModelPermissionDeniedError):
+    """See ``qwen_core.errors``."""
+
+
+class ServerError(errors.ServerError, langchain.ModelAPIError):
+    """See ``qwen_core.errors``."""
+
+
+class APITimeoutError(errors.APITimeoutError, langchain.ModelTimeoutError):
+    """See ``qwen_core.errors``. Not retryable: the work may have been done and billed."""
+
+
+class APIConnectionError(errors.APIConnectionError, langchain.ModelConnectionError):
+    """See ``qwen_core.errors``."""
+
+
+class IncompleteStreamError(errors.IncompleteStreamError, langchain.ModelError):
+    """See ``qwen_core.errors``."""
+
+
+class InvalidResponseError(errors.InvalidResponseError, langchain.ModelError):
+    """See ``qwen_core.errors``."""
+
+
+CLASSES: dict[type[errors.QwenError], type[errors.QwenError]] = {
+    error.__mro__[1]: error
+    for error in (
+        QwenError,
+        AuthenticationError,
+        PermissionDeniedError,
+        NotFoundError,
+        BadRequestError,
+        ContextOverflowError,
+        ContentFilterError,
+        UnsupportedFeatureError,
+        RateLimitError,
+        QuotaExceededError,
+        ServerError,
+        APITimeoutError,
+        APIConnectionError,
+        IncompleteStreamError,
+        InvalidResponseError,
+    )
+}
+
+
+def to_langchain(error: errors.QwenError) -> errors.QwenError:
+    """The same error in the class that LangChain knows too."""
+    kind = CLASSES.get(type(error))
+    if kind is None:
+        return error
+    converted = kind(error.message)
+    converted.__dict__.update(error.__dict__)
+    converted.is_retryable = error.is_retryable
+    return converted
+
+
+@contextmanager
+def langchain_errors() -> Iterator[None]:
+    """Raise the core's errors in LangChain's classes; the SDK's exception stays the cause."""
+    try:
+        yield
+    except errors.QwenError as error:
+        raise to_langchain(error) from error.__cause__

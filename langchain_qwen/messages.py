@@ -1,0 +1,272 @@
+"""LangChain's messages to the core's: every form in which a history may come back.
+
+Content may be text, or blocks in LangChain's own form (v0 and v1), OpenAI's or Anthropic's. What has no place
+raises; nothing is dropped in silence.
+"""
+
+import json
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+
+from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.messages import (
+    AudioPart,
+    FilePart,
+    ImagePart,
+    Message,
+    Part,
+    ReasoningPart,
+    Role,
+    TextPart,
+    ToolCallPart,
+    VideoPart,
+)
+
+Block = Mapping[str, Any]
+
+ROLES: dict[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "ai": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
+
+
+def to_core(messages: Sequence[BaseMessage]) -> tuple[Message, ...]:
+    """The conversation in the core's vocabulary."""
+    return tuple(message_to_core(message) for message in messages)
+
+
+def message_to_core(message: BaseMessage) -> Message:
+    """One message."""
+    if isinstance(message, HumanMessage):
+        return Message("user", parts(message.content), name=message.name)
+    if isinstance(message, AIMessage):
+        return ai_message_to_core(message)
+    if isinstance(message, SystemMessage):
+        return Message("system", parts(message.content), name=message.name)
+    if isinstance(message, ToolMessage):
+        return Message("tool", parts(message.content), tool_call_id=message.tool_call_id)
+    if isinstance(message, FunctionMessage):
+        return Message("tool", parts(message.content), tool_call_id=message.name)
+    if isinstance(message, ChatMessage):
+        role = ROLES.get(message.role.lower())
+        if role is None:
+            raise UnsupportedFeatureError(f"No role {message.role!r}. Roles: {', '.join(ROLES)}.")
+        tool_call_id = message.additional_kwargs.get("tool_call_id")
+        return Message(role, parts(message.content), name=message.name, tool_call_id=tool_call_id)
+    raise UnsupportedFeatureError(f"A {type(message).__name__} cannot be sent to a model.")
+
+
+def ai_message_to_core(message: AIMessage) -> Message:
+    """An answer that is now history: its reasoning, text and tool calls, each from wherever it is kept."""
+    content = parts(message.content)
+    if not any(isinstance(part, ReasoningPart) for part in content):
+        reasoning = message.additional_kwargs.get("reasoning_content")
+        if isinstance(reasoning, str) and reasoning:
+            content = (ReasoningPart(reasoning), *content)
+    calls = {call.id: call for call in message_tool_calls(message)}
+    in_content = {part.id: part for part in content if isinstance(part, ToolCallPart)}
+    others = tuple(part for part in content if not isinstance(part, ToolCallPart))
+    return Message(
+        "assistant",
+        (*others, *{**in_content, **calls}.values()),
+        name=message.name,
+        partial=bool(message.additional_kwargs.get("partial")),
+    )
+
+
+def message_tool_calls(message: AIMessage) -> list[ToolCallPart]:
+    """The calls of an answer. Broken ones are sent as valid JSON: the service fails on any other."""
+    calls = [
+        ToolCallPart(call["id"] or call["name"], call["name"], json.dumps(call["args"], ensure_ascii=False))
+        for call in message.tool_calls
+    ]
+    for invalid in message.invalid_tool_calls:
+        name = invalid.get("name") or "unknown"
+        warnings.warn(
+            f"The call of {name!r} in the history has arguments that are not JSON; they are sent as text.",
+            stacklevel=2,
+        )
+        arguments = json.dumps({"arguments": invalid.get("args") or ""}, ensure_ascii=False)
+        calls.append(ToolCallPart(invalid.get("id") or name, name, arguments))
+    return calls
+
+
+def parts(content: str | Sequence[str | Block]) -> tuple[Part, ...]:
+    """The parts of a content."""
+    if isinstance(content, str):
+        return (TextPart(content),)
+    found: list[Part] = []
+    for block in content:
+        found += (TextPart(block),) if isinstance(block, str) else block_to_parts(block)
+    return tuple(found) or (TextPart(""),)
+
+
+def block_to_parts(block: Block) -> Sequence[Part]:
+    """The parts of one block."""
+    kind = str(block.get("type", ""))
+    convert = BLOCKS.get(kind)
+    if convert is None:
+        raise UnsupportedFeatureError(
+            f"A content block of type {kind!r} cannot be sent.",
+            hint=f"Known types: {', '.join(sorted(BLOCKS))}.",
+        )
+    return convert(block)
+
+
+def _text(block: Block) -> Sequence[Part]:
+    return (TextPart(str(block.get("text", "")), cache_control=_option(block, "cache_control")),)
+
+
+def _reasoning(block: Block) -> Sequence[Part]:
+    text = block.get("reasoning") or block.get("thinking") or ""
+    return (ReasoningPart(str(text)),) if text else ()
+
+
+def _tool_call(block: Block) -> Sequence[Part]:
+    arguments = block.get("args", block.get("input"))
+    if not isinstance(arguments, str):
+        arguments = json.dumps(arguments or {}, ensure_ascii=False)
+    name = str(block.get("name", ""))
+    return (ToolCallPart(str(block.get("id") or name), name, arguments),)
+
+
+def _image(block: Block) -> Sequence[Part]:
+    return (
+        ImagePart(
+            _source_url(block, "image", "image_url"),
+            min_pixels=_option(block, "min_pixels"),
+            max_pixels=_option(block, "max_pixels"),
+            cache_control=_option(block, "cache_control"),
+        ),
+    )
+
+
+def _video(block: Block) -> Sequence[Part]:
+    frames = block.get("video")
+    url = (
+        tuple(str(frame) for frame in frames)
+        if isinstance(frames, list | tuple)
+        else _source_url(block, "video", "video_url")
+    )
+    options = ("fps", "max_frames", "min_pixels", "max_pixels", "total_pixels")
+    return (VideoPart(url, **{name: _option(block, name) for name in options}),)
+
+
+def _audio(block: Block) -> Sequence[Part]:
+    inner = block.get("input_audio")
+    if isinstance(inner, Mapping):
+        data, audio_format = str(inner.get("data", "")), inner.get("format")
+        # Plain base64, as OpenAI writes it, is not documented here; a data URI is (compatible, section 3).
+        url = data if ":" in data[:16] else f"data:;base64,{data}"
+        return (AudioPart(url, format=audio_format),)
+    url = _source_url(block, "audio", "audio_url")
+    mime_type = str(block.get("mime_type") or "")
+    return (AudioPart(url, format=block.get("format") or mime_type.rpartition("/")[2].removeprefix("x-") or None),)
+
+
+def _file(block: Block) -> Sequence[Part]:
+    inner = block.get("file")
+    source: Block = inner if isinstance(inner, Mapping) else block
+    filename = source.get("filename") or (block.get("extras") or {}).get("filename")
+    file_id = (
+        source.get("file_id") or source.get("id") if source.get("source_type") == "id" else source.get("file_id")
+    )
+    if file_id:
+        return (FilePart(file_id=str(file_id), filename=filename),)
+    data = source.get("file_data") or source.get("file_url")
+    return (FilePart(url=str(data) if data else _source_url(block, "file"), filename=filename),)
+
+
+def _plain_text(block: Block) -> Sequence[Part]:
+    return (TextPart(str(block.get("text") or block.get("refusal") or "")),)
+
+
+def _as_text(block: Block) -> Sequence[Part]:
+    # Results of tools: data, search results and documents with text.
+    for name in ("json", "content", "text"):
+        value = block.get(name)
+        if isinstance(value, str):
+            return (TextPart(value),)
+        if name == "content" and isinstance(value, list):
+            return parts(value)
+        if value is not None:
+            return (TextPart(json.dumps(value, ensure_ascii=False)),)
+    source = block.get("source")
+    if isinstance(source, Mapping) and source.get("type") == "text":
+        return (TextPart(str(source.get("data", ""))),)
+    if isinstance(source, Mapping):
+        return _file(block)
+    raise UnsupportedFeatureError(f"A content block of type {block.get('type')!r} without text cannot be sent.")
+
+
+def _nothing(block: Block) -> Sequence[Part]:
+    return ()
+
+
+BLOCKS: dict[str, Callable[[Block], Sequence[Part]]] = {
+    "text": _text,
+    "text-plain": _plain_text,
+    "refusal": _plain_text,
+    "reasoning": _reasoning,
+    "thinking": _reasoning,
+    "redacted_thinking": _nothing,
+    "tool_call": _tool_call,
+    "tool_use": _tool_call,
+    "tool_call_chunk": _nothing,
+    "invalid_tool_call": _nothing,
+    "input_json_delta": _nothing,
+    "image": _image,
+    "image_url": _image,
+    "video": _video,
+    "video_url": _video,
+    "audio": _audio,
+    "input_audio": _audio,
+    "audio_url": _audio,
+    "file": _file,
+    "document": _as_text,
+    "search_result": _as_text,
+    "json": _as_text,
+}
+
+
+def _option(block: Block, name: str) -> Any:
+    extras = block.get("extras")
+    value = block.get(name)
+    return extras.get(name) if value is None and isinstance(extras, Mapping) else value
+
+
+def _source_url(block: Block, kind: str, nested: str | None = None) -> str:
+    """The URL in a block, or a data URI of what it holds."""
+    inner = block.get(nested) if nested else None
+    if isinstance(inner, Mapping):
+        inner = inner.get("url")
+    if isinstance(inner, str):
+        return inner
+    source = block.get("source")
+    fields: Block = source if isinstance(source, Mapping) else block
+    if isinstance(url := fields.get("url"), str):
+        return url
+    data = fields.get("base64") or fields.get("data")
+    if isinstance(data, str):
+        mime_type = fields.get("mime_type") or fields.get("media_type") or ""
+        return f"data:{mime_type};base64,{data}"
+    if isinstance(plain := block.get(kind), str):
+        return plain
+    raise UnsupportedFeatureError(f"A content block of type {block.get('type')!r} holds neither a URL nor data.")

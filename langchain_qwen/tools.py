@@ -1,0 +1,54 @@
+"""Tools and tool choices as LangChain gives them, in the core's vocabulary."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.messages import Tool
+
+ToolLike = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
+
+
+def tool_definitions(tools: Sequence[ToolLike], strict: bool | None) -> list[dict[str, Any]]:
+    """The tools as JSON-able definitions, the form in which they are bound and traced."""
+    return [convert_to_openai_tool(tool, strict=strict) for tool in tools]
+
+
+def to_core_tools(definitions: Sequence[Mapping[str, Any]]) -> tuple[Tool, ...]:
+    """Definitions as the core's tools."""
+    return tuple(_tool(definition) for definition in definitions)
+
+
+def to_core_tool_choice(choice: str | bool | Mapping[str, Any] | None) -> str | None:
+    """Every form of choice as one word: a mode, or the name of the one tool."""
+    if choice is None:
+        return None
+    if isinstance(choice, bool):
+        return "required" if choice else "none"
+    if isinstance(choice, str):
+        return "required" if choice == "any" else choice
+    function = choice.get("function")
+    name = function.get("name") if isinstance(function, Mapping) else choice.get("name")
+    if isinstance(name, str):
+        return name
+    if isinstance(kind := choice.get("type"), str):
+        return to_core_tool_choice(kind)
+    raise UnsupportedFeatureError(f"tool_choice {choice!r} names no tool.")
+
+
+def _tool(definition: Mapping[str, Any]) -> Tool:
+    function = definition.get("function")
+    if definition.get("type") != "function" or not isinstance(function, Mapping):
+        raise UnsupportedFeatureError(
+            f"Only function tools can be sent; this is of type {definition.get('type')!r}.",
+            hint="Tools that the service runs are switched on by enable_search=True or extra_body={...}.",
+        )
+    return Tool(
+        name=function["name"],
+        description=function.get("description") or "",
+        parameters=dict(function.get("parameters") or {"type": "object", "properties": {}}),
+        strict=function.get("strict"),
+    )

@@ -1,0 +1,18 @@
+"""The core: knows the wires of Alibaba's Qwen service, knows no framework."""
+
+from qwen_core.client import AsyncQwenClient, QwenClient
+from qwen_core.errors import QwenError
+from qwen_core.request import ChatRequest, EmbeddingRequest, EmbeddingResponse
+from qwen_core.response import ChatResponse
+from qwen_core.settings import ClientSettings
+
+__all__ = [
+    "AsyncQwenClient",
+    "ChatRequest",
+    "ChatResponse",
+    "ClientSettings",
+    "EmbeddingRequest",
+    "EmbeddingResponse",
+    "QwenClient",
+    "QwenError",
+]

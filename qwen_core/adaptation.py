@@ -1,0 +1,123 @@
+"""What a model or a mode cannot do, put into what it can: decided here, once, for both wires and frameworks.
+
+Each step takes a request and gives one back, with a warning for every change that the caller could notice.
+Nothing is altered in place. Sources: protocol documents, compatible 2.1-2.3 and native 3.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from qwen_core.messages import Message, TextPart
+from qwen_core.models.profile import ModelProfile
+from qwen_core.request import ChatRequest
+
+Step = Callable[[ChatRequest, ModelProfile, list[str]], ChatRequest]
+
+JSON_INSTRUCTION = "Answer with one JSON object and nothing else."
+SCHEMA_INSTRUCTION = "Answer with one JSON object and nothing else. It must match this JSON schema:\n"
+CALL_INSTRUCTION = "Answer by calling one of these tools, and with nothing else: "
+
+
+def adapt(request: ChatRequest, profile: ModelProfile) -> tuple[ChatRequest, tuple[str, ...]]:
+    """The request as this model can take it, and the warnings for its caller."""
+    warnings: list[str] = []
+    for step in STEPS:
+        request = step(request, profile, warnings)
+    return request, tuple(warnings)
+
+
+def thinks(request: ChatRequest, profile: ModelProfile) -> bool:
+    """Whether the model will think before it answers this request."""
+    if profile.thinking == "always":
+        return True
+    if request.reasoning_effort is not None and request.enable_thinking is None:
+        return request.reasoning_effort != "none"
+    return bool(profile.thinking_default) if request.enable_thinking is None else request.enable_thinking
+
+
+def force_tool_choice(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
+    """``required`` is refused everywhere, and a named function is refused while the model thinks."""
+    choice = request.tool_choice
+    if not request.tools or choice in (None, "auto", "none"):
+        return request
+    names = [tool.name for tool in request.tools]
+    if choice == "required" and len(names) == 1:
+        choice = names[0]
+    if thinks(request, profile):
+        if profile.thinking == "always" or request.enable_thinking:
+            why = "always thinks" if profile.thinking == "always" else "was told to think"
+            wanted = names if choice == "required" else [str(choice)]
+            warnings.append(
+                f"{request.model} {why}, and a tool cannot be forced then: it is asked for in words instead. "
+                "For a forced call set enable_thinking=False or choose a model that can."
+            )
+            return ask_for_tools(request, wanted)
+        warnings.append(
+            f"Thinking is switched off for this call of {request.model}: a forced tool call excludes it."
+        )
+        request = msgspec.structs.replace(
+            request, enable_thinking=False, reasoning_effort=None, thinking_budget=None
+        )
+    if choice == "required":
+        warnings.append(
+            'There is no tool_choice "required" for several tools: one of them is asked for in words instead.'
+        )
+        return ask_for_tools(request, names)
+    return msgspec.structs.replace(request, tool_choice=choice)
+
+
+def ask_for_tools(request: ChatRequest, names: list[str]) -> ChatRequest:
+    """The request with the choice left to the model, and the wish put into words."""
+    asked = with_instruction(request, CALL_INSTRUCTION + ", ".join(names) + ".")
+    return msgspec.structs.replace(asked, tool_choice="auto")
+
+
+def fit_response_format(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
+    """A schema for a model that takes none becomes JSON mode with the schema in words."""
+    wanted = request.response_format
+    if not wanted or wanted.get("type") != "json_schema" or profile.json_schema is not False:
+        return request
+    inner: dict[str, Any] = wanted.get("json_schema") or {}
+    schema = msgspec.json.encode(inner.get("schema") or {}).decode()
+    warnings.append(
+        f"{request.model} takes no JSON schema: it gets JSON mode and the schema in words. The answer is not "
+        'guaranteed to match; use method="function_calling" or a model with json_schema for that.'
+    )
+    asked = with_instruction(request, SCHEMA_INSTRUCTION + schema)
+    return msgspec.structs.replace(asked, response_format={"type": "json_object"})
+
+
+def fit_json_mode(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
+    """JSON mode wants the word JSON in the messages, and on older models no thinking."""
+    wanted = request.response_format
+    if not wanted or wanted.get("type") != "json_object":
+        return request
+    if not any("json" in message.text.lower() for message in request.messages):
+        warnings.append(
+            "JSON mode needs the word JSON in the messages: an instruction to answer in JSON was added."
+        )
+        request = with_instruction(request, JSON_INSTRUCTION)
+    if thinks(request, profile) and profile.json_object_thinking is False and profile.thinking == "optional":
+        warnings.append(f"Thinking is switched off for this call of {request.model}: its JSON mode excludes it.")
+        request = msgspec.structs.replace(
+            request, enable_thinking=False, reasoning_effort=None, thinking_budget=None
+        )
+    return request
+
+
+def with_instruction(request: ChatRequest, text: str) -> ChatRequest:
+    """The request with an instruction at the end of its first system message, or in a new one.
+
+    It always stands there, so that a cached prefix of the conversation stays the same from turn to turn.
+    """
+    messages = list(request.messages)
+    if messages and messages[0].role == "system":
+        messages[0] = msgspec.structs.replace(messages[0], parts=(*messages[0].parts, TextPart(text)))
+    else:
+        messages.insert(0, Message("system", (TextPart(text),)))
+    return msgspec.structs.replace(request, messages=tuple(messages))
+
+
+STEPS: tuple[Step, ...] = (force_tool_choice, fit_response_format, fit_json_mode)

@@ -1,0 +1,176 @@
+"""The fields that every public model class shares, and what they mean for the core.
+
+The one module of the core that uses pydantic, because both frameworks' models are pydantic models.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, Field, SecretStr
+
+from qwen_core.endpoints import (
+    API_KEY_VARIABLE,
+    DEFAULT_EMBEDDING_MODEL,
+    DEFAULT_MODEL,
+    MODEL_VARIABLE,
+    resolve_region,
+)
+from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.messages import Message
+from qwen_core.request import ChatRequest, EmbeddingRequest
+from qwen_core.settings import DEFAULT_MAX_RETRIES, ClientSettings, ProtocolName
+
+
+def default_model() -> str:
+    """The environment's model, else ``qwen-plus``."""
+    return os.environ.get(MODEL_VARIABLE) or DEFAULT_MODEL
+
+
+def key_from_environment() -> SecretStr | None:
+    """The environment's key, if there is one."""
+    key = os.environ.get(API_KEY_VARIABLE)
+    return SecretStr(key) if key else None
+
+
+class ConnectionFields(BaseModel):
+    """How the service is reached. The same on chat models, embeddings and rerankers."""
+
+    api_key: SecretStr | None = Field(default_factory=key_from_environment, repr=False)
+    """The key; default: ``DASHSCOPE_API_KEY``. Looked for at the first call."""
+    region: str | None = None
+    """``cn-beijing`` (default), ``ap-southeast-1``, ``us-east-1``, ..., or ``cn intl us hk de jp``."""
+    workspace: str | None = None
+    """The workspace id: its own host where the region has one, else the workspace header."""
+    base_url: str | None = None
+    """Wins over region; default: ``DASHSCOPE_API_BASE``. A bare host gets the protocol's path."""
+    protocol: ProtocolName = "auto"
+    """``auto``, ``openai`` or ``dashscope``."""
+    timeout: float | None = None
+    """Seconds without any sign of life from the service; None: the SDK's own."""
+    max_retries: int = Field(default=DEFAULT_MAX_RETRIES, ge=0)
+    """How often a call that was refused or never answered is tried again."""
+    default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
+    """Sent with every call."""
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    """A client of the SDK's HTTP library, used as it is."""
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    """The same for asynchronous calls. It belongs to one event loop."""
+
+    def client_settings(self) -> ClientSettings:
+        """These fields as the core takes them."""
+        if self.base_url is None:
+            resolve_region(self.region)
+        return ClientSettings(
+            api_key=self.api_key.get_secret_value() if self.api_key else None,
+            region=self.region,
+            workspace=self.workspace,
+            base_url=self.base_url,
+            protocol=self.protocol,
+            timeout=self.timeout,
+            max_retries=self.max_retries,
+            default_headers=tuple((self.default_headers or {}).items()),
+            http_client=self.http_client,
+            http_async_client=self.http_async_client,
+        )
+
+    def __getstate__(self) -> dict[Any, Any]:
+        # A key from the environment stays out of pickles; the copy reads its own environment.
+        state = super().__getstate__()
+        if "api_key" not in state["__pydantic_fields_set__"]:
+            state = {**state, "__dict__": {**state["__dict__"], "api_key": None}}
+        return state
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        if self.__dict__.get("api_key") is None:
+            self.__dict__["api_key"] = key_from_environment()
+
+
+class ChatFields(ConnectionFields):
+    """What is asked of a chat model. ``None`` means not said: nothing is sent, the model's own default holds."""
+
+    model: str = Field(default_factory=default_model)
+    """The model's name; default: ``QWEN_MODEL``, else ``qwen-plus``. Unknown names work."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    max_tokens: int | None = None
+    stop: list[str] | str | None = None
+    seed: int | None = None
+    n: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    repetition_penalty: float | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+
+    enable_thinking: bool | None = None
+    """Whether a hybrid model thinks before it answers."""
+    thinking_budget: int | None = None
+    """The most tokens to think with."""
+    reasoning_effort: str | None = None
+    """``low``, ``medium``, ``xhigh``, ... for the models that take it; excludes thinking_budget."""
+    preserve_thinking: bool | None = None
+    """Whether reasoning of earlier turns is sent again."""
+
+    enable_search: bool | None = None
+    """Whether the service may search the web."""
+    search_options: dict[str, Any] | None = None
+
+    parallel_tool_calls: bool | None = None
+    """Whether one answer may ask for several tool calls; the service's default is no."""
+
+    modalities: list[str] | None = None
+    audio: dict[str, Any] | None = None
+    vl_high_resolution_images: bool | None = None
+    ocr_options: dict[str, Any] | None = None
+    translation_options: dict[str, Any] | None = None
+
+    extra_body: dict[str, Any] | None = None
+    """Merged over the body as it is."""
+
+    def chat_request(self, messages: tuple[Message, ...], overrides: Mapping[str, Any]) -> ChatRequest:
+        """The request that these fields and one call's own arguments make. The call's arguments win.
+
+        Raises UnsupportedFeatureError for an argument that nobody knows: it would be lost.
+        """
+        unknown = overrides.keys() - REQUEST_FIELDS
+        if unknown:
+            raise UnsupportedFeatureError(
+                f"Unknown argument(s) {', '.join(sorted(unknown))}.",
+                hint="Parameters of the service that have no name here go into extra_body={...}.",
+            )
+        values: dict[str, Any] = {name: getattr(self, name) for name in SHARED_FIELDS}
+        values.update(overrides)
+        values["extra_body"] = {**(self.extra_body or {}), **(overrides.get("extra_body") or {})} or None
+        for name in TUPLE_FIELDS:
+            value = values.get(name)
+            if value is not None:
+                values[name] = ((value,) if isinstance(value, str) else tuple(value)) or None
+        values["tools"] = values.get("tools") or ()
+        values["messages"] = messages
+        return ChatRequest(**values)
+
+
+class EmbeddingFields(ConnectionFields):
+    """What is asked of an embedding model."""
+
+    model: str = DEFAULT_EMBEDDING_MODEL
+    """The model's name. Unknown names work."""
+    dimensions: int | None = None
+    """The length of the vectors; None: the model's own default."""
+    extra_body: dict[str, Any] | None = None
+    """Merged over the body as it is."""
+
+    def embedding_request(self, texts: Sequence[str]) -> EmbeddingRequest:
+        """The request for these texts."""
+        return EmbeddingRequest(
+            model=self.model, texts=tuple(texts), dimensions=self.dimensions, extra_body=self.extra_body
+        )
+
+
+REQUEST_FIELDS = frozenset(ChatRequest.__struct_fields__) - {"messages"}
+SHARED_FIELDS = tuple(name for name in ChatRequest.__struct_fields__ if name in ChatFields.model_fields)
+TUPLE_FIELDS = ("stop", "modalities", "tools")

@@ -1,0 +1,97 @@
+"""What every wire must offer, and what they share."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from qwen_core.endpoints import Wire
+from qwen_core.errors import InvalidResponseError, QwenError
+from qwen_core.events import Event
+from qwen_core.models.profile import ModelProfile
+from qwen_core.request import ChatRequest, EmbeddingRequest, EmbeddingResponse
+from qwen_core.response import ChatResponse
+
+MAX_CHOICES = 16
+"""The service allows 4 (compatible, section 2); a number beyond this is no choice but an attack on memory."""
+
+
+class EncodedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What to send: a path below the base URL, a JSON body, headers, and what was changed on the way."""
+
+    path: str
+    body: bytes
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+class StreamDecoder(Protocol):
+    """Turns the payloads of one answer into events. One object for each answer."""
+
+    def feed(self, payload: bytes) -> Sequence[Event]:
+        """The events of one payload. Raises a QwenError where the payload is an error."""
+
+    def close(self) -> Sequence[Event]:
+        """The end of the answer. Raises IncompleteStreamError where the model had not finished."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the wire said that nothing follows."""
+
+
+class WireProtocol(Protocol):
+    """One wire. All functions are pure."""
+
+    name: Wire
+
+    def encode(self, request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
+        """What to send for this request."""
+
+    def decode(
+        self, payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None
+    ) -> ChatResponse:
+        """The answer in a whole body: a stream of one chunk."""
+
+    def stream_decoder(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> StreamDecoder:
+        """A decoder for one streamed answer. ``headers`` are of the answer, with lower-case names."""
+
+    def error(self, status: int, payload: bytes, headers: Mapping[str, str]) -> QwenError:
+        """The error that an answer with this status means."""
+
+    def encode_embedding(self, request: EmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
+        """What to send for one batch of texts."""
+
+    def decode_embedding(self, payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
+        """The vectors of one batch."""
+
+
+def merge_body(body: dict[str, Any], extra: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The body with the user's own fields over it; objects on both sides are merged."""
+    for name, value in (extra or {}).items():
+        current = body.get(name)
+        if isinstance(current, dict) and isinstance(value, Mapping):
+            body[name] = {**current, **value}
+        else:
+            body[name] = value
+    return body
+
+
+def decode_error_body(payload: bytes) -> dict[str, Any]:
+    """The JSON object of an error body, which may come as a line of an event stream; else an empty one."""
+    text = payload.strip()
+    for line in text.splitlines() if text.startswith((b"data:", b"id:", b"event:", b":")) else [text]:
+        if text is not line and not line.startswith(b"data:"):
+            continue
+        try:
+            body = msgspec.json.decode(line.removeprefix(b"data:"))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue
+        if isinstance(body, dict):
+            return body
+    return {}
+
+
+def unreadable(payload: bytes, reason: object) -> InvalidResponseError:
+    """The error for a payload that is not what the wire promises. Quotes its beginning, never all of it."""
+    beginning = payload[:200].decode("utf-8", "replace")
+    return InvalidResponseError(f"The answer cannot be read: {reason}. It begins: {beginning!r}")

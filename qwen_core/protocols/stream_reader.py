@@ -1,0 +1,85 @@
+"""From the bytes of an answer to its events: framing and decoding together, whatever form the body has."""
+
+from collections.abc import Mapping, Sequence
+
+from qwen_core.errors import IncompleteStreamError, InvalidResponseError
+from qwen_core.events import Event
+from qwen_core.protocols.base import StreamDecoder, unreadable
+from qwen_core.protocols.server_sent_events import BOM, EventStreamReader
+
+
+class StreamReader:
+    """Reads one answer. An event stream is expected; a JSON body in its place is read too."""
+
+    __slots__ = ("_beginning", "_body", "_decoder", "_frames", "_is_json", "_read_any", "closed")
+
+    def __init__(self, decoder: StreamDecoder) -> None:
+        self._decoder = decoder
+        self._frames = EventStreamReader()
+        self._is_json: bool | None = None
+        self._body: list[bytes] = []
+        self._beginning = b""
+        self._read_any = False
+        self.closed = False
+
+    @property
+    def done(self) -> bool:
+        """Whether the wire said that nothing follows."""
+        return self._decoder.done
+
+    def feed(self, segment: bytes) -> Sequence[Event]:
+        """The events that this segment completes."""
+        if self._is_json is None:
+            segment = self._look(segment)
+        if self._is_json:
+            self._body.append(segment)
+            return ()
+        payloads = self._frames.feed(segment)
+        if len(payloads) == 1:
+            self._read_any = True
+            return self._decoder.feed(payloads[0])
+        events: list[Event] = []
+        for payload in payloads:
+            self._read_any = True
+            events += self._decoder.feed(payload)
+        return events
+
+    def close(self) -> Sequence[Event]:
+        """The events that the end completes. Raises IncompleteStreamError where the answer was cut."""
+        self.closed = True
+        events: list[Event] = []
+        for payload in [b"".join(self._body)] if self._is_json else self._frames.close():
+            self._read_any = True
+            try:
+                events += self._decoder.feed(payload)
+            except InvalidResponseError as error:
+                raise IncompleteStreamError("The answer was cut in the middle of an event.") from error
+        if not self._read_any and self._beginning.strip():
+            raise unreadable(self._beginning, "it is neither an event stream nor JSON")
+        events += self._decoder.close()
+        return events
+
+    def _look(self, segment: bytes) -> bytes:
+        self._beginning += segment
+        start = self._beginning.removeprefix(BOM).lstrip()
+        if not start:
+            return b""
+        self._is_json = start.startswith(b"{")
+        segment, self._beginning = self._beginning, self._beginning[:200]
+        return segment
+
+
+def looks_like_event_stream(body: bytes) -> bool:
+    """Whether a body that should be JSON is an event stream."""
+    return body.removeprefix(BOM).lstrip().startswith((b"data:", b"id:", b"event:", b":"))
+
+
+def read_whole(body: bytes, decoder: StreamDecoder) -> Sequence[Event]:
+    """All events of an event stream that came as one body."""
+    reader = StreamReader(decoder)
+    return [*reader.feed(body), *reader.close()]
+
+
+def lower_case(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers by lower-case name."""
+    return {name.lower(): value for name, value in headers.items()}

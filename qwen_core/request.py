@@ -1,0 +1,76 @@
+"""What is asked of a model, before any wire is chosen. One field for each thing that can be asked.
+
+``None`` means: not said, so nothing is sent and the model's own default holds.
+"""
+
+from typing import Any
+
+import msgspec
+
+from qwen_core.messages import Message, Tool
+
+ToolChoice = str
+"""``"auto"``, ``"none"``, ``"required"``, or the name of the one function that must be called."""
+
+
+class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One call to a chat model. Field names are those of the public classes; see README for their meaning.
+
+    ``extra_body`` is merged over the body as it is. ``extra_headers`` are sent with this call alone.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] | None = None
+    seed: int | None = None
+    n: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    repetition_penalty: float | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+
+    enable_thinking: bool | None = None
+    thinking_budget: int | None = None
+    reasoning_effort: str | None = None
+    preserve_thinking: bool | None = None
+
+    enable_search: bool | None = None
+    search_options: dict[str, Any] | None = None
+
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: dict[str, Any] | None = None
+
+    modalities: tuple[str, ...] | None = None
+    audio: dict[str, Any] | None = None
+    vl_high_resolution_images: bool | None = None
+    ocr_options: dict[str, Any] | None = None
+    translation_options: dict[str, Any] | None = None
+
+    extra_body: dict[str, Any] | None = None
+    extra_headers: dict[str, str] | None = None
+
+
+class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Texts to turn into vectors. ``dimensions`` is the length of each vector."""
+
+    model: str
+    texts: tuple[str, ...]
+    dimensions: int | None = None
+    extra_body: dict[str, Any] | None = None
+
+
+class EmbeddingResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """One vector for each text, in the order of the texts; ``total_tokens`` as the service counted."""
+
+    vectors: list[list[float]]
+    model: str | None = None
+    total_tokens: int | None = None
+    request_id: str | None = None

@@ -1,0 +1,106 @@
+"""A whole answer: its choices, why each ended, what it cost and where it came from."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from qwen_core.messages import Message, ToolCallPart
+from qwen_core.usage import Usage
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "other"]
+
+FINISH_REASONS: dict[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+}
+
+
+def finish_reason(raw: str | None, has_tool_calls: bool) -> FinishReason | None:
+    """The reason in one vocabulary; None while the answer is unfinished.
+
+    The native wire writes the string ``"null"`` until the end. A forced tool call ends with ``stop`` there,
+    so that the presence of calls decides (protocol documents, native 0.9 and compatible 4).
+    """
+    if raw is None or raw in ("", "null"):
+        return None
+    reason = FINISH_REASONS.get(raw, "other")
+    return "tool_calls" if reason == "stop" and has_tool_calls else reason
+
+
+class Citation(msgspec.Struct, frozen=True, kw_only=True):
+    """A source that the service's web search found. ``index`` is the number that markers in the text use."""
+
+    index: int
+    url: str
+    title: str = ""
+    site_name: str = ""
+    icon: str = ""
+
+
+class Audio(msgspec.Struct, frozen=True, kw_only=True):
+    """Audio that an omni model spoke: base64 of raw PCM, 16 bit mono, 24 kHz (compatible, section 4)."""
+
+    data: str = ""
+    transcript: str = ""
+    id: str | None = None
+    expires_at: int | None = None
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """One alternative answer. ``raw_finish_reason`` is the wire's own word."""
+
+    message: Message
+    finish_reason: FinishReason | None = None
+    raw_finish_reason: str | None = None
+    logprobs: list[dict[str, Any]] | None = None
+    audio: Audio | None = None
+
+
+class ChatResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """What one call returned. ``choices`` has at least one entry, more with ``n`` above one.
+
+    ``payload`` is the body as it came over the wire, where the answer was one body.
+    """
+
+    choices: tuple[Choice, ...]
+    usage: Usage | None = None
+    id: str | None = None
+    model: str | None = None
+    request_id: str | None = None
+    created: int | None = None
+    citations: tuple[Citation, ...] = ()
+    search_info: dict[str, Any] | None = None
+    payload: bytes | None = None
+
+    @property
+    def message(self) -> Message:
+        """The first choice's message."""
+        return self.choices[0].message
+
+    @property
+    def text(self) -> str:
+        """The first choice's visible text."""
+        return self.message.text
+
+    @property
+    def reasoning(self) -> str:
+        """The first choice's reasoning."""
+        return self.message.reasoning
+
+    @property
+    def tool_calls(self) -> tuple[ToolCallPart, ...]:
+        """The first choice's tool calls."""
+        return self.message.tool_calls
+
+    @property
+    def finish_reason(self) -> FinishReason | None:
+        """Why the first choice ended."""
+        return self.choices[0].finish_reason
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The body as the service sent it, decoded at each access; empty for a streamed answer."""
+        return msgspec.json.decode(self.payload, type=dict[str, Any]) if self.payload else {}

@@ -1,0 +1,76 @@
+"""How the service is reached: what a client needs beside the request itself."""
+
+import os
+from typing import Any, Literal
+
+import msgspec
+
+from qwen_core.endpoints import API_KEY_VARIABLE, Endpoint, Wire, resolve_endpoint
+from qwen_core.errors import AuthenticationError
+
+ProtocolName = Literal["auto", "openai", "dashscope"]
+
+DEFAULT_MAX_RETRIES = 2
+
+
+class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Immutable, and equal to another when both may share connections.
+
+    ``timeout`` is in seconds; None leaves the SDK's own. ``http_client`` and ``http_async_client`` are clients
+    of the SDK's HTTP library, used as they are.
+    """
+
+    api_key: str | None = None
+    region: str | None = None
+    workspace: str | None = None
+    base_url: str | None = None
+    protocol: ProtocolName = "auto"
+    timeout: float | None = None
+    max_retries: int = DEFAULT_MAX_RETRIES
+    default_headers: tuple[tuple[str, str], ...] = ()
+    http_client: Any = None
+    http_async_client: Any = None
+
+    def __repr__(self) -> str:
+        return f"ClientSettings(region={self.region!r}, base_url={self.base_url!r}, protocol={self.protocol!r})"
+
+    def resolve_key(self) -> str:
+        """The key, else the environment's; raises where there is none."""
+        key = self.api_key or os.environ.get(API_KEY_VARIABLE)
+        if not key:
+            raise AuthenticationError(
+                f"No API key: set {API_KEY_VARIABLE} or pass api_key=...",
+                hint="Keys are made in the Model Studio console.",
+            )
+        return key
+
+    def endpoint(self, wire: Wire) -> Endpoint:
+        """Where requests of this wire go."""
+        return resolve_endpoint(wire, region=self.region, workspace=self.workspace, base_url=self.base_url)
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """What one transport is made for: settings with everything resolved. Hashable, so that equal ones share."""
+
+    wire: Wire
+    base_url: str
+    api_key: str
+    headers: tuple[tuple[str, str], ...] = ()
+    timeout: float | None = None
+    http_client: Any = None
+
+    def __repr__(self) -> str:
+        return f"Connection(wire={self.wire!r}, base_url={self.base_url!r})"
+
+
+def resolve_connection(settings: ClientSettings, wire: Wire, *, asynchronous: bool) -> Connection:
+    """The connection that these settings mean at this moment, environment included."""
+    endpoint = settings.endpoint(wire)
+    return Connection(
+        wire=wire,
+        base_url=endpoint.base_url,
+        api_key=settings.resolve_key(),
+        headers=(*endpoint.headers.items(), *settings.default_headers),
+        timeout=settings.timeout,
+        http_client=settings.http_async_client if asynchronous else settings.http_client,
+    )

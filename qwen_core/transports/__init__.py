@@ -1,0 +1,1 @@
+"""The only importers of the two SDKs: they carry bytes to the service and back, and know no message."""

@@ -1,0 +1,65 @@
+"""What a transport offers, and how it reports that the service refused."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import NamedTuple, Protocol
+
+from qwen_core.protocols.base import EncodedRequest
+
+
+class Answer(NamedTuple):
+    """A whole answer. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class StatusFailure(Exception):
+    """The service answered with an error status. Its cause is the SDK's exception."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"status {answer.status}")
+        self.answer = answer
+
+
+class ByteStream(Protocol):
+    """An answer that is still arriving. Must be closed."""
+
+    headers: Mapping[str, str]
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def close(self) -> None: ...
+
+
+class AsyncByteStream(Protocol):
+    """The same, awaited."""
+
+    headers: Mapping[str, str]
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def close(self) -> None: ...
+
+
+class Transport(Protocol):
+    """Sends requests over one connection pool.
+
+    Raises StatusFailure for an error status, APITimeoutError and APIConnectionError for the network.
+    """
+
+    def send(self, request: EncodedRequest) -> Answer: ...
+
+    def open_stream(self, request: EncodedRequest) -> ByteStream: ...
+
+    def close(self) -> None: ...
+
+
+class AsyncTransport(Protocol):
+    """The same, awaited. Belongs to the event loop that it was made in."""
+
+    async def send(self, request: EncodedRequest) -> Answer: ...
+
+    async def open_stream(self, request: EncodedRequest) -> AsyncByteStream: ...
+
+    async def close(self) -> None: ...

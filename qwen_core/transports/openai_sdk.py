@@ -1,0 +1,197 @@
+"""Bytes over the openai SDK, 2.x and 3.x.
+
+The SDK's public ``client.post`` keeps its authentication, pool, proxies, timeouts and exceptions. Ready bytes go
+in by ``content`` and the response's own bytes come out, so that no typed model is built on the way.
+"""
+
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+import openai
+
+from qwen_core.errors import APIConnectionError, APITimeoutError, QwenError
+from qwen_core.protocols.base import EncodedRequest
+from qwen_core.settings import Connection
+from qwen_core.transports.base import Answer, StatusFailure
+
+CONTENT_TYPE = {"Content-Type": "application/json"}
+
+
+def client_arguments(connection: Connection) -> dict[str, Any]:
+    """What both client classes are made with. Retries are ours, so that both wires behave alike."""
+    arguments: dict[str, Any] = {
+        "api_key": connection.api_key,
+        "base_url": connection.base_url,
+        "max_retries": 0,
+        "http_client": connection.http_client,
+    }
+    if connection.timeout is not None:
+        arguments["timeout"] = connection.timeout
+    return arguments
+
+
+def forget_openai_account(client: openai.OpenAI | openai.AsyncOpenAI) -> None:
+    """Drop the organisation and project that the SDK takes from the environment: they are not for Alibaba."""
+    client.organization = None
+    client.project = None
+
+
+def request_options(connection: Connection, request: EncodedRequest) -> Any:
+    """The headers of one call. Headers that OPENAI_CUSTOM_HEADERS would add are left out."""
+    ambient = os.environ.get("OPENAI_CUSTOM_HEADERS", "")
+    names = [line.partition(":")[0].strip() for line in ambient.split("\n") if ":" in line]
+    headers: dict[str, Any] = {name: openai.Omit() for name in names}
+    return {"headers": {**headers, **CONTENT_TYPE, **dict(connection.headers), **request.headers}}
+
+
+def http_library(response_or_client: object) -> ModuleType:
+    """The HTTP library in use, httpx or httpx2, told by the class of its object."""
+    import importlib
+
+    return importlib.import_module(type(response_or_client).__module__.partition(".")[0])
+
+
+@contextmanager
+def network_errors(http: Any) -> Iterator[None]:
+    """Translate what the SDK and its HTTP library raise. The SDK's exception stays as the cause."""
+    try:
+        yield
+    except QwenError:
+        raise
+    except openai.APIStatusError as error:
+        response = error.response
+        raise StatusFailure(Answer(response.status_code, response.headers, response.content)) from error
+    except openai.APIConnectionError as error:
+        raise connection_error(error.__cause__ or error, http) from error
+    except (http.HTTPError, http.StreamError, http.InvalidURL) as error:
+        raise connection_error(error, http) from error
+    except OSError as error:
+        # A socket error that the library let through.
+        raise APIConnectionError(f"The connection failed: {error}") from error
+
+
+def connection_error(error: BaseException, http: Any) -> QwenError:
+    """Our error for a failure of the network. A pause of the peer is a timeout; a failed connect is none."""
+    if isinstance(error, (http.ConnectTimeout, http.PoolTimeout)):
+        return APIConnectionError(f"No connection in time: {describe(error)}")
+    if isinstance(error, (http.TimeoutException, openai.APITimeoutError)):
+        return APITimeoutError(f"The service did not answer in time: {describe(error)}")
+    return APIConnectionError(f"The connection failed: {describe(error)}")
+
+
+def describe(error: BaseException) -> str:
+    """The error's words and its kind; some have no words."""
+    return f"{error} [{type(error).__name__}]" if str(error) else type(error).__name__
+
+
+class ResponseStream:
+    """The bytes of a response, as they arrive."""
+
+    def __init__(self, response: Any, http: ModuleType) -> None:
+        self.headers: Mapping[str, str] = response.headers
+        self._response = response
+        self._http = http
+
+    def __iter__(self) -> Iterator[bytes]:
+        with network_errors(self._http):
+            yield from self._response.iter_bytes()
+
+    def close(self) -> None:
+        self._response.close()
+
+
+class AsyncResponseStream:
+    """The bytes of a response, as they arrive, awaited."""
+
+    def __init__(self, response: Any, http: ModuleType) -> None:
+        self.headers: Mapping[str, str] = response.headers
+        self._response = response
+        self._http = http
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with network_errors(self._http):
+            async for segment in self._response.aiter_bytes():
+                yield segment
+
+    async def close(self) -> None:
+        await self._response.aclose()
+
+
+class OpenAITransport:
+    """See ``Transport``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._client = openai.OpenAI(**client_arguments(connection))
+        forget_openai_account(self._client)
+
+    @cached_property
+    def _http(self) -> ModuleType:
+        return http_library(self._client.base_url)
+
+    def send(self, request: EncodedRequest) -> Answer:
+        with network_errors(self._http):
+            answer = self._client.post(
+                request.path,
+                content=request.body,
+                options=request_options(self._connection, request),
+                cast_to=openai.HttpxBinaryResponseContent,
+            )
+            return Answer(answer.response.status_code, answer.response.headers, answer.content)
+
+    def open_stream(self, request: EncodedRequest) -> ResponseStream:
+        with network_errors(self._http):
+            stream = self._client.post(
+                request.path,
+                content=request.body,
+                options=request_options(self._connection, request),
+                cast_to=object,
+                stream=True,
+                stream_cls=openai.Stream[object],
+            )
+        return ResponseStream(stream.response, self._http)
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class AsyncOpenAITransport:
+    """See ``AsyncTransport``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._client = openai.AsyncOpenAI(**client_arguments(connection))
+        forget_openai_account(self._client)
+
+    @cached_property
+    def _http(self) -> ModuleType:
+        return http_library(self._client.base_url)
+
+    async def send(self, request: EncodedRequest) -> Answer:
+        with network_errors(self._http):
+            answer = await self._client.post(
+                request.path,
+                content=request.body,
+                options=request_options(self._connection, request),
+                cast_to=openai.HttpxBinaryResponseContent,
+            )
+            return Answer(answer.response.status_code, answer.response.headers, answer.content)
+
+    async def open_stream(self, request: EncodedRequest) -> AsyncResponseStream:
+        with network_errors(self._http):
+            stream = await self._client.post(
+                request.path,
+                content=request.body,
+                options=request_options(self._connection, request),
+                cast_to=object,
+                stream=True,
+                stream_cls=openai.AsyncStream[object],
+            )
+        return AsyncResponseStream(stream.response, self._http)
+
+    async def close(self) -> None:
+        await self._client.close()
