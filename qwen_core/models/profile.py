@@ -105,7 +105,11 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
       output_modalities          what an answer may contain; default text. The same readers
       image_patch                pixels along the side of the square that one image token stands for; default
                                  32. `qwen_core.tokens`
+      video_frame_tokens         most tokens of one pair of video frames; default 768. `qwen_core.tokens`
+      video_tokens               most tokens of one video; default 65,536. `qwen_core.tokens`
       audio_tokens_per_second    of audio input; None: unknown. `qwen_core.tokens`
+      vocabulary                 the name by which the tokenizer package knows the vocabulary of the open
+                                 models of its generation; None: unknown. `qwen_core.tokens`
 
     Thinking
       thinking                   never, on request, or always; None: unknown. The encoders, LangChain profile
@@ -191,7 +195,10 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     input_modalities: tuple[Modality, ...] = ("text",)
     output_modalities: tuple[Modality, ...] = ("text",)
     image_patch: int = 32
+    video_frame_tokens: int = 768
+    video_tokens: int = 65_536
     audio_tokens_per_second: float | None = None
+    vocabulary: str | None = None
 
     thinking: Thinking | None = None
     thinking_default: bool | None = None

