@@ -5,9 +5,13 @@ It imports nothing of the packages it tests, and it has no model: see `answers` 
 
 from __future__ import annotations
 
-from qwen_emulator.emulator import Emulator
+from typing import TYPE_CHECKING, Any
+
 from qwen_emulator.replies import Altered, Failure, RawReply, Reply, SearchResult, ToolCall
 from qwen_emulator.requests import RecordedRequest
+
+if TYPE_CHECKING:
+    from qwen_emulator.emulator import Emulator
 
 __all__ = [
     "Altered",
@@ -19,3 +23,14 @@ __all__ = [
     "SearchResult",
     "ToolCall",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # The server library is an extra, and the pytest plugin of this package is loaded in every run of pytest.
+    if name != "Emulator":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from qwen_emulator.emulator import Emulator
+    except ModuleNotFoundError as missing:
+        raise ImportError("the emulator needs aiohttp: pip install 'qwen-integrations[emulator]'") from missing
+    return Emulator

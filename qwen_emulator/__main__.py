@@ -34,8 +34,10 @@ def main(arguments: list[str] | None = None) -> None:
         emulator.start()
     except (OSError, ValueError) as problem:
         parser.error(str(problem))
-    print(_HOW_TO.format(base=emulator.base_url, compatible=emulator.compatible_url, native=emulator.native_url),
-          flush=True)
+    print(
+        _HOW_TO.format(base=emulator.base_url, compatible=emulator.compatible_url, native=emulator.native_url),
+        flush=True,
+    )
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

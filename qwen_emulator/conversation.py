@@ -167,7 +167,9 @@ def read_conversation(
 ) -> Conversation:
     """Reads messages and parameters of either wire."""
     response_format = parameters.get("response_format") or {}
-    schema = (response_format.get("json_schema") or {}).get("schema") if isinstance(response_format, dict) else None
+    schema = (
+        (response_format.get("json_schema") or {}).get("schema") if isinstance(response_format, dict) else None
+    )
     return Conversation(
         protocol=protocol,
         model=model,

@@ -44,7 +44,11 @@ def sparse(text: str) -> list[dict[str, object]]:
     words = Counter(content_words(text) or re.findall(r"\w+", text.lower()))
     top = max(words.values(), default=1)
     return [
-        {"index": _index(word), "value": round((1 + math.log(times)) / (1 + math.log(top)) * 0.9, 4), "token": word}
+        {
+            "index": _index(word),
+            "value": round((1 + math.log(times)) / (1 + math.log(top)) * 0.9, 4),
+            "token": word,
+        }
         for word, times in sorted(words.items())
     ]
 

@@ -18,9 +18,18 @@ _DATA_URI = re.compile(r"data:([\w/+.-]*);base64,", re.IGNORECASE)
 _CHANNELS = {0: 1, 2: 3, 6: 4}
 """Bytes a pixel of the PNG colour types that are understood: grey, RGB, RGBA."""
 _COLOURS = {
-    "black": (0, 0, 0), "white": (255, 255, 255), "grey": (128, 128, 128), "red": (220, 30, 30),
-    "green": (40, 160, 60), "blue": (40, 60, 210), "yellow": (240, 220, 50), "orange": (245, 140, 30),
-    "purple": (130, 50, 160), "pink": (245, 150, 180), "brown": (120, 75, 40), "cyan": (60, 200, 220),
+    "black": (0, 0, 0),
+    "white": (255, 255, 255),
+    "grey": (128, 128, 128),
+    "red": (220, 30, 30),
+    "green": (40, 160, 60),
+    "blue": (40, 60, 210),
+    "yellow": (240, 220, 50),
+    "orange": (245, 140, 30),
+    "purple": (130, 50, 160),
+    "pink": (245, 150, 180),
+    "brown": (120, 75, 40),
+    "cyan": (60, 200, 220),
 }
 
 
@@ -103,7 +112,7 @@ def _describe_image(part: Part) -> str:
         where = part.source if isinstance(part.source, str) else ""
         return "There is an image." if where.startswith("data:") else f"There is an image at {where[:120]}."
     colour = f" and mostly {image.colour}" if image.colour else ""
-    return f"The image is {image.width}×{image.height} pixels{colour}."  # noqa: RUF001
+    return f"The image is {image.width}×{image.height} pixels{colour}."
 
 
 def _wav_seconds(part: Part) -> float | None:

@@ -50,20 +50,40 @@ class EmbeddingFacts:
     can_choose_dimension: bool = True
 
 
-_CLASSIC = ChatFacts(json_while_thinking=False, json_schema=False, endpoint="text", text_only=True,
-                     max_output=32_768, max_thinking=81_920)
-_NEWER = ChatFacts(thinking="default", json_while_thinking=False, json_schema=False, endpoint="multimodal",
-                   max_output=65_536, max_thinking=81_920)
+_CLASSIC = ChatFacts(
+    json_while_thinking=False,
+    json_schema=False,
+    endpoint="text",
+    text_only=True,
+    max_output=32_768,
+    max_thinking=81_920,
+)
+_NEWER = ChatFacts(
+    thinking="default",
+    json_while_thinking=False,
+    json_schema=False,
+    endpoint="multimodal",
+    max_output=65_536,
+    max_thinking=81_920,
+)
 _QWEN37 = replace(_NEWER, json_while_thinking=True, json_schema=True, max_output=131_072, max_thinking=262_144)
 # Thinking needs the message format and these think by default, so the format is taken to be their default too.
 _QWEN37_MAX = replace(_QWEN37, endpoint="text", text_only=True, message_by_default=True)
 _QWEN38 = replace(_QWEN37, effort=True)
 _NEVER = replace(_CLASSIC, thinking="never")
-_VISION = replace(_CLASSIC, endpoint="multimodal", text_only=False, message_by_default=True,
-                  incremental_by_default=True)
+_VISION = replace(
+    _CLASSIC, endpoint="multimodal", text_only=False, message_by_default=True, incremental_by_default=True
+)
 _OMNI = replace(_VISION, stream_only=True)
-_OPEN_QWEN3 = replace(_CLASSIC, thinking="default", stream_to_think=True, max_output=8_192, max_thinking=38_912,
-                      message_by_default=True, incremental_by_default=True)
+_OPEN_QWEN3 = replace(
+    _CLASSIC,
+    thinking="default",
+    stream_to_think=True,
+    max_output=8_192,
+    max_thinking=38_912,
+    message_by_default=True,
+    incremental_by_default=True,
+)
 
 _CHAT: tuple[tuple[str, ChatFacts], ...] = (
     # The first pattern that matches the beginning of a name decides.
@@ -89,15 +109,39 @@ _CHAT: tuple[tuple[str, ChatFacts], ...] = (
     (r"qwen3-.*-instruct", replace(_OPEN_QWEN3, thinking="never", max_output=32_768)),
     (r"qwen3-max", replace(_CLASSIC, max_output=65_536, message_by_default=True, incremental_by_default=True)),
     (r"qwen3-\d", _OPEN_QWEN3),
-    (r"qwq", replace(_CLASSIC, thinking="only", stream_only=True, json_object=False, max_output=8_192,
-                     message_by_default=True, incremental_by_default=True)),
-    (r"qvq", replace(_VISION, thinking="only", stream_only=True, json_object=False, tools=False,
-                     max_output=8_192)),
+    (
+        r"qwq",
+        replace(
+            _CLASSIC,
+            thinking="only",
+            stream_only=True,
+            json_object=False,
+            max_output=8_192,
+            message_by_default=True,
+            incremental_by_default=True,
+        ),
+    ),
+    (
+        r"qvq",
+        replace(_VISION, thinking="only", stream_only=True, json_object=False, tools=False, max_output=8_192),
+    ),
     (r"qwen(2\.5)?-omni", replace(_OMNI, thinking="never", json_object=False, tools=False, max_output=2_048)),
-    (r"qwen-vl-ocr", replace(_VISION, thinking="never", json_object=False, tools=False, search=False,
-                             max_output=8_192, incremental_by_default=False)),
-    (r"qwen(2|2\.5)?-vl", replace(_VISION, thinking="never", tools=False, max_output=8_192,
-                                  incremental_by_default=False)),
+    (
+        r"qwen-vl-ocr",
+        replace(
+            _VISION,
+            thinking="never",
+            json_object=False,
+            tools=False,
+            search=False,
+            max_output=8_192,
+            incremental_by_default=False,
+        ),
+    ),
+    (
+        r"qwen(2|2\.5)?-vl",
+        replace(_VISION, thinking="never", tools=False, max_output=8_192, incremental_by_default=False),
+    ),
     (r"qwen2?-audio", replace(_VISION, thinking="never", json_object=False, tools=False, compatible=False)),
     (r"qwen-max", replace(_NEVER, max_output=8_192)),
     (r"qwen-long", replace(_NEVER, tools=False, json_object=False, max_output=8_192, message_by_default=True)),
@@ -116,8 +160,10 @@ _EMBEDDINGS: tuple[tuple[str, EmbeddingFacts], ...] = (
     (r"text-embedding-v3", EmbeddingFacts((1024, 768, 512, 256, 128, 64), 1024, 10)),
     (r"text-embedding-(async-)?v[12]", EmbeddingFacts((1536,), 1536, 25, can_choose_dimension=False)),
     (r"qwen3\.7-text-embedding", EmbeddingFacts((2560, 2048, 1536, 1024, 768, 512, 256), 1024, 20)),
-    (r"(multimodal-embedding|qwen3-vl-embedding|qwen2\.5-vl-embedding|tongyi-embedding-vision)",
-     EmbeddingFacts((2560, 2048, 1536, 1152, 1024, 768, 512, 256, 64), 1024, 20, compatible=False)),
+    (
+        r"(multimodal-embedding|qwen3-vl-embedding|qwen2\.5-vl-embedding|tongyi-embedding-vision)",
+        EmbeddingFacts((2560, 2048, 1536, 1152, 1024, 768, 512, 256, 64), 1024, 20, compatible=False),
+    ),
 )
 _EMBEDDING_PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), facts) for pattern, facts in _EMBEDDINGS)
 _ANY_EMBEDDING = EmbeddingFacts(tuple(range(1, 4097)), 1024, 25)
@@ -125,10 +171,28 @@ _ANY_EMBEDDING = EmbeddingFacts(tuple(range(1, 4097)), 1024, 25)
 _UNKNOWN = re.compile(r"unknown-|qwen-nonexistent|nonexistent|qwen-foo$", re.IGNORECASE)
 
 LISTED = (
-    "qwen3.8-max", "qwen3.8-flash", "qwen3.7-max", "qwen3.7-plus", "qwen3.7-flash", "qwen3.6-plus",
-    "qwen3.6-flash", "qwen3.5-plus", "qwen3.5-flash", "qwen-max", "qwen-plus", "qwen-flash", "qwen-long",
-    "qwen3-vl-plus", "qwen3-coder-flash", "qwen3.5-omni-plus", "qwen-mt-flash", "text-embedding-v3",
-    "text-embedding-v4", "qwen3.7-text-embedding", "qwen3-rerank", "gte-rerank-v2",
+    "qwen3.8-max",
+    "qwen3.8-flash",
+    "qwen3.7-max",
+    "qwen3.7-plus",
+    "qwen3.7-flash",
+    "qwen3.6-plus",
+    "qwen3.6-flash",
+    "qwen3.5-plus",
+    "qwen3.5-flash",
+    "qwen-max",
+    "qwen-plus",
+    "qwen-flash",
+    "qwen-long",
+    "qwen3-vl-plus",
+    "qwen3-coder-flash",
+    "qwen3.5-omni-plus",
+    "qwen-mt-flash",
+    "text-embedding-v3",
+    "text-embedding-v4",
+    "qwen3.7-text-embedding",
+    "qwen3-rerank",
+    "gte-rerank-v2",
 )
 """What the model lists show."""
 

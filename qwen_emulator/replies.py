@@ -116,6 +116,8 @@ class Altered:
     """None stands for the default answer."""
     alter: Callable[[RawReply], RawReply]
     times: int = 1
+    stream: bool | None = None
+    """Whether the answer is encoded as a stream; None: as the request asks."""
 
 
 Scripted: TypeAlias = str | Reply | Failure | RawReply | Altered

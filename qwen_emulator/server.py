@@ -124,8 +124,8 @@ async def _break_off(request: web.BaseRequest, *, hard: bool) -> None:
     transport = request.transport
     if transport is None:
         return
-    while transport.get_write_buffer_size() and not transport.is_closing():
-        await asyncio.sleep(0.001)
+    transport.set_write_buffer_limits(0)  # so that draining waits for the last byte
+    await request.writer.drain()
     if hard:
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     transport.abort()

@@ -19,7 +19,6 @@ from qwen_emulator.wires import COMPATIBLE, NATIVE
 from qwen_emulator.wires.base import Wire
 
 
-
 @dataclass(frozen=True)
 class Route:
     """One path of the service."""
@@ -125,13 +124,12 @@ class Service:
             return scripted
         return scripted.alter(produce()) if isinstance(scripted, Altered) else produce()
 
-    def _render(
-        self, scripted: Scripted | None, asked: Conversation, wire: Wire, identity: str
-    ) -> RawReply:
+    def _render(self, scripted: Scripted | None, asked: Conversation, wire: Wire, identity: str) -> RawReply:
         if isinstance(scripted, RawReply):
             return scripted
         if isinstance(scripted, Altered):
-            return scripted.alter(self._render(scripted.reply, asked, wire, identity))
+            form = asked if scripted.stream is None else replace(asked, stream=scripted.stream)
+            return scripted.alter(self._render(scripted.reply, form, wire, identity))
         if isinstance(scripted, Failure):
             return self._failed(scripted, asked, wire, identity)
         reply = Reply(scripted) if isinstance(scripted, str) else scripted or answers.answer(asked)

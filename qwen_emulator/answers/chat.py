@@ -12,15 +12,19 @@ from qwen_emulator.answers.words import best_sentence, has_cjk
 from qwen_emulator.conversation import Conversation
 from qwen_emulator.replies import Reply
 
-_COUNT = re.compile(r"count\s+(?:from\s+(-?\d+)\s+)?(?:up\s+)?to\s+(-?\d+)|从\s*(-?\d+)\s*数到\s*(-?\d+)", re.IGNORECASE)
+_COUNT = re.compile(
+    r"count\s+(?:from\s+(-?\d+)\s+)?(?:up\s+)?to\s+(-?\d+)|从\s*(-?\d+)\s*数到\s*(-?\d+)", re.IGNORECASE
+)
 _SAY = re.compile(
     r"(?:^|[.,!]\s+|please\s+|just\s+)(?:say|repeat|reply with|respond with|echo|answer with|write)"
-    r"(?:\s+(?:exactly|only|after me|the (?:word|words|text|phrase|sentence)|back))*\s*[:：]?\s*(.+)$"  # noqa: RUF001
-    r"|^(?:请)?(?:说|重复)[:：]?\s*(.+)$",  # noqa: RUF001
+    r"(?:\s+(?:exactly|only|after me|the (?:word|words|text|phrase|sentence)|back))*\s*[:：]?\s*(.+)$"
+    r"|^(?:请)?(?:说|重复)[:：]?\s*(.+)$",
     re.IGNORECASE | re.DOTALL,
 )
-_GREETING = re.compile(r"^\s*(hi|hello|hey|good (morning|evening|afternoon)|你好|您好|嗨)(?![a-z])[\s,!.。！]*", re.IGNORECASE)  # noqa: RUF001
-_SUM = re.compile(r"(?<![\w.])[-(]*\d[\d\s.+\-*/x×÷^()%]*[+\-*/x×÷^%][\d\s.+\-*/x×÷^()%]*\d\)*")  # noqa: RUF001
+_GREETING = re.compile(
+    r"^\s*(hi|hello|hey|good (morning|evening|afternoon)|你好|您好|嗨)(?![a-z])[\s,!.。！]*", re.IGNORECASE
+)
+_SUM = re.compile(r"(?<![\w.])[-(]*\d[\d\s.+\-*/x×÷^()%]*[+\-*/x×÷^%][\d\s.+\-*/x×÷^()%]*\d\)*")
 _WORDS = (
     (r"(\d)\s*(?:plus|and then add|加(?:上)?)\s*(?=\d)", r"\1 + "),
     (r"(\d)\s*(?:minus|减(?:去)?)\s*(?=\d)", r"\1 - "),
@@ -28,8 +32,12 @@ _WORDS = (
     (r"(\d)\s*(?:divided by|除以)\s*(?=\d)", r"\1 / "),
 )
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.Mod: operator.mod, ast.Pow: operator.pow,
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
 }
 
 
@@ -47,7 +55,7 @@ def talk(asked: Conversation) -> Reply:
 
 def evaluate(expression: str) -> float | None:
     """The value of an arithmetic expression; None if it is none, or of absurd size."""
-    plain = expression.replace("×", "*").replace("x", "*").replace("÷", "/").replace("^", "**")  # noqa: RUF001
+    plain = expression.replace("×", "*").replace("x", "*").replace("÷", "/").replace("^", "**")
     try:
         return _value(ast.parse(plain.strip(), mode="eval").body)
     except (SyntaxError, ValueError, ZeroDivisionError, OverflowError, TypeError):
@@ -100,13 +108,15 @@ def _repeat(question: str) -> str | None:
     if not found:
         return None
     text = (found.group(1) or found.group(2)).strip()
-    explicit = re.search(r"[:：]\s*$", question[: found.start(found.lastindex or 1)])  # noqa: RUF001
-    quoted = re.match(r"[\"'“‘「](.+?)[\"'”’」]", text, re.DOTALL)  # noqa: RUF001
+    explicit = re.search(r"[:：]\s*$", question[: found.start(found.lastindex or 1)])
+    quoted = re.match(r"[\"'“‘「](.+?)[\"'”’」]", text, re.DOTALL)
     if quoted:
         return quoted.group(1)
     if explicit:
         return text
-    return text if len(text) <= 400 and not re.match(r"(a|an|me|about|some|the|in)\b", text, re.IGNORECASE) else None
+    return (
+        text if len(text) <= 400 and not re.match(r"(a|an|me|about|some|the|in)\b", text, re.IGNORECASE) else None
+    )
 
 
 def _calculate(question: str) -> str | None:
@@ -121,14 +131,16 @@ def _greet(question: str) -> str | None:
     found = _GREETING.match(question)
     if not found or len(question) - found.end() > 40:
         return None
-    return "你好！有什么可以帮您?" if has_cjk(question) else "Hello! How can I help you today?"  # noqa: RUF001
+    return "你好！有什么可以帮您?" if has_cjk(question) else "Hello! How can I help you today?"
 
 
 def _remember(asked: Conversation, question: str) -> str | None:
     earlier = [
-        turn.text for turn in asked.turns if turn is not asked.last_user and turn.role in ("user", "system") and turn.text
+        turn.text
+        for turn in asked.turns
+        if turn is not asked.last_user and turn.role in ("user", "system") and turn.text
     ]
-    told = best_sentence(question, (text for text in earlier if not text.rstrip().endswith(("?", "？"))))  # noqa: RUF001
+    told = best_sentence(question, (text for text in earlier if not text.rstrip().endswith(("?", "？"))))
     if told is None:
         return None
     return f"您提到过: {told}" if has_cjk(question) else f"You told me: {told}"
@@ -139,4 +151,4 @@ def _say_something(question: str) -> str:
     topic = topic if len(topic) <= 160 else topic[:157] + "…"
     if has_cjk(topic):
         return f"您的问题是“{topic}”。这里是本地的 Qwen 模拟器,背后没有模型,所以只能这样回答。"
-    return f'You asked: "{topic}" This is the local Qwen emulator: there is no model behind it, so this is all it can say.'
+    return f'You asked: "{topic}" This is the local Qwen emulator; without a model this is all it can say.'

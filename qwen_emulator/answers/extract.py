@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 from qwen_emulator.answers.words import content_words, stem
 
-_NUMBER = re.compile(r"(?<![A-Za-z0-9_.])-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|(?<![A-Za-z0-9_.-])-?\d+(?:\.\d+)?(?!\w*\d)")
-_NUMBER_WORDS = {word: number for number, word in enumerate(
-    "zero one two three four five six seven eight nine ten eleven twelve".split())}
+_NUMBER = re.compile(
+    r"(?<![A-Za-z0-9_.])-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|(?<![A-Za-z0-9_.-])-?\d+(?:\.\d+)?(?!\w*\d)"
+)
+_NUMBER_TEXT = "zero one two three four five six seven eight nine ten eleven twelve"
+_NUMBER_WORDS = {word: number for number, word in enumerate(_NUMBER_TEXT.split())}
 _CHINESE_NUMBERS = {character: number for number, character in enumerate("零一二三四五六七八九十")}
-_CAPITALISED = r"[A-Z][\w'’.-]*(?:\s+(?:of|the|de|van)?\s*[A-Z][\w'’.-]*)*"  # noqa: RUF001
-_VALUE = r"[\"'“]?([^\n\"”,;.，。；]{1,80})"  # noqa: RUF001
+_CAPITALISED = r"[A-Z][\w'’.-]*(?:\s+(?:of|the|de|van)?\s*[A-Z][\w'’.-]*)*"
+_VALUE = r"[\"'“]?([^\n\"”,;.，。；]{1,80})"
 _FORMS = {
     "email": r"[\w.+-]+@[\w-]+\.[\w.-]+\w",
     "url": r"https?://[^\s\"'<>)]+",
@@ -26,21 +28,86 @@ _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
     ("phone", frozenset({"phone", "telephone", "mobile"})),
     ("date", frozenset({"date", "day", "birthday"})),
     ("time", frozenset({"time"})),
-    ("place", frozenset({"city", "location", "place", "country", "destination", "origin", "town", "region", "state",
-                         "address", "area"})),
-    ("whole", frozenset({"query", "question", "text", "prompt", "message", "search", "request", "input", "content",
-                         "statement", "instruction", "task", "sentence", "body"})),
+    (
+        "place",
+        frozenset(
+            {
+                "city",
+                "location",
+                "place",
+                "country",
+                "destination",
+                "origin",
+                "town",
+                "region",
+                "state",
+                "address",
+                "area",
+            }
+        ),
+    ),
+    (
+        "whole",
+        frozenset(
+            {
+                "query",
+                "question",
+                "text",
+                "prompt",
+                "message",
+                "search",
+                "request",
+                "input",
+                "content",
+                "statement",
+                "instruction",
+                "task",
+                "sentence",
+                "body",
+            }
+        ),
+    ),
     ("formula", frozenset({"expression", "formula", "equation", "calculation"})),
-    ("name", frozenset({"name", "person", "author", "title", "product", "company", "character", "artist", "album",
-                        "song", "movie", "film", "book", "user", "customer", "organization", "brand", "who"})),
+    (
+        "name",
+        frozenset(
+            {
+                "name",
+                "person",
+                "author",
+                "title",
+                "product",
+                "company",
+                "character",
+                "artist",
+                "album",
+                "song",
+                "movie",
+                "film",
+                "book",
+                "user",
+                "customer",
+                "organization",
+                "brand",
+                "who",
+            }
+        ),
+    ),
 )
 _PLACE = re.compile(rf"\b(?:in|at|for|from|to|near|of|visit|visiting)\s+({_CAPITALISED}(?:,\s*{_CAPITALISED})?)")
-_CHINESE_PLACE = re.compile(r"(?:住在|位于|来自|在|去|到)([\u4e00-\u9fff]{2,3}?)(?=[,。\s、市]|的|$)|([\u4e00-\u9fff]{2,3}?)(?:市|省|的天气|今天|明天|天气|现在)")
-_CHINESE_NAME = re.compile(r"(?:^|[,。\s])([\u4e00-\u9fff]{2,3}?)(?:今年|现年|住在|来自)|(?:叫|名字是|姓名[是:为]?)\s*([\u4e00-\u9fff]{2,4}?)(?=[,。\s、]|$|今年|是|住)")  # noqa: RUF001
-_NOT_NAMES = frozenset("""What Who Where When Why How Which Is Are Was Were Do Does Did Can Could Please Use The A An My
-    I It This That Tell Give Find Extract Create Make Write Call Get Show Return Let Say In On At If JSON Answer Question
-    Query Hi Hello And But He She They We You Here There Hey Output Generate Search Calculate Compute Add Multiply Book
-    Extracted Only Given From For Now Then Also""".split())
+_CHINESE_PLACE = re.compile(
+    r"(?:住在|位于|来自|在|去|到)([\u4e00-\u9fff]{2,3}?)(?=[,。\s、市]|的|$)|([\u4e00-\u9fff]{2,3}?)(?:市|省|的天气|今天|明天|天气|现在)"
+)
+_CHINESE_NAME = re.compile(
+    r"(?:^|[,。\s])([\u4e00-\u9fff]{2,3}?)(?:今年|现年|住在|来自)|(?:叫|名字是|姓名[是:为]?)\s*([\u4e00-\u9fff]{2,4}?)(?=[,。\s、]|$|今年|是|住)"
+)
+_NOT_NAMES_TEXT = """
+What Who Where When Why How Which Is Are Was Were Do Does Did Can Could Please Use The A An My I It This
+That Tell Give Find Extract Create Make Write Call Get Show Return Let Say In On At If JSON Answer
+Question Query Hi Hello And But He She They We You Here There Hey Output Generate Search Calculate
+Compute Add Multiply Book Extracted Only Given From For Now Then Also
+"""
+_NOT_NAMES = frozenset(_NOT_NAMES_TEXT.split())
 
 
 def label_words(name: str, description: str = "") -> tuple[str, ...]:
@@ -72,10 +139,12 @@ def find_number(text: str, labels: Sequence[str], order: int = 0) -> float | Non
     if not found:
         return None
     marks = [
-        (match.start(), match.end()) for match in re.finditer(r"[A-Za-z]+|[\u3400-\u9fff]{1,2}", text)
+        (match.start(), match.end())
+        for match in re.finditer(r"[A-Za-z]+|[\u3400-\u9fff]{1,2}", text)
         if stem(match.group().lower()) in labels
     ]
     if marks:
+
         def distance(pair: tuple[int, float]) -> tuple[float, int]:
             # A number after its label is likelier meant than one before it, and not past the sentence's end.
             position = pair[0]
@@ -136,7 +205,11 @@ def find_name(text: str) -> str | None:
     first = next(iter(names(text)), None)
     if first is not None:
         return first
-    thing = re.match(r"\s*(?:the|an?|this|my|our)\s+([a-z-]+(?: [a-z-]+)?)\s+(?:costs?|has|is|was|are|for)\b", text, re.IGNORECASE)
+    thing = re.match(
+        r"\s*(?:the|an?|this|my|our)\s+([a-z-]+(?: [a-z-]+)?)\s+(?:costs?|has|is|was|are|for)\b",
+        text,
+        re.IGNORECASE,
+    )
     return thing.group(1) if thing else None
 
 
@@ -150,15 +223,15 @@ def names(text: str) -> list[str]:
         while words and words[-1] in ("of", "the", "de", "van"):
             words.pop()
         if words:
-            found.append(" ".join(words).rstrip(".'").removesuffix("'s").removesuffix("’s"))  # noqa: RUF001
+            found.append(" ".join(words).rstrip(".'").removesuffix("'s").removesuffix("’s"))
     return list(dict.fromkeys(name for name in found if len(name) > 1))
 
 
 def listed(text: str) -> list[str]:
     """The items of an enumeration such as `a, b and c`, the longest in the text."""
     best: list[str] = []
-    for part in re.split(r"[\n.!?。:：]", text):  # noqa: RUF001
-        items = [item.strip(" \"'“”-*") for item in re.split(r",\s*(?:and\s+|or\s+)?|\s+and\s+|、|，|和", part)]  # noqa: RUF001
+    for part in re.split(r"[\n.!?。:：]", text):
+        items = [item.strip(" \"'“”-*") for item in re.split(r",\s*(?:and\s+|or\s+)?|\s+and\s+|、|，|和", part)]
         items = [item for item in items if 0 < len(item) <= 60]
         if len(items) > max(1, len(best)):
             best = items
@@ -171,12 +244,12 @@ def listed(text: str) -> list[str]:
 def _gap(text: str, start: int, end: int, position: int) -> float:
     between = text[end:position] if position >= end else text[position:start]
     gap = len(between) + (12 if position < start else 0)
-    return gap + (40 if re.search(r"[.;\n。；](?:\s|$)", between) else 0)  # noqa: RUF001
+    return gap + (40 if re.search(r"[.;\n。；](?:\s|$)", between) else 0)
 
 
 def _labelled(text: str, name: str) -> str | None:
     spoken = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_\-.]", " ", name).strip()
-    pattern = rf"\b{re.escape(spoken)}\b[\"'*]*\s*(?:is|are|was|=|:|：|是|为)\s*{_VALUE}"  # noqa: RUF001
+    pattern = rf"\b{re.escape(spoken)}\b[\"'*]*\s*(?:is|are|was|=|:|：|是|为)\s*{_VALUE}"
     found = re.search(pattern, text, re.IGNORECASE)
     if not found:
         return None

@@ -19,37 +19,66 @@ _RULE = r"\n\s*[-=]{3,}\s*\n"
 _REFINE = (
     re.compile(
         r"original query is as follows:\s*(?P<question>.*?)\n.*?existing answer:\s*(?P<old>.*?)\nWe have the "
-        rf"opportunity.*?{_RULE}(?P<context>.*?){_RULE}", _ANY),
+        rf"opportunity.*?{_RULE}(?P<context>.*?){_RULE}",
+        _ANY,
+    ),
     re.compile(
         r"New Context:\s*(?P<context>.*?)\nQuery:\s*(?P<question>.*?)\nOriginal Answer:\s*(?P<old>.*?)\n"
-        r"New Answer:", _ANY),
+        r"New Answer:",
+        _ANY,
+    ),
 )
 _CONDENSE = re.compile(r"standalone (question|query|search query)|独立的?问题", re.IGNORECASE)
 _FOLLOW_UP = re.compile(
-    r"(?:<Follow[ -]?Up Message>|Follow[ -]?Up (?:Input|Question|Message)\s*:|后续问题\s*[::])\s*(.+?)\s*"  # noqa: RUF001
-    r"(?:\n\s*<?Standalone[^\n]*|\Z)", _ANY)
-_HISTORY = re.compile(r"(?:<Chat History>|Chat History\s*:|对话历史\s*[::])\s*(.*?)\s*(?:<Follow|Follow|后续问题)", _ANY)  # noqa: RUF001
+    r"(?:<Follow[ -]?Up Message>|Follow[ -]?Up (?:Input|Question|Message)\s*:|后续问题\s*[::])\s*(.+?)\s*"
+    r"(?:\n\s*<?Standalone[^\n]*|\Z)",
+    _ANY,
+)
+_HISTORY = re.compile(
+    r"(?:<Chat History>|Chat History\s*:|对话历史\s*[::])\s*(.*?)\s*(?:<Follow|Follow|后续问题)", _ANY
+)
 _MORE_QUERIES = re.compile(
     r"generate\s+(\d+|\w+)\s+(?:\w+\s+){0,3}(?:search\s+)?(?:queries|questions|versions).*?"
-    r"(?:\n\s*|original )(?:query|question)\s*:[ \t]*(?P<question>[^\n]+)", _ANY)
+    r"(?:\n\s*|original )(?:query|question)\s*:[ \t]*(?P<question>[^\n]+)",
+    _ANY,
+)
 _QUESTION_OVER = (
-    re.compile(rf"context information.*?below\.?{_RULE}(?P<context>.*?){_RULE}.*?(?:query|question)\s*:\s*"
-               r"(?P<question>.*?)\s*(?:\n\s*answer\s*:?\s*)?\Z", _ANY),
-    re.compile(r"<(?P<tag>context|documents?|passages?)>\s*(?P<context>.*?)\s*</(?P=tag)>\s*(?P<question>.*)\Z", _ANY),
-    re.compile(r"(?:\A|\n)\s*(?:context|passages?|documents?|sources?|text|article|background|information)[^\n:]{0,40}:"
-               r"\s*(?P<context>.*?)\n\s*(?:question|query|user question|q)\s*:\s*(?P<question>.*?)"
-               r"\s*(?:\n\s*(?:helpful |final )?answer[^\n]*:?\s*)?\Z", _ANY),
-    re.compile(r"(?:\A|\n)\s*(?:question|query)\s*:\s*(?P<question>[^\n]*)\n.*?(?:context|passages?|documents?)[^\n:]{0,40}:"
-               r"\s*(?P<context>.*?)\s*(?:\n\s*(?:helpful |final )?answer[^\n]*:?\s*)?\Z", _ANY),
-    re.compile(r"(?:上下文|已知信息|参考资料|背景|资料|文档|材料)[^\n::]{0,20}[::]\s*(?P<context>.*?)\n\s*"  # noqa: RUF001
-               r"(?:问题|提问|查询)\s*[::]\s*(?P<question>.*?)\s*(?:\n\s*(?:回答|答案|答)\s*[::]?\s*)?\Z", _ANY),  # noqa: RUF001
+    re.compile(
+        rf"context information.*?below\.?{_RULE}(?P<context>.*?){_RULE}.*?(?:query|question)\s*:\s*"
+        r"(?P<question>.*?)\s*(?:\n\s*answer\s*:?\s*)?\Z",
+        _ANY,
+    ),
+    re.compile(
+        r"<(?P<tag>context|documents?|passages?)>\s*(?P<context>.*?)\s*</(?P=tag)>\s*(?P<question>.*)\Z", _ANY
+    ),
+    re.compile(
+        r"(?:\A|\n)\s*(?:context|passages?|documents?|sources?|text|article|background|information)[^\n:]{0,40}:"
+        r"\s*(?P<context>.*?)\n\s*(?:question|query|user question|q)\s*:\s*(?P<question>.*?)"
+        r"\s*(?:\n\s*(?:helpful |final )?answer[^\n]*:?\s*)?\Z",
+        _ANY,
+    ),
+    re.compile(
+        r"(?:\A|\n)\s*(?:question|query)\s*:\s*(?P<question>[^\n]*)\n.*?(?:context|passages?|documents?)[^\n:]{0,40}:"
+        r"\s*(?P<context>.*?)\s*(?:\n\s*(?:helpful |final )?answer[^\n]*:?\s*)?\Z",
+        _ANY,
+    ),
+    re.compile(
+        r"(?:上下文|已知信息|参考资料|背景|资料|文档|材料)[^\n::]{0,20}[::]\s*(?P<context>.*?)\n\s*"
+        r"(?:问题|提问|查询)\s*[::]\s*(?P<question>.*?)\s*(?:\n\s*(?:回答|答案|答)\s*[::]?\s*)?\Z",
+        _ANY,
+    ),
 )
 _SUMMARY = re.compile(r"\bsummar(y|ies|i[sz]e)|\btl;?dr\b|总结|摘要|概括", re.IGNORECASE)
 _INSTRUCTION = re.compile(
-    r"^(you are|use the following|answer (the|only)|if you (don't|do not)|given the|please|keep the|context:?$|based on"
-    r"|你是|请|根据)", re.IGNORECASE)
+    r"^(you are|use the following|answer (the|only)|if you (don't|do not)|given the|please|keep the|context:?$"
+    r"|based on"
+    r"|你是|请|根据)",
+    re.IGNORECASE,
+)
 _METADATA = re.compile(r"^\s*[\w ]{1,30}:\s*\S+\s*$")
-_PRONOUN = re.compile(r"\b(it|its|they|them|their|this|that|these|those|he|she|his|her)\b|[它他她]们?|这个|那个", re.IGNORECASE)
+_PRONOUN = re.compile(
+    r"\b(it|its|they|them|their|this|that|these|those|he|she|his|her)\b|[它他她]们?|这个|那个", re.IGNORECASE
+)
 _SUMMARY_SENTENCES = 2
 
 
@@ -78,7 +107,9 @@ def answer_from(question: str, context: str) -> str:
 
 def summary(text: str) -> str:
     """The sentences that say most of what a text is about, in their order."""
-    found = [item for item in sentences(_without_metadata(text)) if len(content_words(item)) >= 3] or sentences(text)
+    found = [item for item in sentences(_without_metadata(text)) if len(content_words(item)) >= 3] or sentences(
+        text
+    )
     if len(found) <= _SUMMARY_SENTENCES:
         return " ".join(found)
     central = [position for _, position in rank(" ".join(found), found) if position != 0]
@@ -112,7 +143,9 @@ def _condense_prompt(prompt: str) -> str | None:
 def _condense_history(asked: Conversation) -> str | None:
     if not _CONDENSE.search(asked.system) or "?" in asked.system:
         return None
-    earlier = [turn.text for turn in asked.turns if turn.role in ("user", "assistant") and turn is not asked.last_user]
+    earlier = [
+        turn.text for turn in asked.turns if turn.role in ("user", "assistant") and turn is not asked.last_user
+    ]
     return standalone(asked.question, "\n".join(earlier))
 
 
@@ -126,8 +159,11 @@ def standalone(question: str, history: str) -> str:
 
 
 def _subject(history: str) -> str | None:
-    lines = [re.sub(r"^\s*(user|human|assistant|ai)\s*:\s*", "", line, flags=re.IGNORECASE)
-             for line in history.splitlines() if line.strip()]
+    lines = [
+        re.sub(r"^\s*(user|human|assistant|ai)\s*:\s*", "", line, flags=re.IGNORECASE)
+        for line in history.splitlines()
+        if line.strip()
+    ]
     for line in lines:
         names = re.findall(r"(?<!^)(?<![.!?] )\b[A-Z][\w.-]*(?: [A-Z0-9][\w.-]*)*", line)
         names = [name for name in names if name.lower() not in ("i", "i'm")]
@@ -158,7 +194,9 @@ def _answer_over(prompt: str) -> str | None:
 def _answer_over_system(asked: Conversation) -> str | None:
     """Prompts that put the passages into the system message and the question into the user's."""
     system = asked.system
-    if not re.search(r"context|documents?|passages?|sources|knowledge|excerpts?|上下文|资料|已知|文档", system, re.IGNORECASE):
+    if not re.search(
+        r"context|documents?|passages?|sources|knowledge|excerpts?|上下文|资料|已知|文档", system, re.IGNORECASE
+    ):
         return None
     lines = [line for line in system.splitlines() if line.strip() and not _INSTRUCTION.match(line.strip())]
     context = "\n".join(lines)
@@ -172,7 +210,7 @@ def _summarise(asked: Conversation) -> str | None:
     prompt = asked.question
     if not _SUMMARY.search(prompt):
         return None
-    blocks = [block for block in re.split(r"\n\s*\n|(?<=[:：])\s*\n?", prompt) if block.strip()]  # noqa: RUF001
+    blocks = [block for block in re.split(r"\n\s*\n|(?<=[:：])\s*\n?", prompt) if block.strip()]
     body = "\n".join(block for block in blocks if not (_SUMMARY.search(block) and len(block) < 200))
     return summary(body) if len(content_words(body)) >= 8 else None
 

@@ -8,8 +8,14 @@ from re import _constants as codes  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
-_CATEGORIES = {codes.CATEGORY_DIGIT: "1", codes.CATEGORY_WORD: "a", codes.CATEGORY_SPACE: " ",
-               codes.CATEGORY_NOT_DIGIT: "a", codes.CATEGORY_NOT_SPACE: "a", codes.CATEGORY_NOT_WORD: "-"}
+_CATEGORIES = {
+    codes.CATEGORY_DIGIT: "1",
+    codes.CATEGORY_WORD: "a",
+    codes.CATEGORY_SPACE: " ",
+    codes.CATEGORY_NOT_DIGIT: "a",
+    codes.CATEGORY_NOT_SPACE: "a",
+    codes.CATEGORY_NOT_WORD: "-",
+}
 _PRINTABLE = "a1A-_ .:/@"
 
 
@@ -66,5 +72,7 @@ def _spelled(option: Any) -> str:
     if code is codes.RANGE:
         return f"{re.escape(chr(value[0]))}-{re.escape(chr(value[1]))}"
     if code is codes.CATEGORY:
-        return {codes.CATEGORY_DIGIT: r"\d", codes.CATEGORY_WORD: r"\w", codes.CATEGORY_SPACE: r"\s"}.get(value, "")
+        return {codes.CATEGORY_DIGIT: r"\d", codes.CATEGORY_WORD: r"\w", codes.CATEGORY_SPACE: r"\s"}.get(
+            value, ""
+        )
     return re.escape(chr(value))

@@ -12,9 +12,13 @@ from qwen_emulator.conversation import Conversation, Part, Tool, Turn
 from qwen_emulator.replies import Reply
 
 _LLAMA_TOOL = re.compile(
-    r">\s*Tool Name:\s*(?P<name>\S+)\s*\n(?:Tool )?Description:\s*(?P<description>.*?)\nTool Args:\s*(?P<args>\{.*?\})\s*(?=\n|$)",
-    re.DOTALL)
-_CLASSIC_TOOL = re.compile(r"^(?P<name>\w+)(?:\([^)\n]*\)(?:\s*->\s*[^:\n]+)?)?\s*[:-]\s*(?P<description>[^\n]+)$", re.MULTILINE)
+    r">\s*Tool Name:\s*(?P<name>\S+)\s*\n(?:Tool )?Description:\s*(?P<description>.*?)\n"
+    r"Tool Args:\s*(?P<args>\{.*?\})\s*(?=\n|$)",
+    re.DOTALL,
+)
+_CLASSIC_TOOL = re.compile(
+    r"^(?P<name>\w+)(?:\([^)\n]*\)(?:\s*->\s*[^:\n]+)?)?\s*[:-]\s*(?P<description>[^\n]+)$", re.MULTILINE
+)
 _OBSERVATION = re.compile(r"Observation:\s*(.*?)(?=\n(?:Thought|Action|Question|Observation)\s*:|\Z)", re.DOTALL)
 
 
@@ -35,8 +39,10 @@ def from_react(asked: Conversation) -> Reply | None:
         written = json.dumps(given, ensure_ascii=False)
         if classic and len(given) == 1:
             written = str(next(iter(given.values())))
-        return Reply(f"Thought: I need to use a tool to help me answer the question.\nAction: {call.name}\n"
-                     f"Action Input: {written}")
+        return Reply(
+            f"Thought: I need to use a tool to help me answer the question.\nAction: {call.name}\n"
+            f"Action Input: {written}"
+        )
     final = "Final Answer:" if classic else "Answer:"
     answer = text_with_results(question, observed) if observed else str(talk(_plain(asked, question)).text)
     ending = "I now know the final answer" if classic else "I can answer without using any more tools."
@@ -54,7 +60,8 @@ def _tools(prompt: str, classic: bool) -> tuple[Tool, ...]:
     one_text = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
     return tuple(
         Tool(found["name"], found["description"], one_text)
-        for found in _CLASSIC_TOOL.finditer(prompt) if found["name"] in names
+        for found in _CLASSIC_TOOL.finditer(prompt)
+        if found["name"] in names
     )
 
 

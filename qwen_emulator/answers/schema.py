@@ -13,18 +13,31 @@ from qwen_emulator.answers.words import best_sentence, content_words, sentences
 
 Schema = Mapping[str, Any]
 _DEPTH = 12
-_POSITIVE = frozenset("good great excellent love loved wonderful amazing happy best fantastic enjoy like liked".split())
-_NEGATIVE = frozenset("bad terrible awful hate hated poor worst sad broken disappointed horrible angry".split())
+_POSITIVE_TEXT = "good great excellent love loved wonderful amazing happy best fantastic enjoy like liked"
+_NEGATIVE_TEXT = "bad terrible awful hate hated poor worst sad broken disappointed horrible angry"
+_POSITIVE, _NEGATIVE = frozenset(_POSITIVE_TEXT.split()), frozenset(_NEGATIVE_TEXT.split())
 _NEGATION = re.compile(r"\b(not|no|never|without|isn't|doesn't|false|n't)\b|不|没|否", re.IGNORECASE)
 _FORMATS = {
-    "date-time": "2025-01-01T00:00:00Z", "date": "2025-01-01", "time": "00:00:00Z", "email": "someone@example.com",
-    "uri": "https://example.com", "url": "https://example.com", "uuid": "00000000-0000-4000-8000-000000000000",
-    "ipv4": "127.0.0.1", "ipv6": "::1", "hostname": "example.com", "duration": "P1D",
+    "date-time": "2025-01-01T00:00:00Z",
+    "date": "2025-01-01",
+    "time": "00:00:00Z",
+    "email": "someone@example.com",
+    "uri": "https://example.com",
+    "url": "https://example.com",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+    "ipv4": "127.0.0.1",
+    "ipv6": "::1",
+    "hostname": "example.com",
+    "duration": "P1D",
 }
 _FORMAT_PATTERNS = {
-    "date-time": r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:Z|[+-]\d{2}:\d{2})", "date": r"\d{4}-\d{2}-\d{2}",
-    "email": r"[\w.+-]+@[\w-]+\.[\w.-]*\w", "uri": r"https?://[^\s\"'<>)]+", "url": r"https?://[^\s\"'<>)]+",
-    "uuid": r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "ipv4": r"\b\d{1,3}(?:\.\d{1,3}){3}\b",
+    "date-time": r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:Z|[+-]\d{2}:\d{2})",
+    "date": r"\d{4}-\d{2}-\d{2}",
+    "email": r"[\w.+-]+@[\w-]+\.[\w.-]*\w",
+    "uri": r"https?://[^\s\"'<>)]+",
+    "url": r"https?://[^\s\"'<>)]+",
+    "uuid": r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+    "ipv4": r"\b\d{1,3}(?:\.\d{1,3}){3}\b",
 }
 
 
@@ -85,10 +98,17 @@ def _resolved(schema: Schema, place: _Place) -> Schema:
         merged: dict[str, Any] = {key: value for key, value in schema.items() if key != "allOf"}
         for part in schema["allOf"]:
             part = _resolved(part, place)
-            merged = {**merged, **part, "properties": {**merged.get("properties", {}), **part.get("properties", {})},
-                      "required": [*merged.get("required", []), *part.get("required", [])]}
-        schema = {key: value for key, value in merged.items() if value not in ({}, []) or key not in
-                  ("properties", "required")}
+            merged = {
+                **merged,
+                **part,
+                "properties": {**merged.get("properties", {}), **part.get("properties", {})},
+                "required": [*merged.get("required", []), *part.get("required", [])],
+            }
+        schema = {
+            key: value
+            for key, value in merged.items()
+            if value not in ({}, []) or key not in ("properties", "required")
+        }
     return schema
 
 
@@ -291,7 +311,7 @@ def _strings(item: Schema, place: _Place) -> list[str]:
 
 def _blocks(item: Schema, place: _Place) -> list[str]:
     """Parts of the text that each describe one object: lines, sentences or clauses with values of their own."""
-    for separator in (r"\n+", r"(?<=[.!?。])\s+", r"[;,，；]\s*(?:and\s+)?|\s+and\s+"):  # noqa: RUF001
+    for separator in (r"\n+", r"(?<=[.!?。])\s+", r"[;,，；]\s*(?:and\s+)?|\s+and\s+"):
         parts = [part.strip() for part in re.split(separator, place.text) if part.strip()]
         good = [part for part in parts if _described(item, part)]
         if len(good) > 1:
@@ -322,8 +342,13 @@ def _nothing(schema: Schema, place: _Place) -> None:
 
 
 _MAKERS: dict[str, Any] = {
-    "string": _string, "number": _number, "integer": _integer, "boolean": _boolean, "object": _object,
-    "array": _array, "null": _nothing,
+    "string": _string,
+    "number": _number,
+    "integer": _integer,
+    "boolean": _boolean,
+    "object": _object,
+    "array": _array,
+    "null": _nothing,
 }
 
 

@@ -13,14 +13,21 @@ from qwen_emulator.answers.words import rank, sentences
 from qwen_emulator.conversation import Conversation
 from qwen_emulator.replies import Reply
 
-_WANTS_JSON = re.compile(r"json schema|conforms? to (the|this)|\"properties\"|output.{0,40}schema|following schema", re.IGNORECASE)
+_WANTS_JSON = re.compile(
+    r"json schema|conforms? to (the|this)|\"properties\"|output.{0,40}schema|following schema", re.IGNORECASE
+)
 _CHOICES = re.compile(r"^\s*\(?(\d+)[).]\s*(.+?)(?=^\s*\(?\d+[).]\s|^-{3,}|\Z)", re.MULTILINE | re.DOTALL)
 _ASKS_CHOICE = re.compile(r"most relevant to the question:?\s*['\"](?P<question>.+?)['\"]", re.DOTALL)
 _RELEVANCE = re.compile(r"Doc:\s*\d+,\s*Relevance|Document \d+:", re.IGNORECASE)
-_INSTRUCTION = re.compile(r"(?:\b(?:return|output|as|in|respond|reply|with|give)\s+(?:a\s+)?)?(?<![a-z])json(?![a-z])[^.:：。]*[.:]?|schema|```", re.IGNORECASE)  # noqa: RUF001
+_INSTRUCTION = re.compile(
+    r"(?:\b(?:return|output|as|in|respond|reply|with|give)\s+(?:a\s+)?)?(?<![a-z])json(?![a-z])[^.:：。]*[.:]?|schema|```",
+    re.IGNORECASE,
+)
 _FIELDS = re.compile(
     r"(?:keys?|fields?|properties|字段|键)[^\n:]{0,30}?:?\s*((?:[`'\"]?[A-Za-z_]\w*[`'\"]?\s*(?:\([^)]*\))?\s*(?:,\s*(?:and\s+)?|\s+and\s+))*"
-    r"[`'\"]?[A-Za-z_]\w*[`'\"]?)", re.IGNORECASE)
+    r"[`'\"]?[A-Za-z_]\w*[`'\"]?)",
+    re.IGNORECASE,
+)
 
 
 def from_format(asked: Conversation) -> Reply | None:
@@ -49,8 +56,10 @@ def _object(asked: Conversation, text: str) -> Any:
     named = _FIELDS.search(text)
     names = re.findall(r"[A-Za-z_]\w*", re.sub(r"\([^)]*\)|\band\b", " ", named.group(1))) if named else []
     if names:
-        fields = {name: {"type": "integer" if re.search(r"age|count|number|year|amount", name) else "string"}
-                  for name in names}
+        fields = {
+            name: {"type": "integer" if re.search(r"age|count|number|year|amount", name) else "string"}
+            for name in names
+        }
         return schema.fill({"type": "object", "properties": fields, "required": names}, _data(asked))
     return {"answer": str(talk(asked).text)}
 
@@ -58,8 +67,11 @@ def _object(asked: Conversation, text: str) -> Any:
 def _schema_of(example: Any) -> dict[str, Any]:
     """A schema that an example value would satisfy."""
     if isinstance(example, dict):
-        return {"type": "object", "properties": {str(key): _schema_of(value) for key, value in example.items()},
-                "required": [str(key) for key in example]}
+        return {
+            "type": "object",
+            "properties": {str(key): _schema_of(value) for key, value in example.items()},
+            "required": [str(key) for key in example],
+        }
     if isinstance(example, list):
         return {"type": "array", "items": _schema_of(example[0]) if example else {}}
     kinds = {bool: "boolean", int: "integer", float: "number"}
@@ -99,7 +111,9 @@ def _data(asked: Conversation) -> str:
     told = [item for item in sentences(text) if not _INSTRUCTION.search(item)]
     kept = "\n".join(told).strip() or _INSTRUCTION.sub(" ", text).strip()
     results = [turn.text for turn in asked.current_turns if turn.role == "tool"]
-    earlier = [turn.text for turn in asked.turns if turn.role in ("user", "assistant") and turn is not asked.last_user]
+    earlier = [
+        turn.text for turn in asked.turns if turn.role in ("user", "assistant") and turn is not asked.last_user
+    ]
     return "\n".join([*(earlier[-4:] if len(kept) < 25 else []), kept or text, *results])
 
 
@@ -110,16 +124,23 @@ def _choice(prompt: str) -> str | None:
         choices = _CHOICES.findall(prompt[: asks.start()])
         if choices:
             best = choices[rank(asks["question"], [text for _, text in choices])[0][1]]
-            return schema.dumps([{"choice": int(best[0]), "reason": "It shares the most words with the question."}])
-    if _RELEVANCE.search(prompt) and (found := re.findall(
-            r"Document (\d+):\s*(.*?)(?=\n\s*Document \d+:|\nQuestion:)", prompt, re.DOTALL)):
+            return schema.dumps(
+                [{"choice": int(best[0]), "reason": "It shares the most words with the question."}]
+            )
+    if _RELEVANCE.search(prompt) and (
+        found := re.findall(r"Document (\d+):\s*(.*?)(?=\n\s*Document \d+:|\nQuestion:)", prompt, re.DOTALL)
+    ):
         question = re.findall(r"\nQuestion:\s*([^\n]*)", prompt)[-1:]
         documents = _last_list(found)
         if question and documents:
             scored = rank(question[0], [text for _, text in documents])
             top = max(scored[0][0], 1e-9)
-            kept = [(score, documents[place][0]) for score, place in scored if score > 0] or [(1.0, documents[0][0])]
-            return "\n".join(f"Doc: {number}, Relevance: {max(1, round(10 * score / top))}" for score, number in kept)
+            kept = [(score, documents[place][0]) for score, place in scored if score > 0] or [
+                (1.0, documents[0][0])
+            ]
+            return "\n".join(
+                f"Doc: {number}, Relevance: {max(1, round(10 * score / top))}" for score, number in kept
+            )
     return None
 
 

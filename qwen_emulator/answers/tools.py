@@ -20,13 +20,15 @@ _ARITHMETIC: dict[type[ast.operator], frozenset[str]] = {
     ast.Mult: frozenset({"multiply", "times", "product", "mul", "multiplication"}),
     ast.Div: frozenset({"divide", "division", "quotient", "div"}),
 }
-_GENERIC = frozenset(stem(word) for word in (
-    "get set search find lookup fetch query tool function call run do make create list show return returns compute "
-    "calculate current user given input value result useful string number integer text list data information info "
-    "name a new two use").split())
+_GENERIC_TEXT = """
+get set search find lookup fetch query tool function call run do make create list show return returns
+compute calculate current user given input value result useful string number integer text list data
+information info name a new two use
+"""
+_GENERIC = frozenset(stem(word) for word in _GENERIC_TEXT.split())
 _SPLIT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_\-.\s]+")
 _LEAST_SCORE = 2.0
-_ONE_OF_EACH = re.compile(r",\s*(?:and\s+)?|\s+and\s+|\s+or\s+|、|和|与")  # noqa: RUF001
+_ONE_OF_EACH = re.compile(r",\s*(?:and\s+)?|\s+and\s+|\s+or\s+|、|和|与")
 
 
 def from_tools(asked: Conversation) -> Reply | None:
@@ -82,7 +84,9 @@ def _forced(asked: Conversation) -> ToolCall:
     name = asked.tool_choice.removeprefix("=")
     tool = next((tool for tool in asked.tools if tool.name == name), None)
     if tool is None:
-        ranked = rank(asked.question, [f"{' '.join(_words(tool.name))} {tool.description}" for tool in asked.tools])
+        ranked = rank(
+            asked.question, [f"{' '.join(_words(tool.name))} {tool.description}" for tool in asked.tools]
+        )
         tool = asked.tools[ranked[0][1]]
     return ToolCall(tool.name, arguments(tool, _source(asked)))
 
@@ -104,11 +108,13 @@ def _arithmetic(message: str, tools: tuple[Tool, ...]) -> list[ToolCall] | None:
     if not found:
         return None
     by_operation = {
-        operation: tool for operation, names in _ARITHMETIC.items() for tool in tools
+        operation: tool
+        for operation, names in _ARITHMETIC.items()
+        for tool in tools
         if names & set(_words(tool.name)) and len(tool.parameters.get("properties") or {}) == 2
     }
     try:
-        tree = ast.parse(found[0].replace("×", "*").replace("÷", "/").replace("^", "**").strip(), mode="eval").body  # noqa: RUF001
+        tree = ast.parse(found[0].replace("×", "*").replace("÷", "/").replace("^", "**").strip(), mode="eval").body
     except SyntaxError:
         return None
     steps: list[ToolCall] = []
@@ -131,14 +137,17 @@ def _step(node: ast.expr, tools: Mapping[type[ast.operator], Tool], steps: list[
 def _depends(message: str, wanted: list[ToolCall]) -> bool:
     """Whether one call needs the result of another: then they cannot be made at once."""
     return len({call.name for call in wanted}) > 1 and bool(
-        re.search(r"\bthen\b|\bafterwards\b|\bresult\b|然后|之后|再", message) or (
-            chat.find_sum(message) and any(character in message for character in "+-*/()")))
+        re.search(r"\bthen\b|\bafterwards\b|\bresult\b|然后|之后|再", message)
+        or (chat.find_sum(message) and any(character in message for character in "+-*/()"))
+    )
 
 
 def _position(name: str, message: str) -> int | None:
     for spelled in (name, name.replace("_", " "), name.replace("_", "-")):
         found = re.search(rf"(?<![\w]){re.escape(spelled)}(?![a-zA-Z])", message, re.IGNORECASE)
-        if found and (len(_words(name)) > 1 or "_" in name or re.search(r"\btool\b|\bcall\b|\buse\b|工具|\(", message)):
+        if found and (
+            len(_words(name)) > 1 or "_" in name or re.search(r"\btool\b|\bcall\b|\buse\b|工具|\(", message)
+        ):
             return found.start()
     return None
 
@@ -158,8 +167,11 @@ def _score(tool: Tool, words: set[str]) -> float:
     described = set(content_words(tool.description)) - _GENERIC - named
     fields = {stem(word) for name in tool.parameters.get("properties") or {} for word in _words(name)} - _GENERIC
     synonyms = {stem(word) for names in _ARITHMETIC.values() if names & set(_words(tool.name)) for word in names}
-    return (2.0 * len((named | synonyms) & words) + sum(2.0 if has_cjk(word) else 1.0 for word in described & words)
-            + 0.5 * len((fields - named - described) & words))
+    return (
+        2.0 * len((named | synonyms) & words)
+        + sum(2.0 if has_cjk(word) else 1.0 for word in described & words)
+        + 0.5 * len((fields - named - described) & words)
+    )
 
 
 def _is_structure(tool: Tool) -> bool:
@@ -188,7 +200,9 @@ def _several(value: str, message: str) -> list[str]:
         return [value]
     after = message[message.find(value) :] if value in message else value
     enumeration = re.match(
-        rf"{re.escape(value)}(?:(?:,\s*(?:and\s+)?|\s+and\s+)[A-Z][\w'-]+(?:\s+[A-Z][\w'-]+)*|[、和与][\u4e00-\u9fff]{{2,3}})+", after)
+        rf"{re.escape(value)}(?:(?:,\s*(?:and\s+)?|\s+and\s+)[A-Z][\w'-]+(?:\s+[A-Z][\w'-]+)*|[、和与][\u4e00-\u9fff]{{2,3}})+",
+        after,
+    )
     if not enumeration or re.fullmatch(r".+,\s*(?:[A-Z]{2,3})", enumeration.group()):
         return [value]
     return [item for item in _ONE_OF_EACH.split(enumeration.group()) if item]

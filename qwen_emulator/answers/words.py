@@ -9,19 +9,22 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 _WORD = re.compile(r"[a-z0-9]+(?:[._'-][a-z0-9]+)*|[\u3400-\u9fff]+", re.IGNORECASE)
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[^a-z])|(?<=[。！？；])|\n+")  # noqa: RUF001
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[^a-z])|(?<=[。！？；])|\n+")
 _CJK = re.compile(r"[\u3400-\u9fff]")
 
-STOPWORDS = frozenset(
-    """a an and any are as at be been being but by can could did do does doing for from had has have having he her
-    him his how i if in into is it its itself just let me may might mine my no nor not of off on one only or other
-    our ours out over own please s same she should so some such t tell than that the their theirs them then there
-    these they this those through to too under until up us use used using very was we were what when where which
-    while who whom why will with would you your yours about give given say show find get know want need like also
-    answer question context according following described mentioned explain describe 的 了 是 在 和 与 有 吗 呢 啊
-    什么 怎么 怎样 哪 哪个 哪里 哪些 谁 多少 几 为什么 请 请问 请你 一下 我 你 他 她 它 我们 你们 他们 这 那 这个 那个
-    一个 就 都 也 很 到 说 要 去 会 着 没有 看 好 自己 根据 以上 上下文 问题 回答 告诉""".split()
-)
+_STOP_TEXT = """
+a an and any are as at be been being but by can could did do does doing for from had has have having he
+her him his how i if in into is it its itself just let me may might mine my no nor not of off on one only
+or other our ours out over own please s same she should so some such t tell than that the their theirs
+them then there these they this those through to too under until up us use used using very was we were
+what when where which while who whom why will with would you your yours about give given say show find
+get know want need like also answer question context according following described mentioned explain
+describe
+的 了 是 在 和 与 有 吗 呢 啊 什么 怎么 怎样 哪 哪个 哪里 哪些 谁 多少 几 为什么 请 请问 请你 一下 我 你 他 她
+它 我们 你们 他们 这 那 这个 那个 一个 就 都 也 很 到 说 要 去 会 着 没有 看 好 自己 根据 以上 上下文 问题 回答
+告诉
+"""
+STOPWORDS = frozenset(_STOP_TEXT.split())
 _CJK_STOP = frozenset("的了是在和与有吗呢啊什么怎么样哪个里些谁多少几为请问你我他她它们这那就都也很到说要会着没")
 
 
@@ -48,8 +51,17 @@ def stem(word: str) -> str:
     word = word.removesuffix("'s").removesuffix("'")
     if len(word) < 4 or not word.isalpha():
         return word
-    for ending, instead in (("ies", "y"), ("sses", "ss"), ("ing", ""), ("edly", ""), ("ed", ""), ("ly", ""),
-                            ("es", ""), ("s", ""), ("e", "")):
+    for ending, instead in (
+        ("ies", "y"),
+        ("sses", "ss"),
+        ("ing", ""),
+        ("edly", ""),
+        ("ed", ""),
+        ("ly", ""),
+        ("es", ""),
+        ("s", ""),
+        ("e", ""),
+    ):
         if word.endswith(ending) and not word.endswith("ss") and len(word) - len(ending) >= 3:
             word = word[: len(word) - len(ending)] + instead
             break
@@ -96,7 +108,7 @@ def best_sentence(question: str, passages: Iterable[str]) -> str | None:
         return None
     position = ranked[0][1]
     best = found[position]
-    if best.endswith(("?", "？")) and position + 1 < len(found):  # noqa: RUF001
+    if best.endswith(("?", "？")) and position + 1 < len(found):
         return found[position + 1]
     if best.endswith(":") and position + 1 < len(found):
         return f"{best} {found[position + 1]}"
@@ -104,10 +116,21 @@ def best_sentence(question: str, passages: Iterable[str]) -> str | None:
 
 
 _KINDS = (
-    (re.compile(r"\b(how (many|much|old|long|far|tall|high|fast|deep)|when|what (year|date|time))\b|多少|几|何时|哪年",
-                re.IGNORECASE), re.compile(r"\d|\b(one|two|three|four|five|six|seven|eight|nine|ten)\b|[一二三四五六七八九十百]")),
-    (re.compile(r"\b(who|whose|whom|where)\b|谁|哪里", re.IGNORECASE), re.compile(r"(?<!^)\b[A-Z][a-z]+|[\u3400-\u9fff]")),
-    (re.compile(r"\bwhy\b|为什么|为何", re.IGNORECASE), re.compile(r"\b(because|since|due to|so that|reason)\b|因为|由于")),
+    (
+        re.compile(
+            r"\b(how (many|much|old|long|far|tall|high|fast|deep)|when|what (year|date|time))\b|多少|几|何时|哪年",
+            re.IGNORECASE,
+        ),
+        re.compile(r"\d|\b(one|two|three|four|five|six|seven|eight|nine|ten)\b|[一二三四五六七八九十百]"),
+    ),
+    (
+        re.compile(r"\b(who|whose|whom|where)\b|谁|哪里", re.IGNORECASE),
+        re.compile(r"(?<!^)\b[A-Z][a-z]+|[\u3400-\u9fff]"),
+    ),
+    (
+        re.compile(r"\bwhy\b|为什么|为何", re.IGNORECASE),
+        re.compile(r"\b(because|since|due to|so that|reason)\b|因为|由于"),
+    ),
 )
 
 

@@ -35,7 +35,10 @@ def _embeddings(service: Service, request: RecordedRequest) -> RawReply:
         rows = [body["input"]] if isinstance(body["input"], str) else body["input"]
         size = body.get("dimensions") or embedding_facts(body["model"]).default
         payload = embeddings_object(
-            [embed(row, size) for row in rows], body["model"], tokens.count_all(rows), request.request_id,
+            [embed(row, size) for row in rows],
+            body["model"],
+            tokens.count_all(rows),
+            request.request_id,
             as_base64=body.get("encoding_format") == "base64",
         )
         return json_reply(payload, request.request_id)

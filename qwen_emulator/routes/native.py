@@ -32,7 +32,11 @@ def _generation(service: Service, request: RecordedRequest, *, multimodal: bool)
         held = body["input"]
         messages = held["messages"] if "messages" in held else rules.prompt_messages(held)
         return read_conversation(
-            "dashscope", body["model"], messages, body.get("parameters") or {}, stream=request.stream,
+            "dashscope",
+            body["model"],
+            messages,
+            body.get("parameters") or {},
+            stream=request.stream,
             multimodal=multimodal,
         )
 
@@ -56,8 +60,11 @@ def _embeddings(service: Service, request: RecordedRequest) -> RawReply:
             }
             for index, text in enumerate(texts)
         ]
-        payload = {"output": {"embeddings": made}, "usage": {"total_tokens": tokens.count_all(texts)},
-                   "request_id": request.request_id}
+        payload = {
+            "output": {"embeddings": made},
+            "usage": {"total_tokens": tokens.count_all(texts)},
+            "request_id": request.request_id,
+        }
         return json_reply(payload, request.request_id)
 
     return service.other(request, NATIVE, lambda: rules.embeddings(body), produce)

@@ -41,29 +41,41 @@ def embeddings(body: Any) -> Failure | None:
     if not rows:
         return _embedding_refusal("contents is empty.: input.contents")
     if len(rows) > facts.rows:
-        return _embedding_refusal(f"batch size is invalid, it should not be larger than {facts.rows}.: input.contents")
+        return _embedding_refusal(
+            f"batch size is invalid, it should not be larger than {facts.rows}.: input.contents"
+        )
     wanted = body.get("dimensions")
     if wanted is not None and wanted not in facts.dimensions:
-        return _embedding_refusal(f"dimension {wanted!r} is invalid, it should be in {list(facts.dimensions)}.: "
-                                  "parameters.dimension")
+        return _embedding_refusal(
+            f"dimension {wanted!r} is invalid, it should be in {list(facts.dimensions)}.: parameters.dimension"
+        )
     if body.get("encoding_format") not in (None, "float", "base64"):
-        return invalid_parameter(f"{body['encoding_format']!r} is not one of ['float', 'base64'] - "
-                                 "'encoding_format'")
+        return invalid_parameter(
+            f"{body['encoding_format']!r} is not one of ['float', 'base64'] - 'encoding_format'"
+        )
     return None
 
 
 def not_found(model: str) -> Failure:
     """The refusal of a model nobody has."""
-    return Failure(404, "model_not_found",
-                   f"The model `{model}` does not exist or you do not have access to it.",
-                   type="invalid_request_error", native_code="ModelNotFound",
-                   native_message="Model can not be found.")
+    return Failure(
+        404,
+        "model_not_found",
+        f"The model `{model}` does not exist or you do not have access to it.",
+        type="invalid_request_error",
+        native_code="ModelNotFound",
+        native_message="Model can not be found.",
+    )
 
 
 def not_compatible(model: str) -> Failure:
     """The refusal of a model that only the native wire serves."""
-    return Failure(404, "model_not_supported", f"Unsupported model `{model}` for OpenAI compatibility mode.",
-                   type="invalid_request_error")
+    return Failure(
+        404,
+        "model_not_supported",
+        f"Unsupported model `{model}` for OpenAI compatibility mode.",
+        type="invalid_request_error",
+    )
 
 
 def _model(body: Mapping[str, Any] | Any) -> Failure | None:

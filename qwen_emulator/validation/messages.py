@@ -51,7 +51,9 @@ def content_present(asked: Asked) -> Failure | None:
         if asked.native:
             return invalid_parameter("Role must be user or assistant and Content length must be greater than 0")
         if content is None:
-            return invalid_parameter("<400> InternalError.Algo.InvalidParameter: The content field is a required field.")
+            return invalid_parameter(
+                "<400> InternalError.Algo.InvalidParameter: The content field is a required field."
+            )
     return None
 
 
@@ -60,13 +62,15 @@ def compatible_content(asked: Asked) -> Failure | str | None:
     for number, message in enumerate(asked.messages):
         content = message.get("content")
         if content is not None and not isinstance(content, str | list):
-            return invalid_parameter(f"{_shown(content)} is not valid under any of the given schemas - "
-                                     f"'messages.{number}.content'")
+            return invalid_parameter(
+                f"{_shown(content)} is not valid under any of the given schemas - 'messages.{number}.content'"
+            )
         for item in content if isinstance(content, list) else ():
             kind = item.get("type") if isinstance(item, dict) else item
             if kind not in _PART_TYPES:
-                return invalid_parameter(f"{kind!r} is not one of {list(_PART_TYPES)} - "
-                                         f"'messages.{number}.content.type'")
+                return invalid_parameter(
+                    f"{kind!r} is not one of {list(_PART_TYPES)} - 'messages.{number}.content.type'"
+                )
             if kind not in item and kind != "text":
                 return invalid_parameter(f"'{kind}' is a required property - 'messages.{number}.content'")
             if kind == "text" and not isinstance(item.get("text"), str):
@@ -125,7 +129,7 @@ def tool_results_have_calls(asked: Asked) -> str | None:
             open_ids = {str(call.get("id")) for call in _calls(message)}
         elif message["role"] == "tool":
             if not open_ids or (message.get("tool_call_id") and message["tool_call_id"] not in open_ids):
-                return ('messages with role "tool" must be a response to a preceeding message with "tool_calls".')
+                return 'messages with role "tool" must be a response to a preceeding message with "tool_calls".'
         else:
             open_ids = set()
     return None
@@ -140,9 +144,11 @@ def calls_have_results(asked: Asked) -> str | None:
                 break
             ids.discard(str(follower.get("tool_call_id")))
         if ids:
-            return ('An assistant message with "tool_calls" must be followed by tool messages responding to each '
-                    f'"tool_call_id". The following tool_call_ids did not have response messages: '
-                    f"{', '.join(sorted(ids))}")
+            return (
+                'An assistant message with "tool_calls" must be followed by tool messages responding to each '
+                f'"tool_call_id". The following tool_call_ids did not have response messages: '
+                f"{', '.join(sorted(ids))}"
+            )
     return None
 
 
@@ -152,13 +158,15 @@ def call_arguments_are_json(asked: Asked) -> Failure | None:
         for call in _calls(message):
             arguments = (call.get("function") or {}).get("arguments")
             if arguments is not None and not isinstance(arguments, str):
-                return invalid_parameter(f"{_shown(arguments)} is not of type 'string' - "
-                                         "'messages.tool_calls.function.arguments'")
+                return invalid_parameter(
+                    f"{_shown(arguments)} is not of type 'string' - 'messages.tool_calls.function.arguments'"
+                )
             try:
                 json.loads(arguments or "{}")
             except ValueError as problem:
-                return Failure(500, "internal_error", f"<500> InternalError.Algo: {problem}",
-                               native_code="InternalError.Algo")
+                return Failure(
+                    500, "internal_error", f"<500> InternalError.Algo: {problem}", native_code="InternalError.Algo"
+                )
     return None
 
 
@@ -179,8 +187,12 @@ def last_message_asks(asked: Asked) -> Failure | str | None:
     if last["role"] == "assistant" and last.get("partial") is True:
         # That prefix mode excludes thinking is documented; the wording of the refusal is ours.
         return "Partial mode is not supported when enable_thinking is true" if asked.thinking else None
-    return Failure(500, "internal_error", "<500> InternalError.Algo: list index out of range",
-                   native_code="InternalError.Algo")
+    return Failure(
+        500,
+        "internal_error",
+        "<500> InternalError.Algo: list index out of range",
+        native_code="InternalError.Algo",
+    )
 
 
 def translation_shape(asked: Asked) -> Failure | None:
@@ -189,13 +201,25 @@ def translation_shape(asked: Asked) -> Failure | None:
         return None
     if [message["role"] for message in asked.messages] == ["user"]:
         return None
-    return Failure(500, "internal_error", "<500> InternalError.Algo: Role must be in [user, assistant]",
-                   native_code="InternalError.Algo")
+    return Failure(
+        500,
+        "internal_error",
+        "<500> InternalError.Algo: Role must be in [user, assistant]",
+        native_code="InternalError.Algo",
+    )
 
 
 RULES: tuple[Rule, ...] = (
-    messages_present, roles_known, content_present, call_arguments_are_json, user_present, tool_results_have_calls,
-    calls_have_results, not_repetitive, last_message_asks, translation_shape,
+    messages_present,
+    roles_known,
+    content_present,
+    call_arguments_are_json,
+    user_present,
+    tool_results_have_calls,
+    calls_have_results,
+    not_repetitive,
+    last_message_asks,
+    translation_shape,
 )
 
 

@@ -20,7 +20,7 @@ def endpoint_right(asked: Asked) -> Failure | None:
     wanted = asked.facts.endpoint
     if wanted == "any" or (wanted == "multimodal") == asked.multimodal:
         return None
-    return invalid_parameter("url error, please check url！")  # noqa: RUF001
+    return invalid_parameter("url error, please check url！")
 
 
 def result_format_right(asked: Asked) -> Failure | str | None:
@@ -47,8 +47,13 @@ def incremental_while_thinking(asked: Asked) -> str | None:
 
 
 _CHAT_RULES: tuple[Rule, ...] = (
-    endpoint_right, *messages.RULES, messages.native_text_content, messages.native_multimodal_content,
-    *parameters.RULES, result_format_right, incremental_while_thinking,
+    endpoint_right,
+    *messages.RULES,
+    messages.native_text_content,
+    messages.native_multimodal_content,
+    *parameters.RULES,
+    result_format_right,
+    incremental_while_thinking,
 )
 
 
@@ -93,10 +98,13 @@ def embeddings(body: Any) -> Failure | None:
         return refused_by_model("Value error, contents is neither str nor list of str.: input.contents")
     if len(texts) > facts.rows:
         return refused_by_model(
-            f"Value error, batch size is invalid, it should not be larger than {facts.rows}.: input.contents")
+            f"Value error, batch size is invalid, it should not be larger than {facts.rows}.: input.contents"
+        )
     if given.get("dimension") is not None and given["dimension"] not in facts.dimensions:
-        return refused_by_model(f"Value error, dimension {given['dimension']!r} is invalid, it should be in "
-                                f"{list(facts.dimensions)}.: parameters.dimension")
+        return refused_by_model(
+            f"Value error, dimension {given['dimension']!r} is invalid, it should be in "
+            f"{list(facts.dimensions)}.: parameters.dimension"
+        )
     for name, allowed in (("text_type", _TEXT_TYPES), ("output_type", _OUTPUT_TYPES)):
         if given.get(name) is not None and given[name] not in allowed:
             return invalid_parameter(f"{given[name]!r} is not one of {list(allowed)} - '{name}'")

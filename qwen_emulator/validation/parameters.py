@@ -11,17 +11,32 @@ from qwen_emulator.replies import Failure
 from qwen_emulator.validation.asked import Asked, Rule
 
 _TYPES: tuple[tuple[str, tuple[type, ...], str], ...] = (
-    ("temperature", (int, float), "number"), ("top_p", (int, float), "number"), ("top_k", (int,), "integer"),
-    ("presence_penalty", (int, float), "number"), ("repetition_penalty", (int, float), "number"),
-    ("frequency_penalty", (int, float), "number"), ("max_tokens", (int,), "integer"),
-    ("max_completion_tokens", (int,), "integer"), ("seed", (int,), "integer"), ("n", (int,), "integer"),
-    ("top_logprobs", (int,), "integer"), ("thinking_budget", (int,), "integer"), ("stream", (bool,), "boolean"),
-    ("logprobs", (bool,), "boolean"), ("enable_thinking", (bool,), "boolean"),
-    ("enable_search", (bool,), "boolean"), ("parallel_tool_calls", (bool,), "boolean"),
-    ("incremental_output", (bool,), "boolean"), ("stop", (str, list), "string or array"),
-    ("tools", (list,), "array"), ("response_format", (dict,), "object"), ("stream_options", (dict,), "object"),
-    ("search_options", (dict,), "object"), ("tool_choice", (str, dict), "string or object"),
-    ("preserve_thinking", (bool,), "boolean"), ("reasoning_effort", (str,), "string"),
+    ("temperature", (int, float), "number"),
+    ("top_p", (int, float), "number"),
+    ("top_k", (int,), "integer"),
+    ("presence_penalty", (int, float), "number"),
+    ("repetition_penalty", (int, float), "number"),
+    ("frequency_penalty", (int, float), "number"),
+    ("max_tokens", (int,), "integer"),
+    ("max_completion_tokens", (int,), "integer"),
+    ("seed", (int,), "integer"),
+    ("n", (int,), "integer"),
+    ("top_logprobs", (int,), "integer"),
+    ("thinking_budget", (int,), "integer"),
+    ("stream", (bool,), "boolean"),
+    ("logprobs", (bool,), "boolean"),
+    ("enable_thinking", (bool,), "boolean"),
+    ("enable_search", (bool,), "boolean"),
+    ("parallel_tool_calls", (bool,), "boolean"),
+    ("incremental_output", (bool,), "boolean"),
+    ("stop", (str, list), "string or array"),
+    ("tools", (list,), "array"),
+    ("response_format", (dict,), "object"),
+    ("stream_options", (dict,), "object"),
+    ("search_options", (dict,), "object"),
+    ("tool_choice", (str, dict), "string or object"),
+    ("preserve_thinking", (bool,), "boolean"),
+    ("reasoning_effort", (str,), "string"),
 )
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -44,24 +59,45 @@ def ranges_kept(asked: Asked) -> Failure | str | None:
     given = asked.parameters
     limit = asked.facts.max_output
     checks: tuple[tuple[str, bool, str], ...] = (
-        ("temperature", _outside(given, "temperature", lambda v: 0 <= v < 2),
-         "Temperature should be in [0.0, 2.0)"),
+        (
+            "temperature",
+            _outside(given, "temperature", lambda v: 0 <= v < 2),
+            "Temperature should be in [0.0, 2.0)",
+        ),
         ("top_p", _outside(given, "top_p", lambda v: 0 < v <= 1), "Range of top_p should be (0.0, 1.0]"),
         ("top_k", _outside(given, "top_k", lambda v: v >= 0), "Parameter top_k be greater than or equal to 0"),
-        ("presence_penalty", _outside(given, "presence_penalty", lambda v: -2 <= v <= 2),
-         "Presence_penalty should be in [-2.0, 2.0]"),
-        ("repetition_penalty", _outside(given, "repetition_penalty", lambda v: v > 0),
-         "Repetition_penalty should be greater than 0.0"),
+        (
+            "presence_penalty",
+            _outside(given, "presence_penalty", lambda v: -2 <= v <= 2),
+            "Presence_penalty should be in [-2.0, 2.0]",
+        ),
+        (
+            "repetition_penalty",
+            _outside(given, "repetition_penalty", lambda v: v > 0),
+            "Repetition_penalty should be greater than 0.0",
+        ),
         ("n", _outside(given, "n", lambda v: 1 <= v <= 4), "Range of n should be [1, 4]"),
-        ("max_tokens", _outside(given, "max_tokens", lambda v: 1 <= v <= limit),
-         f"Range of max_tokens should be [1, {limit}]"),
-        ("max_completion_tokens", _outside(given, "max_completion_tokens", lambda v: v >= 1),
-         f"Range of max_completion_tokens should be [1, {limit}]"),
-        ("top_logprobs", _outside(given, "top_logprobs", lambda v: 0 <= v <= 5),
-         "Range of top_logprobs should be [0, 5]"),
-        ("thinking_budget", _outside(given, "thinking_budget", lambda v: 1 <= v <= asked.facts.max_thinking),
-         "The thinking_budget parameter must be a positive integer and not greater than "
-         f"{asked.facts.max_thinking}"),
+        (
+            "max_tokens",
+            _outside(given, "max_tokens", lambda v: 1 <= v <= limit),
+            f"Range of max_tokens should be [1, {limit}]",
+        ),
+        (
+            "max_completion_tokens",
+            _outside(given, "max_completion_tokens", lambda v: v >= 1),
+            f"Range of max_completion_tokens should be [1, {limit}]",
+        ),
+        (
+            "top_logprobs",
+            _outside(given, "top_logprobs", lambda v: 0 <= v <= 5),
+            "Range of top_logprobs should be [0, 5]",
+        ),
+        (
+            "thinking_budget",
+            _outside(given, "thinking_budget", lambda v: 1 <= v <= asked.facts.max_thinking),
+            "The thinking_budget parameter must be a positive integer and not greater than "
+            f"{asked.facts.max_thinking}",
+        ),
     )
     for _, broken, message in checks:
         if broken:
@@ -82,7 +118,7 @@ def stop_of_one_kind(asked: Asked) -> str | None:
     for wanted in (str, int, list):
         if all(isinstance(item, wanted) for item in stop):
             return None
-    return "The type of parameter stop must be str, list[str], list[int] or list[list[int]], and all elements the same"
+    return "The parameter stop must be str, list[str], list[int] or list[list[int]], all elements of one type"
 
 
 def one_candidate(asked: Asked) -> str | None:
@@ -110,13 +146,15 @@ def tools_well_formed(asked: Asked) -> Failure | str | None:
             return invalid_parameter(f"'function' is a required property - 'tools.{number}'")
         name = function.get("name")
         if not isinstance(name, str) or not _TOOL_NAME.fullmatch(name):
-            return invalid_parameter(f"{name!r} does not match '^[a-zA-Z0-9_-]{{1,64}}$' - "
-                                     f"'tools.{number}.function.name'")
+            return invalid_parameter(
+                f"{name!r} does not match '^[a-zA-Z0-9_-]{{1,64}}$' - 'tools.{number}.function.name'"
+            )
         if name == "search":
             return "Tool names are not allowed to be [search]"
         if not isinstance(function.get("parameters"), dict | None):
-            return invalid_parameter(f"{function['parameters']!r} is not of type 'object' - "
-                                     f"'tools.{number}.function.parameters'")
+            return invalid_parameter(
+                f"{function['parameters']!r} is not of type 'object' - 'tools.{number}.function.parameters'"
+            )
     return None
 
 
@@ -142,9 +180,12 @@ def thinking_allowed(asked: Asked) -> Failure | str | None:
     if wanted is False and asked.facts.thinking == "only":
         return "The value of the enable_thinking parameter is restricted to True."
     if wanted is True and asked.facts.thinking == "never":
-        return Failure(400, "InvalidParameter.NotSupportEnableThinking",
-                       f"The model {asked.model} does not support enable_thinking.",
-                       type="invalid_request_error")
+        return Failure(
+            400,
+            "InvalidParameter.NotSupportEnableThinking",
+            f"The model {asked.model} does not support enable_thinking.",
+            type="invalid_request_error",
+        )
     return None
 
 
@@ -153,8 +194,9 @@ def streamed_if_needed(asked: Asked) -> Failure | None:
     if asked.stream:
         return None
     if asked.facts.stream_only:
-        return invalid_parameter("This model only support stream mode, please enable the stream parameter to "
-                                 "access the model. ")
+        return invalid_parameter(
+            "This model only support stream mode, please enable the stream parameter to access the model. "
+        )
     if asked.facts.stream_to_think and asked.thinking:
         return invalid_parameter("parameter.enable_thinking must be set to false for non-streaming calls")
     if "audio" in (asked.parameters.get("modalities") or []):
@@ -180,16 +222,19 @@ def response_format_allowed(asked: Asked) -> Failure | str | None:
     if kind == "text":
         return None
     if kind not in ("json_object", "json_schema"):
-        return invalid_parameter(f"{kind!r} is not one of ['text', 'json_object', 'json_schema'] - "
-                                 "'response_format.type'")
+        return invalid_parameter(
+            f"{kind!r} is not one of ['text', 'json_object', 'json_schema'] - 'response_format.type'"
+        )
     if asked.thinking and not asked.facts.json_while_thinking:
         return "Json mode response is not supported when enable_thinking is true"
     if kind == "json_object":
         if not asked.facts.json_object:  # the wording of this one is ours
             return f"The model {asked.model} does not support response_format json_object"
         if "json" not in json.dumps(asked.messages, ensure_ascii=False).lower():
-            return ("'messages' must contain the word 'json' in some form, to use 'response_format' of type "
-                    "'json_object'.")
+            return (
+                "'messages' must contain the word 'json' in some form, to use 'response_format' of type "
+                "'json_object'."
+            )
         return None
     held = asked.parameters["response_format"].get("json_schema")
     if not isinstance(held, dict) or not isinstance(held.get("schema"), dict):
@@ -207,8 +252,17 @@ def search_allowed(asked: Asked) -> str | None:
 
 
 RULES: tuple[Rule, ...] = (
-    types_right, streamed_if_needed, thinking_allowed, ranges_kept, stop_of_one_kind, one_candidate,
-    tools_well_formed, tool_choice_allowed, effort_or_budget, response_format_allowed, search_allowed,
+    types_right,
+    streamed_if_needed,
+    thinking_allowed,
+    ranges_kept,
+    stop_of_one_kind,
+    one_candidate,
+    tools_well_formed,
+    tool_choice_allowed,
+    effort_or_budget,
+    response_format_allowed,
+    search_allowed,
 )
 
 

@@ -110,8 +110,11 @@ def _error(failure: Failure) -> dict[str, Any]:
 
 def _input_details(usage: Usage) -> dict[str, Any]:
     if usage.media_tokens:
-        counts = {"image_tokens": usage.image_tokens, "video_tokens": usage.video_tokens,
-                  "audio_tokens": usage.audio_tokens}
+        counts = {
+            "image_tokens": usage.image_tokens,
+            "video_tokens": usage.video_tokens,
+            "audio_tokens": usage.audio_tokens,
+        }
         details: dict[str, Any] = {name: count for name, count in counts.items() if count}
         details["text_tokens"] = usage.input_tokens - usage.media_tokens
         if not usage.cached_tokens and not usage.explicit_cache:
@@ -170,9 +173,7 @@ def _stream_choices(answer: Answer, asked: Conversation) -> Iterator[dict[str, A
             yield {**choice, "index": index}
 
 
-def _candidate_choices(
-    answer: Answer, candidate: Candidate, audio: tuple[bytes, ...]
-) -> Iterator[dict[str, Any]]:
+def _candidate_choices(answer: Answer, candidate: Candidate, audio: tuple[bytes, ...]) -> Iterator[dict[str, Any]]:
     # While thinking, content is null and its sibling text; afterwards it is the other way round.
     quiet: dict[str, Any] = {"reasoning_content": None} if candidate.reasoning else {}
     opening = {"role": "assistant"}
@@ -186,8 +187,12 @@ def _candidate_choices(
         yield _delta({"content": piece, **quiet}, _logprobs(answer, piece))
     opened = bool(candidate.reasoning or candidate.text)
     for position, call in enumerate(candidate.calls):
-        first = {"index": position, "id": call.id, "type": "function",
-                 "function": {"name": call.name, "arguments": ""}}
+        first = {
+            "index": position,
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": ""},
+        }
         yield _delta({"content": None, **quiet, "tool_calls": [first], **({} if opened else opening)})
         opened = True
         for fragment in call.fragments:
@@ -198,8 +203,11 @@ def _candidate_choices(
         empty = {"function": {"arguments": ""}, "index": len(candidate.calls) - 1, "id": "", "type": "function"}
         yield {"delta": {"tool_calls": [empty]}}
     for sound in audio:
-        spoken = {"data": base64.b64encode(sound).decode(), "expires_at": answer.created + 86_400,
-                  "id": f"audio_{answer.request_id}"}
+        spoken = {
+            "data": base64.b64encode(sound).decode(),
+            "expires_at": answer.created + 86_400,
+            "id": f"audio_{answer.request_id}",
+        }
         yield _delta({"audio": spoken})
     ending: dict[str, Any] = {} if candidate.calls and not candidate.reasoning else {"content": "", **quiet}
     yield {"finish_reason": candidate.finish_reason, "logprobs": None, "delta": ending}

@@ -65,8 +65,11 @@ def usage_object(usage: Usage, asked: Conversation) -> dict[str, Any]:
     }
     reasoning = {"reasoning_tokens": usage.reasoning_tokens} if usage.reasoning_tokens else {}
     if asked.multimodal:
-        by_kind = {"image_tokens": usage.image_tokens, "video_tokens": usage.video_tokens,
-                   "audio_tokens": usage.audio_tokens}
+        by_kind = {
+            "image_tokens": usage.image_tokens,
+            "video_tokens": usage.video_tokens,
+            "audio_tokens": usage.audio_tokens,
+        }
         seen = {name: count for name, count in by_kind.items() if count}
         written["input_tokens_details"] = {**seen, "text_tokens": usage.input_tokens - usage.media_tokens}
         text_tokens = usage.output_tokens - usage.reasoning_tokens
@@ -144,8 +147,12 @@ def _payloads(answer: Answer, asked: Conversation) -> Iterator[dict[str, Any]]:
             moments.add(step)
             last = place == len(steps) - 1 and number == len(answer.candidates) - 1
             output = _output(
-                answer, asked, [step if incremental else told], searched=last and not results_first,
-                first_index=number, blank_search=results_first,
+                answer,
+                asked,
+                [step if incremental else told],
+                searched=last and not results_first,
+                first_index=number,
+                blank_search=results_first,
             )
             yield _payload(answer, output, usage_object(answer.usage if last else moments.usage(), asked))
 
@@ -163,8 +170,14 @@ def _grown(told: _Step, step: _Step) -> _Step:
             calls.append(fragment)
         else:
             calls[-1]["function"]["arguments"] += fragment["function"]["arguments"]
-    return _Step(told.text + step.text, told.reasoning + step.reasoning, calls, step.finish_reason,
-                 thinking=bool(told.reasoning or step.reasoning), had_reasoning=told.had_reasoning)
+    return _Step(
+        told.text + step.text,
+        told.reasoning + step.reasoning,
+        calls,
+        step.finish_reason,
+        thinking=bool(told.reasoning or step.reasoning),
+        had_reasoning=told.had_reasoning,
+    )
 
 
 @dataclass
@@ -206,21 +219,33 @@ def _payload(answer: Answer, output: dict[str, Any], usage: dict[str, Any]) -> d
 
 
 def _output(
-    answer: Answer, asked: Conversation, steps: list[_Step], *, searched: bool, first_index: int = 0,
+    answer: Answer,
+    asked: Conversation,
+    steps: list[_Step],
+    *,
+    searched: bool,
+    first_index: int = 0,
     blank_search: bool = False,
 ) -> dict[str, Any]:
     if result_format(asked) == "text":
         output: dict[str, Any] = {"finish_reason": steps[0].finish_reason, "text": steps[0].text}
     else:
-        output = {"choices": [
-            _choice(answer, asked, step, first_index + number) for number, step in enumerate(steps)
-        ]}
+        output = {
+            "choices": [_choice(answer, asked, step, first_index + number) for number, step in enumerate(steps)]
+        }
     if _shows_sources(asked) and answer.search_results and searched:
-        output["search_info"] = {"search_results": [
-            {"icon": result.icon, "site_name": result.site_name, "index": result.index, "title": result.title,
-             "url": result.url}
-            for result in answer.search_results
-        ]}
+        output["search_info"] = {
+            "search_results": [
+                {
+                    "icon": result.icon,
+                    "site_name": result.site_name,
+                    "index": result.index,
+                    "title": result.title,
+                    "url": result.url,
+                }
+                for result in answer.search_results
+            ]
+        }
     elif blank_search and answer.search_results:
         output["search_info"] = {"extra_tool_info": [], "search_results": []}
     if answer.code and (steps[0].text or steps[0].finish_reason != UNFINISHED):
