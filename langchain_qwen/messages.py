@@ -19,7 +19,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.errors import QwenWarning, UnsupportedFeatureError
 from qwen_core.messages import (
     AudioPart,
     FilePart,
@@ -101,6 +101,7 @@ def message_tool_calls(message: AIMessage) -> list[ToolCallPart]:
         name = invalid.get("name") or "unknown"
         warnings.warn(
             f"The call of {name!r} in the history has arguments that are not JSON; they are sent as text.",
+            QwenWarning,
             stacklevel=2,
         )
         arguments = json.dumps({"arguments": invalid.get("args") or ""}, ensure_ascii=False)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from qwen_core.accumulator import accumulate
 from qwen_core.adaptation import adapt, thinks
 from qwen_core.endpoints import warn_if_key_travels_openly
-from qwen_core.errors import APIConnectionError, IncompleteStreamError, QwenError
+from qwen_core.errors import APIConnectionError, IncompleteStreamError, QwenError, QwenWarning
 from qwen_core.events import Event
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
@@ -79,7 +79,7 @@ def chat_call(settings: ClientSettings, request: ChatRequest, *, stream: bool, a
     adapted, changes = adapt(request, profile)
     encoded = protocol.encode(adapted, profile, stream)
     for change in (*changes, *encoded.warnings):
-        warnings.warn(change, stacklevel=2)
+        warnings.warn(change, QwenWarning, stacklevel=2)
     return Call(settings, request.model, profile, protocol, encoded, asynchronous=asynchronous)
 
 

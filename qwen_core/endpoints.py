@@ -10,7 +10,7 @@ import warnings
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.errors import QwenWarning, UnsupportedFeatureError
 
 Wire = Literal["openai", "dashscope"]
 
@@ -114,6 +114,7 @@ def warn_if_key_travels_openly(base_url: str) -> None:
     if parts.scheme == "http" and not _is_local(parts.hostname or ""):
         warnings.warn(
             f"The API key is sent unencrypted: {parts.hostname} is reached by plain http. Use https.",
+            QwenWarning,
             stacklevel=2,
         )
 

@@ -180,6 +180,10 @@ class InvalidResponseError(QwenError):
     advice = "Check base_url and protocol."
 
 
+class QwenWarning(UserWarning):
+    """Something was changed so that the model could take it, and the answer may show it."""
+
+
 class Rule(NamedTuple):
     """One row of the classification. A row matches when all that it states holds."""
 
