@@ -46,7 +46,7 @@ class Call:
         """The answer in a whole body, which may be an event stream all the same."""
         headers = lower_case(answer.headers)
         if looks_like_event_stream(answer.body):
-            return accumulate(read_whole(answer.body, self.protocol.stream_decoder(self.profile, headers)))
+            return read_whole(answer.body, self.protocol.stream_decoder(self.profile, headers))
         return self.protocol.decode(answer.body, self.profile, headers)
 
     def decode_embedding(self, answer: Answer) -> EmbeddingResponse:

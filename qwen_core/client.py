@@ -64,18 +64,14 @@ class QwenClient:
         source, segments, reader, events = opened
         seen: list[Event] = []
         try:
-            for event in events:
-                seen.append(event)
-                yield event
-            if not reader.closed:
-                for segment in segments:
-                    for event in reader.feed(segment):
-                        seen.append(event)
-                        yield event
-                    if reader.done:
-                        break
-                for event in reader.close():
+            while True:
+                for event in events:
+                    seen.append(event)
                     yield event
+                if reader.closed:
+                    break
+                segment = None if reader.done else next(segments, None)
+                events = reader.close() if segment is None else reader.feed(segment)
             with suppress(QwenError):
                 # Read to the end of the body, so that the connection can be used again.
                 for _ in segments:
@@ -152,18 +148,14 @@ class AsyncQwenClient:
         source, segments, reader, events = opened
         seen: list[Event] = []
         try:
-            for event in events:
-                seen.append(event)
-                yield event
-            if not reader.closed:
-                async for segment in segments:
-                    for event in reader.feed(segment):
-                        seen.append(event)
-                        yield event
-                    if reader.done:
-                        break
-                for event in reader.close():
+            while True:
+                for event in events:
+                    seen.append(event)
                     yield event
+                if reader.closed:
+                    break
+                segment = None if reader.done else await anext(segments, None)
+                events = reader.close() if segment is None else reader.feed(segment)
             with suppress(QwenError):
                 # Read to the end of the body, so that the connection can be used again.
                 async for _ in segments:

@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 
-from qwen_core.errors import IncompleteStreamError, InvalidResponseError
+from qwen_core.accumulator import accumulate
+from qwen_core.errors import IncompleteStreamError, InvalidResponseError, QwenError
 from qwen_core.events import Event
 from qwen_core.protocols.base import StreamDecoder, unreadable
 from qwen_core.protocols.server_sent_events import BOM, EventStreamReader
+from qwen_core.response import ChatResponse
 
 
 class StreamReader:
     """Reads one answer. An event stream is expected; a JSON body in its place is read too."""
 
-    __slots__ = ("_beginning", "_body", "_decoder", "_frames", "_is_json", "_read_any", "closed")
+    __slots__ = ("_beginning", "_body", "_decoder", "_failure", "_frames", "_is_json", "_read_any", "closed")
 
     def __init__(self, decoder: StreamDecoder) -> None:
         self._decoder = decoder
@@ -20,15 +22,19 @@ class StreamReader:
         self._body: list[bytes] = []
         self._beginning = b""
         self._read_any = False
+        self._failure: QwenError | None = None
         self.closed = False
 
     @property
     def done(self) -> bool:
-        """Whether the wire said that nothing follows."""
-        return self._decoder.done
+        """Whether nothing follows that is worth reading: ``close`` tells what it came to."""
+        return self._decoder.done or self._failure is not None
 
     def feed(self, segment: bytes) -> Sequence[Event]:
-        """The events that this segment completes."""
+        """The events that this segment completes.
+
+        An error behind some events does not take them along: they are returned, and ``close`` raises it.
+        """
         if self._is_json is None:
             segment = self._look(segment)
         if self._is_json:
@@ -41,12 +47,20 @@ class StreamReader:
         events: list[Event] = []
         for payload in payloads:
             self._read_any = True
-            events += self._decoder.feed(payload)
+            try:
+                events += self._decoder.feed(payload)
+            except QwenError as error:
+                if not events:
+                    raise
+                self._failure = error
+                break
         return events
 
     def close(self) -> Sequence[Event]:
         """The events that the end completes. Raises IncompleteStreamError where the answer was cut."""
         self.closed = True
+        if self._failure is not None:
+            raise self._failure
         events: list[Event] = []
         for payload in [b"".join(self._body)] if self._is_json else self._frames.close():
             self._read_any = True
@@ -74,10 +88,16 @@ def looks_like_event_stream(body: bytes) -> bool:
     return body.removeprefix(BOM).lstrip().startswith((b"data:", b"id:", b"event:", b":"))
 
 
-def read_whole(body: bytes, decoder: StreamDecoder) -> Sequence[Event]:
-    """All events of an event stream that came as one body."""
+def read_whole(body: bytes, decoder: StreamDecoder) -> ChatResponse:
+    """The answer in an event stream that came as one body. A failure carries what came before it."""
     reader = StreamReader(decoder)
-    return [*reader.feed(body), *reader.close()]
+    events = list(reader.feed(body))
+    try:
+        events += reader.close()
+    except QwenError as error:
+        error.partial = accumulate(events)
+        raise
+    return accumulate(events)
 
 
 def lower_case(headers: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,155 @@
+"""Every recorded answer decodes to what it holds: whole, streamed, and under every cut of its bytes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qwen_core.accumulator import accumulate
+from qwen_core.errors import IncompleteStreamError, QwenError
+from qwen_core.events import Event
+from qwen_core.models.catalogue import resolve
+from qwen_core.protocols.openai_compatible import OpenAICompatible
+from qwen_core.protocols.stream_reader import StreamReader
+from qwen_core.response import ChatResponse
+
+FOLDER = Path(__file__).parent / "samples" / "compatible"
+EXPECTED: dict[str, dict[str, Any]] = json.loads((FOLDER / "expected.json").read_text("utf-8"))
+WHOLE = sorted(name for name in EXPECTED if name.endswith(".json"))
+STREAMS = sorted(name for name in EXPECTED if name.endswith(".sse"))
+
+WIRE = OpenAICompatible()
+PROFILE = resolve("qwen3.7-plus")
+
+
+def read_stream(segments: list[bytes]) -> tuple[list[Event], QwenError | None]:
+    """All events of a stream, and the error that ended it."""
+    reader = StreamReader(WIRE.stream_decoder(PROFILE))
+    events: list[Event] = []
+    try:
+        for segment in segments:
+            events += reader.feed(segment)
+        events += reader.close()
+    except QwenError as error:
+        return events, error
+    return events, None
+
+
+def check(response: ChatResponse, expected: dict[str, Any]) -> None:
+    """The answer holds what the sample holds."""
+    assert response.text == expected.get("text", "")
+    assert response.reasoning == expected.get("reasoning", "")
+    calls = [[call.id, call.name, call.arguments] for call in response.tool_calls]
+    assert calls == expected.get("tool_calls", [])
+    audio = response.choices[0].audio
+    assert (audio.data if audio else "") == expected.get("audio", "")
+    if "error" in expected:
+        return
+    assert response.finish_reason == expected["finish_reason"]
+    if "usage" not in expected:
+        assert response.usage is None
+        return
+    assert response.usage is not None
+    for name, count in expected["usage"].items():
+        assert getattr(response.usage, name) == count, name
+
+
+def test_every_sample_is_here() -> None:
+    assert {path.name for path in FOLDER.glob("*.json")} - {"expected.json", "embeddings.json"} == set(WHOLE)
+    assert {path.name for path in FOLDER.glob("*.sse")} == set(STREAMS)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole(name: str) -> None:
+    payload = (FOLDER / name).read_bytes()
+    response = WIRE.decode(payload, PROFILE)
+    check(response, EXPECTED[name])
+    assert response.raw == json.loads(payload)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_streamed(name: str) -> None:
+    events, error = read_stream([(FOLDER / name).read_bytes()])
+    check(accumulate(events), EXPECTED[name])
+    wanted = EXPECTED[name].get("error")
+    if wanted is None:
+        assert error is None
+    elif wanted == "cut":
+        assert isinstance(error, IncompleteStreamError)
+    else:
+        assert error is not None and error.code == wanted
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@given(data=st.data())
+def test_any_segments_give_the_same_events(name: str, data: st.DataObject) -> None:
+    body = (FOLDER / name).read_bytes()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=12)))
+    segments = [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
+    whole, whole_error = read_stream([body])
+    events, error = read_stream(segments)
+    assert events == whole
+    assert repr(error) == repr(whole_error)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("newline", [b"\r\n", b"\r", b"\n"])
+def test_one_byte_at_a_time_with_every_line_end(name: str, newline: bytes) -> None:
+    body = (FOLDER / name).read_bytes()
+    whole, _ = read_stream([body])
+    changed = b"\xef\xbb\xbf: a comment\n\n" + body
+    events, _ = read_stream([bytes([byte]) for byte in changed.replace(b"\n", newline)])
+    assert events == whole
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_cut_stream_never_looks_finished(name: str) -> None:
+    body = (FOLDER / name).read_bytes()
+    finish = body.find(b'"finish_reason":"')
+    for end in range(0, finish if finish > 0 else len(body), 97):
+        _, error = read_stream([body[:end]])
+        assert error is not None
+
+
+@pytest.mark.parametrize("name", [name for name in STREAMS if "error" not in EXPECTED[name]])
+def test_the_sdk_reads_the_same(name: str) -> None:
+    """The SDK's own decoder of the same bytes agrees on text, reasoning and arguments."""
+    client = openai.OpenAI(api_key="none", max_retries=0)
+    http = __import__(type(client.base_url).__module__.partition(".")[0])
+    body = (FOLDER / name).read_bytes()
+    handler = http.MockTransport(
+        lambda request: http.Response(200, headers={"content-type": "text/event-stream"}, content=body)
+    )
+    client = openai.OpenAI(api_key="none", max_retries=0, http_client=http.Client(transport=handler))
+    text = reasoning = ""
+    arguments: dict[int, str] = {}
+    stream = client.chat.completions.create(model="m", messages=[{"role": "user", "content": "x"}], stream=True)
+    for chunk in stream:
+        for choice in chunk.choices:
+            delta = choice.delta
+            extra = delta.model_extra or {}
+            audio = getattr(delta, "audio", None) or {}
+            transcript = audio.get("transcript") if isinstance(audio, dict) else audio.transcript
+            text += delta.content or transcript or ""
+            reasoning += extra.get("reasoning_content") or extra.get("reasoning") or ""
+            for call in delta.tool_calls or []:
+                function = call.function
+                arguments[call.index] = arguments.get(call.index, "") + (
+                    function.arguments or "" if function else ""
+                )
+    ours = accumulate(read_stream([body])[0])
+    assert (ours.text, ours.reasoning) == (text, reasoning)
+    assert [call.arguments for call in ours.tool_calls] == [arguments[index] for index in sorted(arguments)]
+
+
+def test_embeddings() -> None:
+    response = WIRE.decode_embedding((FOLDER / "embeddings.json").read_bytes(), {"x-request-id": "r"})
+    assert response.vectors == [
+        [0.0023064255, -0.009327292, 0.0134, -0.0028842222],
+        [0.0123064255, -0.019327292, 0.0034, -0.0128842222],
+    ]
+    assert (response.model, response.total_tokens, response.request_id) == ("text-embedding-v4", 23, "r")
