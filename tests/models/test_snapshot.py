@@ -1,0 +1,113 @@
+"""The whole resolution as text, so that a change of one line in the catalogue shows all that follows from it.
+
+``QWEN_UPDATE_SNAPSHOT=1 python -m pytest tests/models`` writes the two files anew.
+"""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from qwen_core.models import ModelProfile, Price, RegionalLimit, all_models, origins, resolve
+
+HERE = Path(__file__).parent
+_DEFAULTS = {info.name: info.default for info in msgspec.structs.fields(ModelProfile)}
+_TALKING = (
+    "context_window", "max_input_tokens", "max_output_tokens", "thinking", "tool_calling", "json_object",
+    "json_schema", "search", "explicit_cache", "implicit_cache", "native_endpoint", "regions", "prices",
+    "released_on",
+)  # fmt: skip
+_EMBEDDING = ("embedding_batch", "embedding_dimensions", "embedding_max_tokens", "regions", "prices")
+_RERANK = (
+    "rerank_max_documents", "rerank_max_tokens_item", "rerank_max_tokens_request", "regions", "prices",
+)  # fmt: skip
+_NEEDED = {
+    "embedding": _EMBEDDING,
+    "multimodal_embedding": _EMBEDDING,
+    "rerank": _RERANK,
+    "other": ("regions",),
+}
+
+
+def test_resolution_of_every_model() -> None:
+    _compare("resolution.txt", "\n".join(line for model in all_models() for line in _lines(resolve(model))))
+
+
+def test_census_of_what_is_not_known() -> None:
+    _compare("unknown.txt", "\n".join(_census()))
+
+
+def _compare(name: str, text: str) -> None:
+    path = HERE / name
+    if os.environ.get("QWEN_UPDATE_SNAPSHOT"):
+        path.write_text(text + "\n", encoding="utf-8")
+    if path.read_text(encoding="utf-8") != text + "\n":
+        pytest.fail(f"{name} differs; run with QWEN_UPDATE_SNAPSHOT=1 and review the change")
+
+
+def _lines(profile: ModelProfile) -> Iterator[str]:
+    entry = resolve(profile.catalogue_id or "")
+    if entry.name != profile.name and _facts(entry) == _facts(profile):
+        yield f"{profile.name} = {entry.name}"
+        return
+    yield profile.name
+    facts = " ".join(
+        f"{field}={_text(value)}" for field, value in _facts(profile).items() if field != "prices"
+    )
+    yield from textwrap.wrap(facts, 116, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    places: dict[str, list[str]] = {}
+    for price in profile.prices:
+        places.setdefault(_figures(price), []).append(
+            price.region + (f"/{price.scope}" if price.scope else "")
+        )
+    yield from (f"  {figures}  {' '.join(where)}" for figures, where in places.items())
+
+
+def _facts(profile: ModelProfile) -> dict[str, Any]:
+    """What is not at its default, without what only says where the facts come from."""
+    return {
+        field: value
+        for field, value in msgspec.structs.asdict(profile).items()
+        if field not in ("name", "catalogue_id", "source", "as_of", "certainty") and value != _DEFAULTS[field]
+    }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, RegionalLimit):
+        return f"{value.capability}@{','.join(value.regions)}"
+    if isinstance(value, tuple):
+        return ",".join(map(_text, value)) or "-"
+    return str(value)
+
+
+def _figures(price: Price) -> str:
+    tier = f"{price.above_input_tokens}..{price.up_to_input_tokens} " if price.up_to_input_tokens else ""
+    figures = (
+        f"{field}={value:g}"
+        for field, value in msgspec.structs.asdict(price).items()
+        if isinstance(value, float)
+    )
+    return f"{tier}{price.currency} {' '.join(figures)}{' batch' if price.batch else ''}"
+
+
+def _census() -> Iterator[str]:
+    """For each fact that matters for a kind of model, the models for which nothing states it."""
+    unknown: dict[str, list[str]] = {}
+    for model in all_models():
+        profile = resolve(model)
+        if profile.catalogue_id != model:
+            continue
+        stated = origins(model)
+        for field in _NEEDED.get(profile.kind, _TALKING):
+            if field not in stated:
+                unknown.setdefault(field, []).append(model)
+    for field in sorted(unknown):
+        yield f"{field}: {len(unknown[field])}"
+        yield from textwrap.wrap(" ".join(unknown[field]), 116, initial_indent="  ", subsequent_indent="  ",
+                                 break_on_hyphens=False)  # fmt: skip
