@@ -45,7 +45,7 @@ def sparse(text: str) -> list[dict[str, object]]:
     top = max(words.values(), default=1)
     return [
         {
-            "index": _index(word),
+            "index": token_number(word),
             "value": round((1 + math.log(times)) / (1 + math.log(top)) * 0.9, 4),
             "token": word,
         }
@@ -59,5 +59,6 @@ def _bucket(feature: str, dimensions: int) -> tuple[int, float]:
     return digest % dimensions, 1.0 if digest >> 63 else -1.0
 
 
-def _index(word: str) -> int:
+def token_number(word: str) -> int:
+    """A number for a token, below the size of Qwen's vocabulary."""
     return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=4).digest()) % 151_643

@@ -7,6 +7,7 @@ import binascii
 import io
 import math
 import re
+import struct
 import wave
 import zlib
 from collections.abc import Iterable
@@ -78,6 +79,12 @@ def describe(part: Part) -> str:
         return f"The video has {len(part.source)} frames."
     where = "" if isinstance(part.source, tuple) or part.source.startswith("data:") else f" at {part.source[:120]}"
     return f"There is {'an audio recording' if part.kind == 'audio' else f'a {part.kind}'}{where}."
+
+
+def tone(pieces: int) -> list[bytes]:
+    """A beep as raw PCM, 24 kHz 16-bit mono, in pieces of a tenth of a second."""
+    wave_form = [round(8_000 * math.sin(2 * math.pi * 440 * moment / 24_000)) for moment in range(2_400)]
+    return [struct.pack(f"<{len(wave_form)}h", *wave_form)] * pieces
 
 
 def count_media(parts: Iterable[Part]) -> dict[str, int]:

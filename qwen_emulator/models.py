@@ -35,6 +35,8 @@ class ChatFacts:
     incremental_by_default: bool = False
     native_schema: bool = True
     """The native endpoint took a json_schema from this family although the documentation does not list it."""
+    cumulative: bool = False
+    """Streams on the compatible wire repeat all text so far (two of the translation models)."""
     compatible: bool = True
     """Served by the OpenAI-compatible wire at all."""
 
@@ -47,7 +49,6 @@ class EmbeddingFacts:
     default: int
     rows: int
     compatible: bool = True
-    can_choose_dimension: bool = True
 
 
 _CLASSIC = ChatFacts(
@@ -75,6 +76,7 @@ _VISION = replace(
     _CLASSIC, endpoint="multimodal", text_only=False, message_by_default=True, incremental_by_default=True
 )
 _OMNI = replace(_VISION, stream_only=True)
+_TRANSLATION = replace(_NEVER, json_object=False, tools=False, max_output=8_192, message_by_default=True)
 _OPEN_QWEN3 = replace(
     _CLASSIC,
     thinking="default",
@@ -145,7 +147,8 @@ _CHAT: tuple[tuple[str, ChatFacts], ...] = (
     (r"qwen2?-audio", replace(_VISION, thinking="never", json_object=False, tools=False, compatible=False)),
     (r"qwen-max", replace(_NEVER, max_output=8_192)),
     (r"qwen-long", replace(_NEVER, tools=False, json_object=False, max_output=8_192, message_by_default=True)),
-    (r"qwen-mt", replace(_NEVER, json_object=False, tools=False, max_output=8_192, message_by_default=True)),
+    (r"qwen-mt-(plus|turbo)", replace(_TRANSLATION, cumulative=True)),
+    (r"qwen-mt", _TRANSLATION),
     (r"qwen-(coder|math|doc)", replace(_NEVER, json_object=False, tools=False, max_output=8_192)),
     (r"qwen-(plus|flash)-us", replace(_CLASSIC, tools=False, search=False)),
     (r"qwen-(plus|flash)-character", replace(_NEVER, max_output=4_096, tools=False)),
@@ -158,7 +161,7 @@ _CHAT_PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), facts) for pattern, 
 _EMBEDDINGS: tuple[tuple[str, EmbeddingFacts], ...] = (
     (r"text-embedding-v4", EmbeddingFacts((2048, 1536, 1024, 768, 512, 256, 128, 64), 1024, 10)),
     (r"text-embedding-v3", EmbeddingFacts((1024, 768, 512, 256, 128, 64), 1024, 10)),
-    (r"text-embedding-(async-)?v[12]", EmbeddingFacts((1536,), 1536, 25, can_choose_dimension=False)),
+    (r"text-embedding-(async-)?v[12]", EmbeddingFacts((1536,), 1536, 25)),
     (r"qwen3\.7-text-embedding", EmbeddingFacts((2560, 2048, 1536, 1024, 768, 512, 256), 1024, 20)),
     (
         r"(multimodal-embedding|qwen3-vl-embedding|qwen2\.5-vl-embedding|tongyi-embedding-vision)",

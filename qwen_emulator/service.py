@@ -6,17 +6,22 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from qwen_emulator import answers
 from qwen_emulator.compose import compose, request_id
 from qwen_emulator.conversation import Conversation
 from qwen_emulator.failures import CATALOGUE
+from qwen_emulator.files import FileStore
+from qwen_emulator.prompt_cache import PromptCache
 from qwen_emulator.replies import Altered, Failure, RawReply, Reply, Scripted
 from qwen_emulator.requests import RecordedRequest
 from qwen_emulator.script import Script
 from qwen_emulator.tokens import Usage
 from qwen_emulator.wires import COMPATIBLE, NATIVE
 from qwen_emulator.wires.base import Wire
+
+Handler: TypeAlias = Callable[["Service", RecordedRequest], RawReply]
 
 
 @dataclass(frozen=True)
@@ -25,12 +30,14 @@ class Route:
 
     method: str
     path: re.Pattern[str]
-    handler: Callable[[Service, RecordedRequest], RawReply]
+    handler: Handler
+    open_to_all: bool = False
+    """No key needed."""
 
 
-def route(method: str, path: str, handler: Callable[[Service, RecordedRequest], RawReply]) -> Route:
+def route(method: str, path: str, handler: Handler, *, open_to_all: bool = False) -> Route:
     """A route with a regular expression for its path."""
-    return Route(method, re.compile(path), handler)
+    return Route(method, re.compile(path), handler, open_to_all)
 
 
 @dataclass
@@ -50,6 +57,8 @@ class Service:
     settings: Settings
     routes: Sequence[Route]
     script: Script = field(default_factory=Script)
+    files: FileStore = field(default_factory=FileStore)
+    cache: PromptCache = field(default_factory=PromptCache)
     _counter: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -57,7 +66,9 @@ class Service:
         """Back to the beginning: the next request is the first again."""
         with self._lock:
             self._counter = 0
-            self.script.clear()
+        self.script.clear()
+        self.files.clear()
+        self.cache.clear()
 
     def respond(self, request: RecordedRequest) -> RawReply:
         """The bytes for one request."""
@@ -72,9 +83,9 @@ class Service:
 
     def _routed(self, request: RecordedRequest) -> RawReply:
         wire = wire_of(request)
-        if not self._key_accepted(request):
-            return wire.failure(CATALOGUE["invalid_api_key"], request.request_id)
         allowed = [known for known in self.routes if known.path.fullmatch(request.path)]
+        if not any(known.open_to_all for known in allowed) and not self._key_accepted(request):
+            return wire.failure(CATALOGUE["invalid_api_key"], request.request_id)
         for known in allowed:
             if known.method == request.method:
                 return self._handled(known, request, wire)
@@ -105,7 +116,9 @@ class Service:
         """Any chat request: refused, scripted, or answered by default."""
         if self.settings.validate and (refused := judge()):
             return wire.refusal(refused, request.request_id, stream=request.stream)
-        return self._render(self.script.take(request), read(), wire, request.request_id)
+        asked = self.files.resolved(read())
+        cached = self.cache.look_up(asked)
+        return self._render(self.script.take(request), asked, cached, wire, request.request_id)
 
     def other(
         self,
@@ -124,16 +137,18 @@ class Service:
             return scripted
         return scripted.alter(produce()) if isinstance(scripted, Altered) else produce()
 
-    def _render(self, scripted: Scripted | None, asked: Conversation, wire: Wire, identity: str) -> RawReply:
+    def _render(
+        self, scripted: Scripted | None, asked: Conversation, cached: Usage, wire: Wire, identity: str
+    ) -> RawReply:
         if isinstance(scripted, RawReply):
             return scripted
         if isinstance(scripted, Altered):
             form = asked if scripted.stream is None else replace(asked, stream=scripted.stream)
-            return scripted.alter(self._render(scripted.reply, form, wire, identity))
+            return scripted.alter(self._render(scripted.reply, form, cached, wire, identity))
         if isinstance(scripted, Failure):
-            return self._failed(scripted, asked, wire, identity)
+            return self._failed(scripted, asked, cached, wire, identity)
         reply = Reply(scripted) if isinstance(scripted, str) else scripted or answers.answer(asked)
-        composed = compose(reply, asked, identity, self.settings.chunk_size, Usage())
+        composed = compose(reply, asked, identity, self.settings.chunk_size, cached)
         written = wire.stream(composed, asked) if asked.stream else wire.whole(composed, asked)
         return replace(
             written,
@@ -141,14 +156,15 @@ class Service:
             pause=self.settings.delay if asked.stream else 0.0,
         )
 
-    def _failed(self, failure: Failure, asked: Conversation, wire: Wire, identity: str) -> RawReply:
+    def _failed(self, failure: Failure, asked: Conversation, cached: Usage, wire: Wire, identity: str) -> RawReply:
         if failure.after_chunks is None or not asked.stream:
             return wire.failure(failure, identity, stream=asked.stream)
-        begun = self._render(failure.reply, asked, wire, identity)
+        begun = self._render(failure.reply, asked, cached, wire, identity)
         kept = tuple(begun.segments[: failure.after_chunks])
         return replace(begun, segments=(*kept, wire.failure_event(failure, identity, len(kept) + 1)))
 
 
 def wire_of(request: RecordedRequest) -> Wire:
     """The encoder of the wire a request came on."""
-    return NATIVE if request.protocol == "dashscope" else COMPATIBLE
+    native = request.protocol == "dashscope" or request.path.startswith("/compatible-api/")
+    return NATIVE if native else COMPATIBLE

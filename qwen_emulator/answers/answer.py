@@ -5,24 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from qwen_emulator import tokens
+from qwen_emulator import media, tokens
 from qwen_emulator.answers import chat, passages, react, structured, tools
 from qwen_emulator.answers.words import has_cjk
 from qwen_emulator.conversation import Conversation
-from qwen_emulator.replies import Reply
-
-_ANSWERERS: tuple[Callable[[Conversation], Reply | None], ...] = (
-    react.from_react,
-    tools.from_tools,
-    structured.from_format,
-    passages.from_passages,
-    chat.talk,
-)
+from qwen_emulator.replies import Reply, SearchResult
 
 
 def answer(asked: Conversation) -> Reply:
     """The default answer to a conversation."""
     given = next(reply for answerer in _ANSWERERS if (reply := answerer(asked)) is not None)
+    given = _enriched(_continued(given, asked), asked)
     if asked.thinking and not given.reasoning:
         given = replace(given, reasoning=_reasoning(asked, given))
     limited = _limit(given, asked)
@@ -30,6 +23,42 @@ def answer(asked: Conversation) -> Reply:
     if isinstance(wanted, int) and wanted > 1:
         return Reply(choices=[limited, *(_variant(limited, number) for number in range(2, wanted + 1))])
     return limited
+
+
+def _translated(asked: Conversation) -> Reply | None:
+    """A translation model without a model: the text itself, marked with the language it should be in."""
+    options = asked.parameters.get("translation_options")
+    if not isinstance(options, dict):
+        return None
+    return Reply(f"[{options.get('target_lang', 'English')}] {asked.question}")
+
+
+def _continued(reply: Reply, asked: Conversation) -> Reply:
+    """In prefix mode only what follows the prefix is said."""
+    last = asked.turns[-1]
+    if not last.partial:
+        return reply
+    return replace(reply, text=str(reply.text).removeprefix(last.text))
+
+
+def _enriched(reply: Reply, asked: Conversation) -> Reply:
+    """Sources, code and sound, where the request switches them on."""
+    wants = asked.parameters
+    if wants.get("enable_search") is True and not reply.tool_calls:
+        options = wants.get("search_options") or {}
+        topic = " ".join(asked.question.split())[:60]
+        sources = [
+            SearchResult(f"{topic} ({number})", f"https://example.com/search/{number}", "Example")
+            for number in (1, 2)
+        ]
+        form = str(options.get("citation_format") or "[<number>]").replace("<number>", "1")
+        cited = f"{reply.text}{form}" if options.get("enable_citation") is True else reply.text
+        reply = replace(reply, search_results=sources, text=cited)
+    if wants.get("enable_code_interpreter") is True and (found := chat.find_sum(asked.question)):
+        reply = replace(reply, code=f"print({found[0]})")
+    if "audio" in (wants.get("modalities") or []):
+        reply = replace(reply, audio=media.tone(pieces=3))
+    return reply
 
 
 def _variant(reply: Reply, number: int) -> Reply:
@@ -69,3 +98,13 @@ def _limit(reply: Reply, asked: Conversation) -> Reply:
         if tokens.count(text) > limit - spent:
             return replace(reply, text=tokens.cut(text, limit - spent), finish_reason="length")
     return reply
+
+
+_ANSWERERS: tuple[Callable[[Conversation], Reply | None], ...] = (
+    react.from_react,
+    tools.from_tools,
+    structured.from_format,
+    _translated,
+    passages.from_passages,
+    chat.talk,
+)

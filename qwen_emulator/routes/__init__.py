@@ -1,7 +1,7 @@
-"""The paths of the service, one file for each wire: what is judged, read and produced on each of them."""
+"""The paths of the service: what is judged, read and produced on each of them."""
 
 from __future__ import annotations
 
-from qwen_emulator.routes import compatible, native
+from qwen_emulator.routes import compatible, files, native, rerank
 
-ROUTES = (*compatible.ROUTES, *native.ROUTES)
+ROUTES = (*compatible.ROUTES, *files.ROUTES, *native.ROUTES, *rerank.ROUTES)

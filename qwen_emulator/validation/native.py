@@ -11,6 +11,8 @@ from qwen_emulator.validation import messages, parameters
 from qwen_emulator.validation.asked import Asked, Rule, judge
 from qwen_emulator.validation.compatible import not_found
 
+__all__ = ["chat", "embeddings", "multimodal_embeddings", "not_found", "outline", "prompt_messages"]
+
 _TEXT_TYPES = ("query", "document")
 _OUTPUT_TYPES = ("dense", "sparse", "dense&sparse")
 
@@ -59,7 +61,7 @@ _CHAT_RULES: tuple[Rule, ...] = (
 
 def chat(body: Any, *, stream: bool, multimodal: bool) -> Failure | None:
     """Judges a generation request."""
-    if refused := _outline(body):
+    if refused := outline(body):
         return refused
     held = body["input"]
     if "messages" not in held and isinstance(held.get("prompt"), str):
@@ -90,7 +92,7 @@ def prompt_messages(held: dict[str, Any]) -> list[dict[str, Any]]:
 
 def embeddings(body: Any) -> Failure | None:
     """Judges a text embedding request."""
-    if refused := _outline(body):
+    if refused := outline(body):
         return refused
     facts, given = embedding_facts(body["model"]), body.get("parameters") or {}
     texts = body["input"].get("texts")
@@ -111,7 +113,20 @@ def embeddings(body: Any) -> Failure | None:
     return None
 
 
-def _outline(body: Any) -> Failure | None:
+def multimodal_embeddings(body: Any, modalities: tuple[str, ...]) -> Failure | None:
+    """Judges a multimodal embedding request."""
+    if refused := outline(body):
+        return refused
+    contents = body["input"].get("contents")
+    if not isinstance(contents, list) or not contents:
+        return invalid_parameter("[] is too short - 'input.contents'")
+    if not all(isinstance(item, dict) and any(name in item for name in modalities) for item in contents):
+        return refused_by_model("The item of content should be a message of a certain modal")
+    return None
+
+
+def outline(body: Any) -> Failure | None:
+    """What every native request has: a model that exists, and an input."""
     if not isinstance(body, dict):
         return invalid_parameter("The request body is not a JSON object.")
     model = body.get("model")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from qwen_emulator.compose import Answer, Candidate, token_logprobs
@@ -38,7 +38,10 @@ def whole(answer: Answer, asked: Conversation) -> RawReply:
 def stream(answer: Answer, asked: Conversation) -> RawReply:
     """A chat completion as chunks; the last one holds the usage if it was asked for."""
     options = asked.parameters.get("stream_options") or {}
-    segments = [event(_chunk(answer, [choice])) for choice in _stream_choices(answer, asked)]
+    choices = list(_stream_choices(answer, asked))
+    if asked.model.startswith("qwen-mt"):
+        choices = list(_translation_choices(choices, cumulative=asked.facts.cumulative))
+    segments = [event(_chunk(answer, [choice])) for choice in choices]
     if options.get("include_usage") is True:
         segments.append(event(_chunk(answer, [], usage_object(answer.usage))))
     return event_reply((*segments, DONE), answer.request_id)
@@ -211,6 +214,25 @@ def _candidate_choices(answer: Answer, candidate: Candidate, audio: tuple[bytes,
         yield _delta({"audio": spoken})
     ending: dict[str, Any] = {} if candidate.calls and not candidate.reasoning else {"content": "", **quiet}
     yield {"finish_reason": candidate.finish_reason, "logprobs": None, "delta": ending}
+
+
+def _translation_choices(choices: Iterable[dict[str, Any]], *, cumulative: bool) -> Iterator[dict[str, Any]]:
+    """The translation models name every key of a delta, some repeat the text, all finish twice."""
+    said = ""
+    for choice in choices:
+        delta = choice["delta"]
+        said += delta["content"]
+        whole = said if cumulative else delta["content"]
+        named = {
+            "content": whole,
+            "function_call": None,
+            "refusal": None,
+            "role": delta.get("role"),
+            "tool_calls": None,
+        }
+        yield {**choice, "delta": named}
+        if choice["finish_reason"]:
+            yield {**choice, "delta": named}
 
 
 def _delta(delta: dict[str, Any], logprobs: dict[str, Any] | None = None) -> dict[str, Any]:

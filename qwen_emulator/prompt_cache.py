@@ -1,0 +1,57 @@
+"""The explicit context cache: what a `cache_control` mark creates, a later request with the same prefix hits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+
+from qwen_emulator import tokens
+from qwen_emulator.conversation import Conversation
+from qwen_emulator.media import count_media
+from qwen_emulator.tokens import Usage
+
+_LEAST_TOKENS = 1024
+_MARKS_THAT_COUNT = 4
+
+
+class PromptCache:
+    """Remembers prefixes until it is cleared; unlike the service it does not forget after five minutes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: set[str] = set()
+
+    def clear(self) -> None:
+        """Forgets all prefixes."""
+        with self._lock:
+            self._known.clear()
+
+    def look_up(self, asked: Conversation) -> Usage:
+        """The cache fields of a request's usage; remembers its marked prefixes."""
+        marked = [(key, size) for key, size in _prefixes(asked) if size >= _LEAST_TOKENS][-_MARKS_THAT_COUNT:]
+        if not marked:
+            return Usage()
+        with self._lock:
+            hit = max((size for key, size in marked if key in self._known), default=0)
+            self._known.update(key for key, _ in marked)
+        longest = marked[-1][1]
+        return Usage(cached_tokens=hit, cache_creation_tokens=longest - hit, explicit_cache=True)
+
+
+def _prefixes(asked: Conversation) -> Iterator[tuple[str, int]]:
+    """(fingerprint, tokens) of what stands before each mark, tools and the mark's own block included."""
+    digest = hashlib.blake2b(asked.model.encode(), digest_size=16)
+    size = 0
+    if asked.tools:
+        written = json.dumps(asked.parameters["tools"], ensure_ascii=False, sort_keys=True)
+        digest.update(written.encode())
+        size += tokens.count(written)
+    for turn in asked.turns:
+        digest.update(f"\0{turn.role}".encode())
+        for part in turn.parts:
+            digest.update(f"\1{part.kind}{part.text}{part.source}".encode())
+            size += tokens.count(part.text) + sum(count_media([part]).values())
+            if part.cache_mark:
+                yield digest.copy().hexdigest(), size

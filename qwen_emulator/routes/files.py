@@ -1,0 +1,59 @@
+"""The files API of the compatible wire: upload, list, look up, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qwen_emulator.files import PURPOSES, read_form
+from qwen_emulator.replies import RawReply
+from qwen_emulator.requests import RecordedRequest
+from qwen_emulator.service import Service, route
+from qwen_emulator.wires.base import json_reply
+
+_ROOT = "/compatible-mode/v1/files"
+
+
+def _upload(service: Service, request: RecordedRequest) -> RawReply:
+    form = read_form(request.headers.get("Content-Type", ""), request.raw)
+    purpose = form.get("purpose", ("", b""))[1].decode()
+    if purpose not in PURPOSES:
+        return _refused(request, "'purpose' must be 'file-extract'", "purpose")
+    if "file" not in form:
+        return _refused(request, "'file' is a required property", "file")
+    filename, data = form["file"]
+    return json_reply(service.files.add(filename, purpose, data).described(), request.request_id)
+
+
+def _list(service: Service, request: RecordedRequest) -> RawReply:
+    stored = [file.described() for file in service.files.all()]
+    return json_reply({"object": "list", "has_more": False, "data": stored}, request.request_id)
+
+
+def _get(service: Service, request: RecordedRequest) -> RawReply:
+    stored = service.files.get(_identity(request))
+    if stored is None:
+        return _refused(request, f"No such File object: {_identity(request)}", "id", 404)
+    return json_reply(stored.described(), request.request_id)
+
+
+def _delete(service: Service, request: RecordedRequest) -> RawReply:
+    if not service.files.remove(_identity(request)):
+        return _refused(request, f"No such File object: {_identity(request)}", "id", 404)
+    return json_reply({"object": "file", "deleted": True, "id": _identity(request)}, request.request_id)
+
+
+def _identity(request: RecordedRequest) -> str:
+    return request.path.rpartition("/")[2]
+
+
+def _refused(request: RecordedRequest, message: str, param: str, status: int = 400) -> RawReply:
+    error: dict[str, Any] = {"message": message, "type": "invalid_request_error", "param": param, "code": None}
+    return json_reply({"error": error}, request.request_id, status)
+
+
+ROUTES = (
+    route("POST", _ROOT, _upload),
+    route("GET", _ROOT, _list),
+    route("GET", f"{_ROOT}/[\\w-]+", _get),
+    route("DELETE", f"{_ROOT}/[\\w-]+", _delete),
+)
