@@ -200,9 +200,7 @@ def _layer(label: str, table: Mapping[str, Any], sources: Mapping[str, Mapping[s
             for capability, regions in facts["listed_only_in"].items()
         )
     if "prices" in table:
-        facts["prices"] = tuple(
-            price for group in table["prices"] for price in _prices(group, facts["as_of"])
-        )
+        facts["prices"] = tuple(price for group in table["prices"] for price in _prices(group, facts["as_of"]))
     if strange := sorted((set(facts) | set(table.get("unknown", ()))) - _FIELDS):
         raise ValueError(f"catalogue.toml, {label}: unknown field {', '.join(strange)}")
     return _Layer(label, facts, tuple(table.get("unknown", ())))

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from qwen_core.cost import Cost, CostTotals, cost
-from qwen_core.models import Price, resolve
+from qwen_core.models import Price, all_models, resolve
 from qwen_core.usage import Usage
 
 BEIJING, SINGAPORE, VIRGINIA, FRANKFURT = "cn-beijing", "ap-southeast-1", "us-east-1", "eu-central-1"
@@ -79,13 +79,13 @@ def test_an_empty_request_costs_nothing() -> None:
 
 
 def test_thinking_is_read_from_the_usage_or_the_default() -> None:
-    def total(**usage: int | None) -> float:
-        charged = _cost("qwen-plus", input_tokens=0, output_tokens=1_000, **usage)
+    def total(reasoning_tokens: int | None) -> float:
+        charged = _cost("qwen-plus", input_tokens=0, output_tokens=1_000, reasoning_tokens=reasoning_tokens)
         assert charged is not None
         return charged.total
 
-    assert total(reasoning_tokens=600) == pytest.approx(0.008)
-    assert total(reasoning_tokens=0) == total(reasoning_tokens=None) == pytest.approx(0.002)
+    assert total(600) == pytest.approx(0.008)
+    assert total(0) == total(None) == pytest.approx(0.002)
     by_default = _cost("qwen3-8b", input_tokens=0, output_tokens=1_000)
     assert by_default is not None and by_default.total == pytest.approx(0.005)
 
@@ -143,9 +143,7 @@ def test_speech_and_media_have_prices_of_their_own() -> None:
                  output_tokens=100, output_text_tokens=100)  # fmt: skip
     assert seen is not None
     assert seen.total == pytest.approx((100 * 0.4 + 1_000 * 1.5 + 100 * 4.5) / 1e6)
-    read = _cost(
-        "qwen-omni-turbo", input_tokens=100, text_tokens=100, output_tokens=100, output_text_tokens=100
-    )
+    read = _cost("qwen-omni-turbo", input_tokens=100, text_tokens=100, output_tokens=100, output_text_tokens=100)
     assert read is not None and read.total == pytest.approx((100 * 0.4 + 100 * 1.6) / 1e6)
 
 
@@ -172,11 +170,10 @@ def test_embedding_and_rerank_charge_input_alone() -> None:
 
 
 def test_two_scopes_in_one_region_have_to_be_told_apart() -> None:
-    usage = {"input_tokens": 1_000, "output_tokens": 0}
-    assert _cost("qwen-plus", FRANKFURT, **usage) is None
-    everywhere, europe = (_cost("qwen-plus", FRANKFURT, scope=scope, **usage) for scope in ("global", "eu"))
-    assert everywhere is not None and europe is not None
-    assert (everywhere.total, europe.total) == (pytest.approx(0.0008), pytest.approx(0.002998))
+    assert _cost("qwen-plus", FRANKFURT, input_tokens=1_000, output_tokens=0) is None
+    for scope, total in (("global", 0.0008), ("eu", 0.002998)):
+        charged = _cost("qwen-plus", FRANKFURT, scope=scope, input_tokens=1_000, output_tokens=0)
+        assert charged is not None and charged.total == pytest.approx(total)
 
 
 @pytest.mark.parametrize(
@@ -207,8 +204,6 @@ def test_a_users_own_price() -> None:
 
 
 def test_prices_of_every_model_are_in_order() -> None:
-    from qwen_core.models import all_models
-
     for model in all_models():
         for price in resolve(model).prices:
             assert price.input > 0

@@ -57,15 +57,11 @@ def _lines(profile: ModelProfile) -> Iterator[str]:
         yield f"{profile.name} = {entry.name}"
         return
     yield profile.name
-    facts = " ".join(
-        f"{field}={_text(value)}" for field, value in _facts(profile).items() if field != "prices"
-    )
+    facts = " ".join(f"{field}={_text(value)}" for field, value in _facts(profile).items() if field != "prices")
     yield from textwrap.wrap(facts, 116, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
     places: dict[str, list[str]] = {}
     for price in profile.prices:
-        places.setdefault(_figures(price), []).append(
-            price.region + (f"/{price.scope}" if price.scope else "")
-        )
+        places.setdefault(_figures(price), []).append(price.region + (f"/{price.scope}" if price.scope else ""))
     yield from (f"  {figures}  {' '.join(where)}" for figures, where in places.items())
 
 
@@ -89,9 +85,7 @@ def _text(value: Any) -> str:
 def _figures(price: Price) -> str:
     tier = f"{price.above_input_tokens}..{price.up_to_input_tokens} " if price.up_to_input_tokens else ""
     figures = (
-        f"{field}={value:g}"
-        for field, value in msgspec.structs.asdict(price).items()
-        if isinstance(value, float)
+        f"{field}={value:g}" for field, value in msgspec.structs.asdict(price).items() if isinstance(value, float)
     )
     return f"{tier}{price.currency} {' '.join(figures)}{' batch' if price.batch else ''}"
 
