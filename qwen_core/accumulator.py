@@ -122,6 +122,7 @@ class Accumulator:
             created=finish.created,
             citations=finish.citations,
             search_info=finish.search_info,
+            extras=finish.extras,
             payload=payload,
         )
 

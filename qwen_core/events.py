@@ -59,7 +59,10 @@ class ChoiceEnd(msgspec.Struct, frozen=True):
 
 
 class Finish(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of an answer: why, at what cost, and where it came from."""
+    """The end of an answer: why, at what cost, and where it came from.
+
+    ``extras`` holds what a wire says beside all this, under the wire's own names; see ``ChatResponse``.
+    """
 
     choices: tuple[ChoiceEnd, ...]
     usage: Usage | None = None
@@ -69,6 +72,7 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True):
     created: int | None = None
     citations: tuple[Citation, ...] = ()
     search_info: dict[str, Any] | None = None
+    extras: dict[str, Any] | None = None
 
     @property
     def finish_reason(self) -> FinishReason | None:

@@ -62,7 +62,9 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 class ChatResponse(msgspec.Struct, frozen=True, kw_only=True):
     """What one call returned. ``choices`` has at least one entry, more with ``n`` above one.
 
-    ``payload`` is the body as it came over the wire, where the answer was one body.
+    ``payload`` is the body as it came over the wire, where the answer was one body. ``extras`` holds what the
+    native wire says beside the answer, under its own names: ``ocr_result`` of an OCR task, ``tool_info`` of the
+    code interpreter, ... (native 5.1, 5.5).
     """
 
     choices: tuple[Choice, ...]
@@ -73,6 +75,7 @@ class ChatResponse(msgspec.Struct, frozen=True, kw_only=True):
     created: int | None = None
     citations: tuple[Citation, ...] = ()
     search_info: dict[str, Any] | None = None
+    extras: dict[str, Any] | None = None
     payload: bytes | None = None
 
     @property

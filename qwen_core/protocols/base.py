@@ -6,9 +6,9 @@ from typing import Any, Protocol
 import msgspec
 
 from qwen_core.endpoints import Wire
-from qwen_core.errors import InvalidResponseError, QwenError
+from qwen_core.errors import QwenError
 from qwen_core.events import Event
-from qwen_core.models.profile import ModelProfile
+from qwen_core.models.profile import ModelProfile, NativeEndpoint
 from qwen_core.request import ChatRequest, EmbeddingRequest, EmbeddingResponse
 from qwen_core.response import ChatResponse
 
@@ -17,19 +17,26 @@ MAX_CHOICES = 16
 
 
 class EncodedRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What to send: a path below the base URL, a JSON body, headers, and what was changed on the way."""
+    """What to send: a path below the base URL, a JSON body, headers, and what was changed on the way.
+
+    ``cumulative`` where the body asks for a stream whose chunks repeat all that came before.
+    """
 
     path: str
     body: bytes
     headers: dict[str, str] = msgspec.field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    cumulative: bool = False
 
 
 class StreamDecoder(Protocol):
     """Turns the payloads of one answer into events. One object for each answer."""
 
-    def feed(self, payload: bytes) -> Sequence[Event]:
-        """The events of one payload. Raises a QwenError where the payload is an error."""
+    def feed(self, payload: bytes, status: int | None = None) -> Sequence[Event]:
+        """The events of one payload. Raises a QwenError where the payload is an error.
+
+        ``status`` is the HTTP status that the frame itself gave, where it is one of an error.
+        """
 
     def close(self) -> Sequence[Event]:
         """The end of the answer. Raises IncompleteStreamError where the model had not finished."""
@@ -58,6 +65,9 @@ class WireProtocol(Protocol):
     def error(self, status: int, payload: bytes, headers: Mapping[str, str]) -> QwenError:
         """The error that an answer with this status means."""
 
+    def other_endpoint(self, path: str, error: QwenError) -> NativeEndpoint | None:
+        """The endpoint that has the model instead, where this error says that the one at this path has not."""
+
     def encode_embedding(self, request: EmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
         """What to send for one batch of texts."""
 
@@ -74,24 +84,3 @@ def merge_body(body: dict[str, Any], extra: Mapping[str, Any] | None) -> dict[st
         else:
             body[name] = value
     return body
-
-
-def decode_error_body(payload: bytes) -> dict[str, Any]:
-    """The JSON object of an error body, which may come as a line of an event stream; else an empty one."""
-    text = payload.strip()
-    for line in text.splitlines() if text.startswith((b"data:", b"id:", b"event:", b":")) else [text]:
-        if text is not line and not line.startswith(b"data:"):
-            continue
-        try:
-            body = msgspec.json.decode(line.removeprefix(b"data:"))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            continue
-        if isinstance(body, dict):
-            return body
-    return {}
-
-
-def unreadable(payload: bytes, reason: object) -> InvalidResponseError:
-    """The error for a payload that is not what the wire promises. Quotes its beginning, never all of it."""
-    beginning = payload[:200].decode("utf-8", "replace")
-    return InvalidResponseError(f"The answer cannot be read: {reason}. It begins: {beginning!r}")

@@ -5,18 +5,24 @@ between frames (native 5.3), so a new field after ``data`` begins a new event to
 """
 
 BOM = b"\xef\xbb\xbf"
+STATUS_COMMENT = b":HTTP_STATUS/"
 
 
 class EventStreamReader:
-    """Cuts the bytes of one stream into the contents of its ``data`` fields. Linear in the bytes."""
+    """Cuts the bytes of one stream into the contents of its ``data`` fields. Linear in the bytes.
 
-    __slots__ = ("_data", "_pending", "_skip_newline", "_started")
+    ``status`` is the error status that the native wire writes into a comment of the frame, which then is the
+    last one (native 6.1).
+    """
+
+    __slots__ = ("_data", "_pending", "_skip_newline", "_started", "status")
 
     def __init__(self) -> None:
         self._pending: list[bytes] = []
         self._data: list[bytes] = []
         self._started = False
         self._skip_newline = False
+        self.status: int | None = None
 
     def feed(self, segment: bytes) -> list[bytes]:
         """The payloads that this segment completes."""
@@ -59,7 +65,11 @@ class EventStreamReader:
         for line in lines:
             if line.startswith(b"data:"):
                 data.append(line[6:] if line.startswith(b"data: ") else line[5:])
-            elif data:
+                continue
+            if data:
                 payloads.append(data[0] if len(data) == 1 else b"\n".join(data))
                 data.clear()
+            if line.startswith(STATUS_COMMENT):
+                status = line.removeprefix(STATUS_COMMENT).strip()
+                self.status = int(status) if status.isdigit() and len(status) == 3 and status != b"200" else None
         return payloads

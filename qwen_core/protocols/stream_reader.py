@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from qwen_core.accumulator import accumulate
 from qwen_core.errors import IncompleteStreamError, InvalidResponseError, QwenError
 from qwen_core.events import Event
-from qwen_core.protocols.base import StreamDecoder, unreadable
+from qwen_core.protocols.base import StreamDecoder
+from qwen_core.protocols.error_bodies import unreadable
 from qwen_core.protocols.server_sent_events import BOM, EventStreamReader
 from qwen_core.response import ChatResponse
 
@@ -43,12 +44,12 @@ class StreamReader:
         payloads = self._frames.feed(segment)
         if len(payloads) == 1:
             self._read_any = True
-            return self._decoder.feed(payloads[0])
+            return self._decoder.feed(payloads[0], self._frames.status)
         events: list[Event] = []
         for payload in payloads:
             self._read_any = True
             try:
-                events += self._decoder.feed(payload)
+                events += self._decoder.feed(payload, self._frames.status)
             except QwenError as error:
                 if not events:
                     raise
@@ -65,7 +66,7 @@ class StreamReader:
         for payload in [b"".join(self._body)] if self._is_json else self._frames.close():
             self._read_any = True
             try:
-                events += self._decoder.feed(payload)
+                events += self._decoder.feed(payload, self._frames.status)
             except InvalidResponseError as error:
                 raise IncompleteStreamError("The answer was cut in the middle of an event.") from error
         if not self._read_any and self._beginning.strip():

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from qwen_core.endpoints import Wire
 from qwen_core.errors import QwenError
-from qwen_core.models.profile import ModelProfile
+from qwen_core.models.profile import ModelProfile, NativeEndpoint
 from qwen_core.protocols.base import EncodedRequest, StreamDecoder
+from qwen_core.protocols.error_bodies import decode_error
 from qwen_core.protocols.openai_compatible import decode as decoding
 from qwen_core.protocols.openai_compatible import encode as encoding
 from qwen_core.request import ChatRequest, EmbeddingRequest, EmbeddingResponse
@@ -29,7 +30,10 @@ class OpenAICompatible:
         return decoding.ChatStreamDecoder(profile, headers)
 
     def error(self, status: int, payload: bytes, headers: Mapping[str, str]) -> QwenError:
-        return decoding.decode_error(status, payload, headers)
+        return decode_error(status, payload, headers)
+
+    def other_endpoint(self, path: str, error: QwenError) -> NativeEndpoint | None:
+        return None
 
     def encode_embedding(self, request: EmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
         return encoding.encode_embedding(request, profile)

@@ -1,72 +1,14 @@
 """The JSON of the OpenAI-compatible wire, as types.
 
-Strict for what we send, loose for what we receive: only what is read is declared, everything may be missing or
-null. Facts are from the protocol document "compatible", by section.
+Loose, because it is what we receive: only what is read is declared, everything may be missing or null. What we
+send is of the shapes that both wires share. Facts are from the protocol document "compatible", by section.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
-# What we send.
-
-
-class SentFunction(msgspec.Struct, frozen=True):
-    """A call's function in history: ``arguments`` is JSON text."""
-
-    name: str
-    arguments: str
-
-
-class SentToolCall(msgspec.Struct, frozen=True):
-    """A call that an earlier answer asked for."""
-
-    id: str
-    function: SentFunction
-    type: Literal["function"] = "function"
-
-
-class SentMessage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A message. ``content`` is text wherever it is only text: text models refuse lists (section 3).
-
-    ``reasoning_content`` is replayed under its own key and never inside the content (section 2.1).
-    """
-
-    role: str
-    content: str | list[dict[str, Any]] | UnsetType = UNSET
-    name: str | UnsetType = UNSET
-    tool_calls: list[SentToolCall] | UnsetType = UNSET
-    tool_call_id: str | UnsetType = UNSET
-    reasoning_content: str | UnsetType = UNSET
-    partial: bool = False
-
-
-# What we receive.
-
-
-class Function(msgspec.Struct):
-    """A fragment of a call's function. ``name`` is absent, null or repeated after the first fragment."""
-
-    name: str | None = None
-    arguments: str | dict[str, Any] | None = None
-
-
-class ToolCall(msgspec.Struct):
-    """A fragment of a call. ``id`` is ``""`` after the first fragment, or repeated (section 0.1)."""
-
-    index: int | None = None
-    id: str | None = None
-    function: Function | None = None
-
-
-class Audio(msgspec.Struct):
-    """A piece of speech: base64 of raw PCM even where the format says ``wav`` (section 4)."""
-
-    data: str | None = None
-    transcript: str | None = None
-    id: str | None = None
-    expires_at: int | None = None
+from qwen_core.protocols.shared_wire import Audio, ToolCall
 
 
 class Delta(msgspec.Struct):
