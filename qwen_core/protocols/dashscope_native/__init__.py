@@ -1,0 +1,42 @@
+"""The native DashScope wire: text and multimodal generation, and text embedding."""
+
+from collections.abc import Mapping
+
+from qwen_core.endpoints import Wire
+from qwen_core.errors import QwenError
+from qwen_core.models.profile import ModelProfile, NativeEndpoint
+from qwen_core.protocols.base import EncodedRequest, StreamDecoder
+from qwen_core.protocols.dashscope_native import decode as decoding
+from qwen_core.protocols.dashscope_native import encode as encoding
+from qwen_core.protocols.error_bodies import decode_error
+from qwen_core.request import ChatRequest, EmbeddingRequest, EmbeddingResponse
+from qwen_core.response import ChatResponse
+
+
+class DashScopeNative:
+    """See ``WireProtocol``."""
+
+    name: Wire = "dashscope"
+
+    def encode(self, request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
+        return encoding.encode(request, profile, stream)
+
+    def decode(
+        self, payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None
+    ) -> ChatResponse:
+        return decoding.decode(payload, profile, headers)
+
+    def stream_decoder(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> StreamDecoder:
+        return decoding.ChatStreamDecoder(profile, headers)
+
+    def error(self, status: int, payload: bytes, headers: Mapping[str, str]) -> QwenError:
+        return decode_error(status, payload, headers)
+
+    def other_endpoint(self, path: str, error: QwenError) -> NativeEndpoint | None:
+        return encoding.other_endpoint(path, error)
+
+    def encode_embedding(self, request: EmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
+        return encoding.encode_embedding(request, profile)
+
+    def decode_embedding(self, payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
+        return decoding.decode_embedding(payload, headers)

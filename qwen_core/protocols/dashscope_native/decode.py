@@ -1,0 +1,172 @@
+"""Payloads to events and answers, on the native DashScope wire."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from qwen_core.events import Event
+from qwen_core.models.profile import ModelProfile
+from qwen_core.protocols.dashscope_native.wire import Choice, Chunk, EmbeddingAnswer, Message, Output
+from qwen_core.protocols.error_bodies import decode_error, decode_error_body, unreadable
+from qwen_core.protocols.open_answer import OpenAnswer, OpenChoice, decode_whole
+from qwen_core.protocols.shared_wire import Audio
+from qwen_core.request import EmbeddingResponse
+from qwen_core.response import ChatResponse, Citation
+from qwen_core.usage import Usage, total
+
+_decode_chunk = msgspec.json.Decoder(Chunk).decode
+_decode_embeddings = msgspec.json.Decoder(EmbeddingAnswer).decode
+
+
+class ChatStreamDecoder:
+    """Turns the chunks of one answer into events. A whole answer is one chunk.
+
+    The wire has no sign that nothing follows (section 5.3), so that ``done`` stays false.
+    """
+
+    __slots__ = ("answer", "done")
+
+    def __init__(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> None:
+        self.answer = OpenAnswer(profile, headers)
+        # An answer does not name its model, translations aside: it is the one that was asked for.
+        self.answer.model = profile.name
+        self.done = False
+
+    def feed(self, payload: bytes, status: int | None = None) -> Sequence[Event]:
+        """The events of one payload. Raises a QwenError for an error, or for what cannot be read."""
+        if not payload:
+            return ()
+        try:
+            chunk = _decode_chunk(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
+            raise unreadable(payload, reason) from reason
+        answer = self.answer
+        answer.id = answer.request_id = chunk.request_id or answer.request_id
+        if chunk.usage:
+            answer.usage = chunk.usage
+        output = chunk.output
+        if output is None or (not output.choices and output.text is None):
+            if chunk.code or chunk.message or chunk.error or status:
+                raise answer.error(status, chunk.error, chunk.code, chunk.message)
+            if output is not None:
+                self._take_surroundings(output, [])
+            return ()
+        answer.began = True
+        events: list[Event] = []
+        for place, choice in enumerate(output.choices or (text_choice(output),)):
+            self._take(answer.choice(place if choice.index is None else choice.index), choice, events)
+        self._take_surroundings(output, events)
+        return events
+
+    def close(self) -> Sequence[Event]:
+        """The end. Raises where a choice has no finish reason: such an answer was cut."""
+        answer = self.answer
+        return answer.close(decode_usage(answer.usage), decode_citations(answer.search_info))
+
+    def _take(self, open_choice: OpenChoice, choice: Choice, events: list[Event]) -> None:
+        open_choice.end(choice.finish_reason, choice.logprobs)
+        message = choice.message
+        if message is None:
+            return
+        content = message.content
+        text = content if isinstance(content, str) else self._take_items(open_choice, content or (), events)
+        open_choice.add(text, message.reasoning_content, events)
+        if message.tool_calls:
+            open_choice.add_tool_calls(message.tool_calls, events)
+
+    def _take_items(self, choice: OpenChoice, items: Sequence[Any], events: list[Event]) -> str:
+        """The text of a list content. What else an item holds, such as ``ocr_result``, is kept as an extra."""
+        texts: list[str] = []
+        for item in items:
+            if not isinstance(item, dict):
+                texts.append(str(item))
+                continue
+            for key, value in item.items():
+                if key == "text":
+                    texts.append(str(value or ""))
+                elif key == "audio" and isinstance(value, dict):
+                    choice.add_audio(Audio(**{name: value.get(name) for name in Audio.__struct_fields__}), events)
+                elif key != "type" and value:
+                    self.answer.extras[key] = value
+        return "".join(texts)
+
+    def _take_surroundings(self, output: Output, events: list[Event]) -> None:
+        answer = self.answer
+        answer.model = output.model_name or answer.model
+        if output.search_info and any(output.search_info.values()):
+            answer.search_info = output.search_info
+        if output.tool_info:
+            answer.extras["tool_info"] = output.tool_info
+        if output.audio:
+            answer.choice(0).add_audio(output.audio, events)
+
+
+def text_choice(output: Output) -> Choice:
+    """The one choice of the text format."""
+    return Choice(message=Message(content=output.text), finish_reason=output.finish_reason)
+
+
+def decode(payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> ChatResponse:
+    """The answer in a whole body."""
+    return decode_whole(ChatStreamDecoder(profile, headers), payload)
+
+
+def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
+    """Usage in our names (section 5.2). Older models count media at the top, newer ones in the details too."""
+    if not raw:
+        return None
+    prompt: dict[str, Any] = raw.get("prompt_tokens_details") or {}
+    into: dict[str, Any] = raw.get("input_tokens_details") or {}
+    out: dict[str, Any] = raw.get("output_tokens_details") or {}
+    input_tokens, output_tokens = raw.get("input_tokens"), raw.get("output_tokens")
+    return Usage(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        total_tokens=total(input_tokens, output_tokens, raw.get("total_tokens")),
+        cached_tokens=prompt.get("cached_tokens", raw.get("cached_tokens")),
+        cache_creation_tokens=prompt.get("cache_creation_input_tokens"),
+        cache_type=prompt.get("cache_type"),
+        text_tokens=into.get("text_tokens"),
+        image_tokens=into.get("image_tokens", raw.get("image_tokens")),
+        video_tokens=into.get("video_tokens", raw.get("video_tokens")),
+        audio_tokens=into.get("audio_tokens", raw.get("audio_tokens")),
+        reasoning_tokens=out.get("reasoning_tokens"),
+        output_text_tokens=out.get("text_tokens"),
+        output_audio_tokens=out.get("audio_tokens"),
+        plugins=raw.get("plugins"),
+        raw=raw,
+    )
+
+
+def decode_citations(search_info: dict[str, Any] | None) -> tuple[Citation, ...]:
+    """The sources that markers in the text refer to by ``index`` (section 5.4). One without a URL is none."""
+    results = (search_info or {}).get("search_results") or ()
+    return tuple(
+        Citation(
+            index=result.get("index", place),
+            url=result["url"],
+            title=result.get("title") or "",
+            site_name=result.get("site_name") or "",
+            icon=result.get("icon") or "",
+        )
+        for place, result in enumerate(results, 1)
+        if isinstance(result, dict) and result.get("url")
+    )
+
+
+def decode_embedding(payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
+    """Vectors in the order of their texts (section 7.1)."""
+    try:
+        answer = _decode_embeddings(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
+        body = decode_error_body(payload)
+        if body.get("code") or body.get("error"):
+            raise decode_error(200, payload, headers) from None
+        raise unreadable(payload, reason) from reason
+    rows = sorted(answer.output.embeddings, key=lambda row: row.text_index)
+    return EmbeddingResponse(
+        vectors=[row.embedding for row in rows],
+        total_tokens=answer.usage.total_tokens if answer.usage else None,
+        request_id=answer.request_id or headers.get("x-request-id"),
+    )
