@@ -30,11 +30,10 @@ def adapt(request: ChatRequest, profile: ModelProfile) -> tuple[ChatRequest, tup
 
 def thinks(request: ChatRequest, profile: ModelProfile) -> bool:
     """Whether the model will think before it answers this request."""
-    if profile.thinking == "always":
-        return True
-    if request.reasoning_effort is not None and request.enable_thinking is None:
-        return request.reasoning_effort != "none"
-    return bool(profile.thinking_default) if request.enable_thinking is None else request.enable_thinking
+    requested = request.enable_thinking
+    if requested is None and request.reasoning_effort is not None:
+        requested = request.reasoning_effort != "none"
+    return profile.thinks(requested)
 
 
 def force_tool_choice(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:

@@ -12,6 +12,7 @@ from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import EncodedRequest, WireProtocol
 from qwen_core.protocols.selection import select_protocol
+from qwen_core.protocols.server_sent_events import BOM
 from qwen_core.protocols.stream_reader import StreamReader, looks_like_event_stream, lower_case, read_whole
 from qwen_core.request import ChatRequest, EmbeddingRequest, EmbeddingResponse
 from qwen_core.response import ChatResponse
@@ -47,7 +48,7 @@ class Call:
         headers = lower_case(answer.headers)
         if looks_like_event_stream(answer.body):
             return read_whole(answer.body, self.protocol.stream_decoder(self.profile, headers))
-        return self.protocol.decode(answer.body, self.profile, headers)
+        return self.protocol.decode(answer.body.removeprefix(BOM), self.profile, headers)
 
     def decode_embedding(self, answer: Answer) -> EmbeddingResponse:
         """The vectors of one batch."""
@@ -94,4 +95,5 @@ def embedding_call(settings: ClientSettings, request: EmbeddingRequest, *, async
 def must_stream(request: ChatRequest) -> bool:
     """Whether the model answers this request only in a stream, so that a whole answer has to be collected."""
     profile = resolve(request.model)
-    return profile.stream_only or (profile.stream_only_thinking and thinks(request, profile))
+    adapted, _ = adapt(request, profile)
+    return profile.must_stream(thinks(adapted, profile))

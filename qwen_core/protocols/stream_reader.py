@@ -81,7 +81,7 @@ class StreamReader:
             return b""
         self._is_json = start.startswith(b"{")
         segment, self._beginning = self._beginning, self._beginning[:200]
-        return segment
+        return segment.removeprefix(BOM) if self._is_json else segment
 
 
 def looks_like_event_stream(body: bytes) -> bool:

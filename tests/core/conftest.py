@@ -1,0 +1,21 @@
+"""What the core tests share: settings that reach the emulator, and a plain request."""
+
+import pytest
+
+from qwen_core import ChatRequest, ClientSettings
+from qwen_core.messages import Message, TextPart
+from qwen_emulator import Emulator
+
+KEY = "sk-very-secret-0123456789"
+
+
+@pytest.fixture
+def settings(qwen_emulator: Emulator) -> ClientSettings:
+    """Settings for the emulator, with a key that must appear nowhere."""
+    return ClientSettings(api_key=KEY, base_url=qwen_emulator.base_url)
+
+
+@pytest.fixture
+def request_() -> ChatRequest:
+    """The simplest request."""
+    return ChatRequest(model="qwen-plus", messages=(Message("user", (TextPart("Say hello to Paris"),)),))

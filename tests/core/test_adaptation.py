@@ -1,0 +1,91 @@
+"""What a model cannot do is put into what it can, with a warning, and nothing is altered in place."""
+
+from typing import Any
+
+import pytest
+
+from qwen_core.adaptation import adapt
+from qwen_core.messages import Message, TextPart, Tool
+from qwen_core.models.catalogue import resolve
+from qwen_core.request import ChatRequest
+
+USER = Message("user", (TextPart("hi"),))
+F, G = Tool("f"), Tool("g")
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "S", "schema": {"type": "object", "title": "S"}}}
+JSON = {"type": "json_object"}
+
+OPTIONAL_ON, OPTIONAL_OFF, ALWAYS, NEVER = "qwen3.7-plus", "qwen-plus", "qwq-plus", "qwen-max"
+
+
+def adapted(model: str, **fields: Any) -> tuple[ChatRequest, tuple[str, ...]]:
+    return adapt(ChatRequest(model=model, messages=(USER,), **fields), resolve(model))
+
+
+@pytest.mark.parametrize("model", [OPTIONAL_ON, OPTIONAL_OFF, ALWAYS, NEVER, "some-model"])
+@pytest.mark.parametrize("choice", [None, "auto", "none"])
+def test_free_choices_stay(model: str, choice: str | None) -> None:
+    request, warnings = adapted(model, tools=(F,), tool_choice=choice)
+    assert (request.tool_choice, request.messages, warnings) == (choice, (USER,), ())
+
+
+@pytest.mark.parametrize("choice", ["f", "required"])
+@pytest.mark.parametrize("model", [OPTIONAL_OFF, NEVER])
+def test_one_tool_is_forced_by_name(model: str, choice: str) -> None:
+    request, warnings = adapted(model, tools=(F,), tool_choice=choice)
+    assert (request.tool_choice, request.messages, warnings) == ("f", (USER,), ())
+
+
+def test_a_forced_choice_switches_default_thinking_off() -> None:
+    request, warnings = adapted(OPTIONAL_ON, tools=(F, G), tool_choice="g")
+    assert (request.tool_choice, request.enable_thinking) == ("g", False)
+    assert len(warnings) == 1 and "Thinking" in warnings[0]
+
+
+@pytest.mark.parametrize(("model", "fields"), [(ALWAYS, {}), (OPTIONAL_OFF, {"enable_thinking": True})])
+def test_where_thinking_stays_the_choice_is_asked_for_in_words(model: str, fields: dict[str, Any]) -> None:
+    request, warnings = adapted(model, tools=(F, G), tool_choice="g", **fields)
+    assert request.tool_choice == "auto"
+    assert request.enable_thinking is fields.get("enable_thinking")
+    assert request.messages[0].role == "system" and "g" in request.messages[0].text
+    assert request.messages[1:] == (USER,)
+    assert len(warnings) == 1
+
+
+def test_required_among_several_is_asked_for_in_words() -> None:
+    request, warnings = adapted(OPTIONAL_OFF, tools=(F, G), tool_choice="required")
+    assert request.tool_choice == "auto"
+    assert "f, g" in request.messages[0].text
+    assert len(warnings) == 1
+
+
+def test_a_schema_for_a_model_without() -> None:
+    request, warnings = adapted(OPTIONAL_OFF, response_format=SCHEMA)
+    assert request.response_format == JSON
+    assert '"title":"S"' in request.messages[0].text
+    assert len(warnings) == 1
+
+
+def test_a_schema_for_a_model_with() -> None:
+    request, warnings = adapted(OPTIONAL_ON, response_format=SCHEMA)
+    assert (request.response_format, request.messages, warnings) == (SCHEMA, (USER,), ())
+
+
+def test_json_mode_gets_its_word() -> None:
+    request, warnings = adapted(OPTIONAL_OFF, response_format=JSON)
+    assert "JSON" in request.messages[0].text
+    assert len(warnings) == 1
+
+
+def test_json_mode_with_its_word() -> None:
+    message = Message("user", (TextPart("as Json please"),))
+    request = ChatRequest(model=OPTIONAL_OFF, messages=(message,), response_format=JSON)
+    assert adapt(request, resolve(OPTIONAL_OFF)) == (request, ())
+
+
+def test_an_instruction_joins_the_system_message() -> None:
+    system = Message("system", (TextPart("Be kind."),))
+    request = ChatRequest(model=OPTIONAL_OFF, messages=(system, USER), response_format=JSON)
+    changed, _ = adapt(request, resolve(OPTIONAL_OFF))
+    assert len(changed.messages) == 2
+    assert changed.messages[0].text.startswith("Be kind.") and "JSON" in changed.messages[0].text
+    assert request.messages[0].text == "Be kind."

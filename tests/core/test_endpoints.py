@@ -1,0 +1,112 @@
+"""Where requests go."""
+
+import pytest
+
+from qwen_core.endpoints import REGIONS, SHORT_FORMS, Wire, rerank_url, resolve_endpoint
+from qwen_core.errors import QwenWarning, UnsupportedFeatureError
+from qwen_core.settings import ClientSettings
+
+SHARED = {
+    "cn-beijing": "dashscope.aliyuncs.com",
+    "ap-southeast-1": "dashscope-intl.aliyuncs.com",
+    "us-east-1": "dashscope-us.aliyuncs.com",
+    "cn-hongkong": "cn-hongkong.dashscope.aliyuncs.com",
+    "finance": "dashscope-finance.aliyuncs.com",
+}
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DASHSCOPE_API_BASE", raising=False)
+
+
+@pytest.mark.parametrize(("wire", "path"), [("openai", "/compatible-mode/v1"), ("dashscope", "/api/v1")])
+@pytest.mark.parametrize(("region", "host"), SHARED.items())
+def test_shared_hosts(region: str, host: str, wire: Wire, path: str) -> None:
+    assert resolve_endpoint(wire, region=region) == (f"https://{host}{path}", {})
+
+
+def test_the_default_is_beijing() -> None:
+    assert resolve_endpoint("openai").host == "dashscope.aliyuncs.com"
+
+
+@pytest.mark.parametrize(("short", "region"), SHORT_FORMS.items())
+def test_short_forms(short: str, region: str) -> None:
+    long = resolve_endpoint("openai", region=region, workspace="ws-1")
+    assert resolve_endpoint("openai", region=short, workspace="ws-1") == long
+
+
+@pytest.mark.parametrize("region", [name for name in REGIONS if name != "finance"])
+def test_a_workspace_has_its_own_host(region: str) -> None:
+    endpoint = resolve_endpoint("openai", region=region, workspace="ws-abc123")
+    assert endpoint == (f"https://ws-abc123.{region}.maas.aliyuncs.com/compatible-mode/v1", {})
+
+
+def test_without_workspace_hosts_the_header_names_it() -> None:
+    endpoint = resolve_endpoint("dashscope", region="finance", workspace="ws-1")
+    assert endpoint.headers == {"X-DashScope-WorkSpace": "ws-1"}
+    endpoint = resolve_endpoint("openai", base_url="http://127.0.0.1:1", workspace="ws-1")
+    assert endpoint.headers == {"X-DashScope-WorkSpace": "ws-1"}
+
+
+@pytest.mark.parametrize("region", ["de", "jp"])
+def test_regions_without_a_shared_host_need_a_workspace(region: str) -> None:
+    with pytest.raises(UnsupportedFeatureError, match="workspace"):
+        resolve_endpoint("openai", region=region)
+
+
+@pytest.mark.parametrize("workspace", ["ws/../x", "a.b", "ws 1", "wś"])
+def test_a_workspace_that_could_change_the_host_is_refused(workspace: str) -> None:
+    with pytest.raises(UnsupportedFeatureError, match="workspace"):
+        resolve_endpoint("openai", workspace=workspace)
+
+
+def test_an_unknown_region_names_the_known_ones() -> None:
+    with pytest.raises(UnsupportedFeatureError, match="ap-southeast-1"):
+        resolve_endpoint("openai", region="mars")
+
+
+@pytest.mark.parametrize(
+    ("given", "wire", "wanted"),
+    [
+        ("https://h.example", "openai", "https://h.example/compatible-mode/v1"),
+        ("https://h.example/", "dashscope", "https://h.example/api/v1"),
+        ("h.example", "openai", "https://h.example/compatible-mode/v1"),
+        ("https://h.example/v1", "openai", "https://h.example/v1"),
+        ("https://h.example/v1/", "openai", "https://h.example/v1"),
+        ("https://h.example/compatible-mode/v1", "dashscope", "https://h.example/api/v1"),
+        ("https://h.example/proxy/api/v1", "openai", "https://h.example/proxy/compatible-mode/v1"),
+        ("http://127.0.0.1:8000", "openai", "http://127.0.0.1:8000/compatible-mode/v1"),
+    ],
+)
+def test_base_urls(given: str, wire: Wire, wanted: str) -> None:
+    assert resolve_endpoint(wire, base_url=given, region="us").base_url == wanted
+
+
+def test_the_environment_gives_a_base_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHSCOPE_API_BASE", "https://h.example")
+    assert resolve_endpoint("openai", region="us").host == "h.example"
+    assert resolve_endpoint("openai", base_url="https://other.example").host == "other.example"
+
+
+@pytest.mark.parametrize("url", ["ftp://h.example", "https://", "file:///etc/passwd"])
+def test_only_http_urls(url: str) -> None:
+    with pytest.raises(UnsupportedFeatureError, match="URL"):
+        resolve_endpoint("openai", base_url=url)
+
+
+def test_a_host_never_shows_the_user_in_a_url() -> None:
+    assert resolve_endpoint("openai", base_url="https://user:secret@h.example").host == "h.example"
+
+
+def test_rerank_lives_beside_the_compatible_path() -> None:
+    assert rerank_url("https://h.example/compatible-mode/v1") == "https://h.example/compatible-api/v1"
+
+
+def test_a_key_over_plain_http_warns() -> None:
+    from qwen_core import ChatRequest
+    from qwen_core.call import chat_call
+
+    settings = ClientSettings(api_key="sk", base_url="http://h.example")
+    with pytest.warns(QwenWarning, match="unencrypted"):
+        chat_call(settings, ChatRequest(model="qwen-plus", messages=()), stream=False, asynchronous=False)

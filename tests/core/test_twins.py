@@ -1,0 +1,41 @@
+"""The synchronous and the asynchronous client and transports are the same code."""
+
+import inspect
+import re
+
+import pytest
+
+from qwen_core import client
+from qwen_core.transports import openai_sdk
+
+REPLACEMENTS = [
+    (r"\basync_|\ba(?=iter\(|next\()|\baiter_", lambda found: "iter_" if found.group() == "aiter_" else ""),
+    (r"\basync |\bawait ", ""),
+    (r"ASYNC_POOL", "POOL"),
+    (r"AsyncIterator", "Iterator"),
+    (r"__aiter__", "__iter__"),
+    (r"\.aclose\(", ".close("),
+    (r"asynchronous=True", "asynchronous=False"),
+    (r"Async(?=[A-Z])", ""),
+]
+
+DIFFERENT_DOCSTRING = re.compile(r'"""[^"]*"""')
+
+
+def synchronous(source: str) -> str:
+    """The source without what makes it asynchronous, and without line breaks."""
+    for pattern, replacement in REPLACEMENTS:
+        source = re.sub(pattern, replacement, source)
+    source = DIFFERENT_DOCSTRING.sub("", source)
+    return re.sub(r",(?=\))", "", re.sub(r"\s+", "", source))
+
+
+PAIRS = [
+    (client.QwenClient, client.AsyncQwenClient),
+    (openai_sdk.OpenAITransport, openai_sdk.AsyncOpenAITransport),
+]
+
+
+@pytest.mark.parametrize(("sync", "twin"), PAIRS)
+def test_twins(sync: type, twin: type) -> None:
+    assert synchronous(inspect.getsource(twin)) == synchronous(inspect.getsource(sync))
