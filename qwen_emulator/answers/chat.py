@@ -115,7 +115,7 @@ def _repeat(question: str) -> str | None:
     if explicit:
         return text
     return (
-        text if len(text) <= 400 and not re.match(r"(a|an|me|about|some|the|in)\b", text, re.IGNORECASE) else None
+        text if len(text) <= 400 and not re.match(r"(a|an|me|about|some|the|in)\s", text, re.IGNORECASE) else None
     )
 
 

@@ -101,6 +101,11 @@ _CHINESE_PLACE = re.compile(
 _CHINESE_NAME = re.compile(
     r"(?:^|[,。\s])([\u4e00-\u9fff]{2,3}?)(?:今年|现年|住在|来自)|(?:叫|名字是|姓名[是:为]?)\s*([\u4e00-\u9fff]{2,4}?)(?=[,。\s、]|$|今年|是|住)"
 )
+_QUOTED_NAME = re.compile(
+    r"(?:\b(?:named|called|titled|name is)|名为|名叫|叫做?|名称[是为:：])\s*"
+    r"(?:'([^'\n]{1,80})'(?!\w)|[\"“‘「『《]([^\"”’」』》\n]{1,80})[\"”’」』》])",
+    re.IGNORECASE,
+)
 _NOT_NAMES_TEXT = """
 What Who Where When Why How Which Is Are Was Were Do Does Did Can Could Please Use The A An My I It This
 That Tell Give Find Extract Create Make Write Call Get Show Return Let Say In On At If JSON Answer
@@ -196,6 +201,8 @@ def find_place(text: str) -> str | None:
 
 def find_name(text: str) -> str | None:
     """A proper name: after `named` or the like, in quotes, or the first run of capitalised words."""
+    if quoted := _QUOTED_NAME.search(text):
+        return quoted.group(1) or quoted.group(2)
     named = re.search(rf"\b(?:named|called|name is|i am|i'm|by|titled)\s+({_CAPITALISED})", text, re.IGNORECASE)
     if named and named.group(1)[0].isupper():
         return named.group(1).rstrip(".'")

@@ -28,6 +28,10 @@ _FIELDS = re.compile(
     r"[`'\"]?[A-Za-z_]\w*[`'\"]?)",
     re.IGNORECASE,
 )
+_FIELDS_BEFORE = re.compile(
+    r"((?:[`'\"][A-Za-z_]\w*[`'\"](?:\s*,\s*(?:and\s+)?|\s+and\s+|\s*[、和]\s*)?)+)\s*(?:as\s+)?(?:keys?|fields?|properties|字段|键)",
+    re.IGNORECASE,
+)
 
 
 def from_format(asked: Conversation) -> Reply | None:
@@ -53,7 +57,7 @@ def _object(asked: Conversation, text: str) -> Any:
             return schema.fill(candidate, _data(asked))
     if candidates:
         return schema.fill(_schema_of(candidates[-1]), _data(asked))
-    named = _FIELDS.search(text)
+    named = _FIELDS_BEFORE.search(text) or _FIELDS.search(text)
     names = re.findall(r"[A-Za-z_]\w*", re.sub(r"\([^)]*\)|\band\b", " ", named.group(1))) if named else []
     if names:
         fields = {

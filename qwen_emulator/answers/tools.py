@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from qwen_emulator.answers import chat, schema
@@ -29,6 +30,10 @@ _GENERIC = frozenset(stem(word) for word in _GENERIC_TEXT.split())
 _SPLIT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_\-.\s]+")
 _LEAST_SCORE = 2.0
 _ONE_OF_EACH = re.compile(r",\s*(?:and\s+)?|\s+and\s+|\s+or\s+|、|和|与")
+_TOLD_TO_CALL = re.compile(
+    r"\bcall(?:ing)?\s+(?:exactly\s+)?one\s+of\s+(?:these|the\s+following)\s+(?:tools|functions)\b[^:\n]*:\s*([^\n]+)",
+    re.IGNORECASE,
+)
 
 
 def from_tools(asked: Conversation) -> Reply | None:
@@ -39,6 +44,8 @@ def from_tools(asked: Conversation) -> Reply | None:
         if results := _from_results(asked):
             return results
         return Reply(tool_calls=[_forced(asked)])
+    if told := _told_to_call(asked):
+        return _obeyed(asked, told)
     wanted = list(plan(asked.question, asked.tools))
     made = [(call.name, _loaded(call.arguments)) for turn in asked.current_turns for call in turn.calls]
     left = [call for call in wanted if (call.name, call.arguments) not in made]
@@ -89,6 +96,28 @@ def _forced(asked: Conversation) -> ToolCall:
         )
         tool = asked.tools[ranked[0][1]]
     return ToolCall(tool.name, arguments(tool, _source(asked)))
+
+
+def _told_to_call(asked: Conversation) -> tuple[Tool, ...]:
+    """The tools of which the system message says in words that one has to be called."""
+    named = _TOLD_TO_CALL.search(asked.system)
+    words = set(re.findall(r"[\w-]+", named.group(1))) if named else set()
+    return tuple(tool for tool in asked.tools if tool.name in words)
+
+
+def _obeyed(asked: Conversation, told: tuple[Tool, ...]) -> Reply | None:
+    """One of the tools each turn: what the question wants, then the structure its answer goes into."""
+    made = {call.name for turn in asked.current_turns for call in turn.calls}
+    actions = tuple(tool for tool in told if not _is_structure(tool))
+    wanted = [call for call in plan(asked.question, actions) if call.name not in made]
+    if wanted:
+        return Reply(tool_calls=wanted if asked.parallel else wanted[:1])
+    structure = next((tool for tool in told if _is_structure(tool)), None)
+    results = "\n".join(turn.text for turn in asked.current_turns if turn.role == "tool")
+    if structure is not None and structure.name not in made:
+        source = f"{_source(asked)}\n{results}".strip()
+        return Reply(tool_calls=[ToolCall(structure.name, arguments(structure, source))])
+    return _from_results(asked) or Reply(tool_calls=[_forced(replace(asked, tools=told))])
 
 
 def _source(asked: Conversation) -> str:
