@@ -5,7 +5,7 @@ The one module of the core that uses pydantic, because both frameworks' models a
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, Field, SecretStr
 
@@ -75,16 +75,26 @@ class ConnectionFields(BaseModel):
         )
 
     def __getstate__(self) -> dict[Any, Any]:
-        # A key from the environment stays out of pickles; the copy reads its own environment.
-        state = super().__getstate__()
+        # A key from the environment stays out of pickles; the copy reads its own environment. HTTP clients belong
+        # to their process. Pydantic's own method, not a framework's: LlamaIndex's takes what does not pickle away
+        # from the living object, and builds the copy anew, so that the key counts as given.
+        state = BaseModel.__getstate__(self)
+        left_out: dict[str, Any] = {"http_client": None, "http_async_client": None}
         if "api_key" not in state["__pydantic_fields_set__"]:
-            state = {**state, "__dict__": {**state["__dict__"], "api_key": None}}
-        return state
+            left_out["api_key"] = None
+        return {**state, "__dict__": {**state["__dict__"], **left_out}}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
-        super().__setstate__(state)
+        BaseModel.__setstate__(self, state)
         if self.__dict__.get("api_key") is None:
             self.__dict__["api_key"] = key_from_environment()
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        # HTTP clients cannot be copied; a copy shares them.
+        memo = {} if memo is None else memo
+        for client in (self.http_client, self.http_async_client):
+            memo[id(client)] = client
+        return super().__deepcopy__(memo)
 
 
 class ChatFields(ConnectionFields):
@@ -127,6 +137,8 @@ class ChatFields(ConnectionFields):
     vl_high_resolution_images: bool | None = None
     ocr_options: dict[str, Any] | None = None
     translation_options: dict[str, Any] | None = None
+    allow_local_files: bool = False
+    """Whether media given as paths are read from this machine's disk and sent."""
 
     extra_body: dict[str, Any] | None = None
     """Merged over the body as it is."""

@@ -1,0 +1,249 @@
+"""LlamaIndex's messages to the core's: every kind of block, and both forms of tool calls in a history.
+
+What has no place raises; nothing is dropped in silence. Nothing that is passed in is altered.
+"""
+
+import json
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from llama_index.core.base.llms.types import (
+    AudioBlock,
+    CachePoint,
+    ChatMessage,
+    CitableBlock,
+    CitationBlock,
+    DocumentBlock,
+    ImageBlock,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+    VideoBlock,
+)
+
+from llama_index_qwen.media import media_url
+from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.messages import (
+    AudioPart,
+    FilePart,
+    ImagePart,
+    Message,
+    Part,
+    ReasoningPart,
+    Role,
+    TextPart,
+    ToolCallPart,
+    VideoPart,
+)
+from qwen_core.tool_arguments import parse_arguments
+
+Parts = tuple[Part, ...]
+
+ROLES: dict[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "chatbot": "assistant",
+    "model": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
+
+SEE_NEXT_MESSAGE = "The result is shown in the next message."
+
+
+def to_core(messages: Sequence[ChatMessage], *, allow_local_files: bool = False) -> tuple[Message, ...]:
+    """The conversation in the core's vocabulary."""
+    converted = [message_to_core(message, allow_local_files=allow_local_files) for message in messages]
+    return after_tool_results(ask_at_the_end(converted))
+
+
+def ask_at_the_end(messages: list[Message]) -> list[Message]:
+    """An instruction that core puts last (``early_stopping_method="generate"``) as what is asked for.
+
+    The service answers a user or a tool, and fails on a conversation that ends with the system.
+    """
+    if messages and messages[-1].role == "system":
+        return [*messages[:-1], msgspec.structs.replace(messages[-1], role="user")]
+    return messages
+
+
+def after_tool_results(messages: list[Message]) -> tuple[Message, ...]:
+    """Media out of tool results, which hold text alone, into a user message after the last result of the round."""
+    found: list[Message] = []
+    shown: list[Part] = []
+    for message in messages:
+        if message.role != "tool":
+            found += _shown(shown)
+            shown = []
+            found.append(message)
+            continue
+        media = [part for part in message.parts if not isinstance(part, TextPart)]
+        texts = tuple(part for part in message.parts if isinstance(part, TextPart))
+        if media:
+            shown += media
+            message = msgspec.structs.replace(message, parts=texts or (TextPart(SEE_NEXT_MESSAGE),))
+        found.append(message)
+    return (*found, *_shown(shown))
+
+
+def message_to_core(message: ChatMessage, *, allow_local_files: bool = False) -> Message:
+    """One message."""
+    role = ROLES[message.role.value]
+    extra = message.additional_kwargs
+    parts = blocks_to_parts(message.blocks, allow_local_files=allow_local_files)
+    if role == "assistant":
+        return _assistant(message, parts)
+    return Message(
+        role,
+        parts or (TextPart(""),),
+        name=extra.get("name") if role == "user" else None,
+        tool_call_id=(extra.get("tool_call_id") or extra.get("name")) if role == "tool" else None,
+    )
+
+
+def blocks_to_parts(blocks: Sequence[Any], *, allow_local_files: bool = False) -> Parts:
+    """The parts of a message's blocks. A cache point marks the part before it."""
+    parts: list[Part] = []
+    for block in blocks:
+        if isinstance(block, CachePoint):
+            _mark(parts, block)
+            continue
+        convert = BLOCKS.get(type(block))
+        if convert is None:
+            raise UnsupportedFeatureError(f"A {type(block).__name__} cannot be sent.")
+        parts += convert(block, allow_local_files)
+    return tuple(parts)
+
+
+def message_tool_calls(message: ChatMessage) -> list[ToolCallPart]:
+    """The calls of an answer that is now history, each once, from blocks and from ``additional_kwargs``."""
+    written: dict[str, ToolCallPart] = {}
+    for call in message.additional_kwargs.get("tool_calls") or ():
+        part = _call_in_openai_form(call)
+        written[part.id] = part
+    calls: dict[str, ToolCallPart] = {}
+    for block in message.blocks:
+        if isinstance(block, ToolCallBlock):
+            part = _call_in_block(block)
+            earlier = written.get(part.id)
+            # The model's own text, so that a cached prefix stays the same, unless somebody changed the call.
+            same = earlier is not None and _decoded(earlier.arguments) == _decoded(part.arguments)
+            calls[part.id] = earlier if earlier is not None and same else part
+    return list({**written, **calls}.values())
+
+
+def _assistant(message: ChatMessage, parts: Parts) -> Message:
+    extra = message.additional_kwargs
+    reasoning = extra.get("reasoning_content")
+    if isinstance(reasoning, str) and reasoning and not any(isinstance(part, ReasoningPart) for part in parts):
+        parts = (ReasoningPart(reasoning), *parts)
+    # What a model said aloud is in the text too, and no model takes its own audio back.
+    visible = tuple(part for part in parts if not isinstance(part, AudioPart))
+    calls = tuple(_with_valid_arguments(call) for call in message_tool_calls(message))
+    return Message("assistant", (*visible, *calls), partial=bool(extra.get("partial")))
+
+
+def _shown(media: list[Part]) -> tuple[Message, ...]:
+    return (Message("user", tuple(media)),) if media else ()
+
+
+def _mark(parts: list[Part], point: CachePoint) -> None:
+    for place in range(len(parts) - 1, -1, -1):
+        part = parts[place]
+        if isinstance(part, TextPart | ImagePart):
+            # The service knows one lifetime only, so that ttl is not sent (compatible, section 2.5).
+            parts[place] = msgspec.structs.replace(part, cache_control={"type": point.cache_control.type})
+            return
+    warnings.warn("A CachePoint has no text or image before it in its message; it marks nothing.", stacklevel=2)
+
+
+def _text(block: TextBlock, allow_local_files: bool) -> Parts:
+    return (TextPart(block.text),)
+
+
+def _image(block: ImageBlock, allow_local_files: bool) -> Parts:
+    url = media_url(block.image, block.path, block.url, block.image_mimetype, allow_local_files=allow_local_files)
+    return (ImagePart(url),)
+
+
+def _audio(block: AudioBlock, allow_local_files: bool) -> Parts:
+    # The documented form of a data URI names no type; the format says it (compatible, section 3).
+    url = media_url(block.audio, block.path, block.url, "", allow_local_files=allow_local_files)
+    return (AudioPart(url, format=block.format),)
+
+
+def _video(block: VideoBlock, allow_local_files: bool) -> Parts:
+    url = media_url(block.video, block.path, block.url, block.video_mimetype, allow_local_files=allow_local_files)
+    return (VideoPart(url, fps=block.fps),)
+
+
+def _document(block: DocumentBlock, allow_local_files: bool) -> Parts:
+    url = media_url(
+        block.data, block.path, block.url, block.document_mimetype, allow_local_files=allow_local_files
+    )
+    return (FilePart(url=url, filename=block.title),)
+
+
+def _thinking(block: ThinkingBlock, allow_local_files: bool) -> Parts:
+    return (ReasoningPart(block.content),) if block.content else ()
+
+
+def _citable(block: CitableBlock, allow_local_files: bool) -> Parts:
+    content = blocks_to_parts(block.content, allow_local_files=allow_local_files)
+    return (TextPart(f"{block.title}\nSource: {block.source}"), *content)
+
+
+def _nothing(block: Any, allow_local_files: bool) -> Parts:
+    return ()
+
+
+BLOCKS: dict[type, Callable[[Any, bool], Parts]] = {
+    TextBlock: _text,
+    ImageBlock: _image,
+    AudioBlock: _audio,
+    VideoBlock: _video,
+    DocumentBlock: _document,
+    ThinkingBlock: _thinking,
+    CitableBlock: _citable,
+    CitationBlock: _nothing,  # what was cited is in the text
+    ToolCallBlock: _nothing,  # message_tool_calls reads these
+}
+
+
+def _call_in_block(block: ToolCallBlock) -> ToolCallPart:
+    arguments = block.tool_kwargs
+    if not isinstance(arguments, str):
+        arguments = json.dumps(arguments, ensure_ascii=False)
+    return ToolCallPart(block.tool_call_id or block.tool_name, block.tool_name, arguments)
+
+
+def _call_in_openai_form(call: Any) -> ToolCallPart:
+    """A dict, or an object of an SDK, as other integrations leave them in a history."""
+    fields: Mapping[str, Any] = call if isinstance(call, Mapping) else call.model_dump()
+    function: Mapping[str, Any] = fields.get("function") or {}
+    name, arguments = str(function.get("name") or ""), function.get("arguments")
+    if not isinstance(arguments, str):
+        arguments = json.dumps(arguments or {}, ensure_ascii=False)
+    return ToolCallPart(str(fields.get("id") or name), name, arguments)
+
+
+def _with_valid_arguments(call: ToolCallPart) -> ToolCallPart:
+    """The call as it is; with broken arguments wrapped, because the service fails on any that are not JSON."""
+    value, _ = parse_arguments(call.arguments)
+    if value is not None:
+        return call if call.arguments.strip() else msgspec.structs.replace(call, arguments="{}")
+    warnings.warn(
+        f"The call of {call.name!r} in the history has arguments that are not JSON; they are sent as text.",
+        stacklevel=2,
+    )
+    wrapped = json.dumps({"arguments": call.arguments}, ensure_ascii=False)
+    return msgspec.structs.replace(call, arguments=wrapped)
+
+
+def _decoded(arguments: str) -> Any:
+    value, _ = parse_arguments(arguments)
+    return arguments if value is None else value

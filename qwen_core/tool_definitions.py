@@ -1,0 +1,51 @@
+"""Tools and tool choices in OpenAI's form, which both frameworks speak, in the core's vocabulary."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.messages import Tool
+
+
+def to_core_tools(definitions: Sequence[Mapping[str, Any]]) -> tuple[Tool, ...]:
+    """Definitions as the core's tools."""
+    return tuple(_tool(definition) for definition in definitions)
+
+
+def to_core_tool_choice(choice: str | bool | Mapping[str, Any] | None) -> str | None:
+    """Every form of choice as one word: a mode, or the name of the one tool."""
+    if choice is None:
+        return None
+    if isinstance(choice, bool):
+        return "required" if choice else "none"
+    if isinstance(choice, str):
+        return "required" if choice == "any" else choice
+    function = choice.get("function")
+    name = function.get("name") if isinstance(function, Mapping) else choice.get("name")
+    if isinstance(name, str):
+        return name
+    if isinstance(kind := choice.get("type"), str):
+        return to_core_tool_choice(kind)
+    raise UnsupportedFeatureError(f"tool_choice {choice!r} names no tool.")
+
+
+def safe_name(name: str) -> str:
+    """A name of letters, digits, ``_`` and ``-``, 64 at most: what the service accepts (compatible, section 2)."""
+    return "".join(
+        letter if (letter.isascii() and letter.isalnum()) or letter in "_-" else "_" for letter in name
+    )[:64]
+
+
+def _tool(definition: Mapping[str, Any]) -> Tool:
+    function = definition.get("function")
+    if definition.get("type") != "function" or not isinstance(function, Mapping):
+        raise UnsupportedFeatureError(
+            f"Only function tools can be sent; this is of type {definition.get('type')!r}.",
+            hint="Tools that the service runs are switched on by enable_search=True or extra_body={...}.",
+        )
+    return Tool(
+        name=function["name"],
+        description=function.get("description") or "",
+        parameters=dict(function.get("parameters") or {"type": "object", "properties": {}}),
+        strict=function.get("strict"),
+    )
