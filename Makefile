@@ -1,15 +1,17 @@
-# demo: see the main job done.  test: lint, strict types, all tests.  Needs only Python 3.11, pip, git and make.
+# demo: see the main job done.  test: lint, strict types, all tests, and again on the lowest versions.
+# Needs only Python 3.11, pip, git and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DOCS ?= cookbook/data
+QUESTION ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PIP_FAILED = { echo "Could not install the dependencies: see pip's message above. Is the package index reachable?"; exit 1; }
 
 .PHONY: demo test lint types unit lowest clean
 
 demo: $(VENV)/.runtime
-	$(BIN)/python cookbook/quickstart.py --docs "$(DOCS)"
+	$(BIN)/python cookbook/quickstart.py --docs "$(DOCS)" --question "$(QUESTION)"
 
 test: lint types unit lowest
 
@@ -24,7 +26,7 @@ unit: $(VENV)/.dev
 	$(BIN)/pytest
 
 lowest: .venv-lowest/.dev
-	.venv-lowest/bin/python -m pytest tests -m "not newest_only"
+	.venv-lowest/bin/python -m pytest
 
 $(VENV)/.runtime: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (set PYTHON=...)"; exit 1; }
@@ -34,6 +36,12 @@ $(VENV)/.runtime: pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
 	@$(PIP) --requirement requirements-dev.txt || $(PIP_FAILED)
+	@touch $@
+
+.venv-lowest/.dev: pyproject.toml requirements-lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	@.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check \
+		--requirement requirements-lowest.txt --editable . || $(PIP_FAILED)
 	@touch $@
 
 clean:
