@@ -1,16 +1,25 @@
 """One call, without its I/O: what is sent, how the answer is read, and what its failures mean."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
 
 from qwen_core.accumulator import accumulate
 from qwen_core.adaptation import adapt, thinks
 from qwen_core.endpoints import warn_if_key_travels_openly
-from qwen_core.errors import APIConnectionError, IncompleteStreamError, QwenError, QwenWarning
+from qwen_core.errors import (
+    APIConnectionError,
+    IncompleteStreamError,
+    QwenError,
+    QwenWarning,
+    UnsupportedFeatureError,
+)
 from qwen_core.events import Event
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import EncodedRequest, WireProtocol
+from qwen_core.protocols.learned_endpoints import LEARNED_ENDPOINTS
 from qwen_core.protocols.selection import select_protocol
 from qwen_core.protocols.server_sent_events import BOM
 from qwen_core.protocols.stream_reader import StreamReader, looks_like_event_stream, lower_case, read_whole
@@ -19,28 +28,32 @@ from qwen_core.response import ChatResponse
 from qwen_core.settings import ClientSettings, Connection, resolve_connection
 from qwen_core.transports.base import Answer, StatusFailure
 
+Encode = Callable[[ModelProfile], EncodedRequest]
+"""Makes what is sent. Called again where the service says that the model is at its other endpoint."""
+
 
 class Call:
     """What both clients need to carry one request out."""
 
-    __slots__ = ("connection", "encoded", "host", "model", "profile", "protocol")
+    __slots__ = ("_encode", "_rerouted", "connection", "encoded", "host", "model", "profile", "protocol")
 
     def __init__(
         self,
         settings: ClientSettings,
-        model: str,
         profile: ModelProfile,
         protocol: WireProtocol,
-        encoded: EncodedRequest,
+        encode: Encode,
         *,
         asynchronous: bool,
     ) -> None:
-        self.model = model
-        self.profile = profile
+        self.model = profile.name
         self.protocol = protocol
-        self.encoded = encoded
-        self.connection: Connection = resolve_connection(settings, protocol.name, asynchronous=asynchronous)
         self.host = settings.endpoint(protocol.name).host
+        self.profile = LEARNED_ENDPOINTS.apply(self.host, profile)
+        self.encoded = encode(self.profile)
+        self.connection: Connection = resolve_connection(settings, protocol.name, asynchronous=asynchronous)
+        self._encode = encode
+        self._rerouted = False
         warn_if_key_travels_openly(self.connection.base_url)
 
     def decode(self, answer: Answer) -> ChatResponse:
@@ -56,7 +69,10 @@ class Call:
 
     def reader(self, headers: Mapping[str, str]) -> StreamReader:
         """A reader for an answer that streams."""
-        return StreamReader(self.protocol.stream_decoder(self.profile, lower_case(headers)))
+        profile = self.profile
+        if self.encoded.cumulative:
+            profile = msgspec.structs.replace(profile, cumulative_stream=True)
+        return StreamReader(self.protocol.stream_decoder(profile, lower_case(headers)))
 
     def failure(self, error: QwenError | StatusFailure, seen: Sequence[Event] = ()) -> QwenError:
         """The error to raise: typed, with where it happened and what had arrived."""
@@ -72,24 +88,56 @@ class Call:
         error.model = error.model or self.model
         return error
 
+    def reroute(self, failure: QwenError) -> bool:
+        """Whether to send the call once more, now to the endpoint that it was changed to (native 2).
+
+        Nothing was generated when the service says that the model is not at this endpoint. The other one is tried
+        once, and remembered unless it says the same.
+        """
+        endpoint = self.protocol.other_endpoint(self.encoded.path, failure)
+        if endpoint is None:
+            return False
+        if self._rerouted:
+            LEARNED_ENDPOINTS.forget(self.host, self.model)
+            return False
+        profile = msgspec.structs.replace(self.profile, native_endpoint=endpoint)
+        try:
+            encoded = self._encode(profile)
+        except UnsupportedFeatureError:
+            return False
+        if encoded.path == self.encoded.path:
+            return False
+        LEARNED_ENDPOINTS.learn(self.host, self.model, endpoint)
+        self.profile, self.encoded, self._rerouted = profile, encoded, True
+        return True
+
 
 def chat_call(settings: ClientSettings, request: ChatRequest, *, stream: bool, asynchronous: bool) -> Call:
     """The call for a chat request."""
     profile = resolve(request.model)
-    protocol = select_protocol(settings.protocol)
+    protocol, losses = select_protocol(settings.protocol, profile, request)
     adapted, changes = adapt(request, profile)
-    encoded = protocol.encode(adapted, profile, stream)
-    for change in (*changes, *encoded.warnings):
-        warnings.warn(change, QwenWarning, stacklevel=2)
-    return Call(settings, request.model, profile, protocol, encoded, asynchronous=asynchronous)
+
+    def encode(profile: ModelProfile) -> EncodedRequest:
+        return protocol.encode(adapted, profile, stream)
+
+    call = Call(settings, profile, protocol, encode, asynchronous=asynchronous)
+    for message in (*losses, *changes, *call.encoded.warnings):
+        warnings.warn(message, QwenWarning, stacklevel=2)
+    return call
 
 
 def embedding_call(settings: ClientSettings, request: EmbeddingRequest, *, asynchronous: bool) -> Call:
     """The call for one batch of texts."""
     profile = resolve(request.model)
-    protocol = select_protocol(settings.protocol)
-    encoded = protocol.encode_embedding(request, profile)
-    return Call(settings, request.model, profile, protocol, encoded, asynchronous=asynchronous)
+    protocol, losses = select_protocol(settings.protocol, profile)
+    for message in losses:
+        warnings.warn(message, QwenWarning, stacklevel=2)
+
+    def encode(profile: ModelProfile) -> EncodedRequest:
+        return protocol.encode_embedding(request, profile)
+
+    return Call(settings, profile, protocol, encode, asynchronous=asynchronous)
 
 
 def must_stream(request: ChatRequest) -> bool:

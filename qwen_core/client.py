@@ -91,7 +91,10 @@ class QwenClient:
             transport = POOL.get(call.connection)
             return call.decode(transport.send(call.encoded))
         except (QwenError, StatusFailure) as error:
-            raise call.failure(error) from error.__cause__
+            failure = call.failure(error)
+            if call.reroute(failure):
+                return self._generate(call)
+            raise failure from error.__cause__
 
     def _open(self, call: Call) -> OpenStream:
         try:
@@ -110,7 +113,10 @@ class QwenClient:
                 source.close()
                 raise
         except (QwenError, StatusFailure) as error:
-            raise call.failure(error) from error.__cause__
+            failure = call.failure(error)
+            if call.reroute(failure):
+                return self._open(call)
+            raise failure from error.__cause__
         return OpenStream(source, segments, reader, events)
 
     def _embed_batch(self, request: EmbeddingRequest) -> EmbeddingResponse:
@@ -175,7 +181,10 @@ class AsyncQwenClient:
             transport = await ASYNC_POOL.get(call.connection)
             return call.decode(await transport.send(call.encoded))
         except (QwenError, StatusFailure) as error:
-            raise call.failure(error) from error.__cause__
+            failure = call.failure(error)
+            if call.reroute(failure):
+                return await self._generate(call)
+            raise failure from error.__cause__
 
     async def _open(self, call: Call) -> AsyncOpenStream:
         try:
@@ -194,7 +203,10 @@ class AsyncQwenClient:
                 await source.close()
                 raise
         except (QwenError, StatusFailure) as error:
-            raise call.failure(error) from error.__cause__
+            failure = call.failure(error)
+            if call.reroute(failure):
+                return await self._open(call)
+            raise failure from error.__cause__
         return AsyncOpenStream(source, segments, reader, events)
 
     async def _embed_batch(self, request: EmbeddingRequest) -> EmbeddingResponse:

@@ -5,18 +5,25 @@ in by ``content`` and the response's own bytes come out, so that no typed model 
 """
 
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from types import ModuleType
 from typing import Any
 
 import openai
 
-from qwen_core.errors import APIConnectionError, APITimeoutError, QwenError
+from qwen_core.errors import APIConnectionError, QwenError
 from qwen_core.protocols.base import EncodedRequest
 from qwen_core.settings import Connection
 from qwen_core.transports.base import Answer, StatusFailure
+from qwen_core.transports.http import (
+    AsyncResponseStream,
+    NetworkErrors,
+    ResponseStream,
+    connection_error,
+    library_errors,
+)
 
 CONTENT_TYPE = {"Content-Type": "application/json"}
 
@@ -66,59 +73,12 @@ def network_errors(http: Any) -> Iterator[None]:
         response = error.response
         raise StatusFailure(Answer(response.status_code, response.headers, response.content)) from error
     except openai.APIConnectionError as error:
-        raise connection_error(error.__cause__ or error, http) from error
-    except (http.HTTPError, http.StreamError, http.InvalidURL) as error:
+        raise connection_error(error.__cause__ or error, http, openai.APITimeoutError) from error
+    except library_errors(http) as error:
         raise connection_error(error, http) from error
     except OSError as error:
         # A socket error that the library let through.
         raise APIConnectionError(f"The connection failed: {error}") from error
-
-
-def connection_error(error: BaseException, http: Any) -> QwenError:
-    """Our error for a failure of the network. A pause of the peer is a timeout; a failed connect is none."""
-    if isinstance(error, (http.ConnectTimeout, http.PoolTimeout)):
-        return APIConnectionError(f"No connection in time: {describe(error)}")
-    if isinstance(error, (http.TimeoutException, openai.APITimeoutError)):
-        return APITimeoutError(f"The service did not answer in time: {describe(error)}")
-    return APIConnectionError(f"The connection failed: {describe(error)}")
-
-
-def describe(error: BaseException) -> str:
-    """The error's words and its kind; some have no words."""
-    return f"{error} [{type(error).__name__}]" if str(error) else type(error).__name__
-
-
-class ResponseStream:
-    """The bytes of a response, as they arrive."""
-
-    def __init__(self, response: Any, http: ModuleType) -> None:
-        self.headers: Mapping[str, str] = response.headers
-        self._response = response
-        self._http = http
-
-    def __iter__(self) -> Iterator[bytes]:
-        with network_errors(self._http):
-            yield from self._response.iter_bytes()
-
-    def close(self) -> None:
-        self._response.close()
-
-
-class AsyncResponseStream:
-    """The bytes of a response, as they arrive, awaited."""
-
-    def __init__(self, response: Any, http: ModuleType) -> None:
-        self.headers: Mapping[str, str] = response.headers
-        self._response = response
-        self._http = http
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        with network_errors(self._http):
-            async for segment in self._response.aiter_bytes():
-                yield segment
-
-    async def close(self) -> None:
-        await self._response.aclose()
 
 
 class OpenAITransport:
@@ -130,11 +90,11 @@ class OpenAITransport:
         forget_openai_account(self._client)
 
     @cached_property
-    def _http(self) -> ModuleType:
-        return http_library(self._client.base_url)
+    def _network_errors(self) -> NetworkErrors:
+        return partial(network_errors, http_library(self._client.base_url))
 
     def send(self, request: EncodedRequest) -> Answer:
-        with network_errors(self._http):
+        with self._network_errors():
             answer = self._client.post(
                 request.path,
                 content=request.body,
@@ -144,7 +104,7 @@ class OpenAITransport:
             return Answer(answer.response.status_code, answer.response.headers, answer.content)
 
     def open_stream(self, request: EncodedRequest) -> ResponseStream:
-        with network_errors(self._http):
+        with self._network_errors():
             stream = self._client.post(
                 request.path,
                 content=request.body,
@@ -153,7 +113,7 @@ class OpenAITransport:
                 stream=True,
                 stream_cls=openai.Stream[object],
             )
-        return ResponseStream(stream.response, self._http)
+        return ResponseStream(stream.response, self._network_errors)
 
     def close(self) -> None:
         self._client.close()
@@ -168,11 +128,11 @@ class AsyncOpenAITransport:
         forget_openai_account(self._client)
 
     @cached_property
-    def _http(self) -> ModuleType:
-        return http_library(self._client.base_url)
+    def _network_errors(self) -> NetworkErrors:
+        return partial(network_errors, http_library(self._client.base_url))
 
     async def send(self, request: EncodedRequest) -> Answer:
-        with network_errors(self._http):
+        with self._network_errors():
             answer = await self._client.post(
                 request.path,
                 content=request.body,
@@ -182,7 +142,7 @@ class AsyncOpenAITransport:
             return Answer(answer.response.status_code, answer.response.headers, answer.content)
 
     async def open_stream(self, request: EncodedRequest) -> AsyncResponseStream:
-        with network_errors(self._http):
+        with self._network_errors():
             stream = await self._client.post(
                 request.path,
                 content=request.body,
@@ -191,7 +151,7 @@ class AsyncOpenAITransport:
                 stream=True,
                 stream_cls=openai.AsyncStream[object],
             )
-        return AsyncResponseStream(stream.response, self._http)
+        return AsyncResponseStream(stream.response, self._network_errors)
 
     async def close(self) -> None:
         await self._client.close()

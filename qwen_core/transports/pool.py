@@ -5,11 +5,16 @@ Async pools are closed when their loop shuts down, so that many ``asyncio.run`` 
 
 import asyncio
 import os
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
+from importlib import import_module
+from typing import Any
 from weakref import WeakKeyDictionary
 
+from qwen_core.endpoints import Wire
+from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.settings import Connection
 from qwen_core.transports.base import AsyncTransport, Transport
 
@@ -17,18 +22,39 @@ MAX_POOLS = 64
 """Configurations whose connections are kept; the one not used for longest makes room."""
 
 
-def make_transport(connection: Connection) -> Transport:
-    """A new transport. Imports the SDK that carries this wire."""
-    from qwen_core.transports.openai_sdk import OpenAITransport
+MODULES: dict[Wire, str] = {
+    "openai": "qwen_core.transports.openai_sdk",
+    "dashscope": "qwen_core.transports.dashscope_sdk",
+}
 
-    return OpenAITransport(connection)
+
+def transports_of(wire: Wire) -> Any:
+    """The module on the SDK that carries this wire. Imports the SDK, where that was not done yet."""
+    try:
+        return import_module(MODULES[wire])
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != "dashscope":
+            raise
+        raise UnsupportedFeatureError(
+            "The native protocol needs the dashscope SDK, 2.0 or later, which is not installed.",
+            hint='Run: pip install "qwen-integrations[dashscope]", or use protocol="openai".',
+        ) from error
+
+
+def make_transport(connection: Connection) -> Transport:
+    """A new transport."""
+    module = transports_of(connection.wire)
+    make = module.DashScopeTransport if connection.wire == "dashscope" else module.OpenAITransport
+    transport: Transport = make(connection)
+    return transport
 
 
 def make_async_transport(connection: Connection) -> AsyncTransport:
     """A new transport for the running loop."""
-    from qwen_core.transports.openai_sdk import AsyncOpenAITransport
-
-    return AsyncOpenAITransport(connection)
+    module = transports_of(connection.wire)
+    make = module.AsyncDashScopeTransport if connection.wire == "dashscope" else module.AsyncOpenAITransport
+    transport: AsyncTransport = make(connection)
+    return transport
 
 
 class TransportPool:
@@ -63,6 +89,9 @@ class LoopTransports:
         if self._closing is None:
             self._closing = self._close_with_loop()
             await self._closing.__anext__()
+        if MODULES[connection.wire] not in sys.modules:
+            # An SDK takes half a second to import; the loop goes on meanwhile.
+            await asyncio.to_thread(transports_of, connection.wire)
         transport = self._transports.get(connection)
         if transport is None:
             transport = self._transports[connection] = make_async_transport(connection)

@@ -1,0 +1,151 @@
+"""Bytes over the dashscope SDK, 2.x.
+
+``Client.transport`` and ``AsyncClient.transport`` keep the SDK's authentication, pool, proxies, identification and
+exceptions, one httpx pool for each client and nothing global. Both kinds of call go through ``open_stream``: it
+never sends twice, raises the SDK's own exceptions, and leaves the body as it is. It takes the body as a value, so
+that ours is read and written once more; the other way, ``request``, takes bytes but cannot stream.
+
+Not used, on purpose: ``MultiModalConversation.call``, which uploads a file where a user's text is a path (protocol
+document "native", 4.4), and ``client.chat``, which chooses the endpoint and parses the answer (native 1.7).
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dashscope
+import httpx
+import msgspec
+from dashscope.v2.errors import APIConnectionError as SDKConnectionError
+from dashscope.v2.errors import APITimeoutError as SDKTimeoutError
+from dashscope.v2.errors import DashScopeError
+
+from qwen_core.errors import APIConnectionError, QwenError, UnsupportedFeatureError
+from qwen_core.protocols.base import EncodedRequest
+from qwen_core.settings import Connection
+from qwen_core.transports.base import Answer, StatusFailure
+from qwen_core.transports.http import AsyncResponseStream, ResponseStream, connection_error, library_errors
+
+CONTENT_TYPE = {"Content-Type": "application/json"}
+
+OK = 200
+REDIRECTS = 300
+"""Statuses from here on are no answers. The SDK follows no redirects, and refuses only from 400 on."""
+
+DEFAULT_TIMEOUT = 300.0
+"""The SDK's own. Said here, because what is not said the SDK looks for in the environment."""
+
+
+def client_arguments(connection: Connection, kind: type) -> dict[str, Any]:
+    """What both client classes are made with. Retries are ours, so that both wires behave alike.
+
+    Everything is said, so that neither ``dashscope.settings`` nor the environment nor the SDK's files decide.
+    """
+    if connection.http_client is not None and not isinstance(connection.http_client, kind):
+        raise UnsupportedFeatureError(
+            f"The native protocol runs on {kind.__module__}.{kind.__name__}, but http_client is of another class.",
+            hint='Pass a client of httpx, or use protocol="openai".',
+        )
+    return {
+        "api_key": connection.api_key,
+        "base_url": connection.base_url,
+        "workspace": "",
+        "region": "cn-beijing",
+        "protocol": "native",
+        "timeout": DEFAULT_TIMEOUT if connection.timeout is None else connection.timeout,
+        "max_retries": 0,
+        "config_path": os.devnull,
+        "http_client": connection.http_client,
+    }
+
+
+def call_arguments(connection: Connection, request: EncodedRequest) -> dict[str, Any]:
+    """What is said for one call. Base URL and key too: a user's own HTTP client knows neither."""
+    return {
+        "json": msgspec.json.decode(request.body),
+        "headers": {**CONTENT_TYPE, **dict(connection.headers), **request.headers},
+        "base_url": connection.base_url,
+        "api_key": connection.api_key,
+        "timeout": connection.timeout,
+    }
+
+
+@contextmanager
+def network_errors() -> Iterator[None]:
+    """Translate what the SDK and httpx raise. The SDK's exception stays as the cause."""
+    try:
+        yield
+    except QwenError:
+        raise
+    except SDKConnectionError as error:
+        raise connection_error(error.__cause__ or error, httpx, SDKTimeoutError) from error
+    except DashScopeError as error:
+        raise StatusFailure(failed_answer(error)) from error
+    except library_errors(httpx) as error:
+        raise connection_error(error, httpx) from error
+    except OSError as error:
+        # A socket error that the library let through.
+        raise APIConnectionError(f"The connection failed: {error}") from error
+
+
+def failed_answer(error: DashScopeError) -> Answer:
+    """The answer that the SDK made an exception of. It keeps the body as a value, or else as the message."""
+    body = error.message.encode() if error.body is None else msgspec.json.encode(error.body)
+    return Answer(error.status_code or 0, error.headers, body)
+
+
+class DashScopeTransport:
+    """See ``Transport``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._client = dashscope.Client(**client_arguments(connection, httpx.Client))
+
+    def send(self, request: EncodedRequest) -> Answer:
+        stream = self.open_stream(request)
+        try:
+            return Answer(OK, stream.headers, b"".join([segment for segment in stream]))
+        finally:
+            stream.close()
+
+    def open_stream(self, request: EncodedRequest) -> ResponseStream:
+        with network_errors():
+            response = self._client.transport.open_stream(
+                "POST", request.path, **call_arguments(self._connection, request)
+            )
+            if response.status_code >= REDIRECTS:
+                response.close()
+                raise StatusFailure(Answer(response.status_code, response.headers, b""))
+        return ResponseStream(response, network_errors)
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class AsyncDashScopeTransport:
+    """See ``AsyncTransport``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._client = dashscope.AsyncClient(**client_arguments(connection, httpx.AsyncClient))
+
+    async def send(self, request: EncodedRequest) -> Answer:
+        stream = await self.open_stream(request)
+        try:
+            return Answer(OK, stream.headers, b"".join([segment async for segment in stream]))
+        finally:
+            await stream.close()
+
+    async def open_stream(self, request: EncodedRequest) -> AsyncResponseStream:
+        with network_errors():
+            response = await self._client.transport.open_stream(
+                "POST", request.path, **call_arguments(self._connection, request)
+            )
+            if response.status_code >= REDIRECTS:
+                await response.aclose()
+                raise StatusFailure(Answer(response.status_code, response.headers, b""))
+        return AsyncResponseStream(response, network_errors)
+
+    async def close(self) -> None:
+        await self._client.aclose()
