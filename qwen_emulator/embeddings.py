@@ -7,6 +7,7 @@ import math
 import re
 from collections import Counter
 from functools import lru_cache
+from typing import Any
 
 from qwen_emulator.answers.words import content_words
 
@@ -39,7 +40,7 @@ def embed(text: str, dimensions: int) -> list[float]:
     return [round(value / length, 8) for value in vector]
 
 
-def sparse(text: str) -> list[dict[str, object]]:
+def sparse(text: str) -> list[dict[str, Any]]:
     """The words of a text with weights between 0 and 1, as learned sparse embeddings name them."""
     words = Counter(content_words(text) or re.findall(r"\w+", text.lower()))
     top = max(words.values(), default=1)

@@ -52,7 +52,7 @@ _QUESTION_OVER = (
         r"<(?P<tag>context|documents?|passages?)>\s*(?P<context>.*?)\s*</(?P=tag)>\s*(?P<question>.*)\Z", _ANY
     ),
     re.compile(
-        r"(?:\A|\n)\s*(?:context|passages?|documents?|sources?|text|article|background|information)[^\n:]{0,40}:"
+        r"(?:\A|\n)[^\n:]{0,80}\b(?:context|passages?|documents?|sources?|text|article|background|information)\b[^\n:]{0,40}:"
         r"\s*(?P<context>.*?)\n\s*(?:question|query|user question|q)\s*:\s*(?P<question>.*?)"
         r"\s*(?:\n\s*(?:helpful |final )?answer[^\n]*:?\s*)?\Z",
         _ANY,
@@ -166,7 +166,7 @@ def _subject(history: str) -> str | None:
     ]
     for line in lines:
         names = re.findall(r"(?<!^)(?<![.!?] )\b[A-Z][\w.-]*(?: [A-Z0-9][\w.-]*)*", line)
-        names = [name for name in names if name.lower() not in ("i", "i'm")]
+        names = [name.rstrip(".") for name in names if name.lower() not in ("i", "i'm")]
         if names:
             return str(max(names, key=len))
     return None
@@ -200,7 +200,7 @@ def _answer_over_system(asked: Conversation) -> str | None:
         return None
     lines = [line for line in system.splitlines() if line.strip() and not _INSTRUCTION.match(line.strip())]
     context = "\n".join(lines)
-    if len(context) < 40 or not asked.question.strip():
+    if len(context) < 20 or not asked.question.strip():
         return None
     found = best_sentence(asked.question, [_without_metadata(context)])
     return _readable(found) if found else None

@@ -287,6 +287,8 @@ def _items(item: Schema, place: _Place) -> Iterator[Any]:
     if item.get("enum"):
         mentioned = [option for option in item["enum"] if _mentioned(str(option), place.text)]
         yield from mentioned or [_choose(item["enum"], item, inner)]
+    elif "const" in item or "anyOf" in item or "oneOf" in item:
+        yield _value(item, inner)
     elif (kind := _kind(item)) in ("integer", "number"):
         for _, value in extract.numbers(place.text):
             yield _bounded(value, item, whole=kind == "integer")

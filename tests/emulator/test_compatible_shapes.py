@@ -153,7 +153,10 @@ def test_text_before_tool_calls_keeps_its_order(raw: Any, emulator: Emulator) ->
 def test_candidates(raw: Any, emulator: Emulator) -> None:
     emulator.reply(Reply(choices=[Reply("one"), Reply("two")]), Reply(choices=[Reply("one"), Reply("two")]))
     whole = raw.chat(n=2).json
-    assert [(choice["index"], choice["message"]["content"]) for choice in whole["choices"]] == [(0, "one"), (1, "two")]
+    assert [(choice["index"], choice["message"]["content"]) for choice in whole["choices"]] == [
+        (0, "one"),
+        (1, "two"),
+    ]
     streamed: dict[int, str] = {0: "", 1: ""}
     for event in raw.chat(n=2, stream=True).events[:-1]:
         for choice in event["choices"]:
@@ -210,7 +213,9 @@ def test_embeddings(raw: Any) -> None:
     assert made["id"] == answered.headers["x-request-id"]
     assert made["usage"] == {"prompt_tokens": 2, "total_tokens": 2}
     assert [row["index"] for row in made["data"]] == [0, 1]
-    assert all(row.keys() == {"embedding", "index", "object"} and len(row["embedding"]) == 64 for row in made["data"])
+    assert all(
+        row.keys() == {"embedding", "index", "object"} and len(row["embedding"]) == 64 for row in made["data"]
+    )
 
 
 def test_the_explicit_cache_is_made_once_and_then_hit(raw: Any) -> None:

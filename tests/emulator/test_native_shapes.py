@@ -143,7 +143,9 @@ def test_search_results(raw: Any, emulator: Emulator) -> None:
     assert whole["usage"]["plugins"] == {"search": {"count": 1, "strategy": "turbo"}}
     assert "search_info" not in raw.native(enable_search=True).json["output"]
 
-    infos = [payload["output"].get("search_info") for *_, payload in frames(raw.native(stream=True, **sources).body)]
+    infos = [
+        payload["output"].get("search_info") for *_, payload in frames(raw.native(stream=True, **sources).body)
+    ]
     assert infos == [None, None, {"search_results": [shown]}]
 
     sources["search_options"] = {"enable_source": True, "prepend_search_result": True}

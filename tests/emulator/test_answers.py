@@ -1,0 +1,402 @@
+"""Default answers are deterministic, and right where no model is needed."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from base64 import b64encode
+from typing import Any
+
+import pytest
+
+from qwen_emulator import Reply
+from qwen_emulator.answers import answer
+from qwen_emulator.conversation import read_conversation
+
+QA = """Context information is below.
+---------------------
+file_path: notes.txt
+
+Ada Lovelace was born in 1815 in London. She wrote the first program for the Analytical Engine in 1843.
+
+Bananas are yellow. The Analytical Engine was designed by Charles Babbage.
+---------------------
+Given the context information and not prior knowledge, answer the query.
+Query: {question}
+Answer: """
+REFINE = """The original query is as follows: {question}
+We have provided an existing answer: {old}
+We have the opportunity to refine the existing answer (only if needed) with some more context below.
+------------
+{context}
+------------
+Given the new context, refine the original answer to better answer the query. If the context isn't useful, return \
+the original answer.
+Refined Answer: """
+CONDENSE = """Given a conversation (between Human and Assistant) and a follow up message from Human, rewrite the \
+message to be a standalone question that captures all relevant context from the conversation.
+
+<Chat History>
+user: What is Qwen Max?
+assistant: A large model.
+
+<Follow Up Message>
+How much does it cost?
+
+<Standalone question>
+"""
+
+
+def ask(*turns: str | dict[str, Any], model: str = "qwen-plus", **parameters: Any) -> Reply:
+    messages = [{"role": "user", "content": turn} if isinstance(turn, str) else turn for turn in turns]
+    return answer(read_conversation("openai", model, messages, parameters, stream=False))
+
+
+def say(*turns: str | dict[str, Any], **parameters: Any) -> str:
+    return str(ask(*turns, **parameters).text)
+
+
+def system(text: str) -> dict[str, Any]:
+    return {"role": "system", "content": text}
+
+
+def tool(_tool_name: str, _tool_description: str = "", **fields: str) -> dict[str, Any]:
+    properties = {name: {"type": kind} for name, kind in fields.items()}
+    parameters = {"type": "object", "properties": properties, "required": list(properties)}
+    function = {"name": _tool_name, "description": _tool_description, "parameters": parameters}
+    return {"type": "function", "function": function}
+
+
+def called(*turns: str | dict[str, Any], **parameters: Any) -> list[tuple[str, Any]]:
+    return [(call.name, call.arguments) for call in ask(*turns, **parameters).tool_calls]
+
+
+def result(name: str, arguments: str, content: str) -> list[dict[str, Any]]:
+    call = {"id": name + arguments, "type": "function", "function": {"name": name, "arguments": arguments}}
+    return [
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": name + arguments, "content": content},
+    ]
+
+
+# Questions over passages
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("When was Ada Lovelace born?", "Ada Lovelace was born in 1815 in London."),
+        ("Who designed the Analytical Engine?", "The Analytical Engine was designed by Charles Babbage."),
+        ("What colour are bananas?", "Bananas are yellow."),
+        ("What is the capital of Mongolia?", "The given context does not contain the answer."),
+    ],
+)
+def test_llama_index_question_prompts(question: str, expected: str) -> None:
+    assert say(QA.format(question=question)) == expected
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Answer from this context:\nThe limit is 10 rows. The sky is blue.\n\nQuestion: What is the row limit?",
+        "Context: The limit is 10 rows. The sky is blue.\nQuestion: What is the limit of rows?\nHelpful Answer:",
+        "Question: What is the limit of rows?\nContext: The sky is blue. The limit is 10 rows.\nAnswer:",
+        "<context>\nThe sky is blue. The limit is 10 rows.\n</context>\n\nWhat is the limit of rows?",
+    ],
+)
+def test_langchain_question_prompts(prompt: str) -> None:
+    assert say(prompt) == "The limit is 10 rows."
+
+
+def test_context_in_the_system_message() -> None:
+    prompt = "Use the following retrieved context to answer the question.\n\nThe key is blue. The door is red."
+    assert say(system(prompt), "What colour is the door?") == "The door is red."
+
+
+def test_chinese_passages() -> None:
+    context = "杭州是浙江省的省会。西湖位于杭州市的西面。长城在北京的北面。"
+    assert say(f"上下文信息如下:\n{context}\n问题: 西湖在哪里?\n回答:") == "西湖位于杭州市的西面。"
+
+
+def test_refining_keeps_the_better_answer() -> None:
+    better = say(
+        REFINE.format(question="When was Rome founded?", old="I do not know.", context="Rome was founded in 753.")
+    )
+    assert better == "Rome was founded in 753."
+    kept = say(
+        REFINE.format(question="When was Rome founded?", old="Rome was founded in 753.", context="Oslo is cold.")
+    )
+    assert kept == "Rome was founded in 753."
+
+
+def test_follow_up_questions_stand_alone() -> None:
+    assert say(CONDENSE) == "How much does Qwen Max cost?"
+    history_aware = system("Given a chat history, formulate a standalone question. Do NOT answer it.")
+    turns: list[Any] = [
+        "Tell me about Qwen Max.",
+        {"role": "assistant", "content": "It is large."},
+        "How fast is it?",
+    ]
+    assert say(history_aware, *turns) == "How fast is Qwen Max?"
+
+
+def test_summaries_are_sentences_of_the_text() -> None:
+    text = "Gateways route requests. Gateways cache answers. Bees fly. Gateways count requests and cache answers."
+    made = say(f"Summarize the following text:\n\n{text}")
+    assert made.startswith("Gateways route requests.")
+    assert "Bees" not in made
+    assert len(made) < len(text)
+
+
+def test_more_queries_and_choices() -> None:
+    asks = "Generate 3 search queries, one on each line, related to the following input query:"
+    prompt = f"{asks}\nQuery: qwen price\nQueries:\n"
+    lines = say(prompt).splitlines()
+    assert len(lines) == 3
+    assert all("qwen" in line and "price" in line for line in lines)
+    choices = (
+        "Some choices are given below.\n---------------------\n(1) Useful for weather\n\n(2) Useful for prices of "
+        "models\n---------------------\nUsing only the choices above and not prior knowledge, return the choice "
+        "that is most relevant to the question: 'What do models cost, what are prices?'\n"
+    )
+    assert json.loads(say(choices))[0]["choice"] == 2
+
+
+# Small talk
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Count to 5", "1, 2, 3, 4, 5"),
+        ("Please count from 3 to 5.", "3, 4, 5"),
+        ("Say hello", "hello"),
+        ('Repeat after me: "the quick fox"', "the quick fox"),
+        ("What is 12 * (3 + 4)?", "12 * (3 + 4) = 84"),
+        ("What is 7 divided by 2?", "7 / 2 = 3.5"),
+        ("1加1等于几", "1 + 1 = 2"),
+        ("Hello", "Hello! How can I help you today?"),
+    ],
+)
+def test_small_tasks(question: str, expected: str) -> None:
+    assert say(question) == expected
+
+
+def test_what_was_said_is_remembered() -> None:
+    assert "Bo" in say("My name is Bo.", {"role": "assistant", "content": "Hello Bo."}, "What is my name?")
+
+
+def test_anything_else_refers_to_the_question() -> None:
+    assert "meaning of life" in say("Explain the meaning of life")
+    assert "人生的意义" in say("人生的意义")
+    assert say("Explain the meaning of life") == say("Explain the meaning of life")
+
+
+def test_absurd_sums_are_left_alone() -> None:
+    assert "emulator" in say("What is 9**9**9**9?")
+
+
+# Limits
+
+
+def test_stop_strings_and_token_limits() -> None:
+    assert say("Count to 5", stop=["4"]) == "1, 2, 3, "
+    cut = ask("Count to 50", max_tokens=3)
+    assert cut.finish_reason == "length"
+    assert 4 <= len(str(cut.text)) <= 14
+    assert ask("Count to 5", max_tokens=500).finish_reason is None
+
+
+def test_max_completion_tokens_covers_the_reasoning() -> None:
+    cut = ask("Count to 50", model="qwen3.8-max", max_completion_tokens=3)
+    assert (cut.text, cut.finish_reason) == ("", "length")
+    assert cut.reasoning
+
+
+def test_a_thinking_budget_cuts_the_reasoning_only() -> None:
+    cut = ask("Count to 5", model="qwen3.8-max", thinking_budget=2)
+    assert len(str(cut.reasoning)) <= 10
+    assert cut.text == "1, 2, 3, 4, 5"
+
+
+def test_thinking_by_model_and_switch() -> None:
+    assert not ask("Hi").reasoning
+    assert ask("Hi", enable_thinking=True).reasoning
+    assert ask("Hi", model="qwen3.8-max").reasoning
+    assert not ask("Hi", model="qwen3.8-max", reasoning_effort="none").reasoning
+    assert not ask("Hi", model="qwen-max", enable_thinking=True).reasoning
+
+
+def test_candidates_differ() -> None:
+    made = ask("Say hello", n=3)
+    assert len({str(choice.text) for choice in made.choices}) == 3
+
+
+def test_prefix_mode_says_only_the_rest() -> None:
+    assert say("Count to 5", {"role": "assistant", "content": "1, 2, ", "partial": True}) == "3, 4, 5"
+
+
+# Tools
+
+
+WEATHER = tool("get_weather", "Get the current weather in a city", city="string")
+SUMS = [
+    tool("add", "Add two numbers", a="integer", b="integer"),
+    tool("multiply", "Multiply two numbers", a="integer", b="integer"),
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "tools", "expected"),
+    [
+        (
+            "What is the value of magic_function(3)? Use the tool.",
+            [tool("magic_function", "Applies a magic function to an input.", input="integer")],
+            [("magic_function", {"input": 3})],
+        ),
+        (
+            "What is the value of magic_function_no_args? Use the tool.",
+            [tool("magic_function_no_args", "Calculate a magic function.")],
+            [("magic_function_no_args", {})],
+        ),
+        ("What is the weather in San Francisco, CA?", [WEATHER], [("get_weather", {"city": "San Francisco, CA"})]),
+        ("How is the weather in Rome today?", [*SUMS, WEATHER], [("get_weather", {"city": "Rome"})]),
+        (
+            "杭州的天气怎么样?",
+            [tool("get_weather", "查询天气", city="string")],
+            [("get_weather", {"city": "杭州"})],
+        ),
+        ("What is 3 times 4?", SUMS, [("multiply", {"a": 3, "b": 4})]),
+        ("Hello, how are you?", [WEATHER], []),
+        ("Tell me about Rome.", SUMS, []),
+    ],
+)
+def test_which_tool_is_called(question: str, tools: list[Any], expected: list[Any]) -> None:
+    assert called(question, tools=tools) == expected
+
+
+def test_several_calls_only_where_they_are_allowed() -> None:
+    question = "What is the weather in Paris, London and Rome?"
+    cities = [{"city": "Paris"}, {"city": "London"}, {"city": "Rome"}]
+    made = called(question, tools=[WEATHER], parallel_tool_calls=True)
+    assert [arguments for _, arguments in made] == cities
+    assert called(question, tools=[WEATHER]) == [("get_weather", {"city": "Paris"})]
+    first = result("get_weather", '{"city": "Paris"}', "rain")
+    assert called(question, *first, tools=[WEATHER]) == [("get_weather", {"city": "London"})]
+
+
+def test_a_sum_is_worked_out_step_by_step_and_ends() -> None:
+    question = "What is (121 + 2) * 5?"
+    turns: list[Any] = [question]
+    assert called(*turns, tools=SUMS, parallel_tool_calls=True) == [("add", {"a": 121, "b": 2})]
+    turns += result("add", '{"a": 121, "b": 2}', "123")
+    assert called(*turns, tools=SUMS) == [("multiply", {"a": 123, "b": 5})]
+    turns += result("multiply", '{"a": 123, "b": 5}', "615")
+    assert called(*turns, tools=SUMS) == []
+    assert "615" in say(*turns, tools=SUMS)
+
+
+def test_a_loop_ends_even_if_the_arguments_were_changed() -> None:
+    turns: list[Any] = [
+        "What is the weather in Rome?",
+        *result("get_weather", '{"city": "Rome, Italy"}', "24 degrees"),
+    ]
+    assert called(*turns, tools=[WEATHER]) == []
+    assert "24 degrees" in say(*turns, tools=[WEATHER])
+
+
+def test_a_new_question_may_call_again() -> None:
+    turns: list[Any] = ["What is the weather in Rome?", *result("get_weather", '{"city": "Rome"}', "24 degrees"),
+             {"role": "assistant", "content": "24 degrees"}, "And what is the weather in Oslo?"]  # fmt: skip
+    assert called(*turns, tools=[WEATHER]) == [("get_weather", {"city": "Oslo"})]
+
+
+def test_forced_and_forbidden_tools() -> None:
+    forced = {"type": "function", "function": {"name": "Person"}}
+    person = tool("Person", "Record a person.", name="string", age="integer")
+    assert called("Erick is 27 years old.", tools=[WEATHER, person], tool_choice=forced) == [
+        ("Person", {"name": "Erick", "age": 27})
+    ]
+    assert called("What is the weather in Rome?", tools=[WEATHER], tool_choice="none") == []
+
+
+def test_a_lone_class_as_a_tool_is_called() -> None:
+    joke = tool("Joke", "", setup="string", punchline="string")
+    [(name, arguments)] = called("Tell me a joke about cats.", tools=[joke])
+    assert name == "Joke"
+    assert arguments.keys() == {"setup", "punchline"}
+    assert all(arguments.values())
+
+
+REACT = """You are designed to help with a variety of tasks.
+
+## Tools
+You have access to the following tools:
+> Tool Name: add
+Tool Description: Add two numbers and return the result
+Tool Args: {"properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}, "required": ["a", "b"]}
+
+## Output Format
+```
+Thought: The current language of the user is: (user's language). I need to use a tool to help me answer.
+Action: tool name (one of add) if using a tool.
+Action Input: the input to the tool, in a JSON format (e.g. {"input": "hello world", "num_beams": 5})
+```
+"""
+
+
+def test_react_prompts() -> None:
+    step = say(system(REACT), "What is 7 plus 8?")
+    assert "Action: add\n" in step
+    assert step.endswith('Action Input: {"a": 7, "b": 8}')
+    last = say(system(REACT), "What is 7 plus 8?", {"role": "assistant", "content": step}, "Observation: 15")
+    assert last.startswith("Thought: ")
+    assert "\nAnswer: " in last
+    assert last.endswith("15")
+    assert "\nAnswer: " in say(system(REACT), "Hello")
+
+
+# Searching, sounds, pictures
+
+
+def test_searching_gives_sources_and_citations() -> None:
+    options = {"enable_source": True, "enable_citation": True, "citation_format": "[ref_<number>]"}
+    made = ask("Say hi", enable_search=True, search_options=options)
+    assert made.text == "hi[ref_1]"
+    assert len(made.search_results) == 2
+
+
+def picture(width: int, height: int, colour: tuple[int, int, int]) -> str:
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    rows = b"".join(b"\0" + bytes(colour) * width for _ in range(height))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return "data:image/png;base64," + b64encode(png).decode()
+
+
+def test_images_are_looked_at() -> None:
+    def look(source: str) -> str:
+        parts = [{"type": "image_url", "image_url": {"url": source}}, {"type": "text", "text": "What is it?"}]
+        return say({"role": "user", "content": parts}, model="qwen3-vl-plus")
+
+    assert look(picture(64, 48, (230, 20, 20))).startswith("The image is 64×48 pixels and mostly red.")
+    assert look(picture(8, 8, (250, 250, 250))).startswith("The image is 8×8 pixels and mostly white.")
+    assert "https://example.com/a.png" in look("https://example.com/a.png")
+    assert look("data:image/png;base64,AAAA").startswith("There is an image.")
+
+
+def test_sounds_are_measured() -> None:
+    import io
+    import wave
+
+    held = io.BytesIO()
+    with wave.open(held, "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(b"\0\0" * 20_000)
+    data = "data:;base64," + b64encode(held.getvalue()).decode()
+    part = {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}
+    made = say({"role": "user", "content": [part]}, model="qwen3-omni-flash")
+    assert "2.5 seconds" in made
