@@ -1,9 +1,10 @@
 """``ChatQwen``: Alibaba's Qwen models as a LangChain chat model."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput
@@ -13,16 +14,19 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from langchain_protocol import MessagesData
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from langchain_qwen import structured_output
 from langchain_qwen.chunks import PROVIDER, to_chunk, to_result
+from langchain_qwen.event_stream import BlockEvents
 from langchain_qwen.exceptions import langchain_errors
 from langchain_qwen.messages import to_core
 from langchain_qwen.profiles import langchain_profile
 from langchain_qwen.tools import ToolLike, to_core_tool_choice, to_core_tools, tool_definitions
 from qwen_core.client import AsyncQwenClient, QwenClient
 from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.events import Event
 from qwen_core.models.catalogue import resolve
 from qwen_core.parameters import ChatFields
 from qwen_core.request import ChatRequest
@@ -125,6 +129,24 @@ class ChatQwen(ChatFields, BaseChatModel):
             raise UnsupportedFeatureError("n above 1 cannot be streamed: chunks of one stream make one message.")
         return request
 
+    def _events(
+        self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
+    ) -> Iterator[Event]:
+        with langchain_errors():
+            client = QwenClient(self.client_settings())
+            yield from client.stream(self._stream_request(messages, stop, options))
+
+    async def _aevents(
+        self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
+    ) -> AsyncGenerator[Event, None]:
+        with langchain_errors():
+            client = AsyncQwenClient(self.client_settings())
+            stream = client.stream(self._stream_request(messages, stop, options))
+            # Closed here and at once: left to the loop, the connection would outlive a consumer that broke off.
+            async with aclosing(cast(AsyncGenerator[Event, None], stream)) as events:
+                async for event in events:
+                    yield event
+
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -154,10 +176,8 @@ class ChatQwen(ChatFields, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        with langchain_errors():
-            client = QwenClient(self.client_settings())
-            for event in client.stream(self._stream_request(messages, stop, kwargs)):
-                yield to_chunk(event)
+        for event in self._events(messages, stop, kwargs):
+            yield to_chunk(event)
 
     async def _astream(
         self,
@@ -166,10 +186,33 @@ class ChatQwen(ChatFields, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        with langchain_errors():
-            client = AsyncQwenClient(self.client_settings())
-            async for event in client.stream(self._stream_request(messages, stop, kwargs)):
+        async with aclosing(self._aevents(messages, stop, kwargs)) as events:
+            async for event in events:
                 yield to_chunk(event)
+
+    def _stream_chat_model_events(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[MessagesData]:
+        writer = BlockEvents(run_manager.run_id if run_manager else None)
+        for event in self._events(messages, stop, kwargs):
+            yield from writer.add(event)
+
+    async def _astream_chat_model_events(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[MessagesData]:
+        writer = BlockEvents(run_manager.run_id if run_manager else None)
+        async with aclosing(self._aevents(messages, stop, kwargs)) as events:
+            async for event in events:
+                for written in writer.add(event):
+                    yield written
 
     def bind_tools(
         self,

@@ -6,15 +6,15 @@ last chunk alone, as the usage does.
 
 from typing import Any
 
-from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCall
+from langchain_core.messages import AIMessage
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
+from langchain_qwen.message_chunks import QwenMessageChunk
+from langchain_qwen.tool_calls import tool_calls
 from qwen_core.events import AudioDelta, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
-from qwen_core.messages import ToolCallPart
 from qwen_core.response import ChatResponse, Choice
-from qwen_core.tool_arguments import parse_arguments
 from qwen_core.usage import Usage
 
 PROVIDER = "qwen"
@@ -24,7 +24,7 @@ def to_chunk(event: Event) -> ChatGenerationChunk:
     """The chunk for one event of a stream."""
     if isinstance(event, TextDelta):
         return ChatGenerationChunk(
-            message=AIMessageChunk(content=event.text, response_metadata={"model_provider": PROVIDER})
+            message=QwenMessageChunk(content=event.text, response_metadata={"model_provider": PROVIDER})
         )
     if isinstance(event, ReasoningDelta):
         return _chunk(additional_kwargs={"reasoning_content": event.text})
@@ -77,25 +77,6 @@ def to_message(response: ChatResponse, choice: Choice, *, usage: Usage | None) -
     )
 
 
-def tool_calls(
-    parts: tuple[ToolCallPart, ...], finish_reason: str | None
-) -> tuple[list[ToolCall], list[InvalidToolCall]]:
-    """The calls that can be carried out, and those whose arguments are not a whole JSON object."""
-    calls: list[ToolCall] = []
-    invalid: list[InvalidToolCall] = []
-    for part in parts:
-        arguments, error = parse_arguments(part.arguments, truncated=finish_reason == "length")
-        if arguments is None:
-            invalid.append(
-                InvalidToolCall(
-                    type="invalid_tool_call", name=part.name, args=part.arguments, id=part.id, error=error
-                )
-            )
-        else:
-            calls.append(ToolCall(type="tool_call", name=part.name, args=arguments, id=part.id))
-    return calls, invalid
-
-
 def response_metadata(
     source: Finish | ChatResponse, raw_finish_reason: str | None, logprobs: list[dict[str, Any]] | None
 ) -> dict[str, Any]:
@@ -146,7 +127,7 @@ def usage_metadata(usage: Usage | None) -> UsageMetadata | None:
 
 def _chunk(**fields: Any) -> ChatGenerationChunk:
     fields.setdefault("response_metadata", {"model_provider": PROVIDER})
-    return ChatGenerationChunk(message=AIMessageChunk(content="", **fields))
+    return ChatGenerationChunk(message=QwenMessageChunk(content="", **fields))
 
 
 def _audio(data: str, transcript: str, id: str | None) -> dict[str, Any]:

@@ -11,6 +11,16 @@ from langchain_core.messages import content as types
 from langchain_core.messages.block_translators import register_translator
 
 from langchain_qwen.chunks import PROVIDER
+from langchain_qwen.tool_calls import tool_calls
+from qwen_core.messages import ToolCallPart
+
+TEXT_INDEX = "lc_txt_0"
+REASONING_INDEX = "lc_rs_0"
+
+
+def call_index(position: int | str | None) -> str:
+    """The index of the block of one tool call."""
+    return f"lc_tc_{position}"
 
 
 def content_blocks(message: AIMessage) -> list[types.ContentBlock]:
@@ -35,9 +45,9 @@ def chunk_content_blocks(message: AIMessageChunk) -> list[types.ContentBlock]:
         return content_blocks(message)
     blocks: list[dict[str, Any]] = []
     if reasoning := message.additional_kwargs.get("reasoning_content"):
-        blocks.append({"type": "reasoning", "reasoning": reasoning, "index": "lc_rs_0"})
+        blocks.append({"type": "reasoning", "reasoning": reasoning, "index": REASONING_INDEX})
     blocks += [
-        {**block, "index": "lc_txt_0"} if block["type"] == "text" else block for block in text_blocks(message)
+        {**block, "index": TEXT_INDEX} if block["type"] == "text" else block for block in text_blocks(message)
     ]
     blocks += [
         {
@@ -45,11 +55,17 @@ def chunk_content_blocks(message: AIMessageChunk) -> list[types.ContentBlock]:
             "id": piece.get("id"),
             "name": piece.get("name"),
             "args": piece.get("args"),
-            "index": f"lc_tc_{piece.get('index')}",
+            "index": call_index(piece.get("index")),
         }
         for piece in message.tool_call_chunks
     ]
     return cast(list[types.ContentBlock], blocks)
+
+
+def finished_call(part: ToolCallPart, finish_reason: str | None) -> dict[str, Any]:
+    """The block of one whole call: callable, or invalid."""
+    calls, invalid = tool_calls([part], finish_reason)
+    return {**(calls or invalid)[0]}
 
 
 def text_blocks(message: AIMessage) -> list[dict[str, Any]]:

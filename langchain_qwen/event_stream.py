@@ -1,0 +1,101 @@
+"""The core's events as LangChain's content-block events, for ``stream_events(version="v3")``.
+
+What LangChain's own bridge makes of the chunks, without the chunks: the same blocks, indexes and final message
+at a tenth of the cost. Blocks stay open until the end, because text may resume after reasoning or a call.
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+from uuid import UUID
+
+from langchain_core.utils.utils import LC_ID_PREFIX
+from langchain_protocol import MessagesData
+
+from langchain_qwen.chunks import PROVIDER, response_metadata, to_message
+from langchain_qwen.content_blocks import REASONING_INDEX, TEXT_INDEX, call_index, finished_call
+from qwen_core.accumulator import Accumulator
+from qwen_core.events import Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
+from qwen_core.response import ChatResponse
+
+
+class BlockEvents:
+    """Turns the events of one answer into LangChain's."""
+
+    __slots__ = ("_accumulator", "_message_id", "_numbers", "_started")
+
+    def __init__(self, run_id: UUID | None) -> None:
+        self._message_id = f"{LC_ID_PREFIX}-{run_id}" if run_id else ""
+        self._accumulator = Accumulator()
+        self._numbers: dict[str, int] = {}
+        self._started = False
+
+    def add(self, event: Event) -> Sequence[MessagesData]:
+        """The events that this one becomes."""
+        self._accumulator.add(event)
+        found: list[Any] = [] if self._started else [self._start()]
+        if isinstance(event, TextDelta):
+            delta = {"type": "text-delta", "text": event.text}
+            found += self._block(TEXT_INDEX, {"type": "text", "text": ""}, delta)
+        elif isinstance(event, ReasoningDelta):
+            delta = {"type": "reasoning-delta", "reasoning": event.text}
+            found += self._block(REASONING_INDEX, {"type": "reasoning", "reasoning": ""}, delta)
+        elif isinstance(event, ToolCallDelta):
+            index = call_index(event.position)
+            begun = {"type": "tool_call_chunk", "id": event.id, "name": event.name, "args": "", "index": index}
+            delta = {"type": "tool-call-delta", "args": event.arguments}
+            found += self._block(index, begun, delta if event.arguments else None)
+        elif isinstance(event, Finish):
+            found += self._finish(event)
+        return cast(list[MessagesData], found)
+
+    def _start(self) -> dict[str, Any]:
+        self._started = True
+        return {
+            "event": "message-start",
+            "role": "ai",
+            "id": self._message_id,
+            "metadata": {"provider": PROVIDER},
+        }
+
+    def _block(self, index: str, begun: dict[str, Any], delta: dict[str, Any] | None) -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = []
+        number = self._numbers.get(index)
+        if number is None:
+            number = self._numbers[index] = len(self._numbers)
+            events.append({"event": "content-block-start", "index": number, "content": begun})
+        if delta is not None:
+            events.append({"event": "content-block-delta", "index": number, "delta": delta})
+        return events
+
+    def _finish(self, event: Finish) -> list[dict[str, Any]]:
+        response = self._accumulator.response()
+        message = to_message(response, response.choices[0], usage=event.usage)
+        blocks = finished_blocks(response)
+        last: dict[str, Any] = {
+            "event": "message-finish",
+            "metadata": response_metadata(event, event.choices[0].raw_finish_reason, event.choices[0].logprobs),
+        }
+        if message.usage_metadata is not None:
+            last["usage"] = message.usage_metadata
+        if message.additional_kwargs:
+            last["additional_kwargs"] = message.additional_kwargs
+        return [
+            *(
+                {"event": "content-block-finish", "index": number, "content": blocks[index]}
+                for index, number in self._numbers.items()
+            ),
+            last,
+        ]
+
+
+def finished_blocks(response: ChatResponse) -> dict[str, dict[str, Any]]:
+    """The blocks of a whole answer by their index."""
+    calls = {
+        call_index(position): finished_call(part, response.finish_reason)
+        for position, part in enumerate(response.tool_calls)
+    }
+    return {
+        TEXT_INDEX: {"type": "text", "text": response.text, "index": TEXT_INDEX},
+        REASONING_INDEX: {"type": "reasoning", "reasoning": response.reasoning, "index": REASONING_INDEX},
+        **calls,
+    }

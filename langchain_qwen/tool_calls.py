@@ -1,0 +1,27 @@
+"""Tool calls as the model wrote them, sorted into those that can be carried out and those that cannot."""
+
+from collections.abc import Iterable
+
+from langchain_core.messages import InvalidToolCall, ToolCall
+
+from qwen_core.messages import ToolCallPart
+from qwen_core.tool_arguments import parse_arguments
+
+
+def tool_calls(
+    parts: Iterable[ToolCallPart], finish_reason: str | None
+) -> tuple[list[ToolCall], list[InvalidToolCall]]:
+    """The calls that can be carried out, and those whose arguments are not a whole JSON object."""
+    calls: list[ToolCall] = []
+    invalid: list[InvalidToolCall] = []
+    for part in parts:
+        arguments, error = parse_arguments(part.arguments, truncated=finish_reason == "length")
+        if arguments is None:
+            invalid.append(
+                InvalidToolCall(
+                    type="invalid_tool_call", name=part.name, args=part.arguments, id=part.id, error=error
+                )
+            )
+        else:
+            calls.append(ToolCall(type="tool_call", name=part.name, args=arguments, id=part.id))
+    return calls, invalid
