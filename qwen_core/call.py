@@ -64,8 +64,9 @@ class Call:
         return self.protocol.decode(answer.body.removeprefix(BOM), self.profile, headers)
 
     def decode_embedding(self, answer: Answer) -> EmbeddingResponse:
-        """The vectors of one batch."""
-        return self.protocol.decode_embedding(answer.body, lower_case(answer.headers))
+        """The vectors of one batch. The native wire names no model: it is the one that was asked for."""
+        response = self.protocol.decode_embedding(answer.body, lower_case(answer.headers))
+        return response if response.model else msgspec.structs.replace(response, model=self.model)
 
     def reader(self, headers: Mapping[str, str]) -> StreamReader:
         """A reader for an answer that streams."""

@@ -67,4 +67,7 @@ def losses_without_native(profile: ModelProfile, request: ChatRequest | None) ->
 
 def sdk_is_installed() -> bool:
     """Whether the native wire has its SDK. Looks, and imports nothing."""
-    return find_spec("dashscope") is not None
+    try:
+        return find_spec("dashscope") is not None
+    except (ImportError, ValueError):
+        return False

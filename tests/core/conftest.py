@@ -9,10 +9,10 @@ from qwen_emulator import Emulator
 KEY = "sk-very-secret-0123456789"
 
 
-@pytest.fixture
-def settings(qwen_emulator: Emulator) -> ClientSettings:
-    """Settings for the emulator, with a key that must appear nowhere."""
-    return ClientSettings(api_key=KEY, base_url=qwen_emulator.base_url)
+@pytest.fixture(params=["openai", "dashscope"])
+def settings(qwen_emulator: Emulator, request: pytest.FixtureRequest) -> ClientSettings:
+    """Settings for the emulator on either wire, with a key that must appear nowhere."""
+    return ClientSettings(api_key=KEY, base_url=qwen_emulator.base_url, protocol=request.param)
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ def test_a_cut_stream_is_an_error_with_what_had_arrived(
 def test_a_stream_that_breaks_before_its_first_event_is_tried_again(
     run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
-    qwen_emulator.reply(faults.cut_after(Reply(text="never seen"), chunks=1), "here it is")
+    qwen_emulator.reply(faults.cut_after(Reply(text="never seen"), chunks=0), "here it is")
     assert run(settings, request_).text == "here it is"
     assert len(qwen_emulator.requests) == 2
 
@@ -195,10 +195,11 @@ def test_a_stall_ends_in_a_timeout_and_is_not_asked_again(
 def test_a_stall_in_mid_stream_keeps_the_text(
     run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
-    qwen_emulator.reply(faults.stall_after(Reply(text=["Once ", "upon "]), chunks=2))
+    qwen_emulator.reply(faults.stall_after(Reply(text=["Once ", "upon ", "a time"]), chunks=2))
     with pytest.raises(errors.APITimeoutError) as caught:
         run(msgspec.structs.replace(settings, timeout=0.2), request_)
-    assert caught.value.partial is not None and caught.value.partial.text == "Once "
+    assert caught.value.partial is not None
+    assert caught.value.partial.text == ("Once " if settings.protocol == "openai" else "Once upon ")
 
 
 @pytest.mark.parametrize("run", WAYS)
@@ -237,6 +238,8 @@ def test_a_partial_answer_is_an_error(
 def test_every_form_of_body(
     run: Run, form: Any, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
+    if form is faults.stream_for_json and settings.protocol == "dashscope":
+        pytest.skip("natively, what was not asked to be incremental repeats itself, and nothing says so")
     qwen_emulator.reply(form(Reply(text="Grüße aus 杭州", usage={"input_tokens": 5})))
     response = run(settings, request_)
     assert response.text == "Grüße aus 杭州"
@@ -342,9 +345,10 @@ def test_twenty_event_loops_in_a_row(
     settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     client = AsyncQwenClient(msgspec.structs.replace(settings, max_retries=0))
+    before = qwen_emulator.open_connections
     for _ in range(20):
         assert asyncio.run(client.generate(request_)).text
-    assert wait_for(lambda: qwen_emulator.open_connections <= 1), "each loop closed its connections"
+    assert wait_for(lambda: qwen_emulator.open_connections <= before), "each loop closed its connections"
 
 
 def test_eight_threads_share_a_client(
@@ -436,6 +440,13 @@ def test_the_key_is_never_shown(
         assert KEY not in text
 
 
+def texts_of(request: RecordedRequest) -> tuple[str, ...]:
+    """The texts that an embedding request holds on either wire."""
+    assert isinstance(request.body, dict)
+    sent = request.body["input"]
+    return tuple(sent["texts"] if isinstance(sent, dict) else sent)
+
+
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_embeddings_keep_their_order(
     asynchronous: bool, settings: ClientSettings, qwen_emulator: Emulator
@@ -448,7 +459,7 @@ def test_embeddings_keep_their_order(
     else:
         response = QwenClient(settings).embed(request, done.append)
     assert sorted(done) == [3, 10, 10]
-    sent = sorted(tuple(seen.body["input"]) for seen in qwen_emulator.requests)  # type: ignore[index]
+    sent = sorted(texts_of(seen) for seen in qwen_emulator.requests)
     assert sent == sorted([texts[:10], texts[10:20], texts[20:]])
     alone = QwenClient(settings).embed(
         EmbeddingRequest(model="text-embedding-v4", texts=texts[21:22], dimensions=64)
@@ -460,7 +471,7 @@ def test_embeddings_keep_their_order(
 
 def test_old_embedding_models_take_larger_batches(settings: ClientSettings, qwen_emulator: Emulator) -> None:
     QwenClient(settings).embed(EmbeddingRequest(model="text-embedding-v2", texts=("x",) * 30))
-    assert [len(seen.body["input"]) for seen in qwen_emulator.requests] == [25, 5]  # type: ignore[index]
+    assert [len(texts_of(seen)) for seen in qwen_emulator.requests] == [25, 5]
 
 
 def test_no_texts_need_no_request(settings: ClientSettings, qwen_emulator: Emulator) -> None:

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from qwen_core import client
-from qwen_core.transports import openai_sdk
+from qwen_core.transports import dashscope_sdk, openai_sdk
 
 REPLACEMENTS = [
     (r"\basync_|\ba(?=iter\(|next\()|\baiter_", lambda found: "iter_" if found.group() == "aiter_" else ""),
@@ -33,6 +33,7 @@ def synchronous(source: str) -> str:
 PAIRS = [
     (client.QwenClient, client.AsyncQwenClient),
     (openai_sdk.OpenAITransport, openai_sdk.AsyncOpenAITransport),
+    (dashscope_sdk.DashScopeTransport, dashscope_sdk.AsyncDashScopeTransport),
 ]
 
 
