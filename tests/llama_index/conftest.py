@@ -1,0 +1,102 @@
+"""What the LlamaIndex tests share: an emulator in the place of the service, and models that talk to it."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from llama_index.core import Settings
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+
+from llama_index_qwen import Qwen, QwenEmbedding
+from qwen_core import retries
+from qwen_emulator import Emulator
+
+MakeModel = Callable[..., Qwen]
+MakeEmbedding = Callable[..., QwenEmbedding]
+
+KEY = "sk-test-secret-key"
+
+
+@pytest.fixture(scope="session")
+def shared_emulator() -> Iterator[Emulator]:
+    """One server for the whole run."""
+    with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def service(shared_emulator: Emulator) -> Iterator[Emulator]:
+    """The server with nothing scripted and nothing recorded."""
+    shared_emulator.reset()
+    yield shared_emulator
+    shared_emulator.reset()
+
+
+@pytest.fixture(params=["openai"])
+def protocol(request: pytest.FixtureRequest) -> str:
+    """The wire. Everything that asks for a model runs on each."""
+    return str(request.param)
+
+
+@pytest.fixture
+def make(service: Emulator, protocol: str) -> MakeModel:
+    """Makes a chat model that talks to the server."""
+
+    def make_model(**fields: Any) -> Qwen:
+        return Qwen(**{"api_key": KEY, "base_url": service.base_url, "protocol": protocol, **fields})
+
+    return make_model
+
+
+@pytest.fixture
+def make_embedding(service: Emulator, protocol: str) -> MakeEmbedding:
+    """Makes an embedding model that talks to the server."""
+
+    def make_model(**fields: Any) -> QwenEmbedding:
+        return QwenEmbedding(**{"api_key": KEY, "base_url": service.base_url, "protocol": protocol, **fields})
+
+    return make_model
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries at once."""
+    monkeypatch.setattr(retries, "_backoff", lambda state: 0.0)
+
+
+@pytest.fixture(autouse=True)
+def no_default_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A component that forgets the model it was given must not find another."""
+    monkeypatch.setattr(Settings, "_llm", None)
+    monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
+    monkeypatch.delenv("DASHSCOPE_API_BASE", raising=False)
+
+
+def _chat(llm: Qwen, messages: list[ChatMessage], **options: Any) -> ChatResponse:
+    return llm.chat(messages, **options)
+
+
+def _achat(llm: Qwen, messages: list[ChatMessage], **options: Any) -> ChatResponse:
+    return asyncio.run(llm.achat(messages, **options))
+
+
+def _stream_chat(llm: Qwen, messages: list[ChatMessage], **options: Any) -> ChatResponse:
+    return list(llm.stream_chat(messages, **options))[-1]
+
+
+def _astream_chat(llm: Qwen, messages: list[ChatMessage], **options: Any) -> ChatResponse:
+    async def collect() -> list[ChatResponse]:
+        return [chunk async for chunk in await llm.astream_chat(messages, **options)]
+
+    return asyncio.run(collect())[-1]
+
+
+Way = Callable[..., ChatResponse]
+
+
+@pytest.fixture(params=[_chat, _achat, _stream_chat, _astream_chat], ids=lambda way: way.__name__.strip("_"))
+def way(request: pytest.FixtureRequest) -> Way:
+    """The four ways to ask, each giving the whole answer."""
+    chosen: Way = request.param
+    return chosen

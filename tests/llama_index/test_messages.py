@@ -1,0 +1,247 @@
+"""LlamaIndex's messages to the core's: every block, every role, both forms of calls (checklist 16-18, without media
+of a real model)."""
+
+import base64
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llama_index.core.base.llms.types import (
+    AudioBlock,
+    CacheControl,
+    CachePoint,
+    ChatMessage,
+    CitableBlock,
+    CitationBlock,
+    DocumentBlock,
+    ImageBlock,
+    MessageRole,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+    VideoBlock,
+)
+
+from llama_index_qwen.messages import SEE_NEXT_MESSAGE, message_tool_calls, to_core
+from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.messages import (
+    AudioPart,
+    FilePart,
+    ImagePart,
+    Message,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    VideoPart,
+)
+from qwen_emulator import Emulator
+from tests.llama_index.conftest import MakeModel
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+PNG_TEXT = base64.b64encode(PNG).decode()
+EPHEMERAL = CachePoint(cache_control=CacheControl(type="ephemeral"))
+
+BLOCKS: list[tuple[str, Any, Part]] = [
+    ("text", TextBlock(text="hi"), TextPart("hi")),
+    ("image url", ImageBlock(url="https://example.com/a.png"), ImagePart("https://example.com/a.png")),
+    ("image in oss", ImageBlock(url="oss://bucket/a.png"), ImagePart("oss://bucket/a.png")),
+    (
+        "image as data URI",
+        ImageBlock(url=f"data:image/png;base64,{PNG_TEXT}"),
+        ImagePart(f"data:image/png;base64,{PNG_TEXT}"),
+    ),
+    ("image bytes", ImageBlock(image=PNG), ImagePart(f"data:image/png;base64,{PNG_TEXT}")),
+    ("image stream", ImageBlock(image=BytesIO(PNG)), ImagePart(f"data:image/png;base64,{PNG_TEXT}")),
+    (
+        "audio url",
+        AudioBlock(url="https://example.com/a.mp3"),
+        AudioPart("https://example.com/a.mp3", format="mp3"),
+    ),
+    ("audio bytes", AudioBlock(audio=b"\x00\x01", format="wav"), AudioPart("data:;base64,AAE=", format="wav")),
+    (
+        "video url",
+        VideoBlock(url="https://example.com/a.mp4", fps=2),
+        VideoPart("https://example.com/a.mp4", fps=2),
+    ),
+    (
+        "video bytes",
+        VideoBlock(video=b"\x00\x01", video_mimetype="video/mp4"),
+        VideoPart("data:video/mp4;base64,AAE="),
+    ),
+    (
+        "document url",
+        DocumentBlock(url="https://example.com/a.pdf", title="A"),
+        FilePart(url="https://example.com/a.pdf", filename="A"),
+    ),
+    (
+        "document bytes",
+        DocumentBlock(data=b"%PDF-1.4", title="a.pdf", document_mimetype="application/pdf"),
+        FilePart(url="data:application/pdf;base64,JVBERi0xLjQ=", filename="a.pdf"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("block", "part"), [row[1:] for row in BLOCKS], ids=[row[0] for row in BLOCKS])
+def test_blocks(block: Any, part: Part) -> None:
+    assert to_core([ChatMessage(role="user", blocks=[block])]) == (Message("user", (part,)),)
+
+
+@pytest.mark.parametrize("role", list(MessageRole))
+def test_roles(role: MessageRole) -> None:
+    expected = {
+        "developer": "system",
+        "chatbot": "assistant",
+        "model": "assistant",
+        "function": "tool",
+    }.get(role.value, role.value)
+    first, _ = to_core([ChatMessage(role=role, content="a"), ChatMessage(role="user", content="b")])
+    assert first.role == expected
+
+
+def test_a_trailing_system_message_is_asked() -> None:
+    """FunctionAgent with early_stopping_method="generate" puts its instruction last."""
+    messages = to_core([ChatMessage(role="user", content="a"), ChatMessage(role="system", content="Stop.")])
+    assert [message.role for message in messages] == ["user", "user"]
+
+
+def test_an_answer_of_a_direct_tool_is_an_answer() -> None:
+    (message,) = to_core([ChatMessage(role="assistant", content="42", additional_kwargs={"tool_call_id": "c1"})])
+    assert message == Message("assistant", (TextPart("42"),))
+
+
+@pytest.mark.parametrize("url", [True, False], ids=["file url", "path"])
+def test_local_files_only_when_allowed(tmp_path: Path, url: bool) -> None:
+    picture = tmp_path / "a picture.png"
+    picture.write_bytes(PNG)
+    block = ImageBlock(url=picture.as_uri()) if url else ImageBlock(path=picture)
+    message = ChatMessage(role="user", blocks=[block])
+    with pytest.raises(UnsupportedFeatureError, match="allow_local_files"):
+        to_core([message])
+    (sent,) = to_core([message], allow_local_files=True)
+    assert sent.parts == (ImagePart(f"data:image/png;base64,{PNG_TEXT}"),)
+
+
+def test_local_files_through_the_model(make: MakeModel, service: Emulator, tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(PNG)
+    message = ChatMessage(role="user", blocks=[TextBlock(text="What is this?"), ImageBlock(path=picture)])
+    with pytest.raises(UnsupportedFeatureError):
+        make(model="qwen3-vl-plus").chat([message])
+    make(model="qwen3-vl-plus", allow_local_files=True).chat([message])
+    assert PNG_TEXT in service.last_request.raw.decode()
+
+
+def test_cache_points_mark_the_part_before() -> None:
+    blocks = [TextBlock(text="long"), EPHEMERAL, TextBlock(text="short")]
+    (message,) = to_core([ChatMessage(role="user", blocks=blocks)])
+    assert message.parts == (TextPart("long", cache_control={"type": "ephemeral"}), TextPart("short"))
+    with pytest.warns(UserWarning, match="marks nothing"):
+        to_core([ChatMessage(role="user", blocks=[EPHEMERAL, TextBlock(text="x")])])
+
+
+def test_cache_points_reach_the_service(make: MakeModel, service: Emulator) -> None:
+    blocks = [TextBlock(text="word " * 2000), EPHEMERAL]
+    message = ChatMessage(role="system", blocks=blocks)
+    make().chat([message, ChatMessage(role="user", content="Hi")])
+    assert service.last_request.messages[0]["content"][0]["cache_control"] == {"type": "ephemeral"}
+
+
+def test_citable_is_text_and_citations_are_skipped() -> None:
+    citable = CitableBlock(title="Rivers", source="atlas.pdf", content="The Nile is long.")
+    citation = CitationBlock(cited_content="x", source="s", title="t", additional_location_info={})
+    (message,) = to_core([ChatMessage(role="user", blocks=[citable, citation])])
+    assert "Rivers" in message.text
+    assert "atlas.pdf" in message.text
+    assert "The Nile is long." in message.text
+    assert len(message.parts) == 2
+
+
+def test_thinking_comes_back_as_reasoning() -> None:
+    message = ChatMessage(role="assistant", blocks=[ThinkingBlock(content="Hm."), TextBlock(text="Yes.")])
+    assert to_core([message])[0].parts == (ReasoningPart("Hm."), TextPart("Yes."))
+
+
+OPENAI_CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{ "a":1}'}}
+BLOCK_CALL = ToolCallBlock(tool_call_id="c1", tool_name="f", tool_kwargs={"a": 1})
+
+
+class SdkCall:
+    """A call as an SDK's object, as llama-index-llms-openai leaves it."""
+
+    def model_dump(self) -> dict[str, Any]:
+        return OPENAI_CALL
+
+
+@pytest.mark.parametrize(
+    ("blocks", "listed", "expected"),
+    [
+        ([BLOCK_CALL], [], '{"a": 1}'),
+        ([], [OPENAI_CALL], '{ "a":1}'),
+        ([], [SdkCall()], '{ "a":1}'),
+        ([BLOCK_CALL], [OPENAI_CALL], '{ "a":1}'),
+        ([BLOCK_CALL.model_copy(update={"tool_kwargs": {"a": 2}})], [OPENAI_CALL], '{"a": 2}'),
+        ([BLOCK_CALL.model_copy(update={"tool_kwargs": '{"a": 1}'})], [], '{"a": 1}'),
+        ([BLOCK_CALL.model_copy(update={"tool_kwargs": {}})], [], "{}"),
+    ],
+    ids=["block", "dict", "object", "both", "changed block", "text in block", "no arguments"],
+)
+def test_calls_in_a_history(blocks: list[Any], listed: list[Any], expected: str) -> None:
+    message = ChatMessage(role="assistant", blocks=blocks, additional_kwargs={})
+    message.additional_kwargs["tool_calls"] = listed
+    assert message_tool_calls(message) == [ToolCallPart("c1", "f", expected)]
+
+
+def test_broken_arguments_in_a_history_are_wrapped() -> None:
+    call = ToolCallBlock(tool_call_id="c1", tool_name="f", tool_kwargs='{"a": "b')
+    with pytest.warns(UserWarning, match="not JSON"):
+        (message,) = to_core([ChatMessage(role="assistant", blocks=[call])])
+    assert message.tool_calls[0].arguments == '{"arguments": "{\\"a\\": \\"b"}'
+
+
+def test_pictures_of_tools_follow_all_results() -> None:
+    history = [
+        ChatMessage(role="user", content="Draw and add."),
+        ChatMessage(
+            role="assistant",
+            blocks=[
+                ToolCallBlock(tool_call_id="c1", tool_name="draw"),
+                ToolCallBlock(tool_call_id="c2", tool_name="add"),
+            ],
+        ),
+        ChatMessage(role="tool", blocks=[ImageBlock(image=PNG)], additional_kwargs={"tool_call_id": "c1"}),
+        ChatMessage(role="tool", content="5", additional_kwargs={"tool_call_id": "c2"}),
+    ]
+    messages = to_core(history)
+    assert [message.role for message in messages] == ["user", "assistant", "tool", "tool", "user"]
+    assert messages[2].text == SEE_NEXT_MESSAGE
+    assert messages[2].tool_call_id == "c1"
+    assert isinstance(messages[4].parts[0], ImagePart)
+
+
+def test_pictures_of_tools_reach_the_service(make: MakeModel, service: Emulator) -> None:
+    call = ToolCallBlock(tool_call_id="c1", tool_name="draw")
+    blocks = [TextBlock(text="Drawn."), ImageBlock(image=PNG)]
+    history = [
+        ChatMessage(role="user", content="Draw."),
+        ChatMessage(role="assistant", blocks=[call]),
+        ChatMessage(role="tool", blocks=blocks, additional_kwargs={"tool_call_id": "c1"}),
+    ]
+    make(model="qwen3-vl-plus").chat(history)
+    assert [message["role"] for message in service.last_request.messages] == ["user", "assistant", "tool", "user"]
+    assert PNG_TEXT in str(service.last_request.messages[3])
+
+
+def test_images_of_templates(make: MakeModel, service: Emulator) -> None:
+    """Templates and ``multimodal=True`` engines hand images over as data URIs."""
+    from llama_index.core.prompts import RichPromptTemplate
+
+    template = RichPromptTemplate(
+        '{% chat role="user" %}What is this? {{ picture | image }}{% endchat %}',
+    )
+    messages = template.format_messages(picture=f"data:image/png;base64,{PNG_TEXT}")
+    make(model="qwen3-vl-plus").chat(messages)
+    assert PNG_TEXT in service.last_request.raw.decode()

@@ -1,0 +1,181 @@
+"""Tool calls however a server cuts them up: one table, the same answer whole or streamed (checklist 5, 8)."""
+
+import json
+from typing import Any
+
+import pytest
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ToolCallBlock
+
+from llama_index_qwen import Qwen, UnusableAnswerError
+from qwen_emulator import Emulator, RawReply
+from tests.llama_index.conftest import KEY
+
+Fragment = dict[str, Any]
+Calls = list[tuple[str, dict[str, Any]]]
+
+TOOL = {"type": "function", "function": {"name": "f", "description": "", "parameters": {"type": "object"}}}
+ABSENT = object()
+
+
+def fragment(arguments: Any = "", *, id: Any = ABSENT, name: Any = ABSENT, index: Any = ABSENT) -> Fragment:
+    function = {"name": name, "arguments": arguments}
+    made = {"id": id, "index": index, "type": "function", "function": _present(function)}
+    return _present(made)
+
+
+def _present(fields: Fragment) -> Fragment:
+    return {key: value for key, value in fields.items() if value is not ABSENT}
+
+
+F, G = ("f", {"a": 1}), ("g", {"b": 2})
+
+# Each row: what arrives, chunk by chunk, and the calls that it means.
+CASES: dict[str, tuple[list[list[Fragment]], Calls]] = {
+    "as documented": (
+        [[fragment('{"a"', id="c0", name="f", index=0)], [fragment(":1}", id="", index=0)]],
+        [F],
+    ),
+    "id and name repeated": (
+        [[fragment('{"a"', id="c0", name="f", index=0)], [fragment(":1}", id="c0", name="f", index=0)]],
+        [F],
+    ),
+    "id and name null": (
+        [[fragment('{"a"', id="c0", name="f", index=0)], [fragment(":1}", id=None, name=None, index=0)]],
+        [F],
+    ),
+    "id and name empty": (
+        [[fragment('{"a"', id="c0", name="f", index=0)], [fragment(":1}", id="", name="", index=0)]],
+        [F],
+    ),
+    "no id at all": ([[fragment('{"a"', name="f", index=0)], [fragment(":1}", index=0)]], [F]),
+    "no index": (
+        [
+            [fragment('{"a"', id="c0", name="f")],
+            [fragment(":1}")],
+            [fragment('{"b":', id="c1", name="g")],
+            [fragment("2}")],
+        ],
+        [F, G],
+    ),
+    "drifting index": (
+        [[fragment('{"a"', id="c0", name="f", index=1)], [fragment(":1}", id="", index=0)]],
+        [F],
+    ),
+    "equal index for two": (
+        [
+            [fragment('{"a":1}', id="c0", name="f", index=0)],
+            [fragment('{"b"', id="c1", name="g", index=0)],
+            [fragment(":2}", id="", index=0)],
+        ],
+        [F, G],
+    ),
+    "huge index": ([[fragment('{"a":1}', id="c0", name="f", index=200000)]], [F]),
+    "two in one chunk": (
+        [[fragment('{"a":1}', id="c0", name="f", index=0), fragment('{"b":2}', id="c1", name="g", index=1)]],
+        [F, G],
+    ),
+    "two by turns": (
+        [
+            [fragment('{"a"', id="c0", name="f", index=0)],
+            [fragment('{"b"', id="c1", name="g", index=1)],
+            [fragment(":1}", index=0)],
+            [fragment(":2}", index=1)],
+        ],
+        [F, G],
+    ),
+    "arguments null, then text": (
+        [[fragment(None, id="c0", name="f", index=0)], [fragment('{"a":1}', index=0)]],
+        [F],
+    ),
+    "cut inside a string": (
+        [[fragment('{"city":"New ', id="c0", name="f", index=0)], [fragment('York City"}', index=0)]],
+        [("f", {"city": "New York City"})],
+    ),
+    "cut inside an escape": (
+        [
+            [fragment('{"s":"a\\', id="c0", name="f", index=0)],
+            [fragment("n\\u4e", index=0)],
+            [fragment('2d"}', index=0)],
+        ],
+        [("f", {"s": "a\n中"})],
+    ),
+    "valid before it ends": (
+        [[fragment('{"a":1', id="c0", name="f", index=0)], [fragment("0}", index=0)]],
+        [("f", {"a": 10})],
+    ),
+    "no arguments": ([[fragment("", id="c0", name="f", index=0)]], [("f", {})]),
+    "arguments as an object": ([[fragment({"a": 1}, id="c0", name="f", index=0)]], [F]),
+    "one good and one broken": (
+        [[fragment('{"a":1}', id="c0", name="f", index=0), fragment('{"b":', id="c1", name="g", index=1)]],
+        [F],
+    ),
+}
+
+BROKEN: dict[str, tuple[str, str]] = {
+    "not JSON": ('{"a": oops}', "tool_calls"),
+    "not an object": ("[1]", "tool_calls"),
+    "cut short": ('{"path": "/", "recursive": tr', "length"),
+    "cut to a valid beginning": ("", "length"),
+}
+
+
+def streamed(chunks: list[list[Fragment]], finish_reason: str) -> RawReply:
+    deltas: list[dict[str, Any]] = [{"delta": {"content": None, "tool_calls": chunk}} for chunk in chunks]
+    deltas.append({"delta": {}, "finish_reason": finish_reason})
+    lines = [
+        b"data: " + json.dumps({"id": "chatcmpl-1", "choices": [{"index": 0, **delta}]}).encode() + b"\n\n"
+        for delta in deltas
+    ]
+    return RawReply(headers={"Content-Type": "text/event-stream"}, segments=[*lines, b"data: [DONE]\n\n"])
+
+
+def selected(llm: Qwen, response: ChatResponse) -> Calls:
+    selections = llm.get_tool_calls_from_response(response, error_on_no_tool_call=False)
+    return [(selection.tool_name, selection.tool_kwargs) for selection in selections]
+
+
+@pytest.fixture
+def llm(service: Emulator) -> Qwen:
+    """These bytes are of the compatible wire; the native one has a table of its own in the core's tests."""
+    return Qwen(api_key=KEY, base_url=service.base_url, protocol="openai")
+
+
+@pytest.mark.parametrize(("chunks", "expected"), CASES.values(), ids=CASES.keys())
+def test_fragments(llm: Qwen, service: Emulator, chunks: list[list[Fragment]], expected: Calls) -> None:
+    service.reply(streamed(chunks, "tool_calls"))
+    question = [ChatMessage(role="user", content="Call.")]
+    received = list(llm.stream_chat(question, tools=[TOOL]))
+    for chunk in received:
+        selected(llm, chunk)  # agents ask on every chunk
+    last = received[-1]
+    assert selected(llm, last) == expected
+    blocks = [block for block in last.message.blocks if isinstance(block, ToolCallBlock)]
+    assert [(block.tool_name, block.tool_kwargs) for block in blocks] == expected
+    listed = last.message.additional_kwargs["tool_calls"]
+    assert [call["id"] for call in listed] == [block.tool_call_id for block in blocks]
+    assert all(call["id"] for call in listed)
+    assert last.raw["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.parametrize(("arguments", "finish_reason"), BROKEN.values(), ids=BROKEN.keys())
+def test_broken_arguments_are_no_call(llm: Qwen, service: Emulator, arguments: str, finish_reason: str) -> None:
+    service.reply(streamed([[fragment(arguments, id="c0", name="f", index=0)]], finish_reason))
+    last = list(llm.stream_chat([ChatMessage(role="user", content="Call.")], tools=[TOOL]))[-1]
+    assert "tool_calls" not in last.message.additional_kwargs
+    assert not any(isinstance(block, ToolCallBlock) for block in last.message.blocks)
+    (invalid,) = last.additional_kwargs["invalid_tool_calls"]
+    assert (invalid["name"], invalid["arguments"]) == ("f", arguments)
+    with pytest.raises(UnusableAnswerError, match="cannot be carried out"):
+        llm.get_tool_calls_from_response(last, error_on_no_tool_call=False)
+
+
+def test_partial_arguments_grow(llm: Qwen, service: Emulator) -> None:
+    pieces = ['{"ci', 'ty": "P', "aris", '", "n', '": 1', "2}"]
+    chunks = [[fragment(pieces[0], id="c0", name="f", index=0)], *([fragment(p, index=0)] for p in pieces[1:])]
+    service.reply(streamed(chunks, "tool_calls"))
+    seen = [
+        selected(llm, chunk)[0][1]
+        for chunk in llm.stream_chat([ChatMessage(role="user", content="Call.")], tools=[TOOL])
+    ]
+    assert seen[:3] == [{}, {"city": "P"}, {"city": "Paris"}]
+    assert seen[-1] == {"city": "Paris", "n": 12}

@@ -1,0 +1,169 @@
+"""Tools, tool choices and single calls (checklist 6-8)."""
+
+from typing import Any
+
+import pytest
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ToolCallBlock
+from llama_index.core.tools import FunctionTool
+from pydantic import BaseModel
+
+from llama_index_qwen import Qwen
+from qwen_emulator import Emulator, Reply, ToolCall
+from tests.llama_index.conftest import MakeModel
+
+
+class Place(BaseModel):
+    """A place."""
+
+    city: str
+    country: str | None = None
+
+
+class Trip(BaseModel):
+    """A trip."""
+
+    places: list[Place]
+
+
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+def multiply(a: int, b: int) -> int:
+    """Multiply two numbers."""
+    return a * b
+
+
+def today() -> str:
+    """Tell the date."""
+    return "2026-11-23"
+
+
+ADD, MULTIPLY, TODAY = (FunctionTool.from_defaults(fn) for fn in (add, multiply, today))
+TRIP = FunctionTool.from_defaults(lambda **fields: str(fields), name="plan", description="Plan.", fn_schema=Trip)
+TWO_CALLS = Reply(tool_calls=[ToolCall("add", {"a": 1, "b": 2}), ToolCall("multiply", {"a": 3, "b": 4})])
+
+
+def prepared(**options: Any) -> dict[str, Any]:
+    options = {"tools": [ADD, MULTIPLY], "user_msg": "Hi", **options}
+    return Qwen()._prepare_chat_with_tools(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, None),
+        ({"tool_required": True}, "required"),
+        ({"tool_choice": "add"}, "add"),
+        ({"tool_choice": "auto", "tool_required": True}, "auto"),
+        ({"tool_choice": "any"}, "required"),
+        ({"tool_choice": "none"}, "none"),
+        ({"tool_choice": {"type": "function", "function": {"name": "add"}}}, "add"),
+        ({"tool_choice": {"type": "required"}}, "required"),
+    ],
+)
+def test_tool_choice(options: dict[str, Any], expected: str | None) -> None:
+    assert prepared(**options).get("tool_choice") == expected
+
+
+def test_preparation_sends_no_options_without_tools() -> None:
+    assert prepared(tools=[], temperature=1).keys() == {"messages", "temperature"}
+
+
+def test_preparation_takes_history_and_question() -> None:
+    history = [ChatMessage(role="system", content="S")]
+    for question in ("Q", ChatMessage(role="user", content="Q")):
+        messages = prepared(user_msg=question, chat_history=history)["messages"]
+        assert [message.content for message in messages] == ["S", "Q"]
+    assert len(history) == 1
+    assert prepared(user_msg=None, chat_history=history)["messages"] == history
+
+
+def test_parallel_calls_are_asked_for(make: MakeModel, service: Emulator) -> None:
+    make().chat_with_tools([ADD], "Add 1 and 2", allow_parallel_tool_calls=True)
+    assert service.last_request.parameters["parallel_tool_calls"] is True
+    make().chat_with_tools([ADD], "Add 1 and 2")
+    assert service.last_request.parameters["parallel_tool_calls"] is False
+
+
+def test_whole_schemas_are_sent(make: MakeModel, service: Emulator) -> None:
+    make().chat_with_tools([TRIP, TODAY], "Plan a trip")
+    plan, today_ = (tool["function"] for tool in service.last_request.parameters["tools"])
+    assert plan["parameters"]["$defs"]["Place"]["properties"].keys() == {"city", "country"}
+    assert plan["parameters"]["required"] == ["places"]
+    assert today_["parameters"] == {"type": "object", "properties": {}}
+    assert today_["description"].endswith("Tell the date.")
+
+
+def test_one_call_only(make: MakeModel, service: Emulator) -> None:
+    llm = make()
+    service.reply(TWO_CALLS, TWO_CALLS, TWO_CALLS)
+    response = llm.chat_with_tools([ADD, MULTIPLY], "Calculate")
+    assert [call.tool_name for call in llm.get_tool_calls_from_response(response)] == ["add"]
+    assert len(response.message.additional_kwargs["tool_calls"]) == 1
+    chunks = list(llm.stream_chat_with_tools([ADD, MULTIPLY], "Calculate"))
+    assert all(len(llm.get_tool_calls_from_response(chunk, False)) <= 1 for chunk in chunks)
+    assert [call.tool_name for call in llm.get_tool_calls_from_response(chunks[-1])] == ["add"]
+    both = llm.chat_with_tools([ADD, MULTIPLY], "Calculate", allow_parallel_tool_calls=True)
+    assert len(llm.get_tool_calls_from_response(both)) == 2
+
+
+async def test_one_call_only_async(make: MakeModel, service: Emulator) -> None:
+    llm = make()
+    service.reply(TWO_CALLS, TWO_CALLS)
+    response = await llm.achat_with_tools([ADD, MULTIPLY], "Calculate")
+    assert len(llm.get_tool_calls_from_response(response)) == 1
+    chunks = [chunk async for chunk in await llm.astream_chat_with_tools([ADD, MULTIPLY], "Calculate")]
+    assert len(llm.get_tool_calls_from_response(chunks[-1])) == 1
+
+
+def test_the_validating_hook_cuts_too() -> None:
+    blocks = [ToolCallBlock(tool_call_id=f"c{n}", tool_name="add", tool_kwargs={"a": n}) for n in range(2)]
+    response = ChatResponse(message=ChatMessage(role="assistant", blocks=blocks))
+    cut = Qwen()._validate_chat_with_tools_response(response, [ADD])
+    assert len(cut.message.blocks) == 1
+    assert len(response.message.blocks) == 2
+    assert Qwen()._validate_chat_with_tools_response(response, [ADD], allow_parallel_tool_calls=True) is response
+
+
+def test_predict_and_call(make: MakeModel, service: Emulator) -> None:
+    service.reply(TWO_CALLS)
+    response = make().predict_and_call([ADD, MULTIPLY], "What is 1 plus 2?")
+    assert response.sources[0].raw_output == 3
+
+
+async def test_apredict_and_call_in_parallel(make: MakeModel, service: Emulator) -> None:
+    service.reply(TWO_CALLS)
+    response = await make().apredict_and_call([ADD, MULTIPLY], "Calculate", allow_parallel_tool_calls=True)
+    assert [source.raw_output for source in response.sources] == [3, 12]
+
+
+def test_no_call_where_one_was_expected(make: MakeModel, service: Emulator) -> None:
+    llm = make()
+    service.reply("No.")
+    response = llm.chat_with_tools([ADD], "Add")
+    with pytest.raises(ValueError, match="No\\."):
+        llm.get_tool_calls_from_response(response)
+    assert llm.get_tool_calls_from_response(response, error_on_no_tool_call=False) == []
+
+
+def test_a_forced_call_switches_thinking_off_with_a_warning(make: MakeModel, service: Emulator) -> None:
+    with pytest.warns(UserWarning, match="Thinking is switched off"):
+        make(model="qwen3.7-plus").chat_with_tools([ADD], "Add 1 and 2", tool_required=True)
+    assert service.last_request.parameters["enable_thinking"] is False
+    assert service.last_request.parameters["tool_choice"] == {"type": "function", "function": {"name": "add"}}
+
+
+def test_a_round_of_tools(make: MakeModel, service: Emulator) -> None:
+    llm = make()
+    history = [ChatMessage(role="user", content="What is 12 plus 30?")]
+    response = llm.chat_with_tools([ADD, TODAY], chat_history=history)
+    (call,) = llm.get_tool_calls_from_response(response)
+    result = ChatMessage(
+        role="tool",
+        content=str(ADD(**call.tool_kwargs)),
+        additional_kwargs={"tool_call_id": call.tool_id},
+    )
+    answer = llm.chat_with_tools([ADD, TODAY], chat_history=[*history, response.message, result])
+    assert "42" in (answer.message.content or "")
