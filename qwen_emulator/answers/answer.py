@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from qwen_emulator import media, tokens
-from qwen_emulator.answers import chat, passages, react, structured, tools
+from qwen_emulator.answers import chat, chores, passages, react, structured, tools
 from qwen_emulator.answers.words import has_cjk
 from qwen_emulator.conversation import Conversation
 from qwen_emulator.replies import Reply, SearchResult
@@ -105,6 +105,7 @@ _ANSWERERS: tuple[Callable[[Conversation], Reply | None], ...] = (
     tools.from_tools,
     structured.from_format,
     _translated,
+    chores.from_chores,
     passages.from_passages,
     chat.talk,
 )

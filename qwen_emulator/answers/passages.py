@@ -98,7 +98,7 @@ def answer_from(question: str, context: str) -> str:
     """The sentence of a context that answers a question, or the admission that none does."""
     if _SUMMARY.search(question):
         return summary(context)
-    passages = [_without_metadata(block) for block in re.split(r"\n\s*\n", context)]
+    passages = [without_metadata(block) for block in re.split(r"\n\s*\n", context)]
     found = best_sentence(question, passages)
     if found:
         return _readable(found)
@@ -107,7 +107,7 @@ def answer_from(question: str, context: str) -> str:
 
 def summary(text: str) -> str:
     """The sentences that say most of what a text is about, in their order."""
-    found = [item for item in sentences(_without_metadata(text)) if len(content_words(item)) >= 3] or sentences(
+    found = [item for item in sentences(without_metadata(text)) if len(content_words(item)) >= 3] or sentences(
         text
     )
     if len(found) <= _SUMMARY_SENTENCES:
@@ -122,7 +122,7 @@ def _refine(prompt: str) -> str | None:
         found = pattern.search(prompt)
         if found:
             old = found["old"].strip()
-            new = best_sentence(found["question"], [_without_metadata(found["context"])])
+            new = best_sentence(found["question"], [without_metadata(found["context"])])
             if new is None:
                 return old
             ranked = rank(found["question"], [old, new])
@@ -202,7 +202,7 @@ def _answer_over_system(asked: Conversation) -> str | None:
     context = "\n".join(lines)
     if len(context) < 20 or not asked.question.strip():
         return None
-    found = best_sentence(asked.question, [_without_metadata(context)])
+    found = best_sentence(asked.question, [without_metadata(context)])
     return _readable(found) if found else None
 
 
@@ -211,11 +211,13 @@ def _summarise(asked: Conversation) -> str | None:
     if not _SUMMARY.search(prompt):
         return None
     blocks = [block for block in re.split(r"\n\s*\n|(?<=[:：])\s*\n?", prompt) if block.strip()]
-    body = "\n".join(block for block in blocks if not (_SUMMARY.search(block) and len(block) < 200))
+    told = (block for block in blocks if not block.rstrip().endswith((":", "：")))
+    body = "\n".join(block for block in told if not (_SUMMARY.search(block) and len(block) < 200))
     return summary(body) if len(content_words(body)) >= 8 else None
 
 
-def _without_metadata(block: str) -> str:
+def without_metadata(block: str) -> str:
+    """A passage without the lines of metadata that may stand before it."""
     lines = block.splitlines()
     while len(lines) > 1 and _METADATA.match(lines[0]):
         lines.pop(0)

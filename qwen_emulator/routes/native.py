@@ -102,7 +102,7 @@ def _tokenizer(service: Service, request: RecordedRequest) -> RawReply:
 
     def produce() -> RawReply:
         held = body["input"]
-        messages = held.get("messages") or rules.prompt_messages(held)
+        messages = held["messages"] if "messages" in held else rules.prompt_messages(held)
         cut = tokens.pieces("".join(str(message.get("content") or "") for message in messages))
         numbers = [token_number(piece) for piece in cut]
         payload = {
@@ -112,7 +112,7 @@ def _tokenizer(service: Service, request: RecordedRequest) -> RawReply:
         }
         return json_reply(payload, request.request_id)
 
-    return service.other(request, NATIVE, lambda: rules.outline(body), produce)
+    return service.other(request, NATIVE, lambda: rules.tokenizer(body), produce)
 
 
 def _models(service: Service, request: RecordedRequest) -> RawReply:

@@ -33,7 +33,7 @@ def _flat(service: Service, request: RecordedRequest) -> RawReply:
         }
         return json_reply(payload, request.request_id)
 
-    return service.other(request, NATIVE, lambda: _judge(body, body), produce)
+    return service.other(request, NATIVE, lambda: _judge(body, body, body), produce)
 
 
 def _nested(service: Service, request: RecordedRequest) -> RawReply:
@@ -50,10 +50,10 @@ def _nested(service: Service, request: RecordedRequest) -> RawReply:
         }
         return json_reply(payload, request.request_id)
 
-    return service.other(request, NATIVE, lambda: _judge(body, held), produce)
+    return service.other(request, NATIVE, lambda: _judge(body, held, given), produce)
 
 
-def _judge(body: Any, held: Any) -> Failure | None:
+def _judge(body: Any, held: Any, given: Any) -> Failure | None:
     if not isinstance(body, dict) or not isinstance(body.get("model"), str):
         return invalid_parameter("you must provide a model parameter.")
     if not exists(body["model"]):
@@ -65,6 +65,9 @@ def _judge(body: Any, held: Any) -> Failure | None:
         return invalid_parameter("[] is too short - 'documents'")
     if len(documents) > _MOST_DOCUMENTS:
         return invalid_parameter(f"The number of documents should not be larger than {_MOST_DOCUMENTS}")
+    top = given.get("top_n") if isinstance(given, dict) else None
+    if top is not None and (not isinstance(top, int) or isinstance(top, bool) or top < 1):
+        return invalid_parameter(f"{top!r} is not of type 'integer' - 'top_n'")
     texts = [_text(held["query"]), *(_text(document) for document in documents)]
     if any(not 1 <= tokens.count(text) <= _MOST_TOKENS for text in texts):
         return invalid_parameter(f"Range of input length should be [1, {_MOST_TOKENS}]")

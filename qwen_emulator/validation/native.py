@@ -11,7 +11,7 @@ from qwen_emulator.validation import messages, parameters
 from qwen_emulator.validation.asked import Asked, Rule, judge
 from qwen_emulator.validation.compatible import not_found
 
-__all__ = ["chat", "embeddings", "multimodal_embeddings", "not_found", "outline", "prompt_messages"]
+__all__ = ["chat", "embeddings", "multimodal_embeddings", "not_found", "outline", "prompt_messages", "tokenizer"]
 
 _TEXT_TYPES = ("query", "document")
 _OUTPUT_TYPES = ("dense", "sparse", "dense&sparse")
@@ -102,11 +102,8 @@ def embeddings(body: Any) -> Failure | None:
         return refused_by_model(
             f"Value error, batch size is invalid, it should not be larger than {facts.rows}.: input.contents"
         )
-    if given.get("dimension") is not None and given["dimension"] not in facts.dimensions:
-        return refused_by_model(
-            f"Value error, dimension {given['dimension']!r} is invalid, it should be in "
-            f"{list(facts.dimensions)}.: parameters.dimension"
-        )
+    if refused := dimension_allowed(body):
+        return refused
     for name, allowed in (("text_type", _TEXT_TYPES), ("output_type", _OUTPUT_TYPES)):
         if given.get(name) is not None and given[name] not in allowed:
             return invalid_parameter(f"{given[name]!r} is not one of {list(allowed)} - '{name}'")
@@ -120,9 +117,38 @@ def multimodal_embeddings(body: Any, modalities: tuple[str, ...]) -> Failure | N
     contents = body["input"].get("contents")
     if not isinstance(contents, list) or not contents:
         return invalid_parameter("[] is too short - 'input.contents'")
-    if not all(isinstance(item, dict) and any(name in item for name in modalities) for item in contents):
-        return refused_by_model("The item of content should be a message of a certain modal")
-    return None
+    for item in contents:
+        held = [item[name] for name in modalities if name in item] if isinstance(item, dict) else []
+        if (
+            len(held) != 1
+            or not isinstance(held[0], str | list)
+            or not all(isinstance(one, str) for one in held[0])
+        ):
+            return refused_by_model("The item of content should be a message of a certain modal")
+    return dimension_allowed(body)
+
+
+def dimension_allowed(body: dict[str, Any]) -> Failure | None:
+    """Each embedding model has its list of sizes."""
+    facts = embedding_facts(body["model"])
+    wanted = (body.get("parameters") or {}).get("dimension")
+    if wanted is None or wanted in facts.dimensions:
+        return None
+    return refused_by_model(
+        f"Value error, dimension {wanted!r} is invalid, it should be in {list(facts.dimensions)}.: "
+        "parameters.dimension"
+    )
+
+
+def tokenizer(body: Any) -> Failure | None:
+    """Judges a request to count tokens."""
+    if refused := outline(body):
+        return refused
+    held = body["input"]
+    messages = held.get("messages")
+    if isinstance(messages, list) and all(isinstance(message, dict) for message in messages):
+        return None
+    return None if isinstance(held.get("prompt"), str) else invalid_parameter("'messages' is a required property")
 
 
 def outline(body: Any) -> Failure | None:

@@ -141,7 +141,7 @@ def valid(value: Any, schema: dict[str, Any]) -> bool:
     if schema["type"] == "object":
         fields = schema["properties"]
         return isinstance(value, dict) and value.keys() >= set(schema["required"]) and all(
-            valid(held, fields[name]) for name, held in value.items()
+            (name not in fields or valid(held, fields[name])) for name, held in value.items()
         )  # fmt: skip
     if schema["type"] == "array":
         if not isinstance(value, list):
@@ -170,7 +170,7 @@ texts = st.one_of(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(schema=st.recursive(scalars, nested, max_leaves=8), text=texts)
 def test_what_is_filled_is_valid(schema: dict[str, Any], text: str) -> None:
     made = fill(schema, text)
