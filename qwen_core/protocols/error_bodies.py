@@ -1,11 +1,13 @@
 """Errors in what the service sent, in whatever form: told apart and typed, the same on both wires."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
 from qwen_core.errors import InvalidResponseError, QwenError, make_error
+
+T = TypeVar("T")
 
 
 def decode_error(status: int, payload: bytes, headers: Mapping[str, str]) -> QwenError:
@@ -36,6 +38,17 @@ def decode_error_body(payload: bytes) -> dict[str, Any]:
         if isinstance(body, dict):
             return body
     return {}
+
+
+def read_answer(read: Callable[[bytes], T], payload: bytes, headers: Mapping[str, str]) -> T:
+    """What a whole answer holds. Raises the error in its place, or says why it cannot be read."""
+    try:
+        return read(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
+        body = decode_error_body(payload)
+        if body.get("error") or body.get("code"):
+            raise decode_error(200, payload, headers) from None
+        raise unreadable(payload, reason) from reason
 
 
 def code_and_message(fields: Mapping[str, Any]) -> tuple[str | None, str]:

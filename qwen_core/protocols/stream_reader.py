@@ -58,7 +58,11 @@ class StreamReader:
         return events
 
     def close(self) -> Sequence[Event]:
-        """The events that the end completes. Raises IncompleteStreamError where the answer was cut."""
+        """The events that the end completes. Raises IncompleteStreamError where the answer was cut.
+
+        Where it was cut behind some last events, they are returned; the reader then is not ``closed``, and the next
+        ``close`` raises.
+        """
         self.closed = True
         if self._failure is not None:
             raise self._failure
@@ -71,7 +75,12 @@ class StreamReader:
                 raise IncompleteStreamError("The answer was cut in the middle of an event.") from error
         if not self._read_any and self._beginning.strip():
             raise unreadable(self._beginning, "it is neither an event stream nor JSON")
-        events += self._decoder.close()
+        try:
+            events += self._decoder.close()
+        except QwenError as error:
+            if not events:
+                raise
+            self._failure, self.closed = error, False
         return events
 
     def _look(self, segment: bytes) -> bytes:
@@ -94,7 +103,8 @@ def read_whole(body: bytes, decoder: StreamDecoder) -> ChatResponse:
     reader = StreamReader(decoder)
     events = list(reader.feed(body))
     try:
-        events += reader.close()
+        while not reader.closed:
+            events += reader.close()
     except QwenError as error:
         error.partial = accumulate(events)
         raise

@@ -33,7 +33,8 @@ def read_stream(segments: list[bytes]) -> tuple[list[Event], QwenError | None]:
     try:
         for segment in segments:
             events += reader.feed(segment)
-        events += reader.close()
+        while not reader.closed:
+            events += reader.close()
     except QwenError as error:
         return events, error
     return events, None

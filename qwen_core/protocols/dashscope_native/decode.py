@@ -8,7 +8,7 @@ import msgspec
 from qwen_core.events import Event
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.dashscope_native.wire import Choice, Chunk, EmbeddingAnswer, Message, Output
-from qwen_core.protocols.error_bodies import decode_error, decode_error_body, unreadable
+from qwen_core.protocols.error_bodies import read_answer, unreadable
 from qwen_core.protocols.open_answer import OpenAnswer, OpenChoice, decode_whole
 from qwen_core.protocols.shared_wire import Audio
 from qwen_core.request import EmbeddingResponse
@@ -157,13 +157,7 @@ def decode_citations(search_info: dict[str, Any] | None) -> tuple[Citation, ...]
 
 def decode_embedding(payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
     """Vectors in the order of their texts (section 7.1)."""
-    try:
-        answer = _decode_embeddings(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
-        body = decode_error_body(payload)
-        if body.get("code") or body.get("error"):
-            raise decode_error(200, payload, headers) from None
-        raise unreadable(payload, reason) from reason
+    answer = read_answer(_decode_embeddings, payload, headers)
     rows = sorted(answer.output.embeddings, key=lambda row: row.text_index)
     return EmbeddingResponse(
         vectors=[row.embedding for row in rows],

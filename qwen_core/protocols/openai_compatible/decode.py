@@ -7,7 +7,7 @@ import msgspec
 
 from qwen_core.events import Event
 from qwen_core.models.profile import ModelProfile
-from qwen_core.protocols.error_bodies import decode_error, decode_error_body, unreadable
+from qwen_core.protocols.error_bodies import read_answer, unreadable
 from qwen_core.protocols.open_answer import OpenAnswer, decode_whole
 from qwen_core.protocols.openai_compatible.wire import Choice, Chunk, EmbeddingAnswer
 from qwen_core.request import EmbeddingResponse
@@ -108,13 +108,7 @@ def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
 
 def decode_embedding(payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
     """Vectors in the order of their texts."""
-    try:
-        answer = _decode_embeddings(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
-        body = decode_error_body(payload)
-        if body.get("error") or body.get("code"):
-            raise decode_error(200, payload, headers) from None
-        raise unreadable(payload, reason) from reason
+    answer = read_answer(_decode_embeddings, payload, headers)
     rows = sorted(answer.data, key=lambda row: row.index)
     return EmbeddingResponse(
         vectors=[row.embedding for row in rows],

@@ -1,0 +1,141 @@
+"""Every answer of the native wire decodes to what it holds: whole, streamed, and under every cut of its bytes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qwen_core import errors
+from qwen_core.accumulator import accumulate
+from qwen_core.errors import QwenError
+from qwen_core.events import Event
+from qwen_core.models.catalogue import resolve
+from qwen_core.models.profile import ModelProfile
+from qwen_core.protocols.dashscope_native import DashScopeNative
+from qwen_core.protocols.stream_reader import StreamReader
+from qwen_core.response import ChatResponse
+from tests.core.test_samples import check
+
+FOLDER = Path(__file__).parent / "native_samples"
+EXPECTED: dict[str, dict[str, Any]] = json.loads((FOLDER / "expected.json").read_text("utf-8"))
+WHOLE = sorted(name for name in EXPECTED if name.endswith(".json"))
+STREAMS = sorted(name for name in EXPECTED if name.endswith(".sse"))
+
+WIRE = DashScopeNative()
+
+
+def profile(name: str) -> ModelProfile:
+    """The profile of the model that would answer so."""
+    return msgspec.structs.replace(
+        resolve("qwen3.7-plus"), cumulative_stream=EXPECTED[name].get("cumulative", False)
+    )
+
+
+def read_stream(name: str, segments: list[bytes]) -> tuple[list[Event], QwenError | None]:
+    """All events of a stream, and the error that ended it."""
+    reader = StreamReader(WIRE.stream_decoder(profile(name)))
+    events: list[Event] = []
+    try:
+        for segment in segments:
+            events += reader.feed(segment)
+        while not reader.closed:
+            events += reader.close()
+    except QwenError as error:
+        return events, error
+    return events, None
+
+
+def check_native(response: ChatResponse, expected: dict[str, Any]) -> None:
+    """The answer holds what the sample holds, sources and extras included."""
+    check(response, expected)
+    found = [[source.index, source.url, source.title, source.site_name] for source in response.citations]
+    assert found == expected.get("citations", [])
+    assert (response.search_info or {}).get("extra_tool_info", []) == expected.get("extra_tool_info", [])
+    assert response.extras == expected.get("extras")
+    assert response.choices[0].logprobs == expected.get("logprobs")
+    if "choices" in expected:
+        assert [choice.message.text for choice in response.choices] == expected["choices"]
+    if "error" not in expected:
+        assert response.model == expected.get("model", "qwen3.7-plus")
+
+
+def test_every_sample_is_here() -> None:
+    assert {path.name for path in FOLDER.glob("*.json")} - {"expected.json", "embedding_v4_dense.json"} == set(
+        WHOLE
+    )
+    assert {path.name for path in FOLDER.glob("*.sse")} == set(STREAMS)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole(name: str) -> None:
+    payload = (FOLDER / name).read_bytes()
+    response = WIRE.decode(payload, profile(name))
+    check_native(response, EXPECTED[name])
+    assert response.raw == json.loads(payload)
+    assert response.request_id == response.id == response.raw["request_id"]
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_streamed(name: str) -> None:
+    expected = EXPECTED[name]
+    events, error = read_stream(name, [(FOLDER / name).read_bytes()])
+    check_native(accumulate(events), expected)
+    if "error" not in expected:
+        assert error is None
+        return
+    assert type(error) is getattr(errors, expected["kind"])
+    assert error.status_code == expected["status"]
+    assert error.request_id
+    assert error.code == (None if expected["error"] == "cut" else expected["error"])
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@given(data=st.data())
+def test_any_segments_give_the_same_events(name: str, data: st.DataObject) -> None:
+    body = (FOLDER / name).read_bytes()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=12)))
+    segments = [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
+    whole, whole_error = read_stream(name, [body])
+    events, error = read_stream(name, segments)
+    assert events == whole
+    assert repr(error) == repr(whole_error)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("newline", [b"\r\n", b"\r", b"\n"])
+def test_one_byte_at_a_time_with_every_line_end(name: str, newline: bytes) -> None:
+    body = (FOLDER / name).read_bytes()
+    whole, _ = read_stream(name, [body])
+    changed = b"\xef\xbb\xbf: a comment\n\n" + body
+    events, _ = read_stream(name, [bytes([byte]) for byte in changed.replace(b"\n", newline)])
+    assert events == whole
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_frames_without_a_blank_line_between_them(name: str) -> None:
+    body = (FOLDER / name).read_bytes()
+    whole, whole_error = read_stream(name, [body])
+    events, error = read_stream(name, [body.replace(b"\n\n", b"\n")])
+    assert events == whole
+    assert repr(error) == repr(whole_error)
+
+
+@pytest.mark.parametrize("name", [name for name in STREAMS if "error" not in EXPECTED[name]])
+def test_a_stream_cut_anywhere_never_looks_finished(name: str) -> None:
+    body = (FOLDER / name).read_bytes()
+    last = body.rindex(b"data:")
+    for end in range(0, last, 61):
+        _, error = read_stream(name, [body[:end]])
+        assert error is not None
+
+
+def test_embeddings_in_the_order_of_their_texts() -> None:
+    payload = (FOLDER / "embedding_v4_dense.json").read_bytes()
+    sent = {row["text_index"]: row["embedding"] for row in json.loads(payload)["output"]["embeddings"]}
+    response = WIRE.decode_embedding(payload, {})
+    assert response.vectors == [sent[0], sent[1]]
+    assert response.total_tokens == 9 and response.request_id
