@@ -29,10 +29,16 @@ class QwenEmbedding(QwenComponent, EmbeddingFields, BaseEmbedding):
 
     model: str = Field(default=DEFAULT_EMBEDDING_MODEL, validation_alias=AliasChoices("model", "model_name"))
     """The model's name. Unknown names work."""
-    model_name: str = Field(default=DEFAULT_EMBEDDING_MODEL, validation_alias=AliasChoices("model", "model_name"))
+    model_name: str = Field(default=DEFAULT_EMBEDDING_MODEL, validation_alias=AliasChoices("model_name", "model"))
     """The same, by LlamaIndex's name for it."""
     num_workers: int | None = Field(default=4)
     """How many batches are on their way at once in asynchronous calls."""
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        if self.model != self.model_name:
+            raise ValueError(f"model {self.model!r} and model_name {self.model_name!r} are two names for one thing.")
+        return self
 
     @model_validator(mode="after")
     def _fit_batch_size(self) -> Self:

@@ -110,7 +110,7 @@ class GrowingObject(Generic[Model]):
     def add(self, response: ChatResponse) -> Model | FlexibleModel | None:
         """The object of this chunk; None where the chunk brought nothing new."""
         value = partial_json(answer_json(response))
-        if not isinstance(value, dict) or value == self._value:
+        if not value or not isinstance(value, dict) or value == self._value:
             return None
         self._value = value
         try:

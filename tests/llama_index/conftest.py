@@ -33,7 +33,7 @@ def service(shared_emulator: Emulator) -> Iterator[Emulator]:
     shared_emulator.reset()
 
 
-@pytest.fixture(params=["openai"])
+@pytest.fixture(params=["openai", "dashscope"])
 def protocol(request: pytest.FixtureRequest) -> str:
     """The wire. Everything that asks for a model runs on each."""
     return str(request.param)
@@ -73,16 +73,25 @@ def no_default_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DASHSCOPE_API_BASE", raising=False)
 
 
+def raw(response: ChatResponse) -> dict[str, Any]:
+    """The raw answer, which is always a dict."""
+    assert isinstance(response.raw, dict)
+    return response.raw
+
+
 def _chat(llm: Qwen, messages: list[ChatMessage], **options: Any) -> ChatResponse:
-    return llm.chat(messages, **options)
+    response: ChatResponse = llm.chat(messages, **options)
+    return response
 
 
 def _achat(llm: Qwen, messages: list[ChatMessage], **options: Any) -> ChatResponse:
-    return asyncio.run(llm.achat(messages, **options))
+    response: ChatResponse = asyncio.run(llm.achat(messages, **options))
+    return response
 
 
 def _stream_chat(llm: Qwen, messages: list[ChatMessage], **options: Any) -> ChatResponse:
-    return list(llm.stream_chat(messages, **options))[-1]
+    chunks: list[ChatResponse] = list(llm.stream_chat(messages, **options))
+    return chunks[-1]
 
 
 def _astream_chat(llm: Qwen, messages: list[ChatMessage], **options: Any) -> ChatResponse:

@@ -1,5 +1,4 @@
-"""LlamaIndex's messages to the core's: every block, every role, both forms of calls (checklist 16-18, without media
-of a real model)."""
+"""LlamaIndex's messages to the core's: every block, every role, both forms of calls (checklist 16-18)."""
 
 import base64
 from io import BytesIO
@@ -151,8 +150,8 @@ def test_cache_points_reach_the_service(make: MakeModel, service: Emulator) -> N
 
 
 def test_citable_is_text_and_citations_are_skipped() -> None:
-    citable = CitableBlock(title="Rivers", source="atlas.pdf", content="The Nile is long.")
-    citation = CitationBlock(cited_content="x", source="s", title="t", additional_location_info={})
+    citable = CitableBlock(title="Rivers", source="atlas.pdf", content=[TextBlock(text="The Nile is long.")])
+    citation = CitationBlock(cited_content=TextBlock(text="x"), source="s", title="t", additional_location_info={})
     (message,) = to_core([ChatMessage(role="user", blocks=[citable, citation])])
     assert "Rivers" in message.text
     assert "atlas.pdf" in message.text

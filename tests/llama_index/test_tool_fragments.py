@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ToolCallBlock
+from pydantic import SecretStr
 
 from llama_index_qwen import Qwen, UnusableAnswerError
 from qwen_emulator import Emulator, RawReply
-from tests.llama_index.conftest import KEY
+from tests.llama_index.conftest import KEY, raw
 
 Fragment = dict[str, Any]
 Calls = list[tuple[str, dict[str, Any]]]
@@ -137,7 +138,7 @@ def selected(llm: Qwen, response: ChatResponse) -> Calls:
 @pytest.fixture
 def llm(service: Emulator) -> Qwen:
     """These bytes are of the compatible wire; the native one has a table of its own in the core's tests."""
-    return Qwen(api_key=KEY, base_url=service.base_url, protocol="openai")
+    return Qwen(api_key=SecretStr(KEY), base_url=service.base_url, protocol="openai")
 
 
 @pytest.mark.parametrize(("chunks", "expected"), CASES.values(), ids=CASES.keys())
@@ -154,7 +155,7 @@ def test_fragments(llm: Qwen, service: Emulator, chunks: list[list[Fragment]], e
     listed = last.message.additional_kwargs["tool_calls"]
     assert [call["id"] for call in listed] == [block.tool_call_id for block in blocks]
     assert all(call["id"] for call in listed)
-    assert last.raw["finish_reason"] == "tool_calls"
+    assert raw(last)["finish_reason"] == "tool_calls"
 
 
 @pytest.mark.parametrize(("arguments", "finish_reason"), BROKEN.values(), ids=BROKEN.keys())
