@@ -52,6 +52,8 @@ FIELDS: dict[str, tuple[Any, dict[str, Any]]] = {
     "audio": ({"voice": "Cherry", "format": "wav"}, {"audio": {"voice": "Cherry", "format": "wav"}}),
     "vl_high_resolution_images": (True, {"vl_high_resolution_images": True}),
     "translation_options": ({"target_lang": "English"}, {"translation_options": {"target_lang": "English"}}),
+    "tool_call_parser": ("hermes", {}),
+    "reasoning_parser": ("qwen3", {}),
     "extra_body": ({"tool_stream": True}, {"tool_stream": True}),
 }
 
