@@ -14,6 +14,7 @@ from langchain_core.callbacks import get_usage_metadata_callback
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from llama_index.core import Document, VectorStoreIndex
+from llama_index.core.base.response.schema import StreamingResponse
 from llama_index.core.node_parser import MarkdownNodeParser
 
 from langchain_qwen import ChatQwen
@@ -74,8 +75,8 @@ def rag(folder: Path, question: str) -> None:
     engine = index.as_query_engine(llm=Qwen(), streaming=True, similarity_top_k=3)
     print(f"Question: {question}\nAnswer:   ", end="")
     response = engine.query(question)
-    for piece in response.response_gen:
-        print(piece, end="", flush=True)
+    if isinstance(response, StreamingResponse):
+        response.print_response_stream()
     print("\nSources:")
     for source in response.source_nodes:
         heading = source.node.get_content().strip().splitlines()[0].lstrip("# ")

@@ -112,7 +112,8 @@ def test_headers_of_one_call() -> None:
 @pytest.mark.parametrize("field", NATIVE_ONLY)
 def test_what_only_the_native_wire_has(field: str) -> None:
     with pytest.raises(UnsupportedFeatureError, match="dashscope"):
-        body(**{field: {"task": "text_recognition"}})
+        options: dict[str, Any] = {field: {"task": "text_recognition"}}
+        body(**options)
 
 
 def test_tools_are_sent_untouched() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from qwen_core.accumulator import accumulate
 from qwen_core.errors import InvalidResponseError
+from qwen_core.events import Event
 from qwen_core.models.catalogue import resolve
 from qwen_core.protocols.openai_compatible import OpenAICompatible
 from qwen_core.tool_arguments import parse_arguments
@@ -56,7 +57,7 @@ CASES: dict[str, tuple[list[list[Fragment]], list[tuple[str, str]]]] = {
 def answer(chunks: list[list[Fragment]]) -> list[tuple[str, str, str]]:
     """What the decoder makes of these chunks: (id, name, arguments) of each call."""
     decoder = WIRE.stream_decoder(resolve("qwen-plus"))
-    events = []
+    events: list[Event] = []
     for chunk in chunks:
         calls = [
             {"id": id, "index": index, "function": {"name": name, "arguments": arguments}}
@@ -85,8 +86,8 @@ def test_ids_and_names_are_emitted_once() -> None:
         b'{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"x"}}]}}]}'
     )
     first, second = *decoder.feed(chunk), *decoder.feed(chunk)
-    assert (first.id, first.name) == ("a", "f")  # type: ignore[union-attr]
-    assert (second.id, second.name) == (None, None)  # type: ignore[union-attr]
+    assert (first.id, first.name) == ("a", "f")
+    assert (second.id, second.name) == (None, None)
 
 
 def test_a_flood_of_calls_is_refused() -> None:

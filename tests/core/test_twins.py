@@ -9,7 +9,8 @@ from qwen_core import client
 from qwen_core.transports import dashscope_sdk, openai_sdk
 
 REPLACEMENTS = [
-    (r"\basync_|\ba(?=iter\(|next\()|\baiter_", lambda found: "iter_" if found.group() == "aiter_" else ""),
+    (r"\basync_|\ba(?=iter\(|next\()", ""),
+    (r"\baiter_", "iter_"),
     (r"\basync |\bawait ", ""),
     (r"ASYNC_POOL", "POOL"),
     (r"AsyncIterator", "Iterator"),
