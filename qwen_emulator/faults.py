@@ -188,6 +188,11 @@ def slow(reply: Scripted | None, pause: float) -> Altered:
     return Altered(reply, lambda raw: replace(raw, pause=pause))
 
 
+def late(reply: Scripted | None, wait: float) -> Altered:
+    """Seconds before the first byte."""
+    return Altered(reply, lambda raw: replace(raw, wait=wait))
+
+
 def byte_by_byte(reply: Scripted | None = None) -> Altered:
     """Every byte on its own, so that lines and characters are torn apart."""
     return Altered(

@@ -102,6 +102,8 @@ class RawReply:
     headers: Mapping[str, str] = field(default_factory=dict)
     segments: Sequence[bytes] = ()
     end: End = "close"
+    wait: float = 0.0
+    """Seconds before anything is sent."""
     pause: float = 0.0
     """Seconds between two segments."""
     send_head: bool = True

@@ -99,6 +99,7 @@ class Server(web.Server):
 
 
 async def _send(request: web.BaseRequest, recorded: RecordedRequest, reply: RawReply) -> web.StreamResponse:
+    await asyncio.sleep(reply.wait)
     response = web.StreamResponse(status=reply.status, headers=dict(reply.headers))
     if reply.send_head:
         recorded.status = reply.status

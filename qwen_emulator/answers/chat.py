@@ -25,11 +25,19 @@ _GREETING = re.compile(
     r"^\s*(hi|hello|hey|good (morning|evening|afternoon)|你好|您好|嗨)(?![a-z])[\s,!.。！]*", re.IGNORECASE
 )
 _SUM = re.compile(r"(?<![\w.])[-(]*\d[\d\s.+\-*/x×÷^()%]*[+\-*/x×÷^%][\d\s.+\-*/x×÷^()%]*\d\)*")
+_DATE = re.compile(r"\d{4}-\d{1,2}(-\d{1,2})?")
+_WHO = re.compile(r"^\W*(who|what) are you\b|^你是谁", re.IGNORECASE)
 _WORDS = (
     (r"(\d)\s*(?:plus|and then add|加(?:上)?)\s*(?=\d)", r"\1 + "),
     (r"(\d)\s*(?:minus|减(?:去)?)\s*(?=\d)", r"\1 - "),
     (r"(\d)\s*(?:times|multiplied by|乘(?:以)?)\s*(?=\d)", r"\1 * "),
     (r"(\d)\s*(?:divided by|除以)\s*(?=\d)", r"\1 / "),
+    (r"\b(?:sum|total) of\s+(-?[\d.]*\d) and (-?[\d.]*\d)", r"\1 + \2"),
+    (r"\bproduct of\s+(-?[\d.]*\d) and (-?[\d.]*\d)", r"\1 * \2"),
+    (r"\badd(?:ing)?\s+(-?[\d.]*\d) (?:and|to) (-?[\d.]*\d)", r"\1 + \2"),
+    (r"\bmultiply(?:ing)?\s+(-?[\d.]*\d) (?:and|by|with) (-?[\d.]*\d)", r"\1 * \2"),
+    (r"\bsubtract(?:ing)?\s+(-?[\d.]*\d) from (-?[\d.]*\d)", r"\2 - \1"),
+    (r"\bdivide\s+(-?[\d.]*\d) by (-?[\d.]*\d)", r"\1 / \2"),
 )
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -47,7 +55,7 @@ def talk(asked: Conversation) -> Reply:
     if asked.last_user is not None and asked.last_user.media:
         seen = " ".join(media.describe(part) for part in asked.last_user.media)
         return Reply(seen if not question else f"{seen} {_say_something(question)}")
-    for attempt in (_count_up, _repeat, _calculate):
+    for attempt in (_count_up, _repeat, _calculate, _introduce):
         if (text := attempt(question)) is not None:
             return Reply(text)
     return Reply(_greet(question) or _remember(asked, question) or _say_something(question))
@@ -55,23 +63,38 @@ def talk(asked: Conversation) -> Reply:
 
 def evaluate(expression: str) -> float | None:
     """The value of an arithmetic expression; None if it is none, or of absurd size."""
-    plain = expression.replace("×", "*").replace("x", "*").replace("÷", "/").replace("^", "**")
     try:
-        return _value(ast.parse(plain.strip(), mode="eval").body)
-    except (SyntaxError, ValueError, ZeroDivisionError, OverflowError, TypeError):
+        return _value(parse(expression))
+    except (ValueError, ZeroDivisionError, OverflowError, TypeError):
         return None
 
 
+def parse(expression: str) -> ast.expr:
+    """The tree of an arithmetic expression in anybody's signs; a ValueError if it is none."""
+    plain = expression.replace("×", "*").replace("x", "*").replace("÷", "/").replace("^", "**")
+    try:
+        return ast.parse(plain.strip(), mode="eval").body
+    except SyntaxError as problem:
+        raise ValueError(f"not arithmetic: {expression}") from problem
+
+
+def is_greeting(text: str) -> bool:
+    """Whether a text is little more than a greeting."""
+    return _greet(text) is not None
+
+
 def find_sum(text: str) -> tuple[str, float] | None:
-    """The first arithmetic expression of a text, spelled with signs or in words, and its value."""
+    """The first arithmetic expression of a text and its value."""
+    return next(iter(find_sums(text)), None)
+
+
+def find_sums(text: str) -> list[tuple[str, float]]:
+    """All arithmetic expressions of a text, spelled with signs or in words, and their values."""
     for pattern, signs in _WORDS:
         text = re.sub(pattern, signs, text, flags=re.IGNORECASE)
-    for found in _SUM.finditer(text):
-        expression = found.group().strip()
-        value = evaluate(expression)
-        if value is not None and not re.fullmatch(r"\d{4}-\d{1,2}(-\d{1,2})?", expression):
-            return expression, value
-    return None
+    written = (found.group().strip() for found in _SUM.finditer(text))
+    valued = ((expression, evaluate(expression)) for expression in written if not _DATE.fullmatch(expression))
+    return [(expression, value) for expression, value in valued if value is not None]
 
 
 def number_text(value: float) -> str:
@@ -125,6 +148,12 @@ def _calculate(question: str) -> str | None:
         return None
     expression, value = found
     return f"{' '.join(expression.split())} = {number_text(value)}"
+
+
+def _introduce(question: str) -> str | None:
+    if not _WHO.search(question):
+        return None
+    return "我是本地的 Qwen 模拟器。" if has_cjk(question) else "I am the local Qwen emulator."
 
 
 def _greet(question: str) -> str | None:

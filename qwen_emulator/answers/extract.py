@@ -89,6 +89,11 @@ _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
                 "customer",
                 "organization",
                 "brand",
+                "actor",
+                "director",
+                "people",
+                "member",
+                "speaker",
                 "who",
             }
         ),
@@ -105,6 +110,17 @@ _QUOTED_NAME = re.compile(
     r"(?:\b(?:named|called|titled|name is)|名为|名叫|叫做?|名称[是为:：])\s*"
     r"(?:'([^'\n]{1,80})'(?!\w)|[\"“‘「『《]([^\"”’」』》\n]{1,80})[\"”’」』》])",
     re.IGNORECASE,
+)
+_PHRASES: tuple[tuple[frozenset[str], str], ...] = (
+    # A field with one of these (stemmed) words in its name, and where its text stands.
+    (frozenset({"origin", "departure", "from", "source"}), rf"\bfrom\s+({_CAPITALISED})"),
+    (frozenset({"destination", "arrival", "to", "target"}), rf"\bto\s+({_CAPITALISED})"),
+    (frozenset({"company", "employer", "organization"}), rf"\b(?:at|for|with)\s+({_CAPITALISED})"),
+    (
+        frozenset({"occupation", "job", "profession", "rol", "role"}),
+        r"\b(?:as|is|am|was)\s+an?\s+([a-z][a-z -]*?)(?=\s+(?:at|in|for|from|and|who|with)\b|[.,;]|$)",
+    ),
+    (frozenset({"body", "messag", "content"}), r"\b(?:saying|that says)\s+(?:that\s+)?(.+)$"),
 )
 _NOT_NAMES_TEXT = """
 What Who Where When Why How Which Is Are Was Were Do Does Did Can Could Please Use The A An My I It This
@@ -175,6 +191,12 @@ def find_text(text: str, name: str, description: str = "") -> str | None:
     if kind in _FORMS:
         found = re.search(_FORMS[kind], text)
         return found.group() if found else None
+    if re.fullmatch(r"to|cc|recipient|from|sender", name.lower()) and (found := re.search(_FORMS["email"], text)):
+        return found.group()
+    words = set(label_words(name))
+    for labels, pattern in _PHRASES:
+        if words & labels and (found := re.search(pattern, text)):
+            return found.group(1).strip(" .'")
     if kind == "place":
         return find_place(text)
     if kind == "name":
@@ -193,7 +215,11 @@ def find_place(text: str) -> str | None:
         place = found.group(1).rstrip(".'")
         if place.split()[0] not in _NOT_NAMES:
             return place
-    chinese = _CHINESE_PLACE.search(re.sub(r"请问|查询|查一下|今天|明天|现在|的", "", text))
+    asked = re.sub(r"请问|请|帮我|查询|查一下|告诉我|今天|明天|现在|的", "", text)
+    several = re.match(r"\s*([\u4e00-\u9fff]{2,3}?)(?=[、和与,])", asked)
+    if several:
+        return several.group(1)
+    chinese = _CHINESE_PLACE.search(asked)
     if chinese:
         return chinese.group(1) or chinese.group(2)
     return find_name(text)
@@ -203,8 +229,8 @@ def find_name(text: str) -> str | None:
     """A proper name: after `named` or the like, in quotes, or the first run of capitalised words."""
     if quoted := _QUOTED_NAME.search(text):
         return quoted.group(1) or quoted.group(2)
-    named = re.search(rf"\b(?:named|called|name is|i am|i'm|by|titled)\s+({_CAPITALISED})", text, re.IGNORECASE)
-    if named and named.group(1)[0].isupper():
+    named = re.search(rf"\b(?i:named|called|name is|i am|i'm|by|titled)\s+({_CAPITALISED})", text)
+    if named:
         return named.group(1).rstrip(".'")
     chinese = _CHINESE_NAME.search(text)
     if chinese:
@@ -239,7 +265,7 @@ def listed(text: str) -> list[str]:
     best: list[str] = []
     for part in re.split(r"[\n.!?。:：]", text):
         items = [item.strip(" \"'“”-*") for item in re.split(r",\s*(?:and\s+|or\s+)?|\s+and\s+|、|，|和", part)]
-        items = [item for item in items if 0 < len(item) <= 60]
+        items = [item for number, item in enumerate(items) if item and (number == 0 or len(item) <= 60)]
         if len(items) > max(1, len(best)):
             best = items
     if best:  # the words before the first item belong to the sentence, not to the item

@@ -214,8 +214,16 @@ def _string(schema: Schema, place: _Place) -> str:
 def _number(schema: Schema, place: _Place) -> float:
     labels = extract.label_words(place.name, schema.get("description", ""))
     found = extract.find_number(place.text, labels, place.order)
-    value = found if found is not None else float(schema.get("default") or 0)
+    value = found if found is not None else _plausible(schema)
     return _bounded(value, schema, whole=False)
+
+
+def _plausible(schema: Schema) -> float:
+    """For want of anything better: the default, or a good mark if the schema says from where to where."""
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if schema.get("default") is None and low is not None and high is not None:
+        return float(low + 0.8 * (high - low))
+    return float(schema.get("default") or 0)
 
 
 def _integer(schema: Schema, place: _Place) -> int:

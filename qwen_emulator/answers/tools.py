@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from qwen_emulator.answers import chat, schema
+from qwen_emulator.answers import chat, extract, schema
 from qwen_emulator.answers.passages import answer_from
 from qwen_emulator.answers.words import content_words, has_cjk, rank, stem
 from qwen_emulator.conversation import Conversation, Tool
@@ -29,6 +29,16 @@ information info name a new two use
 _GENERIC = frozenset(stem(word) for word in _GENERIC_TEXT.split())
 _SPLIT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_\-.\s]+")
 _LEAST_SCORE = 2.0
+_QUESTION = re.compile(
+    r"[?？]|^\s*(?:who|what|when|where|which|why|how|is|are|does|do|can|tell me|explain|describe)\b"
+    r"|什么|怎么|如何|多少|哪|为何|谁|吗",
+    re.IGNORECASE,
+)
+_LOOKS_UP = re.compile(
+    r"question|quer(?:y|ies)|retriev|search|knowledge|document|handbook|passage|look.?up|information (?:about|on)"
+    r"|检索|查询|知识|文档|资料|问题",
+    re.IGNORECASE,
+)
 _ONE_OF_EACH = re.compile(r",\s*(?:and\s+)?|\s+and\s+|\s+or\s+|、|和|与")
 _TOLD_TO_CALL = re.compile(
     r"\bcall(?:ing)?\s+(?:exactly\s+)?one\s+of\s+(?:these|the\s+following)\s+(?:tools|functions)\b[^:\n]*:\s*([^\n]+)",
@@ -132,22 +142,26 @@ def _from_results(asked: Conversation) -> Reply | None:
 
 
 def _arithmetic(message: str, tools: tuple[Tool, ...]) -> list[ToolCall] | None:
-    """A sum as a series of calls, innermost first, if each of its operations has a tool."""
-    found = chat.find_sum(message)
-    if not found:
-        return None
+    """Sums as calls: of a calculator, or step by step, innermost first, if each operation has a tool."""
+    sums = chat.find_sums(message)
     by_operation = {
         operation: tool
         for operation, names in _ARITHMETIC.items()
         for tool in tools
         if names & set(_words(tool.name)) and len(tool.parameters.get("properties") or {}) == 2
     }
-    try:
-        tree = ast.parse(found[0].replace("×", "*").replace("÷", "/").replace("^", "**").strip(), mode="eval").body
-    except SyntaxError:
-        return None
     steps: list[ToolCall] = []
-    return steps if _step(tree, by_operation, steps) is not None and steps else None
+    for expression, _ in sums:
+        if _step(chat.parse(expression), by_operation, steps) is None:
+            steps = []
+            break
+    if steps:
+        return steps
+    for tool in tools:
+        fields = list(tool.parameters.get("properties") or {})
+        if len(fields) == 1 and extract.kind_of(fields[0]) == "formula" and sums:
+            return [ToolCall(tool.name, {fields[0]: " ".join(expression.split())}) for expression, _ in sums]
+    return None
 
 
 def _step(node: ast.expr, tools: Mapping[type[ast.operator], Tool], steps: list[ToolCall]) -> float | None:
@@ -165,9 +179,11 @@ def _step(node: ast.expr, tools: Mapping[type[ast.operator], Tool], steps: list[
 
 def _depends(message: str, wanted: list[ToolCall]) -> bool:
     """Whether one call needs the result of another: then they cannot be made at once."""
+    sums = chat.find_sums(message)
+    if sums and len(wanted) > len(sums):
+        return True
     return len({call.name for call in wanted}) > 1 and bool(
         re.search(r"\bthen\b|\bafterwards\b|\bresult\b|然后|之后|再", message)
-        or (chat.find_sum(message) and any(character in message for character in "+-*/()"))
     )
 
 
@@ -187,8 +203,19 @@ def _fitting(message: str, tools: tuple[Tool, ...]) -> list[Tool]:
     best = max(scores, default=(0.0, 0))
     if best[0] >= _LEAST_SCORE:
         return [tools[-best[1]]]
-    structures = [tool for tool in tools if _is_structure(tool)]
-    return structures if len(tools) == 1 else []
+    if len(tools) == 1 and _is_structure(tools[0]):
+        return [tools[0]]
+    if _QUESTION.search(message) and not chat.is_greeting(message):
+        sources = [-place for score, place in sorted(scores, reverse=True) if _answers_questions(tools[-place])]
+        return [tools[place] for place in sources[:1]]
+    return []
+
+
+def _answers_questions(tool: Tool) -> bool:
+    """Whether a tool looks things up for a question put in words, as retrievers and query engines do."""
+    fields = tool.parameters.get("required") or list(tool.parameters.get("properties") or {})
+    asks = len(fields) == 1 and extract.kind_of(fields[0]) == "whole"
+    return asks and bool(_LOOKS_UP.search(f"{tool.name} {tool.description}"))
 
 
 def _score(tool: Tool, words: set[str]) -> float:
@@ -234,7 +261,7 @@ def _several(value: str, message: str) -> list[str]:
     )
     if not enumeration or re.fullmatch(r".+,\s*(?:[A-Z]{2,3})", enumeration.group()):
         return [value]
-    return [item for item in _ONE_OF_EACH.split(enumeration.group()) if item]
+    return [item.removesuffix("的") for item in _ONE_OF_EACH.split(enumeration.group()) if item]
 
 
 def _share(message: str, chosen: list[Tool], number: int) -> str:

@@ -163,6 +163,21 @@ def test_more_queries_and_choices() -> None:
     assert json.loads(say(choices))[0]["choice"] == 2
 
 
+def test_jobs_of_indexing_and_evaluation() -> None:
+    text = "Qwen models think. Qwen models count tokens. Bees fly."
+    block = f"Some text is provided below. ---------------------\n{text}\n---------------------\n"
+    ask_keywords = block + "Extract up to 2 keywords from the text in the format 'KEYWORDS: <keywords>'\n"
+    assert say(ask_keywords) == "KEYWORDS: Qwen, models"
+    claim = "You need to answer with either YES or NO.\nInformation: {}\nContext: {}\nAnswer: "
+    assert say(claim.format("Bees fly.", text)) == "YES"
+    assert say(claim.format("Elephants swim in rivers.", text)) == "NO"
+    questions = say(f"Here is the context:\n{text}\n\nGiven the contextual information, generate 2 questions.")
+    assert [line[:2] for line in questions.splitlines()] == ["1.", "2."]
+    grading = system("Output a single score between 1 and 5.")
+    graded = "## Reference Answer\nBees fly\n\n## Generated Answer\nBees fly"
+    assert say(grading, graded).startswith("5.0\n")
+
+
 # Small talk
 
 
@@ -245,6 +260,8 @@ SUMS = [
     tool("add", "Add two numbers", a="integer", b="integer"),
     tool("multiply", "Multiply two numbers", a="integer", b="integer"),
 ]
+CALCULATOR = tool("calculator", "Evaluate an arithmetic expression", expression="string")
+HANDBOOK = tool("ask", "Answers questions on the Qwen handbook: models and prices", input="string")
 
 
 @pytest.mark.parametrize(
@@ -268,6 +285,24 @@ SUMS = [
             [("get_weather", {"city": "杭州"})],
         ),
         ("What is 3 times 4?", SUMS, [("multiply", {"a": 3, "b": 4})]),
+        ("Add 4 and 9.", SUMS, [("add", {"a": 4, "b": 9})]),
+        ("What is 37 * 41?", [CALCULATOR, HANDBOOK], [("calculator", {"expression": "37 * 41"})]),
+        (
+            "Which region is the default?",
+            [CALCULATOR, HANDBOOK],
+            [("ask", {"input": "Which region is the default?"})],
+        ),
+        ("Hello!", [HANDBOOK], []),
+        (
+            "Book a flight from Berlin to Paris for 2 passengers.",
+            [tool("book_flight", "Book a flight", origin="string", destination="string", passengers="integer")],
+            [("book_flight", {"origin": "Berlin", "destination": "Paris", "passengers": 2})],
+        ),
+        (
+            "Send an email to bob@example.com saying all is well",
+            [tool("send_email", "Send an email", to="string", body="string")],
+            [("send_email", {"to": "bob@example.com", "body": "all is well"})],
+        ),
         ("Hello, how are you?", [WEATHER], []),
         ("Tell me about Rome.", SUMS, []),
     ],
@@ -284,6 +319,24 @@ def test_several_calls_only_where_they_are_allowed() -> None:
     assert called(question, tools=[WEATHER]) == [("get_weather", {"city": "Paris"})]
     first = result("get_weather", '{"city": "Paris"}', "rain")
     assert called(question, *first, tools=[WEATHER]) == [("get_weather", {"city": "London"})]
+
+
+def test_independent_sums_are_called_at_once() -> None:
+    question = "What is the sum of 4 and 9, and the product of 3 and 5?"
+    both = [("add", {"a": 4, "b": 9}), ("multiply", {"a": 3, "b": 5})]
+    assert called(question, tools=SUMS, parallel_tool_calls=True) == both
+
+
+def test_chinese_lists_of_places() -> None:
+    weather = tool("get_weather", "查询指定城市的天气", city="string")
+    made = called("帮我查一下上海和北京的天气", tools=[weather], parallel_tool_calls=True)
+    assert [arguments for _, arguments in made] == [{"city": "上海"}, {"city": "北京"}]
+
+
+def test_long_results_are_answered_from() -> None:
+    passages = "Beijing is the default region. " + "Other regions have hosts of their own. " * 8
+    turns: list[Any] = ["Which region is the default?", *result("ask", '{"input": "x"}', passages)]
+    assert say(*turns, tools=[HANDBOOK]) == "Beijing is the default region."
 
 
 def test_a_sum_is_worked_out_step_by_step_and_ends() -> None:

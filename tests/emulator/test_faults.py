@@ -63,6 +63,7 @@ HARMLESS: dict[str, Callable[[Any], Altered]] = {
     "doubled_finish": faults.doubled_finish,
     "choices_empty": lambda reply: faults.choices_empty(reply, 0),
     "slow": lambda reply: faults.slow(reply, 0.001),
+    "late": lambda reply: faults.late(reply, 0.01),
     "both": lambda reply: faults.crlf(faults.byte_by_byte(reply)),
 }
 

@@ -94,7 +94,7 @@ def sent(path: str, body: Any, *, stream: bool) -> tuple[int, bytes]:
     return reply.status, b"".join(reply.segments)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120, deadline=None, derandomize=True)
 @given(model=models, messages=st.lists(message, max_size=3) | junk, given=parameters, stream=st.booleans())
 def test_chats(model: Any, messages: Any, given: dict[str, Any], stream: bool) -> None:
     native = {"model": model, "input": {"messages": messages}, "parameters": given}
@@ -110,7 +110,7 @@ def test_chats(model: Any, messages: Any, given: dict[str, Any], stream: bool) -
         assert b"emulator_error" not in answered, answered
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(model=models, held=junk, more=st.dictionaries(st.sampled_from(["dimensions", "dimension", "top_n"]), junk))
 def test_everything_else(model: Any, held: Any, more: dict[str, Any]) -> None:
     for path, body in (
