@@ -89,3 +89,26 @@ def test_an_instruction_joins_the_system_message() -> None:
     assert len(changed.messages) == 2
     assert changed.messages[0].text.startswith("Be kind.") and "JSON" in changed.messages[0].text
     assert request.messages[0].text == "Be kind."
+
+
+def test_thinking_that_was_asked_for_by_effort_stays() -> None:
+    request, warnings = adapted(OPTIONAL_ON, tools=(F,), tool_choice="f", reasoning_effort="high")
+    assert (request.tool_choice, request.reasoning_effort, request.enable_thinking) == ("auto", "high", None)
+    assert len(warnings) == 1 and "told to think" in warnings[0]
+
+
+@pytest.mark.parametrize("model", ["qwen3-coder-plus", "qwen3-vl-8b-thinking"])
+def test_json_mode_on_a_model_without(model: str) -> None:
+    request, warnings = adapted(model, response_format=JSON)
+    assert request.response_format is None
+    assert "JSON" in request.messages[0].text
+    assert len(warnings) == 1 and "no JSON mode" in warnings[0]
+
+
+def test_json_mode_excludes_the_thinking_of_older_models() -> None:
+    request, warnings = adapted("qwen3-32b", response_format=JSON, thinking_budget=100)
+    assert (request.enable_thinking, request.thinking_budget, request.response_format) == (False, None, JSON)
+    assert len(warnings) == 2
+    request, warnings = adapted(OPTIONAL_ON, response_format=JSON)
+    assert request.enable_thinking is None
+    assert len(warnings) == 1
