@@ -60,7 +60,7 @@ class StreamReader:
     def close(self) -> Sequence[Event]:
         """The events that the end completes. Raises IncompleteStreamError where the answer was cut.
 
-        Where it was cut behind some last events, they are returned; the reader then is not ``closed``, and the next
+        Where it was cut behind some last events, they are returned, the reader is not ``closed``, and the next
         ``close`` raises.
         """
         self.closed = True

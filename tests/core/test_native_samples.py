@@ -90,7 +90,7 @@ def test_streamed(name: str) -> None:
     assert type(error) is getattr(errors, expected["kind"])
     assert error.status_code == expected["status"]
     assert error.request_id
-    assert error.code == (None if expected["error"] == "cut" else expected["error"])
+    assert error.raw_code == (None if expected["error"] == "cut" else expected["error"])
 
 
 @pytest.mark.parametrize("name", STREAMS)

@@ -1,0 +1,256 @@
+"""The oddities of the native wire, one by one, and what its errors mean."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from qwen_core import errors
+from qwen_core.accumulator import accumulate
+from qwen_core.errors import IncompleteStreamError, InvalidResponseError, QwenError
+from qwen_core.events import Event, Finish, TextDelta
+from qwen_core.models.catalogue import resolve
+from qwen_core.models.profile import ModelProfile
+from qwen_core.protocols.dashscope_native import DashScopeNative
+from qwen_core.response import ChatResponse
+
+WIRE = DashScopeNative()
+PROFILE = resolve("qwen-plus")
+END = {"choices": [{"message": {"content": "", "role": "assistant"}, "finish_reason": "stop"}]}
+
+
+def message(finish_reason: Any = "null", **fields: Any) -> dict[str, Any]:
+    """An output with one choice."""
+    return {"choices": [{"message": {"role": "assistant", **fields}, "finish_reason": finish_reason}]}
+
+
+def read(*outputs: dict[str, Any], profile: ModelProfile = PROFILE, usage: Any = None) -> list[Event]:
+    """The events of a stream of these outputs."""
+    decoder = WIRE.stream_decoder(profile)
+    events: list[Event] = []
+    for output in outputs:
+        payload = {"output": output, "usage": usage or {}, "request_id": "r"}
+        events += decoder.feed(json.dumps(payload).encode())
+    return [*events, *decoder.close()]
+
+
+def texts(events: Sequence[Event]) -> list[str]:
+    return [event.text for event in events if isinstance(event, TextDelta)]
+
+
+def whole(**body: Any) -> ChatResponse:
+    return WIRE.decode(json.dumps(body).encode(), PROFILE)
+
+
+def test_a_repeated_text_is_no_repetition() -> None:
+    assert texts(read(message(content="ha"), message(content="ha"), message(content="ha!"), END)) == [
+        "ha",
+        "ha",
+        "ha!",
+    ]
+
+
+def test_a_cumulative_stream_is_known_to_be_one() -> None:
+    profile = msgspec.structs.replace(PROFILE, cumulative_stream=True)
+    events = read(message(content="ha"), message(content="haha"), message(content="haha"), END, profile=profile)
+    assert texts(events) == ["ha", "ha"]
+
+
+@pytest.mark.parametrize("nothing", [None, "", [], [{}], [{"text": ""}], [{"text": None}]])
+def test_content_that_is_nothing(nothing: Any) -> None:
+    events = read(message(content=nothing, reasoning_content="hm"), message(content=nothing), END)
+    assert texts(events) == []
+    assert accumulate(events).reasoning == "hm"
+
+
+@pytest.mark.parametrize("content", ["a b", [{"text": "a b"}], [{"text": "a "}, {"text": "b"}], ["a b"]])
+def test_content_in_every_form(content: Any) -> None:
+    typed = [{"type": "text", **item} if isinstance(item, dict) else item for item in content]
+    for form in (content, typed if isinstance(content, list) else content):
+        assert accumulate(read(message(content=form), END)).text == "a b"
+
+
+@pytest.mark.parametrize("unfinished", ["null", None, ""])
+def test_what_is_no_finish_reason(unfinished: Any) -> None:
+    with pytest.raises(IncompleteStreamError) as caught:
+        read(message(unfinished, content="Half an ans"))
+    assert caught.value.request_id == "r"
+    with pytest.raises(IncompleteStreamError) as caught:
+        whole(output=message(unfinished, content="Half an ans"), request_id="r")
+    assert caught.value.partial is not None and caught.value.partial.text == "Half an ans"
+
+
+def test_extras_stay_reachable() -> None:
+    item = {"text": "x", "ocr_result": {"kv_result": {"a": 1}}, "image_hw": [[4, 5]]}
+    response = accumulate(read(message(content=[item]), END))
+    assert response.text == "x"
+    assert response.extras == {"ocr_result": {"kv_result": {"a": 1}}, "image_hw": [[4, 5]]}
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        [{**END, "audio": {"data": "AAAA", "id": "a1", "expires_at": 9}}],
+        [message(content=[{"text": "hi"}, {"audio": {"data": "AAAA", "id": "a1", "expires_at": 9}}]), END],
+    ],
+)
+def test_audio(outputs: list[dict[str, Any]]) -> None:
+    audio = accumulate(read(*outputs)).choices[0].audio
+    assert audio is not None
+    assert (audio.data, audio.id, audio.expires_at) == ("AAAA", "a1", 9)
+
+
+def test_several_choices_without_an_index() -> None:
+    output = {"choices": [message("stop", content=text)["choices"][0] for text in ("one", "two")]}
+    assert [choice.message.text for choice in whole(output=output).choices] == ["one", "two"]
+
+
+@pytest.mark.parametrize("index", [-1, 16, 10**9])
+def test_a_choice_out_of_bounds(index: int) -> None:
+    output = {"choices": [{"index": index, **END["choices"][0]}]}
+    with pytest.raises(InvalidResponseError):
+        read(output)
+
+
+def test_search_results_before_any_choice() -> None:
+    results = [{"index": 3, "title": "T", "url": "https://h/t"}, {"index": 4, "title": "no address"}, "x"]
+    events = read({"search_info": {"search_results": results}}, message(content="see [3]"), END)
+    (source,) = accumulate(events).citations
+    assert (source.index, source.url, source.title, source.site_name) == (3, "https://h/t", "T", "")
+
+
+def test_usage_is_the_last_that_was_not_empty() -> None:
+    decoder = WIRE.stream_decoder(PROFILE)
+    counts: list[dict[str, Any]] = [
+        {},
+        {"input_tokens": 5, "output_tokens": 1},
+        {"input_tokens": 7, "output_tokens": 2},
+        {},
+    ]
+    for usage in counts:
+        decoder.feed(json.dumps({"output": message(content="x"), "usage": usage}).encode())
+    decoder.feed(json.dumps({"output": END, "usage": None}).encode())
+    finish = decoder.close()[-1]
+    assert isinstance(finish, Finish) and finish.usage is not None
+    assert (finish.usage.input_tokens, finish.usage.output_tokens, finish.usage.total_tokens) == (7, 2, 9)
+    assert finish.usage.cached_tokens is None, "unknown is not zero"
+
+
+def test_usage_of_one_document_model_counts_its_cache_at_the_top() -> None:
+    usage = whole(output=message("stop", content="x"), usage={"input_tokens": 9, "cached_tokens": 4}).usage
+    assert usage is not None and usage.cached_tokens == 4 and usage.total_tokens is None
+
+
+@pytest.mark.parametrize("payload", [b"", b"{", b"[]", b"<html>", b'{"output": 5}', b"\xff\xfe", b"[" * 100_000])
+def test_what_cannot_be_read(payload: bytes) -> None:
+    with pytest.raises(InvalidResponseError):
+        WIRE.decode(payload, PROFILE)
+
+
+@pytest.mark.parametrize(
+    "body", [{"request_id": "r"}, {"output": None}, {"output": {}}, {"output": {"choices": []}}]
+)
+def test_a_success_without_output(body: dict[str, Any]) -> None:
+    with pytest.raises(InvalidResponseError):
+        whole(**body)
+    decoder = WIRE.stream_decoder(PROFILE)
+    assert decoder.feed(json.dumps(body).encode()) == ()
+    with pytest.raises(IncompleteStreamError):
+        decoder.close()
+
+
+# Status, code and message as the service sends them (native 6.3), and what they are.
+REFUSALS: list[tuple[int, str, str, type[QwenError], bool]] = [
+    (400, "InvalidParameter", "Range of max_tokens should be [1, 8192]", errors.BadRequestError, False),
+    (400, "InvalidParameter", "url error, please check url!", errors.BadRequestError, False),
+    (
+        400,
+        "InvalidParameter",
+        "<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 30720]",
+        errors.ContextOverflowError,
+        False,
+    ),
+    (
+        400,
+        "InvalidParameter",
+        "enable_thinking must be set to false for non-streaming calls",
+        errors.BadRequestError,
+        False,
+    ),
+    (400, "InvalidParameter", "Model not exist.", errors.NotFoundError, False),
+    (
+        400,
+        "DataInspectionFailed",
+        "Input data may contain inappropriate content.",
+        errors.ContentFilterError,
+        False,
+    ),
+    (
+        400,
+        "InvalidParameter.DataInspection",
+        "Unable to download the media resource",
+        errors.BadRequestError,
+        False,
+    ),
+    (400, "Arrearage", "Access denied, account overdue", errors.PermissionDeniedError, False),
+    (400, "ServiceUnavailableError", "Role must be user or assistant and ...", errors.BadRequestError, False),
+    (401, "InvalidApiKey", "Invalid API-key provided.", errors.AuthenticationError, False),
+    (403, "AccessDenied", "Access denied.", errors.PermissionDeniedError, False),
+    (403, "Model.AccessDenied", "Model access denied.", errors.PermissionDeniedError, False),
+    (403, "AllocationQuota.FreeTierOnly", "The free tier is exhausted.", errors.QuotaExceededError, False),
+    (404, "ModelNotFound", "Model can not be found.", errors.NotFoundError, False),
+    (429, "Throttling.RateQuota", "Requests rate limit exceeded", errors.RateLimitError, True),
+    (429, "Throttling.BurstRate", "Request rate increased too quickly", errors.RateLimitError, True),
+    (429, "Throttling.AllocationQuota", "Allocated quota exceeded", errors.RateLimitError, True),
+    (429, "Throttling.AllocationQuota", "Free allocated quota exceeded.", errors.QuotaExceededError, False),
+    (500, "InternalError", "An internal error has occured", errors.ServerError, True),
+    (500, "InternalError.Algo", "list index out of range", errors.BadRequestError, False),
+    (500, "RequestTimeOut", "Request timed out", errors.APITimeoutError, False),
+    (503, "ModelUnavailable", "Model is unavailable", errors.ServerError, True),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "text", "kind", "retryable"), REFUSALS)
+def test_a_refusal_means_the_same_wherever_it_stands(
+    status: int, code: str, text: str, kind: type[QwenError], retryable: bool
+) -> None:
+    payload = json.dumps({"code": code, "message": text, "request_id": "r"}).encode()
+    decoder = WIRE.stream_decoder(PROFILE)
+    with pytest.raises(QwenError) as framed:
+        decoder.feed(payload, status)
+    with pytest.raises(QwenError) as misreported:
+        decoder.feed(payload, 400)
+    with pytest.raises(QwenError) as succeeded:
+        WIRE.decode(payload, PROFILE)
+    answered = WIRE.error(status, payload, {})
+    for error in (framed.value, misreported.value, succeeded.value, answered):
+        assert type(error) is kind
+        assert error.is_retryable is retryable
+        assert (error.raw_code, error.message, error.request_id) == (code, text, "r")
+    assert answered.status_code == framed.value.status_code == status
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"<html>502</html>", b"", b'{"error": {"code": "x", "message": "m"}}', b'data:{"message": "m"}\n\n'],
+)
+def test_refusals_in_other_forms(payload: bytes) -> None:
+    error = WIRE.error(502, payload, {"x-request-id": "h"})
+    assert type(error) is errors.ServerError
+    assert (error.status_code, error.request_id) == (502, "h")
+
+
+def test_an_error_frame_without_a_code() -> None:
+    with pytest.raises(errors.RateLimitError):
+        WIRE.stream_decoder(PROFILE).feed(b'{"request_id": "r"}', 429)
+
+
+@pytest.mark.parametrize(
+    "payload", [b'{"code": "InvalidApiKey", "message": "m"}', b"{}", b"[]", b'{"output": {}}']
+)
+def test_embeddings_that_are_none(payload: bytes) -> None:
+    kind = errors.AuthenticationError if b"Key" in payload else InvalidResponseError
+    with pytest.raises(kind):
+        WIRE.decode_embedding(payload, {})

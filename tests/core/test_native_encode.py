@@ -1,0 +1,365 @@
+"""What goes over the native wire for each thing that can be asked."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.messages import (
+    AudioPart,
+    FilePart,
+    ImagePart,
+    Message,
+    Part,
+    ReasoningPart,
+    TextPart,
+    Tool,
+    ToolCallPart,
+    VideoPart,
+)
+from qwen_core.models.catalogue import resolve
+from qwen_core.models.profile import ModelProfile
+from qwen_core.protocols.base import EncodedRequest
+from qwen_core.protocols.dashscope_native import DashScopeNative
+from qwen_core.protocols.dashscope_native.encode import COMPATIBLE_ONLY, PARAMETERS
+from qwen_core.protocols.openai_compatible.encode import PARAMETERS as COMPATIBLE_PARAMETERS
+from qwen_core.request import ChatRequest, EmbeddingRequest
+
+TEXT = "/services/aigc/text-generation/generation"
+MULTIMODAL = "/services/aigc/multimodal-generation/generation"
+EITHER = {"text-generation": TEXT, "multimodal-generation": MULTIMODAL}
+
+USER = Message("user", (TextPart("hi"),))
+IMAGE = Message("user", (ImagePart("https://h/a.png"), TextPart("what?")))
+TOOL = Tool("f", "does f", {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {}}})
+
+# One row for each parameter: what is asked, and what it becomes.
+FIELDS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "temperature": (0.0, {"temperature": 0.0}),
+    "top_p": (0.5, {"top_p": 0.5}),
+    "top_k": (0, {"top_k": 0}),
+    "max_tokens": (9, {"max_tokens": 9}),
+    "stop": (("a", "b"), {"stop": ["a", "b"]}),
+    "seed": (0, {"seed": 0}),
+    "n": (2, {"n": 2}),
+    "presence_penalty": (-1.0, {"presence_penalty": -1.0}),
+    "repetition_penalty": (1.1, {"repetition_penalty": 1.1}),
+    "logprobs": (True, {"logprobs": True}),
+    "top_logprobs": (3, {"top_logprobs": 3}),
+    "enable_thinking": (False, {"enable_thinking": False}),
+    "thinking_budget": (100, {"thinking_budget": 100}),
+    "reasoning_effort": ("low", {"reasoning_effort": "low"}),
+    "preserve_thinking": (False, {"preserve_thinking": False}),
+    "enable_search": (True, {"enable_search": True, "search_options": {"enable_source": True}}),
+    "search_options": ({"forced_search": True}, {"search_options": {"forced_search": True}}),
+    "parallel_tool_calls": (False, {"parallel_tool_calls": False}),
+    "response_format": ({"type": "json_object"}, {"response_format": {"type": "json_object"}}),
+    "modalities": (("text", "audio"), {"modalities": ["text", "audio"]}),
+    "audio": ({"voice": "Cherry", "format": "wav"}, {"audio": {"voice": "Cherry", "format": "wav"}}),
+    "vl_high_resolution_images": (True, {"vl_high_resolution_images": True}),
+    "ocr_options": ({"task": "multi_lan"}, {"ocr_options": {"task": "multi_lan"}}),
+    "translation_options": ({"target_lang": "English"}, {"translation_options": {"target_lang": "English"}}),
+}
+
+
+def encode(*messages: Message, model: str = "qwen-plus", stream: bool = False, **fields: Any) -> EncodedRequest:
+    request = ChatRequest(model=model, messages=messages or (USER,), **fields)
+    return DashScopeNative().encode(request, resolve(model), stream)
+
+
+def body(*messages: Message, **fields: Any) -> dict[str, Any]:
+    """The body for a request with these fields."""
+    decoded: dict[str, Any] = msgspec.json.decode(encode(*messages, **fields).body)
+    return decoded
+
+
+def sent(*messages: Message, **fields: Any) -> list[dict[str, Any]]:
+    """The messages of the body."""
+    found: list[dict[str, Any]] = body(*messages, **fields)["input"]["messages"]
+    return found
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("model", ["qwen-plus", "qwen3.7-plus"])
+def test_a_parameter(field: str, model: str) -> None:
+    value, wanted = FIELDS[field]
+    plain = body(model=model)
+    assert body(model=model, **{field: value}) == {**plain, "parameters": {**plain["parameters"], **wanted}}
+
+
+def test_every_parameter_has_a_row() -> None:
+    assert set(PARAMETERS) == set(FIELDS)
+    assert set(COMPATIBLE_PARAMETERS) - set(COMPATIBLE_ONLY) <= set(PARAMETERS), "forgotten on this wire"
+
+
+def test_nothing_is_sent_that_was_not_asked() -> None:
+    assert body() == {
+        "model": "qwen-plus",
+        "input": {"messages": [{"role": "user", "content": "hi"}]},
+        "parameters": {"result_format": "message"},
+    }
+    assert body(model="qwen3.7-plus") == {
+        "model": "qwen3.7-plus",
+        "input": {"messages": [{"role": "user", "content": [{"text": "hi"}]}]},
+        "parameters": {},
+    }
+
+
+@pytest.mark.parametrize("model", ["qwen-plus", "qwen3.7-plus"])
+def test_a_stream_is_asked_for_in_headers_and_increments(model: str) -> None:
+    streamed = encode(model=model, stream=True)
+    assert streamed.headers == {"X-DashScope-SSE": "enable", "Accept": "text/event-stream"}
+    assert json.loads(streamed.body)["parameters"]["incremental_output"] is True
+    assert not streamed.cumulative
+    whole = encode(model=model)
+    assert whole.headers == {"Accept": "application/json"}
+    assert "incremental_output" not in json.loads(whole.body)["parameters"]
+
+
+@pytest.mark.parametrize("extra", [{"incremental_output": False}, {"parameters": {"incremental_output": False}}])
+def test_a_cumulative_stream_is_the_callers_to_ask_for(extra: dict[str, Any]) -> None:
+    encoded = encode(stream=True, extra_body=extra)
+    assert json.loads(encoded.body)["parameters"]["incremental_output"] is False
+    assert encoded.cumulative
+
+
+def test_extra_body() -> None:
+    found = body(
+        temperature=1.0,
+        search_options={"forced_search": True},
+        extra_body={
+            "temperature": 0.1,
+            "tool_stream": True,
+            "search_options": {"freshness": 7},
+            "parameters": {"skill": []},
+            "input": {"prompt": "p"},
+            "model": "other",
+        },
+    )
+    assert found["parameters"] == {
+        "temperature": 0.1,
+        "tool_stream": True,
+        "search_options": {"forced_search": True, "freshness": 7},
+        "skill": [],
+        "result_format": "message",
+    }
+    assert found["input"]["prompt"] == "p" and found["input"]["messages"]
+    assert found["model"] == "other"
+
+
+def test_a_search_asks_for_its_sources_unless_told_otherwise() -> None:
+    def options(**fields: Any) -> Any:
+        return body(**fields)["parameters"].get("search_options")
+
+    assert options(enable_search=True, search_options={"search_strategy": "max"}) == {
+        "enable_source": True,
+        "search_strategy": "max",
+    }
+    assert options(enable_search=True, search_options={"enable_source": False}) == {"enable_source": False}
+    assert options(enable_search=False) is None
+
+
+@pytest.mark.parametrize("field", COMPATIBLE_ONLY)
+def test_what_this_wire_does_not_document(field: str) -> None:
+    with pytest.raises(UnsupportedFeatureError, match=rf'(?s){field}.*extra_body.*protocol="openai"'):
+        encode(**{field: 1.0})
+    assert body(extra_body={field: 1.0})["parameters"][field] == 1.0
+
+
+def test_a_model_of_the_other_protocol_is_advised_against() -> None:
+    assert encode().warnings == ()
+    (warning,) = encode(model="qwen3-omni-flash").warnings
+    assert 'protocol="openai"' in warning
+
+
+# Model or profile, messages, and the endpoint that they go to.
+@pytest.mark.parametrize(
+    ("model", "message", "path"),
+    [
+        ("qwen-plus", USER, TEXT),
+        ("qwen3-max", USER, TEXT),
+        ("qwen3.7-plus", USER, MULTIMODAL),
+        ("qwen-vl-max", USER, MULTIMODAL),
+        ("nobody-knows-this", USER, TEXT),
+        ("nobody-knows-this", IMAGE, MULTIMODAL),
+        ("nobody-knows-this", Message("user", (VideoPart("https://h/a.mp4"),)), MULTIMODAL),
+        ("nobody-knows-this", Message("user", (AudioPart("https://h/a.mp3"),)), MULTIMODAL),
+        ("qwen-plus", IMAGE, MULTIMODAL),
+    ],
+)
+def test_endpoints(model: str, message: Message, path: str) -> None:
+    assert encode(message, model=model).path == path
+
+
+@pytest.mark.parametrize("endpoint", EITHER)
+def test_the_profile_decides_the_endpoint(endpoint: Any) -> None:
+    profile = ModelProfile(name="m", native_endpoint=endpoint)
+    request = ChatRequest(model="m", messages=(USER,))
+    assert DashScopeNative().encode(request, profile, False).path == EITHER[endpoint]
+
+
+# A part of a user message, and the item that it becomes on the multimodal endpoint.
+ITEMS: list[tuple[Part, dict[str, Any]]] = [
+    (TextPart("x", {"type": "ephemeral"}), {"text": "x", "cache_control": {"type": "ephemeral"}}),
+    (ImagePart("https://h/a.png"), {"image": "https://h/a.png"}),
+    (
+        ImagePart("data:image/png;base64,AA==", min_pixels=4, max_pixels=9),
+        {"image": "data:image/png;base64,AA==", "min_pixels": 4, "max_pixels": 9},
+    ),
+    (
+        VideoPart("https://h/a.mp4", fps=2.0, max_frames=5, min_pixels=1, max_pixels=2, total_pixels=3),
+        {
+            "video": "https://h/a.mp4",
+            "fps": 2.0,
+            "max_frames": 5,
+            "min_pixels": 1,
+            "max_pixels": 2,
+            "total_pixels": 3,
+        },
+    ),
+    (VideoPart(("https://h/1.jpg", "https://h/2.jpg")), {"video": ["https://h/1.jpg", "https://h/2.jpg"]}),
+    (AudioPart("data:;base64,AA==", "wav"), {"audio": "data:;base64,AA=="}),
+]
+
+
+@pytest.mark.parametrize(("part", "item"), ITEMS)
+def test_items(part: Part, item: dict[str, Any]) -> None:
+    message = Message("user", (TextPart("look"), part))
+    assert sent(message, model="qwen3.7-plus") == [{"role": "user", "content": [{"text": "look"}, item]}]
+
+
+def test_the_temporary_store_needs_a_header() -> None:
+    assert "X-DashScope-OssResourceResolve" not in encode(IMAGE).headers
+    for part in (
+        ImagePart("oss://b/a.png"),
+        VideoPart(("https://h/1.jpg", "oss://b/2.jpg")),
+        AudioPart("oss://b/a"),
+    ):
+        headers = encode(Message("user", (part,)), stream=True).headers
+        assert headers["X-DashScope-OssResourceResolve"] == "enable"
+
+
+def test_headers_of_one_call() -> None:
+    assert encode(extra_headers={"X-DashScope-DataInspection": "{}"}).headers["X-DashScope-DataInspection"] == "{}"
+
+
+def test_text_stays_text_on_the_text_endpoint() -> None:
+    assert sent(Message("user", (TextPart("a"), TextPart("b"))))[0]["content"] == "a\nb"
+    assert sent(Message("assistant", (TextPart("a"), TextPart("b"))), USER)[0]["content"] == "ab"
+    assert sent(Message("user", (TextPart("/etc/hostname"),)))[0]["content"] == "/etc/hostname"
+
+
+def test_a_cache_mark_makes_a_list() -> None:
+    marked = Message("system", (TextPart("long"), TextPart("longer", {"type": "ephemeral"})))
+    assert sent(marked, USER)[0]["content"] == [
+        {"type": "text", "text": "long"},
+        {"type": "text", "text": "longer", "cache_control": {"type": "ephemeral"}},
+    ]
+
+
+def test_text_stands_in_lists_on_the_multimodal_endpoint() -> None:
+    conversation = (
+        Message("system", (TextPart("be kind"),)),
+        Message("user", (TextPart("a"), TextPart("b"))),
+        Message("assistant", (TextPart("c"), TextPart("d"))),
+        USER,
+    )
+    assert [message["content"] for message in sent(*conversation, model="qwen3.7-plus")] == [
+        [{"text": "be kind"}],
+        [{"text": "a"}, {"text": "b"}],
+        [{"text": "cd"}],
+        [{"text": "hi"}],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "asked_content", "result_content"),
+    [("qwen-plus", "", "42"), ("qwen3.7-plus", [], [{"text": "42"}])],
+)
+def test_a_tool_round(model: str, asked_content: Any, result_content: Any) -> None:
+    asked = Message("assistant", (TextPart(""), ToolCallPart("c1", "f", '{"a": 1}')))
+    answered = Message("tool", (TextPart("42"),), tool_call_id="c1")
+    found = sent(USER, asked, answered, model=model)
+    assert found[1] == {
+        "role": "assistant",
+        "content": asked_content,
+        "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}],
+    }
+    assert found[2] == {"role": "tool", "content": result_content, "tool_call_id": "c1"}
+
+
+def test_tools_are_parameters() -> None:
+    found = body(tools=(TOOL,), tool_choice="f")["parameters"]
+    function = {"name": "f", "description": "does f", "parameters": TOOL.parameters}
+    assert found["tools"] == [{"type": "function", "function": function}]
+    assert found["tool_choice"] == {"type": "function", "function": {"name": "f"}}
+    assert "tools" not in body(tools=())["parameters"]
+
+
+@pytest.mark.parametrize("model", ["qwen-plus", "qwen3.7-plus"])
+def test_reasoning_is_replayed_in_its_round_only(model: str) -> None:
+    thought = Message("assistant", (ReasoningPart("because"), TextPart("so"), ToolCallPart("c1", "f", "{}")))
+    result = Message("tool", (TextPart("1"),), tool_call_id="c1")
+    done = Message("assistant", (TextPart("done"),))
+    assert sent(USER, thought, result, model=model)[1]["reasoning_content"] == "because"
+    assert "because" not in str(sent(USER, thought, result, model=model)[1]["content"])
+    assert "reasoning_content" not in sent(USER, thought, result, done, USER, model=model)[1]
+    kept = sent(USER, thought, result, done, USER, model=model, preserve_thinking=True)
+    assert kept[1]["reasoning_content"] == "because"
+
+
+def test_names_and_partial_answers() -> None:
+    assert sent(Message("user", (TextPart("x"),), name="ann"))[0]["name"] == "ann"
+    assert sent(USER, Message("assistant", (TextPart("def "),), partial=True))[1] == {
+        "role": "assistant",
+        "content": "def ",
+        "partial": True,
+    }
+
+
+def test_uploaded_files_stand_in_a_system_message() -> None:
+    role = Message("system", (TextPart("be kind"),))
+    asked = Message("user", (FilePart(file_id="file-1"), FilePart(file_id="file-2"), TextPart("compare")))
+    assert sent(role, asked, model="qwen-long") == [
+        {"role": "system", "content": "be kind"},
+        {"role": "system", "content": "fileid://file-1,fileid://file-2"},
+        {"role": "user", "content": "compare"},
+    ]
+    together = Message("system", (TextPart("be kind"), FilePart(file_id="file-1")))
+    assert [message["content"] for message in sent(together, USER, model="qwen-long")] == [
+        "be kind",
+        "fileid://file-1",
+        "hi",
+    ]
+
+
+def test_documents_by_url() -> None:
+    asked = Message("user", (TextPart("sum up"), FilePart(url="https://h/a.pdf")))
+    assert sent(asked, model="qwen-doc-turbo")[0]["content"] == [
+        {"type": "text", "text": "sum up"},
+        {"type": "doc_url", "doc_url": ["https://h/a.pdf"], "file_parsing_strategy": "auto"},
+    ]
+
+
+@pytest.mark.parametrize("model", ["qwen-plus", "qwen3.7-plus"])
+def test_what_has_no_place(model: str) -> None:
+    with pytest.raises(UnsupportedFeatureError, match="native DashScope"):
+        encode(Message("user", (FilePart(url="data:application/pdf;base64,AA=="),)), model=model)
+
+
+def test_embeddings() -> None:
+    request = EmbeddingRequest(
+        model="text-embedding-v4",
+        texts=("a", "b"),
+        dimensions=64,
+        extra_body={"text_type": "query", "instruct": "Find."},
+    )
+    encoded = DashScopeNative().encode_embedding(request, resolve("text-embedding-v4"))
+    assert encoded.path == "/services/embeddings/text-embedding/text-embedding"
+    assert json.loads(encoded.body) == {
+        "model": "text-embedding-v4",
+        "input": {"texts": ["a", "b"]},
+        "parameters": {"dimension": 64, "text_type": "query", "instruct": "Find."},
+    }
