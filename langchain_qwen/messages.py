@@ -49,15 +49,16 @@ ROLES: dict[str, Role] = {
 
 def to_core(messages: Sequence[BaseMessage]) -> tuple[Message, ...]:
     """The conversation in the core's vocabulary."""
-    return tuple(message_to_core(message) for message in messages)
+    answered = frozenset(message.tool_call_id for message in messages if isinstance(message, ToolMessage))
+    return tuple(message_to_core(message, answered) for message in messages)
 
 
-def message_to_core(message: BaseMessage) -> Message:
-    """One message."""
+def message_to_core(message: BaseMessage, answered: frozenset[str]) -> Message:
+    """One message. ``answered`` are the calls of the conversation that have a result."""
     if isinstance(message, HumanMessage):
         return Message("user", parts(message.content), name=message.name)
     if isinstance(message, AIMessage):
-        return ai_message_to_core(message)
+        return ai_message_to_core(message, answered)
     if isinstance(message, SystemMessage):
         return Message("system", parts(message.content), name=message.name)
     if isinstance(message, ToolMessage):
@@ -73,14 +74,14 @@ def message_to_core(message: BaseMessage) -> Message:
     raise UnsupportedFeatureError(f"A {type(message).__name__} cannot be sent to a model.")
 
 
-def ai_message_to_core(message: AIMessage) -> Message:
+def ai_message_to_core(message: AIMessage, answered: frozenset[str]) -> Message:
     """An answer that is now history: its reasoning, text and tool calls, each from wherever it is kept."""
     content = parts(message.content)
     if not any(isinstance(part, ReasoningPart) for part in content):
         reasoning = message.additional_kwargs.get("reasoning_content")
         if isinstance(reasoning, str) and reasoning:
             content = (ReasoningPart(reasoning), *content)
-    calls = {call.id: call for call in message_tool_calls(message)}
+    calls = {call.id: call for call in message_tool_calls(message, answered)}
     in_content = {part.id: part for part in content if isinstance(part, ToolCallPart)}
     others = tuple(part for part in content if not isinstance(part, ToolCallPart))
     return Message(
@@ -91,21 +92,28 @@ def ai_message_to_core(message: AIMessage) -> Message:
     )
 
 
-def message_tool_calls(message: AIMessage) -> list[ToolCallPart]:
-    """The calls of an answer. Broken ones are sent as valid JSON: the service fails on any other."""
+def message_tool_calls(message: AIMessage, answered: frozenset[str]) -> list[ToolCallPart]:
+    """The calls of an answer.
+
+    Broken ones that have a result are sent as valid JSON: the service fails on any other. Those without a result
+    are left out: it refuses a conversation with a call that was not answered.
+    """
     calls = [
         ToolCallPart(call["id"] or call["name"], call["name"], json.dumps(call["args"], ensure_ascii=False))
         for call in message.tool_calls
     ]
     for invalid in message.invalid_tool_calls:
         name = invalid.get("name") or "unknown"
+        id = invalid.get("id") or name
+        fate = "they are sent as text" if id in answered else "without a result it is left out"
         warnings.warn(
-            f"The call of {name!r} in the history has arguments that are not JSON; they are sent as text.",
+            f"The call of {name!r} in the history has arguments that are not JSON; {fate}.",
             QwenWarning,
             stacklevel=2,
         )
-        arguments = json.dumps({"arguments": invalid.get("args") or ""}, ensure_ascii=False)
-        calls.append(ToolCallPart(invalid.get("id") or name, name, arguments))
+        if id in answered:
+            arguments = json.dumps({"arguments": invalid.get("args") or ""}, ensure_ascii=False)
+            calls.append(ToolCallPart(id, name, arguments))
     return calls
 
 

@@ -16,6 +16,8 @@ from pydantic import BaseModel
 Schema = Mapping[str, Any] | type
 Method = Literal["function_calling", "json_schema", "json_mode"]
 
+RESPONSE_FORMATS = ("text", "json_object", "json_schema")
+
 
 def response_format(schema: Schema, strict: bool | None) -> dict[str, Any]:
     """The ``response_format`` that asks for this schema."""
@@ -27,6 +29,13 @@ def response_format(schema: Schema, strict: bool | None) -> dict[str, Any]:
     if strict is not None:
         inner["strict"] = strict
     return {"type": "json_schema", "json_schema": inner}
+
+
+def as_response_format(wanted: Schema, strict: bool | None = None) -> dict[str, Any]:
+    """A ``response_format`` as it is, or that of a schema."""
+    if isinstance(wanted, Mapping) and wanted.get("type") in RESPONSE_FORMATS:
+        return dict(wanted)
+    return response_format(wanted, strict)
 
 
 def safe_name(name: str) -> str:

@@ -9,6 +9,8 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.messages import Tool
 
+MODES = ("auto", "none", "required")
+
 ToolLike = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
 
 
@@ -37,6 +39,25 @@ def to_core_tool_choice(choice: str | bool | Mapping[str, Any] | None) -> str | 
     if isinstance(kind := choice.get("type"), str):
         return to_core_tool_choice(kind)
     raise UnsupportedFeatureError(f"tool_choice {choice!r} names no tool.")
+
+
+def bound_choice(
+    choice: str | bool | Mapping[str, Any] | None, definitions: Sequence[Mapping[str, Any]]
+) -> str | None:
+    """The choice among these tools. Raises where it names none of them: the service would only say "400"."""
+    wanted = to_core_tool_choice(choice)
+    names = [tool_name(definition) for definition in definitions]
+    if not names or wanted is None:
+        return None
+    if wanted not in MODES and wanted not in names:
+        raise ValueError(f"tool_choice {wanted!r} is none of the bound tools: {', '.join(map(str, names))}.")
+    return wanted
+
+
+def tool_name(definition: Mapping[str, Any]) -> Any:
+    """The name in a definition."""
+    function = definition.get("function")
+    return function.get("name") if isinstance(function, Mapping) else definition.get("name")
 
 
 def _tool(definition: Mapping[str, Any]) -> Tool:
