@@ -90,6 +90,9 @@ def arguments(tool: Tool, message: str) -> dict[str, Any]:
 
 def text_with_results(question: str, results: list[str]) -> str:
     """A sentence that contains what the tools found."""
+    sums = chat.find_sums(question)
+    if sums and len(sums) < len(results):  # the steps on the way to a sum are no answer
+        results = results[-len(sums) :]
     short = [" ".join(result.split()) for result in results]
     if len(short) == 1 and len(short[0]) > 200:
         return answer_from(question, results[0])
