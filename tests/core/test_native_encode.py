@@ -164,7 +164,7 @@ def test_a_search_asks_for_its_sources_unless_told_otherwise() -> None:
 @pytest.mark.parametrize("field", COMPATIBLE_ONLY)
 def test_what_this_wire_does_not_document(field: str) -> None:
     with pytest.raises(UnsupportedFeatureError, match=rf'(?s){field}.*extra_body.*protocol="openai"'):
-        encode(**{field: 1.0})
+        body(**{field: 1.0})
     assert body(extra_body={field: 1.0})["parameters"][field] == 1.0
 
 
