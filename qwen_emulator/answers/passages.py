@@ -226,4 +226,5 @@ def without_metadata(block: str) -> str:
 
 def _readable(sentence: str) -> str:
     plain = re.sub(r"^\s*(?:[-*•]|\d+[.)]|#+)\s+", "", sentence)
-    return re.sub(r"[*_`]{1,3}(\S.*?\S)[*_`]{1,3}", r"\1", plain).strip()
+    # Marks around words only: names such as DASHSCOPE_API_KEY keep their underscores.
+    return re.sub(r"(?<!\w)([*_`]{1,3})(\S.*?\S)\1(?!\w)", r"\2", plain).strip()

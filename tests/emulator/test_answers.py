@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
-import zlib
-from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -410,7 +407,7 @@ def test_react_prompts() -> None:
     assert "\nAnswer: " in say(system(REACT), "Hello")
 
 
-# Searching, sounds, pictures
+# Searching
 
 
 def test_searching_gives_sources_and_citations() -> None:
@@ -418,38 +415,3 @@ def test_searching_gives_sources_and_citations() -> None:
     made = ask("Say hi", enable_search=True, search_options=options)
     assert made.text == "hi[ref_1]"
     assert len(made.search_results) == 2
-
-
-def picture(width: int, height: int, colour: tuple[int, int, int]) -> str:
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    rows = b"".join(b"\0" + bytes(colour) * width for _ in range(height))
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    return "data:image/png;base64," + b64encode(png).decode()
-
-
-def test_images_are_looked_at() -> None:
-    def look(source: str) -> str:
-        parts = [{"type": "image_url", "image_url": {"url": source}}, {"type": "text", "text": "What is it?"}]
-        return say({"role": "user", "content": parts}, model="qwen3-vl-plus")
-
-    assert look(picture(64, 48, (230, 20, 20))).startswith("The image is 64×48 pixels and mostly red.")
-    assert look(picture(8, 8, (250, 250, 250))).startswith("The image is 8×8 pixels and mostly white.")
-    assert "https://example.com/a.png" in look("https://example.com/a.png")
-    assert look("data:image/png;base64,AAAA").startswith("There is an image.")
-
-
-def test_sounds_are_measured() -> None:
-    import io
-    import wave
-
-    held = io.BytesIO()
-    with wave.open(held, "wb") as sound:
-        sound.setparams((1, 2, 8000, 0, "NONE", ""))
-        sound.writeframes(b"\0\0" * 20_000)
-    data = "data:;base64," + b64encode(held.getvalue()).decode()
-    part = {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}
-    made = say({"role": "user", "content": [part]}, model="qwen3-omni-flash")
-    assert "2.5 seconds" in made
