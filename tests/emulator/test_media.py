@@ -30,7 +30,10 @@ def picture(width: int, height: int, colour: tuple[int, int, int]) -> str:
 
 def test_images_are_looked_at() -> None:
     def look(source: str) -> str:
-        parts = [{"type": "image_url", "image_url": {"url": source}}, {"type": "text", "text": "What is it?"}]
+        parts: list[dict[str, Any]] = [
+            {"type": "image_url", "image_url": {"url": source}},
+            {"type": "text", "text": "What is it?"},
+        ]
         return say(parts, "qwen3-vl-plus")
 
     assert look(picture(64, 48, (230, 20, 20))).startswith("The image is 64×48 pixels and mostly red.")
