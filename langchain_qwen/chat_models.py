@@ -1,5 +1,6 @@
 """``ChatQwen``: Alibaba's Qwen models as a LangChain chat model."""
 
+import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -26,7 +27,7 @@ from langchain_qwen.profiles import langchain_profile
 from langchain_qwen.token_counts import count_conversation
 from langchain_qwen.tools import ToolLike, bound_choice, to_core_tool_choice, to_core_tools, tool_definitions
 from qwen_core.client import AsyncQwenClient, QwenClient
-from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.errors import QwenWarning, UnsupportedFeatureError
 from qwen_core.events import Event
 from qwen_core.models.catalogue import resolve
 from qwen_core.parameters import ChatFields
@@ -310,10 +311,16 @@ class ChatQwen(ChatFields, BaseChatModel):
         """
         if schema is None and method != "json_mode":
             raise ValueError("with_structured_output needs a schema, except with method='json_mode'.")
-        if method is None:
-            method = "json_schema" if resolve(self.model).json_schema else "function_calling"
         if method == "json_schema" and is_pydantic_v1(schema):
+            warnings.warn(
+                "A class of pydantic v1 has no JSON schema of today: method='function_calling' is used instead.",
+                QwenWarning,
+                stacklevel=2,
+            )
             method = "function_calling"
+        if method is None:
+            takes_schema = resolve(self.model).json_schema and not is_pydantic_v1(schema)
+            method = "json_schema" if takes_schema else "function_calling"
         if method == "json_mode" and strict is not None:
             raise ValueError("strict means nothing in json_mode: there is no schema to be strict about.")
         if tools and method != "json_schema":

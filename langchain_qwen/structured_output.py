@@ -5,12 +5,18 @@ from operator import itemgetter
 from typing import Any, Literal
 
 from langchain_core.exceptions import OutputParserException
+from langchain_core.messages import AIMessage
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.base import OutputParserLike
-from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
+from langchain_core.output_parsers.openai_tools import (
+    JsonOutputKeyToolsParser,
+    JsonOutputToolsParser,
+    PydanticToolsParser,
+)
+from langchain_core.outputs import Generation
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
-from langchain_core.utils.pydantic import is_basemodel_subclass
+from langchain_core.utils.pydantic import TBaseModel, is_basemodel_subclass
 from pydantic import BaseModel
 
 Schema = Mapping[str, Any] | type
@@ -50,18 +56,59 @@ def tool_name(schema: Schema) -> str:
     return str(convert_to_openai_tool(schema)["function"]["name"])
 
 
+class WholeAnswer:
+    """Before a parser: an answer that was cut is an error, where parsers would complete it or give None."""
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """The value, or an OutputParserException that says why there is none."""
+        if (reason := unusable(result, isinstance(self, JsonOutputToolsParser))) is not None:
+            raise OutputParserException(reason, llm_output=result[0].text)
+        return super().parse_result(result, partial=partial)  # type: ignore[misc]
+
+
+class WholeJson(WholeAnswer, JsonOutputParser):
+    """JSON text to a dict."""
+
+
+class WholeObject(WholeAnswer, PydanticOutputParser[TBaseModel]):
+    """JSON text to an object."""
+
+
+class WholeCall(WholeAnswer, JsonOutputKeyToolsParser):
+    """A tool call to a dict."""
+
+
+class WholeCallObject(WholeAnswer, PydanticToolsParser):
+    """A tool call to an object."""
+
+
+def unusable(result: list[Generation], wants_call: bool) -> str | None:
+    """Why a finished answer gives no value; None also for one that is still being streamed."""
+    message = getattr(result[0], "message", None) if result else None
+    reason = message.response_metadata.get("finish_reason") if isinstance(message, AIMessage) else None
+    if not isinstance(message, AIMessage) or reason is None:
+        return None
+    if reason == "length":
+        return "The answer was cut by max_tokens, or by the longest answer that the model gives."
+    if not wants_call or message.tool_calls:
+        return None
+    if message.invalid_tool_calls:
+        return f"The tool call cannot be used: {message.invalid_tool_calls[0].get('error')}"
+    return "The model answered in text instead of calling the tool that holds the structure."
+
+
 def text_parser(schema: Schema | None) -> OutputParserLike[Any]:
     """A parser for an answer that is JSON text."""
     if isinstance(schema, type) and is_basemodel_subclass(schema):
-        return PydanticOutputParser(pydantic_object=schema)
-    return JsonOutputParser()
+        return WholeObject(pydantic_object=schema)
+    return WholeJson()
 
 
 def tool_parser(schema: Schema) -> OutputParserLike[Any]:
     """A parser for an answer that is a tool call."""
     if isinstance(schema, type) and is_basemodel_subclass(schema):
-        return PydanticToolsParser(tools=[schema], first_tool_only=True)
-    return JsonOutputKeyToolsParser(key_name=tool_name(schema), first_tool_only=True)
+        return WholeCallObject(tools=[schema], first_tool_only=True)
+    return WholeCall(key_name=tool_name(schema), first_tool_only=True)
 
 
 def chain(
