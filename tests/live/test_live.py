@@ -61,7 +61,7 @@ def test_a_tool_call(way: str, protocol: ProtocolName) -> None:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_an_unknown_model(protocol: ProtocolName) -> None:
-    scenario = Scenario("unknown", None, Outcome(), (user("hi"),), "qwen-no-such-model")
+    scenario = Scenario("unknown", None, Outcome(), (user("hi"),), "qwen-nonexistent")
     assert WHOLE["core"](scenario, settings(protocol)).error == "NotFoundError"
 
 
