@@ -16,7 +16,7 @@ from qwen_core.request import ChatRequest
 Step = Callable[[ChatRequest, ModelProfile, list[str]], ChatRequest]
 
 JSON_INSTRUCTION = "Answer with one JSON object and nothing else."
-SCHEMA_INSTRUCTION = "Answer with one JSON object and nothing else. It must match this JSON schema:\n"
+SCHEMA_INSTRUCTION = f"{JSON_INSTRUCTION} It must match this JSON schema:\n"
 CALL_INSTRUCTION = "Answer by calling one of these tools, and with nothing else: "
 
 
@@ -44,27 +44,39 @@ def force_tool_choice(request: ChatRequest, profile: ModelProfile, warnings: lis
     names = [tool.name for tool in request.tools]
     if choice == "required" and len(names) == 1:
         choice = names[0]
-    if thinks(request, profile):
-        if profile.thinking == "always" or request.enable_thinking:
-            why = "always thinks" if profile.thinking == "always" else "was told to think"
-            wanted = names if choice == "required" else [str(choice)]
-            warnings.append(
-                f"{request.model} {why}, and a tool cannot be forced then: it is asked for in words instead. "
-                "For a forced call set enable_thinking=False or choose a model that can."
-            )
-            return ask_for_tools(request, wanted)
+    thinking = thinks(request, profile)
+    if (reason := why_not_forced(request, profile, thinking)) is not None:
+        wanted = names if choice == "required" else [str(choice)]
+        warnings.append(
+            f"{request.model} {reason}, and a tool cannot be forced then: it is asked for in words instead. "
+            "For a forced call set enable_thinking=False or choose a model that can."
+        )
+        return ask_for_tools(request, wanted)
+    if thinking:
         warnings.append(
             f"Thinking is switched off for this call of {request.model}: a forced tool call excludes it."
         )
-        request = msgspec.structs.replace(
-            request, enable_thinking=False, reasoning_effort=None, thinking_budget=None
-        )
+        request = without_thinking(request)
     if choice == "required":
         warnings.append(
             'There is no tool_choice "required" for several tools: one of them is asked for in words instead.'
         )
         return ask_for_tools(request, names)
     return msgspec.structs.replace(request, tool_choice=choice)
+
+
+def why_not_forced(request: ChatRequest, profile: ModelProfile, thinking: bool) -> str | None:
+    """What stands against a forced call; None where at most the model's own default has to yield."""
+    if profile.thinking == "always":
+        return "always thinks"
+    if thinking and (request.enable_thinking or request.reasoning_effort is not None):
+        return "was told to think"
+    return None if profile.forced_tool_choice else "takes no forced tool_choice"
+
+
+def without_thinking(request: ChatRequest) -> ChatRequest:
+    """The request with thinking off, and nothing that would contradict it."""
+    return msgspec.structs.replace(request, enable_thinking=False, reasoning_effort=None, thinking_budget=None)
 
 
 def ask_for_tools(request: ChatRequest, names: list[str]) -> ChatRequest:
@@ -89,21 +101,37 @@ def fit_response_format(request: ChatRequest, profile: ModelProfile, warnings: l
 
 
 def fit_json_mode(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
-    """JSON mode wants the word JSON in the messages, and on older models no thinking."""
+    """JSON mode wants the word JSON in the messages, and on older models no thinking; some models lack it."""
     wanted = request.response_format
     if not wanted or wanted.get("type") != "json_object":
         return request
-    if not any("json" in message.text.lower() for message in request.messages):
+    excluded_by_thinking = thinks(request, profile) and profile.json_object_thinking is False
+    if profile.json_object is False or (excluded_by_thinking and profile.thinking == "always"):
+        warnings.append(
+            f"{request.model} has no JSON mode: JSON is asked for in words instead, and the answer is not "
+            "guaranteed to be JSON."
+        )
+        return msgspec.structs.replace(with_json_instruction(request), response_format=None)
+    if not mentions_json(request):
         warnings.append(
             "JSON mode needs the word JSON in the messages: an instruction to answer in JSON was added."
         )
-        request = with_instruction(request, JSON_INSTRUCTION)
-    if thinks(request, profile) and profile.json_object_thinking is False and profile.thinking == "optional":
+        request = with_json_instruction(request)
+    if excluded_by_thinking:
         warnings.append(f"Thinking is switched off for this call of {request.model}: its JSON mode excludes it.")
-        request = msgspec.structs.replace(
-            request, enable_thinking=False, reasoning_effort=None, thinking_budget=None
-        )
+        request = without_thinking(request)
     return request
+
+
+def mentions_json(request: ChatRequest) -> bool:
+    """Whether the word is anywhere in the messages, which is all that the service looks for."""
+    return any("json" in message.text.lower() for message in request.messages)
+
+
+def with_json_instruction(request: ChatRequest) -> ChatRequest:
+    """The request with an instruction to answer in JSON, unless it stands there already."""
+    stated = any(JSON_INSTRUCTION.removesuffix(".") in message.text for message in request.messages)
+    return request if stated else with_instruction(request, JSON_INSTRUCTION)
 
 
 def with_instruction(request: ChatRequest, text: str) -> ChatRequest:

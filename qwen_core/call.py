@@ -18,7 +18,7 @@ from qwen_core.errors import (
 from qwen_core.events import Event
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
-from qwen_core.protocols.base import EncodedRequest, WireProtocol
+from qwen_core.protocols.base import EncodedRequest, StreamDecoder, WireProtocol
 from qwen_core.protocols.learned_endpoints import LEARNED_ENDPOINTS
 from qwen_core.protocols.selection import select_protocol
 from qwen_core.protocols.server_sent_events import BOM
@@ -26,6 +26,7 @@ from qwen_core.protocols.stream_reader import StreamReader, looks_like_event_str
 from qwen_core.request import ChatRequest, EmbeddingRequest, EmbeddingResponse
 from qwen_core.response import ChatResponse
 from qwen_core.settings import ClientSettings, Connection, resolve_connection
+from qwen_core.text_parsers import FilteringDecoder, filters_for
 from qwen_core.transports.base import Answer, StatusFailure
 
 Encode = Callable[[ModelProfile], EncodedRequest]
@@ -35,7 +36,17 @@ Encode = Callable[[ModelProfile], EncodedRequest]
 class Call:
     """What both clients need to carry one request out."""
 
-    __slots__ = ("_encode", "_rerouted", "connection", "encoded", "host", "model", "profile", "protocol")
+    __slots__ = (
+        "_encode",
+        "_request",
+        "_rerouted",
+        "connection",
+        "encoded",
+        "host",
+        "model",
+        "profile",
+        "protocol",
+    )
 
     def __init__(
         self,
@@ -45,6 +56,7 @@ class Call:
         encode: Encode,
         *,
         asynchronous: bool,
+        request: ChatRequest | None = None,
     ) -> None:
         self.model = profile.name
         self.protocol = protocol
@@ -53,6 +65,7 @@ class Call:
         self.encoded = encode(self.profile)
         self.connection: Connection = resolve_connection(settings, protocol.name, asynchronous=asynchronous)
         self._encode = encode
+        self._request = request
         self._rerouted = False
         warn_if_key_travels_openly(self.connection.base_url)
 
@@ -60,7 +73,10 @@ class Call:
         """The answer in a whole body, which may be an event stream all the same."""
         headers = lower_case(answer.headers)
         if looks_like_event_stream(answer.body):
-            return read_whole(answer.body, self.protocol.stream_decoder(self.profile, headers))
+            return read_whole(answer.body, self._decoder(self.profile, headers))
+        if filters_for(self._request):
+            response = read_whole(answer.body, self._decoder(self.profile, headers))
+            return msgspec.structs.replace(response, payload=answer.body)
         return self.protocol.decode(answer.body.removeprefix(BOM), self.profile, headers)
 
     def decode_embedding(self, answer: Answer) -> EmbeddingResponse:
@@ -73,7 +89,12 @@ class Call:
         profile = self.profile
         if self.encoded.cumulative:
             profile = msgspec.structs.replace(profile, cumulative_stream=True)
-        return StreamReader(self.protocol.stream_decoder(profile, lower_case(headers)))
+        return StreamReader(self._decoder(profile, lower_case(headers)))
+
+    def _decoder(self, profile: ModelProfile, headers: Mapping[str, str]) -> StreamDecoder:
+        decoder = self.protocol.stream_decoder(profile, headers)
+        filters = filters_for(self._request)
+        return FilteringDecoder(decoder, filters) if filters else decoder
 
     def failure(self, error: QwenError | StatusFailure, seen: Sequence[Event] = ()) -> QwenError:
         """The error to raise: typed, with where it happened and what had arrived."""
@@ -122,7 +143,7 @@ def chat_call(settings: ClientSettings, request: ChatRequest, *, stream: bool, a
     def encode(profile: ModelProfile) -> EncodedRequest:
         return protocol.encode(adapted, profile, stream)
 
-    call = Call(settings, profile, protocol, encode, asynchronous=asynchronous)
+    call = Call(settings, profile, protocol, encode, asynchronous=asynchronous, request=request)
     for message in (*losses, *changes, *call.encoded.warnings):
         warnings.warn(message, QwenWarning, stacklevel=2)
     return call

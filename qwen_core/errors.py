@@ -33,7 +33,8 @@ class QwenError(Exception):
     Attributes:
         message: the service's own words, or ours where nothing was sent.
         status_code: the HTTP status, or None where there was none.
-        code: the service's error code.
+        code: the service's error code, by one name on both wires.
+        raw_code: the code as this wire wrote it.
         request_id: what Alibaba's support asks for.
         retry_after: seconds that the service asked to wait.
         is_retryable: whether the same call may succeed later and cannot be billed twice.
@@ -61,7 +62,8 @@ class QwenError(Exception):
         super().__init__(message)
         self.message = message
         self.status_code = status_code
-        self.code = code
+        self.raw_code = code
+        self.code = CODE_NAMES.get(code, code) if code else code
         self.request_id = request_id
         self.retry_after = retry_after
         self.host = host
@@ -249,6 +251,20 @@ RULES: tuple[Rule, ...] = (
     Rule(APITimeoutError, status=408),
     Rule(RateLimitError, status=429),
 )
+
+# The service's own pairs: what the native wire calls what, in the words of the compatible one.
+CODE_NAMES = {
+    "InvalidApiKey": "invalid_api_key",
+    "AccessDenied": "access_denied",
+    "ModelNotFound": "model_not_found",
+    "Throttling.RateQuota": "limit_requests",
+    "LimitRequests": "limit_requests",
+    "Throttling.BurstRate": "limit_burst_rate",
+    "Throttling.AllocationQuota": "insufficient_quota",
+    "DataInspectionFailed": "data_inspection_failed",
+    "InvalidParameter": "invalid_parameter_error",
+    "InternalError": "internal_error",
+}
 
 _PATTERNS = tuple(
     (rule, re.compile(rule.code, re.IGNORECASE), re.compile(rule.message, re.IGNORECASE)) for rule in RULES

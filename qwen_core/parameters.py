@@ -20,6 +20,7 @@ from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.messages import Message
 from qwen_core.request import ChatRequest, EmbeddingRequest
 from qwen_core.settings import DEFAULT_MAX_RETRIES, ClientSettings, ProtocolName
+from qwen_core.text_parsers import ReasoningParserName, ToolCallParserName
 
 
 def default_model() -> str:
@@ -131,6 +132,12 @@ class ChatFields(ConnectionFields):
 
     parallel_tool_calls: bool | None = None
     """Whether one answer may ask for several tool calls; the service's default is no."""
+
+    tool_call_parser: ToolCallParserName | None = None
+    """For self-hosted servers that leave tool calls in the text: ``hermes`` reads ``<tool_call>`` blocks."""
+    reasoning_parser: ReasoningParserName | None = None
+    """For self-hosted servers that leave reasoning in the text: ``qwen3``, or ``qwen3-thinking`` where the answer
+    begins inside without a tag."""
 
     modalities: list[str] | None = None
     audio: dict[str, Any] | None = None

@@ -16,6 +16,7 @@ ToolChoice = str
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One call to a chat model. Field names are those of the public classes; see README for their meaning.
 
+    ``tool_call_parser`` and ``reasoning_parser`` are not sent: they say how the answer is read.
     ``extra_body`` is merged over the body as it is. ``extra_headers`` are sent with this call alone.
     """
 
@@ -53,6 +54,9 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     vl_high_resolution_images: bool | None = None
     ocr_options: dict[str, Any] | None = None
     translation_options: dict[str, Any] | None = None
+
+    tool_call_parser: str | None = None
+    reasoning_parser: str | None = None
 
     extra_body: dict[str, Any] | None = None
     extra_headers: dict[str, str] | None = None
