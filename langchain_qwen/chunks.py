@@ -97,7 +97,10 @@ def response_metadata(
 
 
 def usage_metadata(usage: Usage | None) -> UsageMetadata | None:
-    """Usage in LangChain's names; None where the service did not count both sides."""
+    """Usage in LangChain's names; None where the service did not count both sides.
+
+    Plain text is what the details leave over: costs are computed so, and a count of it would be a second split.
+    """
     if usage is None or usage.input_tokens is None or usage.output_tokens is None:
         return None
     result = UsageMetadata(
@@ -111,12 +114,10 @@ def usage_metadata(usage: Usage | None) -> UsageMetadata | None:
         "audio": usage.audio_tokens,
         "image": usage.image_tokens,
         "video": usage.video_tokens,
-        "text": usage.text_tokens,
     }
     out = {
         "reasoning": usage.reasoning_tokens,
         "audio": usage.output_audio_tokens,
-        "text": usage.output_text_tokens,
     }
     if input_details := {name: count for name, count in into.items() if count is not None}:
         result["input_token_details"] = InputTokenDetails(**input_details)  # type: ignore[typeddict-item]

@@ -1,15 +1,22 @@
 """What the LangChain tests share: an emulator of the service, and models that talk to it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from typing import Any
 
 import pytest
 
+from langchain_qwen import ChatQwen
 from qwen_emulator import Emulator
+
+NATIVE = pytest.param("dashscope", marks=pytest.mark.skipif(not find_spec("dashscope"), reason="needs dashscope"))
+
+MakeModel = Callable[..., ChatQwen]
 
 
 @pytest.fixture(scope="session")
 def shared_emulator() -> Iterator[Emulator]:
-    """One server for the standard suites, which script nothing."""
+    """One server for all tests; each begins with it empty."""
     with Emulator() as emulator:
         yield emulator
 
@@ -20,4 +27,27 @@ def service(shared_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emula
     shared_emulator.reset()
     monkeypatch.setenv("DASHSCOPE_API_BASE", shared_emulator.base_url)
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-test-secret")
+    monkeypatch.delenv("QWEN_MODEL", raising=False)
     return shared_emulator
+
+
+@pytest.fixture(params=["openai", NATIVE])
+def protocol(request: pytest.FixtureRequest) -> str:
+    """Each wire in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def make(service: Emulator, protocol: str) -> MakeModel:
+    """Makes models on the wire of the test."""
+
+    def make_model(**fields: Any) -> ChatQwen:
+        return ChatQwen(**{"model": "qwen-plus", "protocol": protocol, **fields})
+
+    return make_model
+
+
+@pytest.fixture
+def model(make: MakeModel) -> ChatQwen:
+    """A model that does not think unless told."""
+    return make()

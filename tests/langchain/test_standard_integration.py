@@ -60,6 +60,13 @@ def no_downloads(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("service")
 class ChatQwenIntegration(ChatModelIntegrationTests):
     protocol: ClassVar[str]
+    usage_details: ClassVar[set[str]] = {
+        "audio_input",
+        "audio_output",
+        "reasoning_output",
+        "cache_read_input",
+        "cache_creation_input",
+    }
     service: Emulator
 
     @pytest.fixture(autouse=True)
@@ -116,7 +123,7 @@ class ChatQwenIntegration(ChatModelIntegrationTests):
 
     @property
     def supported_usage_metadata_details(self) -> dict[str, list[str]]:  # type: ignore[override]
-        details = ["audio_input", "audio_output", "reasoning_output", "cache_read_input", "cache_creation_input"]
+        details = sorted(self.usage_details)
         return {"invoke": details, "stream": details}
 
     def _answer(self, usage: dict[str, int], stream: bool) -> AIMessage:
@@ -147,6 +154,25 @@ class ChatQwenIntegration(ChatModelIntegrationTests):
 
 class TestChatQwenOpenAI(ChatQwenIntegration):
     protocol = "openai"
+
+
+class TestChatQwenDashScope(ChatQwenIntegration):
+    """No documents and no speech in answers: this wire has a place for neither."""
+
+    protocol = "dashscope"
+    usage_details = ChatQwenIntegration.usage_details - {"audio_output"}
+
+    @property
+    def supports_pdf_inputs(self) -> bool:
+        return False
+
+    @property
+    def supports_pdf_tool_message(self) -> bool:
+        return False
+
+    @pytest.fixture(autouse=True)
+    def _needs_sdk(self) -> None:
+        pytest.importorskip("dashscope")
 
 
 @pytest.mark.usefixtures("service")
