@@ -7,11 +7,11 @@ from pydantic import ConfigDict
 
 from langchain_qwen.exceptions import langchain_errors
 from qwen_core.client import AsyncQwenClient, QwenClient
-from qwen_core.parameters import EmbeddingFields
+from qwen_core.parameters import TextEmbeddingFields
 from qwen_core.progress import progress_bar
 
 
-class QwenEmbeddings(EmbeddingFields, Embeddings):
+class QwenEmbeddings(TextEmbeddingFields, Embeddings):
     """A Qwen embedding model. Texts are cut into the batches that the model takes; their order is kept.
 
     Example:

@@ -10,10 +10,10 @@ from qwen_core.client import AsyncQwenClient, QwenClient
 from qwen_core.embeddings import DEFAULT_BATCH
 from qwen_core.endpoints import DEFAULT_EMBEDDING_MODEL
 from qwen_core.models.catalogue import resolve
-from qwen_core.parameters import EmbeddingFields
+from qwen_core.parameters import TextEmbeddingFields
 
 
-class QwenEmbedding(QwenComponent, EmbeddingFields, BaseEmbedding):
+class QwenEmbedding(QwenComponent, TextEmbeddingFields, BaseEmbedding):
     """A Qwen embedding model.
 
     ``embed_batch_size`` is at most what the model takes in one call, which is also its default. With an

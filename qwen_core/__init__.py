@@ -2,9 +2,17 @@
 
 from qwen_core.client import AsyncQwenClient, QwenClient
 from qwen_core.errors import QwenError
-from qwen_core.request import ChatRequest, EmbeddingRequest, EmbeddingResponse
+from qwen_core.request import (
+    ChatRequest,
+    EmbeddingRequest,
+    EmbeddingResponse,
+    MultimodalEmbeddingRequest,
+    RerankRequest,
+    RerankResponse,
+)
 from qwen_core.response import ChatResponse
 from qwen_core.settings import ClientSettings
+from qwen_core.usage_meter import count_usage
 
 __all__ = [
     "AsyncQwenClient",
@@ -13,6 +21,10 @@ __all__ = [
     "ClientSettings",
     "EmbeddingRequest",
     "EmbeddingResponse",
+    "MultimodalEmbeddingRequest",
     "QwenClient",
     "QwenError",
+    "RerankRequest",
+    "RerankResponse",
+    "count_usage",
 ]

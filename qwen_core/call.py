@@ -7,7 +7,7 @@ import msgspec
 
 from qwen_core.accumulator import accumulate
 from qwen_core.adaptation import adapt, thinks
-from qwen_core.endpoints import warn_if_key_travels_openly
+from qwen_core.endpoints import rerank_url, warn_if_key_travels_openly
 from qwen_core.errors import (
     APIConnectionError,
     IncompleteStreamError,
@@ -23,7 +23,13 @@ from qwen_core.protocols.learned_endpoints import LEARNED_ENDPOINTS
 from qwen_core.protocols.selection import select_protocol
 from qwen_core.protocols.server_sent_events import BOM
 from qwen_core.protocols.stream_reader import StreamReader, looks_like_event_stream, lower_case, read_whole
-from qwen_core.request import ChatRequest, EmbeddingRequest, EmbeddingResponse
+from qwen_core.request import (
+    AnyEmbeddingRequest,
+    ChatRequest,
+    EmbeddingResponse,
+    RerankRequest,
+    RerankResponse,
+)
 from qwen_core.response import ChatResponse
 from qwen_core.settings import ClientSettings, Connection, resolve_connection
 from qwen_core.text_parsers import FilteringDecoder, filters_for
@@ -83,6 +89,10 @@ class Call:
         """The vectors of one batch. The native wire names no model: it is the one that was asked for."""
         response = self.protocol.decode_embedding(answer.body, lower_case(answer.headers))
         return response if response.model else msgspec.structs.replace(response, model=self.model)
+
+    def decode_rerank(self, answer: Answer) -> RerankResponse:
+        """The ranking of one batch."""
+        return self.protocol.decode_rerank(answer.body, lower_case(answer.headers))
 
     def reader(self, headers: Mapping[str, str]) -> StreamReader:
         """A reader for an answer that streams."""
@@ -149,17 +159,35 @@ def chat_call(settings: ClientSettings, request: ChatRequest, *, stream: bool, a
     return call
 
 
-def embedding_call(settings: ClientSettings, request: EmbeddingRequest, *, asynchronous: bool) -> Call:
-    """The call for one batch of texts."""
+def embedding_call(settings: ClientSettings, request: AnyEmbeddingRequest, *, asynchronous: bool) -> Call:
+    """The call for one batch of texts or other contents."""
     profile = resolve(request.model)
-    protocol, losses = select_protocol(settings.protocol, profile)
-    for message in losses:
-        warnings.warn(message, QwenWarning, stacklevel=2)
+    protocol, losses = select_protocol(settings.protocol, profile, request)
 
     def encode(profile: ModelProfile) -> EncodedRequest:
         return protocol.encode_embedding(request, profile)
 
-    return Call(settings, profile, protocol, encode, asynchronous=asynchronous)
+    call = Call(settings, profile, protocol, encode, asynchronous=asynchronous)
+    for message in losses:
+        warnings.warn(message, QwenWarning, stacklevel=2)
+    return call
+
+
+def rerank_call(settings: ClientSettings, request: RerankRequest, *, asynchronous: bool) -> Call:
+    """The call for one batch of documents. The OpenAI-compatible wire has its rerankers at another path."""
+    profile = resolve(request.model)
+    protocol, losses = select_protocol(settings.protocol, profile, request)
+
+    def encode(profile: ModelProfile) -> EncodedRequest:
+        return protocol.encode_rerank(request, profile)
+
+    call = Call(settings, profile, protocol, encode, asynchronous=asynchronous)
+    if protocol.name == "openai":
+        base_url = rerank_url(call.connection.base_url)
+        call.connection = msgspec.structs.replace(call.connection, base_url=base_url)
+    for message in losses:
+        warnings.warn(message, QwenWarning, stacklevel=2)
+    return call
 
 
 def must_stream(request: ChatRequest) -> bool:

@@ -6,21 +6,40 @@ that is pure is in ``Call``.
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 from qwen_core.accumulator import Accumulator
-from qwen_core.call import Call, chat_call, embedding_call, must_stream
-from qwen_core.embeddings import DEFAULT_BATCH, OnBatch, async_map_in_order, join, map_in_order, split
-from qwen_core.errors import QwenError
+from qwen_core.batches import (
+    A,
+    OnBatch,
+    Q,
+    Work,
+    counting,
+    first_split,
+    split_after_refusal,
+    split_if_learned,
+)
+from qwen_core.call import Call, chat_call, must_stream
+from qwen_core.embeddings import EMBEDDING
+from qwen_core.errors import BadRequestError, QwenError
 from qwen_core.events import Event
-from qwen_core.models.catalogue import resolve
+from qwen_core.ordered import DEFAULT_CONCURRENCY, async_map_in_order, map_in_order
 from qwen_core.protocols.stream_reader import StreamReader
-from qwen_core.request import ChatRequest, EmbeddingRequest, EmbeddingResponse
+from qwen_core.request import (
+    AnyEmbeddingRequest,
+    ChatRequest,
+    EmbeddingResponse,
+    RerankRequest,
+    RerankResponse,
+)
+from qwen_core.rerank import RERANKING
 from qwen_core.response import ChatResponse
 from qwen_core.retries import async_retrying, retrying
 from qwen_core.settings import ClientSettings
 from qwen_core.transports.base import AsyncByteStream, ByteStream, StatusFailure
 from qwen_core.transports.pool import ASYNC_POOL, POOL
+from qwen_core.usage_meter import record_usage
 
 
 class OpenStream(NamedTuple):
@@ -81,10 +100,20 @@ class QwenClient:
         finally:
             source.close()
 
-    def embed(self, request: EmbeddingRequest, on_batch: OnBatch | None = None) -> EmbeddingResponse:
-        """A vector for each text, in order. Cut into the batches that the model takes."""
-        batches = split(request, resolve(request.model).embedding_batch or DEFAULT_BATCH)
-        return join(batches, map_in_order(self._embed_batch, batches, on_batch))
+    def embed(
+        self,
+        request: AnyEmbeddingRequest,
+        on_batch: OnBatch | None = None,
+        *,
+        batch_size: int | None = None,
+        workers: int = DEFAULT_CONCURRENCY,
+    ) -> EmbeddingResponse:
+        """A vector for each text or content, in order, several batches at a time."""
+        return self._in_batches(EMBEDDING, request, batch_size, workers, on_batch)
+
+    def rerank(self, request: RerankRequest, *, workers: int = DEFAULT_CONCURRENCY) -> RerankResponse:
+        """The documents, most relevant first; one ranking, however many calls it takes."""
+        return self._in_batches(RERANKING, request, None, workers, None)
 
     def _generate(self, call: Call) -> ChatResponse:
         try:
@@ -119,16 +148,34 @@ class QwenClient:
             raise failure from error.__cause__
         return OpenStream(source, segments, reader, events)
 
-    def _embed_batch(self, request: EmbeddingRequest) -> EmbeddingResponse:
-        call = embedding_call(self.settings, request, asynchronous=False)
-        return retrying(self.settings.max_retries)(self._embed, call)
+    def _in_batches(
+        self, work: Work[Q, A], request: Q, batch_size: int | None, workers: int, on_batch: OnBatch | None
+    ) -> A:
+        batches = first_split(work, self.settings, request, batch_size)
+        answers = map_in_order(partial(self._batch, work), batches, workers, counting(work, on_batch))
+        return work.join(request, batches, answers)
 
-    def _embed(self, call: Call) -> EmbeddingResponse:
+    def _batch(self, work: Work[Q, A], request: Q) -> A:
+        call = work.make_call(self.settings, request, asynchronous=False)
+        parts = split_if_learned(work, call, request)
+        if parts is None:
+            try:
+                answer: A = retrying(self.settings.max_retries)(self._send, work, call)
+                return answer
+            except BadRequestError as refusal:
+                parts = split_after_refusal(work, call, request, refusal)
+                if parts is None:
+                    raise
+        return work.join(request, parts, [self._batch(work, part) for part in parts])
+
+    def _send(self, work: Work[Q, A], call: Call) -> A:
         try:
             transport = POOL.get(call.connection)
-            return call.decode_embedding(transport.send(call.encoded))
+            answer = work.decode(call, transport.send(call.encoded))
         except (QwenError, StatusFailure) as error:
             raise call.failure(error) from error.__cause__
+        record_usage(call.model, answer.total_tokens)
+        return answer
 
 
 class AsyncQwenClient:
@@ -171,10 +218,20 @@ class AsyncQwenClient:
         finally:
             await source.close()
 
-    async def embed(self, request: EmbeddingRequest, on_batch: OnBatch | None = None) -> EmbeddingResponse:
-        """A vector for each text, in order. Cut into the batches that the model takes."""
-        batches = split(request, resolve(request.model).embedding_batch or DEFAULT_BATCH)
-        return join(batches, await async_map_in_order(self._embed_batch, batches, on_batch))
+    async def embed(
+        self,
+        request: AnyEmbeddingRequest,
+        on_batch: OnBatch | None = None,
+        *,
+        batch_size: int | None = None,
+        workers: int = DEFAULT_CONCURRENCY,
+    ) -> EmbeddingResponse:
+        """A vector for each text or content, in order, several batches at a time."""
+        return await self._in_batches(EMBEDDING, request, batch_size, workers, on_batch)
+
+    async def rerank(self, request: RerankRequest, *, workers: int = DEFAULT_CONCURRENCY) -> RerankResponse:
+        """The documents, most relevant first; one ranking, however many calls it takes."""
+        return await self._in_batches(RERANKING, request, None, workers, None)
 
     async def _generate(self, call: Call) -> ChatResponse:
         try:
@@ -209,13 +266,31 @@ class AsyncQwenClient:
             raise failure from error.__cause__
         return AsyncOpenStream(source, segments, reader, events)
 
-    async def _embed_batch(self, request: EmbeddingRequest) -> EmbeddingResponse:
-        call = embedding_call(self.settings, request, asynchronous=True)
-        return await async_retrying(self.settings.max_retries)(self._embed, call)
+    async def _in_batches(
+        self, work: Work[Q, A], request: Q, batch_size: int | None, workers: int, on_batch: OnBatch | None
+    ) -> A:
+        batches = first_split(work, self.settings, request, batch_size)
+        answers = await async_map_in_order(partial(self._batch, work), batches, workers, counting(work, on_batch))
+        return work.join(request, batches, answers)
 
-    async def _embed(self, call: Call) -> EmbeddingResponse:
+    async def _batch(self, work: Work[Q, A], request: Q) -> A:
+        call = work.make_call(self.settings, request, asynchronous=True)
+        parts = split_if_learned(work, call, request)
+        if parts is None:
+            try:
+                answer: A = await async_retrying(self.settings.max_retries)(self._send, work, call)
+                return answer
+            except BadRequestError as refusal:
+                parts = split_after_refusal(work, call, request, refusal)
+                if parts is None:
+                    raise
+        return work.join(request, parts, [await self._batch(work, part) for part in parts])
+
+    async def _send(self, work: Work[Q, A], call: Call) -> A:
         try:
             transport = await ASYNC_POOL.get(call.connection)
-            return call.decode_embedding(await transport.send(call.encoded))
+            answer = work.decode(call, await transport.send(call.encoded))
         except (QwenError, StatusFailure) as error:
             raise call.failure(error) from error.__cause__
+        record_usage(call.model, answer.total_tokens)
+        return answer

@@ -1,82 +1,102 @@
-"""Many texts to vectors: cut into the batches that a model takes, and put together again in order."""
+"""Texts and other contents to vectors, in the batches that a model takes. Pure; the clients carry it out."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from itertools import groupby
 
 import msgspec
 
+from qwen_core.batches import Work
+from qwen_core.call import Call, embedding_call
 from qwen_core.errors import InvalidResponseError
-from qwen_core.request import EmbeddingRequest, EmbeddingResponse
+from qwen_core.messages import TextPart
+from qwen_core.models.catalogue import resolve
+from qwen_core.request import (
+    AnyEmbeddingRequest,
+    EmbeddingRequest,
+    EmbeddingResponse,
+    MultimodalEmbeddingRequest,
+)
+from qwen_core.transports.base import Answer
 
 DEFAULT_BATCH = 10
-"""Rows in one call for a model of which the catalogue knows no limit: the smallest documented (compatible 5.4)."""
-
-DEFAULT_CONCURRENCY = 8
-
-OnBatch = Callable[[int], None]
-"""Told after each batch how many texts it held."""
+"""Texts in one call where the catalogue knows no limit: the smallest documented (compatible 5.4)."""
 
 
-def split(request: EmbeddingRequest, limit: int) -> list[EmbeddingRequest]:
-    """Requests of at most ``limit`` texts each, in order."""
+def size(request: AnyEmbeddingRequest) -> int:
+    """How many vectors a request asks for."""
+    return len(request.texts if isinstance(request, EmbeddingRequest) else request.contents)
+
+
+def split(request: AnyEmbeddingRequest, limit: int | None) -> list[AnyEmbeddingRequest]:
+    """Requests of at most so many texts or contents each, in order."""
+    if isinstance(request, EmbeddingRequest):
+        return list(split_texts(request, limit or resolve(request.model).embedding_batch or DEFAULT_BATCH))
+    return list(split_contents(request, limit or resolve(request.model).embedding_batch or 1))
+
+
+def split_texts(request: EmbeddingRequest, limit: int) -> list[EmbeddingRequest]:
+    """Requests of at most so many texts each, in order."""
     return [
         msgspec.structs.replace(request, texts=request.texts[start : start + limit])
         for start in range(0, len(request.texts), limit)
     ]
 
 
-def join(requests: Sequence[EmbeddingRequest], responses: Sequence[EmbeddingResponse]) -> EmbeddingResponse:
-    """One response for all batches. Raises where a batch came back with a vector too few or too many."""
-    vectors: list[list[float]] = []
-    total_tokens: int | None = 0
-    for request, response in zip(requests, responses, strict=True):
-        if len(response.vectors) != len(request.texts):
-            raise InvalidResponseError(
-                f"{len(request.texts)} texts were sent but {len(response.vectors)} vectors came back.",
-                model=request.model,
-                request_id=response.request_id,
-            )
-        vectors += response.vectors
-        known = total_tokens is not None and response.total_tokens is not None
-        total_tokens = (total_tokens or 0) + (response.total_tokens or 0) if known else None
-    last = responses[-1] if responses else EmbeddingResponse(vectors=[])
+def split_contents(request: MultimodalEmbeddingRequest, limit: int) -> list[MultimodalEmbeddingRequest]:
+    """Requests of so many texts each; and one for each content with media, or of several parts.
+
+    How many images and videos a call may hold differs from model to model and from page to page.
+    """
+    batches: list[tuple[tuple[object, ...], ...]] = []
+    for is_text, group in groupby(request.contents, key=is_one_text):
+        contents = tuple(group)
+        step = limit if is_text else 1
+        batches += [contents[start : start + step] for start in range(0, len(contents), step)]
+    return [msgspec.structs.replace(request, contents=contents) for contents in batches]
+
+
+def is_one_text(content: Sequence[object]) -> bool:
+    """Whether a content is a text and nothing else."""
+    return len(content) == 1 and isinstance(content[0], TextPart)
+
+
+def join(
+    request: AnyEmbeddingRequest, batches: Sequence[AnyEmbeddingRequest], answers: Sequence[EmbeddingResponse]
+) -> EmbeddingResponse:
+    """One response for all batches. Raises where a batch came back with a vector too few, too many or empty."""
+    for batch, answer in zip(batches, answers, strict=True):
+        check(batch, answer)
+    counts = [answer.total_tokens for answer in answers]
+    last = answers[-1] if answers else EmbeddingResponse(model=request.model)
     return EmbeddingResponse(
-        vectors=vectors, model=last.model, total_tokens=total_tokens, request_id=last.request_id
+        vectors=[vector for answer in answers for vector in answer.vectors],
+        sparse_vectors=[vector for answer in answers for vector in answer.sparse_vectors],
+        model=last.model,
+        total_tokens=None if None in counts else sum(count or 0 for count in counts),
+        request_id=last.request_id,
     )
 
 
-def map_in_order(
-    embed: Callable[[EmbeddingRequest], EmbeddingResponse],
-    requests: Sequence[EmbeddingRequest],
-    on_batch: OnBatch | None = None,
-) -> list[EmbeddingResponse]:
-    """Embed each batch, one after the other."""
-    responses: list[EmbeddingResponse] = []
-    for request in requests:
-        responses.append(embed(request))
-        if on_batch:
-            on_batch(len(request.texts))
-    return responses
+def check(request: AnyEmbeddingRequest, answer: EmbeddingResponse) -> None:
+    """Raise where the vectors are not those asked for. Only a sparse vector may be empty."""
+    output_type = (request.output_type if isinstance(request, EmbeddingRequest) else None) or "dense"
+    for kind, vectors in (("dense", answer.vectors), ("sparse", answer.sparse_vectors)):
+        wanted = size(request) if kind in output_type else 0
+        if wanted and len(vectors) != wanted:
+            raise InvalidResponseError(
+                f"{wanted} {kind} vectors were asked for but {len(vectors)} came back.",
+                model=request.model,
+                request_id=answer.request_id,
+            )
+    if not all(answer.vectors):
+        raise InvalidResponseError("An empty vector came back.", model=request.model, request_id=answer.request_id)
 
 
-async def async_map_in_order(
-    embed: Callable[[EmbeddingRequest], Awaitable[EmbeddingResponse]],
-    requests: Sequence[EmbeddingRequest],
-    on_batch: OnBatch | None = None,
-) -> list[EmbeddingResponse]:
-    """Embed the batches, a bounded number at once, and keep their order. The first failure cancels the rest."""
-    slots = asyncio.Semaphore(DEFAULT_CONCURRENCY)
+def decode(call: Call, answer: Answer) -> EmbeddingResponse:
+    """The vectors of one batch."""
+    return call.decode_embedding(answer)
 
-    async def one(request: EmbeddingRequest) -> EmbeddingResponse:
-        async with slots:
-            response = await embed(request)
-        if on_batch:
-            on_batch(len(request.texts))
-        return response
 
-    tasks = [asyncio.ensure_future(one(request)) for request in requests]
-    try:
-        return list(await asyncio.gather(*tasks))
-    finally:
-        for task in tasks:
-            task.cancel()
+EMBEDDING: Work[AnyEmbeddingRequest, EmbeddingResponse] = Work(
+    size=size, split=split, join=join, make_call=embedding_call, decode=decode
+)

@@ -19,6 +19,8 @@ BASE_URL_VARIABLE = "DASHSCOPE_API_BASE"
 MODEL_VARIABLE = "QWEN_MODEL"
 DEFAULT_MODEL = "qwen-plus"
 DEFAULT_EMBEDDING_MODEL = "text-embedding-v4"
+DEFAULT_MULTIMODAL_EMBEDDING_MODEL = "qwen3-vl-embedding"
+DEFAULT_RERANK_MODEL = "qwen3-rerank"
 DEFAULT_REGION = "cn-beijing"
 
 PATHS: dict[Wire, str] = {"openai": "/compatible-mode/v1", "dashscope": "/api/v1"}

@@ -3,14 +3,20 @@
 ``None`` means: not said, so nothing is sent and the model's own default holds.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from qwen_core.messages import Message, Tool
+from qwen_core.messages import Message, Part, Tool
 
 ToolChoice = str
 """``"auto"``, ``"none"``, ``"required"``, or the name of the one function that must be called."""
+
+TextType = Literal["query", "document"]
+OutputType = Literal["dense", "sparse", "dense&sparse"]
+
+SparseVector = dict[int, float]
+"""Weights by token number."""
 
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,18 +69,73 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Texts to turn into vectors. ``dimensions`` is the length of each vector."""
+    """Texts to turn into vectors.
+
+    ``role`` is what the texts are; the wire that can tells the service. ``text_type`` and ``instruct`` are what
+    the caller wants said: without them any wire will do. ``dimensions`` is the length of each dense vector.
+    """
 
     model: str
     texts: tuple[str, ...]
     dimensions: int | None = None
+    role: TextType = "document"
+    text_type: TextType | None = None
+    instruct: str | None = None
+    output_type: OutputType | None = None
     extra_body: dict[str, Any] | None = None
 
 
-class EmbeddingResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """One vector for each text, in the order of the texts; ``total_tokens`` as the service counted."""
+class MultimodalEmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Contents to turn into vectors of one space. The parts of one content become one vector together."""
 
-    vectors: list[list[float]]
+    model: str
+    contents: tuple[tuple[Part, ...], ...]
+    dimensions: int | None = None
+    instruct: str | None = None
+    extra_body: dict[str, Any] | None = None
+
+
+AnyEmbeddingRequest = EmbeddingRequest | MultimodalEmbeddingRequest
+
+
+class EmbeddingResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """One vector for each text, in the order of the texts; ``total_tokens`` as the service counted.
+
+    Of ``vectors`` and ``sparse_vectors`` each is as long as the texts where it was asked for, else empty.
+    """
+
+    vectors: list[list[float]] = msgspec.field(default_factory=list)
+    sparse_vectors: list[SparseVector] = msgspec.field(default_factory=list)
     model: str | None = None
+    total_tokens: int | None = None
+    request_id: str | None = None
+
+
+class RerankRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Documents to put in the order of their relevance to a query; texts, images or videos.
+
+    ``places`` are the documents' positions in a longer list that this one was cut from.
+    """
+
+    model: str
+    query: Part
+    documents: tuple[Part, ...]
+    top_n: int | None = None
+    instruct: str | None = None
+    extra_body: dict[str, Any] | None = None
+    places: tuple[int, ...] = ()
+
+
+class Ranked(msgspec.Struct, frozen=True):
+    """One document's position in the list that was sent, and its relevance between 0 and 1."""
+
+    index: int
+    score: float
+
+
+class RerankResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """The best documents, most relevant first."""
+
+    results: list[Ranked]
     total_tokens: int | None = None
     request_id: str | None = None

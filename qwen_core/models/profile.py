@@ -18,6 +18,7 @@ Kind = Literal["chat", "translation", "ocr", "omni", "embedding", "multimodal_em
 Modality = Literal["text", "image", "video", "audio", "pdf"]
 Thinking = Literal["none", "optional", "always"]
 NativeEndpoint = Literal["text-generation", "multimodal-generation"]
+Fusion = Literal["enable_fusion", "one_content", "always"]
 Capability = Literal["tool_calling", "json_object", "search", "implicit_cache", "pdf"]
 Certainty = Literal["documented", "console", "third-party", "inherited", "id-only"]
 
@@ -165,7 +166,11 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
       embedding_default_dimensions the dimension when none is chosen. The embedders
       embedding_max_tokens       tokens in one row. The embedders
       sparse_embedding           gives sparse vectors too, natively; default False. The embedders
+      embedding_fusion           how several parts are asked to become one vector: by a parameter, in one
+                                 content, or without being asked; None: unknown. The native encoder
       rerank_max_documents       documents in one call. The rerankers
+      rerank_max_images          images in one call. The rerankers
+      rerank_max_videos          videos in one call. The rerankers
       rerank_max_tokens_item     tokens in one document, or in the query. The rerankers
       rerank_max_tokens_request  tokens in one call. The rerankers
 
@@ -239,7 +244,10 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     embedding_default_dimensions: int | None = None
     embedding_max_tokens: int | None = None
     sparse_embedding: bool = False
+    embedding_fusion: Fusion | None = None
     rerank_max_documents: int | None = None
+    rerank_max_images: int | None = None
+    rerank_max_videos: int | None = None
     rerank_max_tokens_item: int | None = None
     rerank_max_tokens_request: int | None = None
 

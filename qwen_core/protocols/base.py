@@ -9,7 +9,13 @@ from qwen_core.endpoints import Wire
 from qwen_core.errors import QwenError
 from qwen_core.events import Event
 from qwen_core.models.profile import ModelProfile, NativeEndpoint
-from qwen_core.request import ChatRequest, EmbeddingRequest, EmbeddingResponse
+from qwen_core.request import (
+    AnyEmbeddingRequest,
+    ChatRequest,
+    EmbeddingResponse,
+    RerankRequest,
+    RerankResponse,
+)
 from qwen_core.response import ChatResponse
 
 MAX_CHOICES = 16
@@ -68,11 +74,17 @@ class WireProtocol(Protocol):
     def other_endpoint(self, path: str, error: QwenError) -> NativeEndpoint | None:
         """The endpoint that has the model instead, where this error says that the one at this path has not."""
 
-    def encode_embedding(self, request: EmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
-        """What to send for one batch of texts."""
+    def encode_embedding(self, request: AnyEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
+        """What to send for one batch."""
 
     def decode_embedding(self, payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
         """The vectors of one batch."""
+
+    def encode_rerank(self, request: RerankRequest, profile: ModelProfile) -> EncodedRequest:
+        """What to send for one batch of documents."""
+
+    def decode_rerank(self, payload: bytes, headers: Mapping[str, str]) -> RerankResponse:
+        """The ranking of one batch, by its own positions."""
 
 
 def merge_body(body: dict[str, Any], extra: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -4,11 +4,18 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import NamedTuple
 
+from qwen_core.messages import TextPart
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import WireProtocol
 from qwen_core.protocols.dashscope_native import DashScopeNative
 from qwen_core.protocols.openai_compatible import OpenAICompatible
-from qwen_core.request import ChatRequest
+from qwen_core.request import (
+    AnyEmbeddingRequest,
+    ChatRequest,
+    EmbeddingRequest,
+    MultimodalEmbeddingRequest,
+    RerankRequest,
+)
 from qwen_core.settings import ProtocolName
 
 OPENAI_COMPATIBLE: WireProtocol = OpenAICompatible()
@@ -28,6 +35,9 @@ NATIVE_SEARCH_OPTIONS = (
 )
 
 
+AnyRequest = ChatRequest | AnyEmbeddingRequest | RerankRequest
+
+
 class Selection(NamedTuple):
     """A wire, and what its choice costs the caller."""
 
@@ -35,7 +45,7 @@ class Selection(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def select_protocol(name: ProtocolName, profile: ModelProfile, request: ChatRequest | None = None) -> Selection:
+def select_protocol(name: ProtocolName, profile: ModelProfile, request: AnyRequest | None = None) -> Selection:
     """The wire of that name.
 
     ``auto`` means the OpenAI-compatible one, unless the request asks for what only the native one has and the
@@ -51,18 +61,45 @@ def select_protocol(name: ProtocolName, profile: ModelProfile, request: ChatRequ
     return Selection(OPENAI_COMPATIBLE, tuple(f"{loss} {remedy}" for loss in losses))
 
 
-def losses_without_native(profile: ModelProfile, request: ChatRequest | None) -> Iterator[str]:
+def losses_without_native(profile: ModelProfile, request: AnyRequest | None) -> Iterator[str]:
     """What of this request only the native wire has."""
     if profile.native_only:
         yield f"{profile.name} is documented for the native protocol alone; the other one may refuse it."
-    if request is None:
-        return
+    match request:
+        case ChatRequest():
+            yield from chat_losses(request)
+        case EmbeddingRequest():
+            yield from embedding_losses(request)
+        case MultimodalEmbeddingRequest():
+            yield "Multimodal embeddings cannot be had over the OpenAI-compatible protocol."
+        case RerankRequest():
+            yield from rerank_losses(request)
+
+
+def chat_losses(request: ChatRequest) -> Iterator[str]:
+    """What of a chat only the native wire has."""
     if request.ocr_options is not None:
         yield "ocr_options cannot be sent over the OpenAI-compatible protocol."
     options = request.search_options or {}
     for option in NATIVE_SEARCH_OPTIONS if request.enable_search else ():
         if options.get(option):
             yield f"{option} in search_options has no effect over the OpenAI-compatible protocol."
+
+
+def embedding_losses(request: EmbeddingRequest) -> Iterator[str]:
+    """What of a text embedding only the native wire has (native 7.1)."""
+    if request.text_type is not None:
+        yield f"text_type={request.text_type!r} has no effect over the OpenAI-compatible protocol."
+    if request.instruct is not None:
+        yield "instruct has no effect on embeddings over the OpenAI-compatible protocol."
+    if request.output_type not in (None, "dense"):
+        yield "Sparse vectors cannot be had over the OpenAI-compatible protocol."
+
+
+def rerank_losses(request: RerankRequest) -> Iterator[str]:
+    """What of a reranking only the native wire has (compatible 1.2, native 7.3)."""
+    if not all(isinstance(part, TextPart) for part in (request.query, *request.documents)):
+        yield "Only texts can be reranked over the OpenAI-compatible protocol."
 
 
 def sdk_is_installed() -> bool:

@@ -7,16 +7,14 @@ import msgspec
 
 from qwen_core.events import Event
 from qwen_core.models.profile import ModelProfile
-from qwen_core.protocols.dashscope_native.wire import Choice, Chunk, EmbeddingAnswer, Message, Output
-from qwen_core.protocols.error_bodies import read_answer, unreadable
+from qwen_core.protocols.dashscope_native.wire import Choice, Chunk, Message, Output
+from qwen_core.protocols.error_bodies import unreadable
 from qwen_core.protocols.open_answer import OpenAnswer, OpenChoice, decode_whole
 from qwen_core.protocols.shared_wire import Audio
-from qwen_core.request import EmbeddingResponse
 from qwen_core.response import ChatResponse, Citation
 from qwen_core.usage import Usage, total
 
 _decode_chunk = msgspec.json.Decoder(Chunk).decode
-_decode_embeddings = msgspec.json.Decoder(EmbeddingAnswer).decode
 
 
 class ChatStreamDecoder:
@@ -152,15 +150,4 @@ def decode_citations(search_info: dict[str, Any] | None) -> tuple[Citation, ...]
         )
         for place, result in enumerate(results, 1)
         if isinstance(result, dict) and result.get("url")
-    )
-
-
-def decode_embedding(payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
-    """Vectors in the order of their texts (section 7.1)."""
-    answer = read_answer(_decode_embeddings, payload, headers)
-    rows = sorted(answer.output.embeddings, key=lambda row: row.text_index)
-    return EmbeddingResponse(
-        vectors=[row.embedding for row in rows],
-        total_tokens=answer.usage.total_tokens if answer.usage else None,
-        request_id=answer.request_id or headers.get("x-request-id"),
     )

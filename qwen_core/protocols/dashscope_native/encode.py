@@ -24,7 +24,7 @@ from qwen_core.protocols.conversation import (
     refuse_part,
     with_values,
 )
-from qwen_core.request import ChatRequest, EmbeddingRequest
+from qwen_core.request import ChatRequest
 
 WIRE = "native DashScope"
 
@@ -66,7 +66,6 @@ PATHS: dict[NativeEndpoint, str] = {
     "text-generation": "/services/aigc/text-generation/generation",
     "multimodal-generation": "/services/aigc/multimodal-generation/generation",
 }
-EMBEDDING_PATH = "/services/embeddings/text-embedding/text-embedding"
 
 STREAM_HEADERS = {"X-DashScope-SSE": "enable", "Accept": "text/event-stream"}
 WHOLE_HEADERS = {"Accept": "application/json"}
@@ -199,14 +198,3 @@ def encode_item(part: Part) -> dict[str, Any]:
             return {"audio": part.url}
         case _:
             raise refuse_part(part, WIRE)
-
-
-def encode_embedding(request: EmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
-    """What to send for one batch (section 7.1). ``text_type``, ``instruct`` ... come in ``extra_body``."""
-    body: dict[str, Any] = {
-        "model": request.model,
-        "input": {"texts": request.texts},
-        "parameters": with_values({}, dimension=request.dimensions),
-    }
-    merge_extra(body, request.extra_body)
-    return EncodedRequest(path=EMBEDDING_PATH, body=msgspec.json.encode(body), headers=WHOLE_HEADERS)

@@ -65,30 +65,3 @@ class Chunk(msgspec.Struct):
     error: Any = None
     code: Any = None
     message: Any = None
-
-
-class Embedding(msgspec.Struct):
-    """One vector and the position of its text. A sparse answer has no ``embedding`` (section 7.1)."""
-
-    embedding: list[float]
-    text_index: int
-
-
-class EmbeddingOutput(msgspec.Struct):
-    """The vectors, in any order."""
-
-    embeddings: list[Embedding]
-
-
-class EmbeddingUsage(msgspec.Struct):
-    """Tokens of an embedding call."""
-
-    total_tokens: int | None = None
-
-
-class EmbeddingAnswer(msgspec.Struct):
-    """The answer of the text embedding service."""
-
-    output: EmbeddingOutput
-    usage: EmbeddingUsage | None = None
-    request_id: str | None = None

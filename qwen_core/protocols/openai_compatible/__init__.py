@@ -1,4 +1,4 @@
-"""The OpenAI-compatible wire: ``POST /chat/completions`` and ``/embeddings``."""
+"""The OpenAI-compatible wire: ``POST /chat/completions``, ``/embeddings`` and ``/reranks``."""
 
 from collections.abc import Mapping
 
@@ -8,8 +8,15 @@ from qwen_core.models.profile import ModelProfile, NativeEndpoint
 from qwen_core.protocols.base import EncodedRequest, StreamDecoder
 from qwen_core.protocols.error_bodies import decode_error
 from qwen_core.protocols.openai_compatible import decode as decoding
+from qwen_core.protocols.openai_compatible import embeddings, rerank
 from qwen_core.protocols.openai_compatible import encode as encoding
-from qwen_core.request import ChatRequest, EmbeddingRequest, EmbeddingResponse
+from qwen_core.request import (
+    AnyEmbeddingRequest,
+    ChatRequest,
+    EmbeddingResponse,
+    RerankRequest,
+    RerankResponse,
+)
 from qwen_core.response import ChatResponse
 
 
@@ -35,8 +42,14 @@ class OpenAICompatible:
     def other_endpoint(self, path: str, error: QwenError) -> NativeEndpoint | None:
         return None
 
-    def encode_embedding(self, request: EmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
-        return encoding.encode_embedding(request, profile)
+    def encode_embedding(self, request: AnyEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
+        return embeddings.encode(request, profile)
 
     def decode_embedding(self, payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
-        return decoding.decode_embedding(payload, headers)
+        return embeddings.decode(payload, headers)
+
+    def encode_rerank(self, request: RerankRequest, profile: ModelProfile) -> EncodedRequest:
+        return rerank.encode(request)
+
+    def decode_rerank(self, payload: bytes, headers: Mapping[str, str]) -> RerankResponse:
+        return rerank.decode(payload, headers)

@@ -7,15 +7,13 @@ import msgspec
 
 from qwen_core.events import Event
 from qwen_core.models.profile import ModelProfile
-from qwen_core.protocols.error_bodies import read_answer, unreadable
+from qwen_core.protocols.error_bodies import unreadable
 from qwen_core.protocols.open_answer import OpenAnswer, decode_whole
-from qwen_core.protocols.openai_compatible.wire import Choice, Chunk, EmbeddingAnswer
-from qwen_core.request import EmbeddingResponse
+from qwen_core.protocols.openai_compatible.wire import Choice, Chunk
 from qwen_core.response import ChatResponse
 from qwen_core.usage import Usage, total
 
 _decode_chunk = msgspec.json.Decoder(Chunk).decode
-_decode_embeddings = msgspec.json.Decoder(EmbeddingAnswer).decode
 
 DONE = b"[DONE]"
 
@@ -103,16 +101,4 @@ def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
         output_audio_tokens=completion.get("audio_tokens"),
         plugins=raw.get("x_tools"),
         raw=raw,
-    )
-
-
-def decode_embedding(payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
-    """Vectors in the order of their texts."""
-    answer = read_answer(_decode_embeddings, payload, headers)
-    rows = sorted(answer.data, key=lambda row: row.index)
-    return EmbeddingResponse(
-        vectors=[row.embedding for row in rows],
-        model=answer.model,
-        total_tokens=answer.usage.total_tokens if answer.usage else None,
-        request_id=headers.get("x-request-id"),
     )

@@ -18,7 +18,7 @@ from qwen_core.protocols.conversation import (
     refuse_part,
     with_values,
 )
-from qwen_core.request import ChatRequest, EmbeddingRequest
+from qwen_core.request import ChatRequest
 
 WIRE = "OpenAI-compatible"
 
@@ -121,11 +121,3 @@ def encode_part(part: Part) -> dict[str, Any]:
             return {"type": "file", "file": {"file_url": url}}
         case _:
             raise refuse_part(part, WIRE)
-
-
-def encode_embedding(request: EmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
-    """What to send to ``/embeddings``: strings, and floats asked for by name (section 1.2)."""
-    body: dict[str, Any] = {"model": request.model, "input": request.texts, "encoding_format": "float"}
-    if request.dimensions is not None:
-        body["dimensions"] = request.dimensions
-    return EncodedRequest(path="/embeddings", body=msgspec.json.encode(merge_body(body, request.extra_body)))

@@ -50,24 +50,3 @@ class Chunk(msgspec.Struct):
     code: Any = None
     message: Any = None
     request_id: str | None = None
-
-
-class Embedding(msgspec.Struct):
-    """One vector and the position of its text."""
-
-    embedding: list[float]
-    index: int
-
-
-class EmbeddingUsage(msgspec.Struct):
-    """Tokens of an embedding call."""
-
-    total_tokens: int | None = None
-
-
-class EmbeddingAnswer(msgspec.Struct):
-    """The answer of ``/embeddings``."""
-
-    data: list[Embedding]
-    model: str | None = None
-    usage: EmbeddingUsage | None = None

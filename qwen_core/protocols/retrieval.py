@@ -1,0 +1,50 @@
+"""What both wires do alike with embeddings and rankings: their answers' order, and the usage beside them."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+
+from qwen_core.errors import InvalidResponseError
+from qwen_core.request import Ranked
+
+T = TypeVar("T")
+
+
+class RetrievalUsage(msgspec.Struct):
+    """Tokens of an embedding or rerank call. Multimodal models count by kind (native, samples)."""
+
+    total_tokens: int | None = None
+    input_tokens: int | None = None
+    image_tokens: int | None = None
+
+
+class Result(msgspec.Struct):
+    """A document's position and score. ``document`` beside them is not asked for (native 7.3)."""
+
+    index: int
+    relevance_score: float
+
+
+def tokens(usage: RetrievalUsage | None) -> int | None:
+    """The total, given or added up; None where nothing was said."""
+    if usage is None or usage.total_tokens is not None:
+        return usage.total_tokens if usage else None
+    known = [count for count in (usage.input_tokens, usage.image_tokens) if count is not None]
+    return sum(known) if known else None
+
+
+def in_order(rows: Sequence[tuple[int, T]]) -> list[T]:
+    """What belongs to positions 0, 1, 2, ... Raises where one is missing or there twice."""
+    by_place = sorted(rows, key=lambda row: row[0])
+    if [place for place, _ in by_place] != list(range(len(rows))):
+        raise InvalidResponseError(f"The vectors' positions are {[place for place, _ in by_place]}.")
+    return [row for _, row in by_place]
+
+
+def ranking(results: Sequence[Result]) -> list[Ranked]:
+    """The results, best first. Raises where one document is there twice."""
+    ranked = [Ranked(result.index, result.relevance_score) for result in results]
+    if len({result.index for result in ranked}) != len(ranked):
+        raise InvalidResponseError("The ranking names a document twice.")
+    return sorted(ranked, key=lambda result: -result.score)
