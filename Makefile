@@ -1,4 +1,5 @@
 # demo: see the main job done.  test: lint, strict types, all tests, and again on the lowest versions.
+# bench: measure beside the peers, in environments of their own; no part of test.
 # Needs only Python 3.11, pip, git and make.
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ QUESTION ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PIP_FAILED = { echo "Could not install the dependencies: see pip's message above. Is the package index reachable?"; exit 1; }
 
-.PHONY: demo test lint types unit lowest clean
+.PHONY: demo test lint types unit lowest bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/python cookbook/quickstart.py --docs "$(DOCS)" --question "$(QUESTION)"
@@ -38,6 +39,18 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
 	@$(PIP) --requirement requirements-dev.txt || $(PIP_FAILED)
 	@touch $@
 
+bench: .venv-bench/.peers .venv-bench-llama-index/.peers .venv-bench-llama-index-dashscope/.peers
+	.venv-bench/bin/python -m benchmarks
+
+.venv-bench/.peers: benchmarks/requirements/langchain.txt
+.venv-bench-llama-index/.peers: benchmarks/requirements/llama-index.txt
+.venv-bench-llama-index-dashscope/.peers: benchmarks/requirements/llama-index-dashscope.txt
+.venv-bench/.peers .venv-bench-llama-index/.peers .venv-bench-llama-index-dashscope/.peers: pyproject.toml
+	$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(filter %.txt,$^) || $(PIP_FAILED)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable . || $(PIP_FAILED)
+	@touch $@
+
 .venv-lowest/.dev: pyproject.toml requirements-lowest.txt
 	$(PYTHON) -m venv .venv-lowest
 	@.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check \
@@ -45,4 +58,4 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-lowest
+	rm -rf $(VENV) .venv-lowest .venv-bench .venv-bench-llama-index .venv-bench-llama-index-dashscope
