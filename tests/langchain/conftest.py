@@ -1,13 +1,17 @@
 """What the LangChain tests share: an emulator of the service, and models that talk to it."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
 from importlib.util import find_spec
+from operator import add
 from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessageChunk, BaseMessageChunk
 
 from langchain_qwen import ChatQwen
-from qwen_emulator import Emulator
+from qwen_emulator import Emulator, RawReply
 
 NATIVE = pytest.param("dashscope", marks=pytest.mark.skipif(not find_spec("dashscope"), reason="needs dashscope"))
 
@@ -51,3 +55,19 @@ def make(service: Emulator, protocol: str) -> MakeModel:
 def model(make: MakeModel) -> ChatQwen:
     """A model that does not think unless told."""
     return make()
+
+
+def deltas(*given: dict[str, Any], finish_reason: str = "stop") -> RawReply:
+    """A stream of exactly these deltas, on the OpenAI-compatible wire."""
+    choices: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in given]
+    choices.append({"index": 0, "delta": {}, "finish_reason": finish_reason})
+    chunks = [{"id": "chatcmpl-1", "model": "m", "created": 1, "choices": [choice]} for choice in choices]
+    lines = [f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode() for chunk in chunks]
+    return RawReply(200, {"content-type": "text/event-stream"}, [*lines, b"data: [DONE]\n\n"])
+
+
+def total(chunks: Iterable[BaseMessageChunk]) -> AIMessageChunk:
+    """The sum of a stream, added up one by one as users do."""
+    summed = reduce(add, chunks)
+    assert isinstance(summed, AIMessageChunk)
+    return summed

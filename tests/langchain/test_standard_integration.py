@@ -133,7 +133,7 @@ class ChatQwenIntegration(ChatModelIntegrationTests):
             return model.invoke("Is it so?")
         first, *others = model.stream("Is it so?")
         for chunk in others:
-            first = first + chunk  # type: ignore[assignment]
+            first = first + chunk
         return first
 
     def invoke_with_audio_input(self, *, stream: bool = False) -> AIMessage:

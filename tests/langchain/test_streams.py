@@ -1,0 +1,151 @@
+"""What streams: deltas, and usage and metadata once."""
+
+import asyncio
+import gc
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from langchain_core.load import dumpd
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, message_chunk_to_message
+
+from langchain_qwen import ChatQwen
+from langchain_qwen.exceptions import IncompleteStreamError, UnsupportedFeatureError
+from qwen_emulator import Emulator, Reply, ToolCall, faults
+from tests.langchain.conftest import MakeModel, deltas, total
+
+USAGE = {"input_tokens": 30, "output_tokens": 20, "cached_tokens": 10, "reasoning_tokens": 5}
+ANSWER = Reply(text=["Hel", "lo", " ", "ha", "ha"], reasoning=["Let me", " see."], usage=USAGE)
+
+
+async def collect(model: ChatQwen, mode: str) -> list[AIMessageChunk]:
+    if mode == "stream":
+        return list(model.stream("hi"))
+    return [chunk async for chunk in model.astream("hi")]
+
+
+@pytest.mark.parametrize("mode", ["stream", "astream"])
+async def test_deltas_and_one_end(service: Emulator, make: MakeModel, mode: str) -> None:
+    service.reply(ANSWER)
+    chunks = await collect(make(enable_thinking=True), mode)
+    assert [chunk.content for chunk in chunks if chunk.content] == ["Hel", "lo", " ", "ha", "ha"]
+    *others, last = chunks
+    for chunk in others:
+        assert chunk.response_metadata == {"model_provider": "qwen"}
+        assert chunk.usage_metadata is None and chunk.chunk_position is None
+    assert last.chunk_position == "last" and last.content == ""
+    whole = total(chunks)
+    assert whole.content == "Hello haha"
+    assert whole.additional_kwargs["reasoning_content"] == "Let me see."
+    assert whole.usage_metadata == {
+        "input_tokens": 30,
+        "output_tokens": 20,
+        "total_tokens": 50,
+        "input_token_details": {"cache_read": 10},
+        "output_token_details": {"reasoning": 5},
+    }
+    metadata = whole.response_metadata
+    assert metadata["model_name"] == "qwen-plus" and metadata["finish_reason"] == "stop"
+    assert metadata["request_id"] and metadata["model_provider"] == "qwen"
+
+
+async def test_a_stream_and_an_answer_in_one_piece_are_equal(service: Emulator, make: MakeModel) -> None:
+    model = make(enable_thinking=True)
+    answer = Reply(text="Hello", reasoning="Hm.", tool_calls=[ToolCall("f", {"a": 1}, "c1")], usage=USAGE)
+    service.reply(*[answer] * 4)
+    messages = [
+        model.invoke("hi"),
+        await model.ainvoke("hi"),
+        message_chunk_to_message(total(list(model.stream("hi")))),
+        message_chunk_to_message(total([chunk async for chunk in model.astream("hi")])),
+    ]
+    for message in messages:
+        assert type(message) is AIMessage
+        assert (message.content, message.tool_calls) == (messages[0].content, messages[0].tool_calls)  # type: ignore[attr-defined]
+        assert message.additional_kwargs == {"reasoning_content": "Hm."}
+        assert message.usage_metadata == messages[0].usage_metadata  # type: ignore[attr-defined]
+        assert message.response_metadata["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [faults.usage_everywhere, faults.choices_empty, faults.doubled_finish, faults.byte_by_byte, faults.comments],
+)
+def test_odd_streams_change_nothing(service: Emulator, fault: Callable[[Reply], Any]) -> None:
+    service.reply(ANSWER, fault(ANSWER))
+    model = ChatQwen(enable_thinking=True, protocol="openai")
+    plain, odd = total(list(model.stream("hi"))), total(list(model.stream("hi")))
+    assert (odd.content, odd.usage_metadata) == (plain.content, plain.usage_metadata)
+    assert odd.response_metadata.keys() == plain.response_metadata.keys()
+
+
+def test_text_resumes_after_reasoning_and_calls(service: Emulator) -> None:
+    service.reply(
+        deltas(
+            {"content": "One "},
+            {"reasoning_content": "hm"},
+            {"content": "two "},
+            {"tool_calls": [{"index": 0, "id": "c1", "function": {"name": "f", "arguments": "{}"}}]},
+            {"content": "", "reasoning_content": ""},
+            {"content": "three"},
+            finish_reason="tool_calls",
+        )
+    )
+    whole = total(list(ChatQwen(protocol="openai").stream("hi")))
+    assert whole.content == "One two three"
+    assert whole.additional_kwargs["reasoning_content"] == "hm"
+    assert whole.tool_calls == [{"type": "tool_call", "name": "f", "args": {}, "id": "c1"}]
+
+
+@pytest.mark.parametrize("mode", ["stream", "astream"])
+async def test_breaking_off_closes_the_connection(make: MakeModel, service: Emulator, mode: str) -> None:
+    service.reply(faults.slow(Reply(text=["word "] * 200), 0.02))
+    model = make()
+    if mode == "stream":
+        for _ in model.stream("hi"):
+            break
+    else:
+        async for _ in model.astream("hi"):
+            break
+    gc.collect()
+    for _ in range(100):
+        if service.aborted_requests:
+            break
+        await asyncio.sleep(0.02)
+    assert len(service.aborted_requests) == 1
+    assert service.last_request.chunks_sent < 100
+
+
+def test_the_first_chunk_comes_before_the_last_is_written(make: MakeModel, service: Emulator) -> None:
+    service.reply(faults.slow(Reply(text=["word "] * 20), 0.02))
+    began = time.monotonic()
+    stream = make().stream("hi")
+    next(stream)
+    first = time.monotonic() - began
+    list(stream)
+    assert first < (time.monotonic() - began) / 2
+
+
+def test_a_cut_stream_is_an_error_with_what_had_arrived(make: MakeModel, service: Emulator) -> None:
+    service.reply(faults.cut_after(Reply(text=["one ", "two ", "three"]), 2))
+    seen: list[str] = []
+    with pytest.raises(IncompleteStreamError) as caught:
+        for chunk in make(max_retries=0).stream("hi"):
+            seen.append(chunk.text)
+    assert "".join(seen).startswith("one")
+    assert caught.value.partial is not None and caught.value.partial.text == "".join(seen)
+
+
+def test_chunks_are_serialized_as_core_s_own(model: ChatQwen, service: Emulator) -> None:
+    service.reply("Hello")
+    for chunk in model.stream("hi"):
+        assert dumpd(chunk)["id"] == ["langchain", "schema", "messages", "AIMessageChunk"]
+
+
+def test_more_than_one_choice(make: MakeModel, service: Emulator) -> None:
+    service.reply(Reply(choices=[Reply("A"), Reply("B")]))
+    result = make(n=2).generate([[HumanMessage("hi")]])
+    assert [generation.text for generation in result.generations[0]] == ["A", "B"]
+    with pytest.raises(UnsupportedFeatureError, match="n above 1"):
+        list(make(n=2).stream("hi"))
