@@ -471,7 +471,7 @@ def test_embeddings_keep_their_order(
 
 def test_old_embedding_models_take_larger_batches(settings: ClientSettings, qwen_emulator: Emulator) -> None:
     QwenClient(settings).embed(EmbeddingRequest(model="text-embedding-v2", texts=("x",) * 30))
-    assert [len(texts_of(seen)) for seen in qwen_emulator.requests] == [25, 5]
+    assert sorted(len(texts_of(seen)) for seen in qwen_emulator.requests) == [5, 25]
 
 
 def test_no_texts_need_no_request(settings: ClientSettings, qwen_emulator: Emulator) -> None:
