@@ -266,12 +266,19 @@ async def test_native_events_equal_the_bridge_s(service: Emulator, make: MakeMod
     assert_valid_event_stream([event async for event in stream])
     chunks = (ChatGenerationChunk(message=chunk) for chunk in model.stream("hi"))
     bridged = list(chunks_to_events(chunks, message_id=events[0]["id"]))
-    assert [shape(event) for event in events] == [shape(event) for event in bridged]
+    assert [shape(event) for event in events if wanted(event)] == [
+        shape(event) for event in bridged if wanted(event)
+    ]
     bridge = type(native)(message_id=None)
     for event in bridged:
         bridge.dispatch(event)
     assert without_ids(native.output) == without_ids(bridge.output) == without_ids(await stream.output)
     assert native.output.id and native.output.id.startswith("lc_run-")
+
+
+def wanted(event: Any) -> bool:
+    """Not the pieces of arguments, which LangChain before 1.7 repeated from the beginning each time."""
+    return (event.get("delta") or {}).get("type") not in ("tool-call-delta", "block-delta")
 
 
 def shape(event: Any) -> tuple[Any, ...]:

@@ -1,0 +1,207 @@
+"""A conversation in every form in which LangChain's users give it back, and what is sent of it."""
+
+import json
+from typing import Any
+
+import pytest
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+
+from langchain_qwen import ChatQwen
+from langchain_qwen.exceptions import UnsupportedFeatureError
+from qwen_core.errors import QwenWarning
+from qwen_emulator import Emulator, Reply, ToolCall
+from tests.langchain.conftest import MakeModel, total
+
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PICTURE = f"data:image/png;base64,{PNG}"
+IMAGE = {"type": "image_url", "image_url": {"url": PICTURE}}
+ASK = HumanMessage("What is the weather in Rome?")
+RESULT = ToolMessage("Sunny.", tool_call_id="c1")
+CALL = {"name": "get_weather", "args": {"city": "Rome"}, "id": "c1"}
+SENT_CALL = {
+    "id": "c1",
+    "type": "function",
+    "function": {"name": "get_weather", "arguments": {"city": "Rome"}},
+}
+
+ANSWERS: dict[str, AIMessage] = {
+    "v0": AIMessage("Let me look.", tool_calls=[CALL], additional_kwargs={"reasoning_content": "Hm."}),
+    "v1": AIMessage(
+        [
+            {"type": "reasoning", "reasoning": "Hm."},
+            {"type": "text", "text": "Let me look."},
+            {"type": "tool_call", **CALL},
+        ],
+        response_metadata={"output_version": "v1", "model_provider": "qwen"},
+    ),
+    "v1 with the calls in both places": AIMessage(
+        content_blocks=[
+            {"type": "reasoning", "reasoning": "Hm.", "index": "lc_rs_0"},
+            {"type": "text", "text": "Let me look.", "index": "lc_txt_0"},
+            {"type": "tool_call", "name": "get_weather", "args": {"city": "Rome"}, "id": "c1"},
+        ]
+    ),
+    "of OpenAI": AIMessage(
+        "Let me look.",
+        additional_kwargs={
+            "reasoning_content": "Hm.",
+            "tool_calls": [
+                {
+                    "id": "c1",
+                    "type": "function",
+                    "function": {"name": "get_weather", "arguments": '{"city": "Rome"}'},
+                }
+            ],
+        },
+    ),
+    "of Anthropic": AIMessage(
+        [
+            {"type": "thinking", "thinking": "Hm.", "signature": "s"},
+            {"type": "text", "text": "Let me look."},
+            {"type": "tool_use", "id": "c1", "name": "get_weather", "input": {"city": "Rome"}},
+        ],
+        tool_calls=[CALL],
+    ),
+}
+
+
+def sent(service: Emulator, model: ChatQwen, *messages: BaseMessage) -> list[dict[str, Any]]:
+    """The messages that the wire carried, with calls' arguments parsed."""
+    model.invoke(list(messages))
+    found = json.loads(json.dumps(service.last_request.messages))
+    for message in found:
+        for call in message.get("tool_calls") or ():
+            call["function"]["arguments"] = json.loads(call["function"]["arguments"])
+            call.pop("index", None)
+    return list(found)
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_every_form_of_an_answer(service: Emulator, model: ChatQwen, answer: AIMessage) -> None:
+    _, assistant, result = sent(service, model, ASK, answer, RESULT)
+    assert texts(assistant["content"]) == ["Let me look."]
+    assert assistant["reasoning_content"] == "Hm."
+    assert assistant["tool_calls"] == [SENT_CALL]
+    assert result["tool_call_id"] == "c1" and texts(result["content"]) == ["Sunny."]
+
+
+def texts(content: Any) -> list[str]:
+    """The texts of a content; the native wire may hold them in a list."""
+    if isinstance(content, str):
+        return [content]
+    return [part["text"] for part in content if "text" in part]
+
+
+def test_reasoning_of_earlier_turns_is_sent_only_where_asked(service: Emulator, make: MakeModel) -> None:
+    messages = [ASK, AIMessage("It is so.", additional_kwargs={"reasoning_content": "Hm."}), HumanMessage("Why?")]
+    assert "reasoning_content" not in sent(service, make(), *messages)[1]
+    assert sent(service, make(preserve_thinking=True), *messages)[1]["reasoning_content"] == "Hm."
+
+
+@pytest.mark.parametrize("output_version", ["v0", "v1"])
+def test_what_came_out_goes_in_again(service: Emulator, make: MakeModel, output_version: str) -> None:
+    model = make(output_version=output_version, enable_thinking=True)
+    reply = Reply("Let me look.", reasoning="Hm.", tool_calls=[ToolCall("get_weather", {"city": "Rome"}, "c1")])
+    service.reply(reply, reply)
+    for answer in (model.invoke([ASK]), total(model.stream([ASK]))):
+        _, assistant, _ = sent(service, model, ASK, answer, RESULT)
+        assert texts(assistant["content"]) == ["Let me look."]
+        assert assistant["reasoning_content"] == "Hm."
+        assert assistant["tool_calls"] == [SENT_CALL]
+
+
+CONTENTS: dict[str, tuple[BaseMessage, Any]] = {
+    "text": (HumanMessage("hi"), "hi"),
+    "texts": (HumanMessage(["a", {"type": "text", "text": "b"}]), "a\nb"),
+    "developer": (ChatMessage(role="developer", content="hi"), "hi"),
+    "cache mark": (
+        SystemMessage([{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]),
+        [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}],
+    ),
+    "image_url": (HumanMessage(["Look.", IMAGE]), [{"type": "text", "text": "Look."}, IMAGE]),
+    "image of v1": (HumanMessage([{"type": "image", "base64": PNG, "mime_type": "image/png"}]), [IMAGE]),
+    "image of v0": (
+        HumanMessage([{"type": "image", "source_type": "base64", "data": PNG, "mime_type": "image/png"}]),
+        [IMAGE],
+    ),
+    "image of Anthropic": (
+        HumanMessage(
+            [{"type": "image", "source": {"type": "base64", "data": PNG, "media_type": "image/png"}}],
+        ),
+        [IMAGE],
+    ),
+    "image with limits": (
+        HumanMessage([{"type": "image", "url": PICTURE, "extras": {"max_pixels": 65536}}]),
+        [{**IMAGE, "max_pixels": 65536}],
+    ),
+    "video": (
+        HumanMessage([{"type": "video", "url": "https://x.test/a.mp4"}]),
+        [{"type": "video_url", "video_url": {"url": "https://x.test/a.mp4"}}],
+    ),
+    "audio of OpenAI": (
+        HumanMessage([{"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]),
+        [{"type": "input_audio", "input_audio": {"data": "data:audio/wav;base64,AAAA", "format": "wav"}}],
+    ),
+}
+
+
+@pytest.mark.parametrize(("message", "wanted"), CONTENTS.values(), ids=CONTENTS)
+def test_contents(service: Emulator, message: BaseMessage, wanted: Any) -> None:
+    messages = [message] if isinstance(message, HumanMessage) else [message, HumanMessage("hi")]
+    service.reply("Ok.")
+    found = sent(service, ChatQwen(model="qwen3.7-plus", protocol="openai"), *messages)[0]
+    assert found["content"] == wanted
+    assert found["role"] == ("user" if isinstance(message, HumanMessage) else "system")
+
+
+def test_results_of_tools(service: Emulator) -> None:
+    model = ChatQwen(model="qwen3.7-plus", protocol="openai")
+    calls = [{**CALL, "id": f"c{number}"} for number in range(4)]
+    results = [
+        ToolMessage([{"type": "text", "text": "a"}, {"type": "json", "json": {"b": 1}}], tool_call_id="c1"),
+        ToolMessage("Boom.", tool_call_id="c0", status="error"),
+        ToolMessage([IMAGE], tool_call_id="c2"),
+        FunctionMessage(content="d", name="c3"),
+    ]
+    found = sent(service, model, ASK, AIMessage("", tool_calls=calls), *results)
+    by_id = {message["tool_call_id"]: message["content"] for message in found if message["role"] == "tool"}
+    assert by_id["c1"] == 'a\n{"b": 1}' and by_id["c0"] == "Boom." and by_id["c3"] == "d"
+    pictures = [message for message in found if PNG in json.dumps(message)]
+    assert len(pictures) == 1
+
+
+def test_a_broken_call_in_the_history(service: Emulator, model: ChatQwen) -> None:
+    call = {"type": "invalid_tool_call", "id": "c1", "name": "f", "args": '{"a', "error": "cut"}
+    broken = AIMessage("Now.", invalid_tool_calls=[call])
+    with pytest.warns(QwenWarning, match="sent as text"):
+        answered = sent(service, model, ASK, broken, ToolMessage("Error: not JSON", tool_call_id="c1"))
+    assert answered[1]["tool_calls"][0]["function"]["arguments"] == {"arguments": '{"a'}
+    with pytest.warns(QwenWarning, match="left out"):
+        unanswered = sent(service, model, ASK, broken, HumanMessage("Well?"))
+    assert not unanswered[1].get("tool_calls") and texts(unanswered[1]["content"]) == ["Now."]
+
+
+def test_unicode_stays_as_it_is(service: Emulator, model: ChatQwen) -> None:
+    model.invoke([ASK, AIMessage("", tool_calls=[{**CALL, "args": {"city": "北京"}}]), RESULT])
+    assert "北京" in service.last_request.messages[1]["tool_calls"][0]["function"]["arguments"]
+
+
+def test_what_langchain_keeps_for_itself_is_not_sent(service: Emulator, model: ChatQwen) -> None:
+    note = HumanMessage("hi", additional_kwargs={"lc_source": "x", "lc_data": {"secret": 1}})
+    (found,) = sent(service, model, note)
+    assert found.keys() == {"role", "content"}
+
+
+def test_what_has_no_place_is_refused(model: ChatQwen) -> None:
+    with pytest.raises(UnsupportedFeatureError, match="holographic"):
+        model.invoke([HumanMessage([{"type": "holographic", "data": "x"}])])
+    with pytest.raises(UnsupportedFeatureError, match="No role"):
+        model.invoke([ChatMessage(role="pope", content="hi")])
