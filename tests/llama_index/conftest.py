@@ -1,10 +1,14 @@
 """What the LlamaIndex tests share: an emulator in the place of the service, and models that talk to it."""
 
 import asyncio
+import inspect
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
+import aiosqlite
 import pytest
+from aiosqlite.core import _STOP_RUNNING_SENTINEL
 from llama_index.core import Settings
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 
@@ -99,6 +103,43 @@ def _astream_chat(llm: Qwen, messages: list[ChatMessage], **options: Any) -> Cha
         return [chunk async for chunk in await llm.astream_chat(messages, **options)]
 
     return asyncio.run(collect())[-1]
+
+
+@pytest.fixture(autouse=True)
+def loop_of_core(request: pytest.FixtureRequest) -> Iterator[None]:
+    """LlamaIndex takes the main thread's event loop where there is one, and on Python 3.11 leaves it unclosed."""
+    if inspect.iscoroutinefunction(request.function):
+        yield
+        return
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+    asyncio.set_event_loop(None)
+
+
+@pytest.fixture(autouse=True)
+def databases_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """LlamaIndex's Memory never closes its database, which would be complained about in any later test."""
+    opened: list[aiosqlite.Connection] = []
+    connect = aiosqlite.Connection.__init__
+
+    def note(connection: aiosqlite.Connection, *arguments: Any, **options: Any) -> None:
+        connect(connection, *arguments, **options)
+        opened.append(connection)
+
+    monkeypatch.setattr(aiosqlite.Connection, "__init__", note)
+    yield
+    for connection in opened:
+        connection._tx.put_nowait((None, partial(_close, connection)))
+
+
+def _close(connection: aiosqlite.Connection) -> object:
+    if connection._connection is not None:
+        connection._connection.close()
+        connection._connection = None
+    return _STOP_RUNNING_SENTINEL
 
 
 Way = Callable[..., ChatResponse]
