@@ -43,10 +43,10 @@ def service() -> Iterator[None]:
 def chain() -> None:
     """Prompt, model and parser; the answer is printed as it arrives."""
     print("LangChain: prompt | ChatQwen() | StrOutputParser()")
-    prompt = ChatPromptTemplate.from_template("In two short sentences: what is {topic} good for?")
+    prompt = ChatPromptTemplate.from_template("Summarize in two sentences:\n\n{text}")
     answer = prompt | ChatQwen() | StrOutputParser()
     with get_usage_metadata_callback() as usage:
-        for piece in answer.stream({"topic": "a streaming chat model"}):
+        for piece in answer.stream({"text": (HANDBOOK / "thinking.md").read_text("utf-8")}):
             print(piece, end="", flush=True)
     for model, tokens in usage.usage_metadata.items():
         print(f"\n[{model}: {tokens['input_tokens']} tokens in, {tokens['output_tokens']} tokens out]\n")
