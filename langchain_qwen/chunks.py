@@ -11,9 +11,10 @@ from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, Us
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
+from langchain_qwen.citations import annotations
 from langchain_qwen.message_chunks import QwenMessageChunk
 from langchain_qwen.tool_calls import tool_calls
-from qwen_core.events import AudioDelta, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
+from qwen_core.events import AudioDelta, ChoiceEnd, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
 from qwen_core.response import ChatResponse, Choice
 from qwen_core.usage import Usage
 
@@ -34,7 +35,7 @@ def to_chunk(event: Event) -> ChatGenerationChunk:
     if isinstance(event, AudioDelta):
         return _chunk(additional_kwargs={"audio": _audio(event.data, event.transcript, event.id)})
     return _chunk(
-        response_metadata=response_metadata(event, event.choices[0].raw_finish_reason, event.choices[0].logprobs),
+        response_metadata=response_metadata(event, event.choices[0]),
         usage_metadata=usage_metadata(event.usage),
         chunk_position="last",
     )
@@ -65,32 +66,31 @@ def to_message(response: ChatResponse, choice: Choice, *, usage: Usage | None) -
     if choice.audio:
         additional_kwargs["audio"] = _audio(choice.audio.data, choice.audio.transcript, choice.audio.id)
     calls, invalid = tool_calls(choice.message.tool_calls, choice.finish_reason)
-    metadata = response_metadata(response, choice.raw_finish_reason, choice.logprobs)
-    metadata["finish_reason"] = choice.finish_reason
     return AIMessage(
         content=choice.message.text,
         additional_kwargs=additional_kwargs,
         tool_calls=calls,
         invalid_tool_calls=invalid,
-        response_metadata=metadata,
+        response_metadata=response_metadata(response, choice),
         usage_metadata=usage_metadata(usage),
     )
 
 
-def response_metadata(
-    source: Finish | ChatResponse, raw_finish_reason: str | None, logprobs: list[dict[str, Any]] | None
-) -> dict[str, Any]:
+def response_metadata(source: Finish | ChatResponse, end: ChoiceEnd | Choice) -> dict[str, Any]:
     """Where an answer came from and why it ended. What is unknown is left out."""
     metadata: dict[str, Any] = {
+        **(source.extras or {}),
         "model_provider": PROVIDER,
         "model_name": source.model,
-        "finish_reason": source.finish_reason,
-        "raw_finish_reason": raw_finish_reason if raw_finish_reason != source.finish_reason else None,
+        "finish_reason": end.finish_reason,
+        "raw_finish_reason": end.raw_finish_reason if end.raw_finish_reason != end.finish_reason else None,
+        "empty_after_thinking": end.empty_after_thinking or None,
         "id": source.id,
         "request_id": source.request_id,
         "created": source.created,
-        "logprobs": {"content": logprobs} if logprobs else None,
+        "logprobs": {"content": end.logprobs} if end.logprobs else None,
         "search_info": source.search_info,
+        "citations": annotations(source.citations, end.spans) or None,
         "token_usage": source.usage.raw if source.usage else None,
     }
     return {name: value for name, value in metadata.items() if value is not None}

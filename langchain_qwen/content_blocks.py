@@ -46,6 +46,9 @@ def chunk_content_blocks(message: AIMessageChunk) -> list[types.ContentBlock]:
     blocks: list[dict[str, Any]] = []
     if reasoning := message.additional_kwargs.get("reasoning_content"):
         blocks.append({"type": "reasoning", "reasoning": reasoning, "index": REASONING_INDEX})
+    if not message.content and message.response_metadata.get("citations"):
+        # The last chunk of a stream: the text came before it, and the sum finds both under one index.
+        blocks.append(cited({"type": "text", "text": "", "index": TEXT_INDEX}, message))
     blocks += [
         {**block, "index": TEXT_INDEX} if block["type"] == "text" else block for block in text_blocks(message)
     ]
@@ -71,8 +74,14 @@ def finished_call(part: ToolCallPart, finish_reason: str | None) -> dict[str, An
 def text_blocks(message: AIMessage) -> list[dict[str, Any]]:
     """The text of a message, or the blocks that its content already is."""
     if isinstance(message.content, str):
-        return [{"type": "text", "text": message.content}] if message.content else []
+        return [cited({"type": "text", "text": message.content}, message)] if message.content else []
     return [{"type": "text", "text": block} if isinstance(block, str) else block for block in message.content]
+
+
+def cited(block: dict[str, Any], message: AIMessage) -> dict[str, Any]:
+    """The text with the sources that it cites."""
+    annotations = message.response_metadata.get("citations")
+    return {**block, "annotations": annotations} if annotations else block
 
 
 def register() -> None:

@@ -12,6 +12,7 @@ from langchain_core.utils.utils import LC_ID_PREFIX
 from langchain_protocol import MessagesData
 
 from langchain_qwen.chunks import PROVIDER, response_metadata, to_message
+from langchain_qwen.citations import annotations
 from langchain_qwen.content_blocks import REASONING_INDEX, TEXT_INDEX, call_index, finished_call
 from qwen_core.accumulator import Accumulator
 from qwen_core.events import Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
@@ -73,7 +74,7 @@ class BlockEvents:
         blocks = finished_blocks(response)
         last: dict[str, Any] = {
             "event": "message-finish",
-            "metadata": response_metadata(event, event.choices[0].raw_finish_reason, event.choices[0].logprobs),
+            "metadata": response_metadata(event, event.choices[0]),
         }
         if message.usage_metadata is not None:
             last["usage"] = message.usage_metadata
@@ -94,8 +95,10 @@ def finished_blocks(response: ChatResponse) -> dict[str, dict[str, Any]]:
         call_index(position): finished_call(part, response.finish_reason)
         for position, part in enumerate(response.tool_calls)
     }
+    notes = annotations(response.citations, response.choices[0].spans)
+    cited = {"annotations": notes} if notes else {}
     return {
-        TEXT_INDEX: {"type": "text", "text": response.text, "index": TEXT_INDEX},
+        TEXT_INDEX: {"type": "text", "text": response.text, **cited, "index": TEXT_INDEX},
         REASONING_INDEX: {"type": "reasoning", "reasoning": response.reasoning, "index": REASONING_INDEX},
         **calls,
     }

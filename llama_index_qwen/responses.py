@@ -1,5 +1,6 @@
 """The core's answers and events to LlamaIndex's responses. A whole answer and the last chunk are made alike."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from llama_index.core.base.llms.types import (
@@ -19,7 +20,7 @@ from qwen_core.accumulator import Accumulator
 from qwen_core.events import AudioDelta, Event, ReasoningDelta, TextDelta, ToolCallDelta
 from qwen_core.messages import ToolCallPart
 from qwen_core.response import ChatResponse as Answer
-from qwen_core.response import Choice
+from qwen_core.response import Choice, Citation, CitationSpan
 from qwen_core.tool_arguments import parse_arguments
 from qwen_core.usage import Usage
 
@@ -78,6 +79,8 @@ def to_response(answer: Answer, *, single_call: bool = False, delta: str | None 
     usage = openai_usage(answer.usage) if answer.usage else {}
     additional_kwargs: dict[str, Any] = {name: usage[name] for name in TOKEN_COUNTS if name in usage}
     additional_kwargs["finish_reason"] = choice.finish_reason
+    if choice.empty_after_thinking:
+        additional_kwargs["empty_after_thinking"] = True
     if invalid:
         additional_kwargs["invalid_tool_calls"] = invalid
     return ChatResponse(
@@ -113,19 +116,37 @@ def answer_blocks(answer: Answer, calls: list[tuple[ToolCallPart, dict[str, Any]
         blocks.append(ThinkingBlock(content=choice.message.reasoning, num_tokens=tokens))
     if choice.message.text or not calls:
         blocks.append(TextBlock(text=choice.message.text))
-    blocks += [
-        CitationBlock(
-            cited_content=TextBlock(text=citation.title),
-            source=citation.url,
-            title=citation.title,
-            additional_location_info={"index": citation.index},
-        )
-        for citation in answer.citations
-    ]
+    blocks += citation_blocks(answer.citations, choice.spans)
     if choice.audio and choice.audio.data:
         blocks.append(AudioBlock(audio=choice.audio.data.encode(), format="pcm"))
     blocks += [tool_call_block(call, arguments) for call, arguments in calls]
     return blocks
+
+
+def citation_blocks(citations: Sequence[Citation], spans: Sequence[CitationSpan]) -> list[CitationBlock]:
+    """One for each place that cites a source, in the order of the text, then one for each source not cited.
+
+    ``start_index`` and ``end_index`` are the place in the answer's text.
+    """
+    sources = {citation.index: citation for citation in citations}
+    cited = {span.index for span in spans}
+    return [
+        *(
+            _citation_block(sources[span.index], start_index=span.start, end_index=span.end)
+            for span in spans
+            if span.index in sources
+        ),
+        *(_citation_block(citation) for citation in citations if citation.index not in cited),
+    ]
+
+
+def _citation_block(citation: Citation, **place: int) -> CitationBlock:
+    return CitationBlock(
+        cited_content=TextBlock(text=citation.title),
+        source=citation.url,
+        title=citation.title,
+        additional_location_info={"index": citation.index, **place},
+    )
 
 
 def sort_tool_calls(
@@ -166,6 +187,7 @@ def raw(answer: Answer, usage: dict[str, Any]) -> dict[str, Any]:
         "request_id": answer.request_id,
         "finish_reason": answer.finish_reason,
         "search_info": answer.search_info,
+        **(answer.extras or {}),
         "usage": usage or None,
     }
     body = answer.raw

@@ -76,6 +76,8 @@ class PartialChoice:
             raw_finish_reason=end.raw_finish_reason if end else None,
             logprobs=end.logprobs if end else None,
             audio=audio,
+            empty_after_thinking=end.empty_after_thinking if end else False,
+            spans=end.spans if end else (),
         )
 
 

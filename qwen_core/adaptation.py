@@ -12,6 +12,15 @@ import msgspec
 from qwen_core.messages import Message, TextPart
 from qwen_core.models.profile import ModelProfile
 from qwen_core.request import ChatRequest
+from qwen_core.thinking import (
+    choose_effort_or_budget,
+    fit_budget,
+    fit_effort,
+    fit_switch,
+    note_preserved_thinking,
+    thinks,
+    without_thinking,
+)
 
 Step = Callable[[ChatRequest, ModelProfile, list[str]], ChatRequest]
 
@@ -26,14 +35,6 @@ def adapt(request: ChatRequest, profile: ModelProfile) -> tuple[ChatRequest, tup
     for step in STEPS:
         request = step(request, profile, warnings)
     return request, tuple(warnings)
-
-
-def thinks(request: ChatRequest, profile: ModelProfile) -> bool:
-    """Whether the model will think before it answers this request."""
-    requested = request.enable_thinking
-    if requested is None and request.reasoning_effort is not None:
-        requested = request.reasoning_effort != "none"
-    return profile.thinks(requested)
 
 
 def force_tool_choice(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
@@ -72,11 +73,6 @@ def why_not_forced(request: ChatRequest, profile: ModelProfile, thinking: bool) 
     if thinking and (request.enable_thinking or request.reasoning_effort is not None):
         return "was told to think"
     return None if profile.forced_tool_choice else "takes no forced tool_choice"
-
-
-def without_thinking(request: ChatRequest) -> ChatRequest:
-    """The request with thinking off, and nothing that would contradict it."""
-    return msgspec.structs.replace(request, enable_thinking=False, reasoning_effort=None, thinking_budget=None)
 
 
 def ask_for_tools(request: ChatRequest, names: list[str]) -> ChatRequest:
@@ -147,4 +143,13 @@ def with_instruction(request: ChatRequest, text: str) -> ChatRequest:
     return msgspec.structs.replace(request, messages=tuple(messages))
 
 
-STEPS: tuple[Step, ...] = (force_tool_choice, fit_response_format, fit_json_mode)
+STEPS: tuple[Step, ...] = (
+    fit_switch,
+    fit_effort,
+    choose_effort_or_budget,
+    fit_budget,
+    note_preserved_thinking,
+    force_tool_choice,
+    fit_response_format,
+    fit_json_mode,
+)

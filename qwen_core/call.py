@@ -1,12 +1,14 @@
 """One call, without its I/O: what is sent, how the answer is read, and what its failures mean."""
 
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from qwen_core.accumulator import accumulate
-from qwen_core.adaptation import adapt, thinks
+from qwen_core.adaptation import adapt
+from qwen_core.citations import cite_events, cite_response, marker_pattern
 from qwen_core.endpoints import rerank_url, warn_if_key_travels_openly
 from qwen_core.errors import (
     APIConnectionError,
@@ -33,6 +35,7 @@ from qwen_core.request import (
 from qwen_core.response import ChatResponse
 from qwen_core.settings import ClientSettings, Connection, resolve_connection
 from qwen_core.text_parsers import FilteringDecoder, filters_for
+from qwen_core.thinking import thinks
 from qwen_core.transports.base import Answer, StatusFailure
 
 Encode = Callable[[ModelProfile], EncodedRequest]
@@ -77,6 +80,9 @@ class Call:
 
     def decode(self, answer: Answer) -> ChatResponse:
         """The answer in a whole body, which may be an event stream all the same."""
+        return cite_response(self._decode(answer), self._markers())
+
+    def _decode(self, answer: Answer) -> ChatResponse:
         headers = lower_case(answer.headers)
         if looks_like_event_stream(answer.body):
             return read_whole(answer.body, self._decoder(self.profile, headers))
@@ -100,6 +106,13 @@ class Call:
         if self.encoded.cumulative:
             profile = msgspec.structs.replace(profile, cumulative_stream=True)
         return StreamReader(self._decoder(profile, lower_case(headers)))
+
+    def last(self, events: Sequence[Event], seen: Sequence[Event] = ()) -> Sequence[Event]:
+        """The last events of a stream, with what only the whole answer tells."""
+        return cite_events(events, seen, self._markers())
+
+    def _markers(self) -> re.Pattern[str] | None:
+        return marker_pattern(self._request) if self._request is not None else None
 
     def _decoder(self, profile: ModelProfile, headers: Mapping[str, str]) -> StreamDecoder:
         decoder = self.protocol.stream_decoder(profile, headers)
@@ -194,4 +207,6 @@ def must_stream(request: ChatRequest) -> bool:
     """Whether the model answers this request only in a stream, so that a whole answer has to be collected."""
     profile = resolve(request.model)
     adapted, _ = adapt(request, profile)
-    return profile.must_stream(thinks(adapted, profile))
+    thinking = thinks(adapted, profile)
+    # Some models search in a stream only while they think (native 3.2), and the documents do not say which.
+    return profile.must_stream(thinking) or bool(thinking and adapted.enable_search)

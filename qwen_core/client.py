@@ -90,7 +90,7 @@ class QwenClient:
                 if reader.closed:
                     break
                 segment = None if reader.done else next(segments, None)
-                events = reader.close() if segment is None else reader.feed(segment)
+                events = call.last(reader.close(), seen) if segment is None else reader.feed(segment)
             with suppress(QwenError):
                 # Read to the end of the body, so that the connection can be used again.
                 for _ in segments:
@@ -137,7 +137,7 @@ class QwenClient:
                     if events or reader.done:
                         break
                 else:
-                    events = reader.close()
+                    events = call.last(reader.close())
             except BaseException:
                 source.close()
                 raise
@@ -208,7 +208,7 @@ class AsyncQwenClient:
                 if reader.closed:
                     break
                 segment = None if reader.done else await anext(segments, None)
-                events = reader.close() if segment is None else reader.feed(segment)
+                events = call.last(reader.close(), seen) if segment is None else reader.feed(segment)
             with suppress(QwenError):
                 # Read to the end of the body, so that the connection can be used again.
                 async for _ in segments:
@@ -255,7 +255,7 @@ class AsyncQwenClient:
                     if events or reader.done:
                         break
                 else:
-                    events = reader.close()
+                    events = call.last(reader.close())
             except BaseException:
                 await source.close()
                 raise

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from qwen_core.response import Citation, FinishReason
+from qwen_core.response import Citation, CitationSpan, FinishReason
 from qwen_core.usage import Usage
 
 
@@ -51,11 +51,13 @@ class AudioDelta(msgspec.Struct, frozen=True):
 
 
 class ChoiceEnd(msgspec.Struct, frozen=True):
-    """Why one choice ended."""
+    """Why one choice ended. ``empty_after_thinking``: nothing followed the reasoning, whatever the reason says."""
 
     finish_reason: FinishReason | None
     raw_finish_reason: str | None
     logprobs: list[dict[str, Any]] | None = None
+    empty_after_thinking: bool = False
+    spans: tuple[CitationSpan, ...] = ()
 
 
 class Finish(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from qwen_core.endpoints import (
 )
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.messages import Message, Part, TextPart
+from qwen_core.options import SearchOptions, TranslationOptions
 from qwen_core.request import (
     ChatRequest,
     EmbeddingRequest,
@@ -139,7 +140,8 @@ class ChatFields(ConnectionFields):
 
     enable_search: bool | None = None
     """Whether the service may search the web."""
-    search_options: dict[str, Any] | None = None
+    search_options: SearchOptions | None = None
+    """How it searches, and whether the answer cites its sources."""
 
     parallel_tool_calls: bool | None = None
     """Whether one answer may ask for several tool calls; the service's default is no."""
@@ -154,7 +156,8 @@ class ChatFields(ConnectionFields):
     audio: dict[str, Any] | None = None
     vl_high_resolution_images: bool | None = None
     ocr_options: dict[str, Any] | None = None
-    translation_options: dict[str, Any] | None = None
+    translation_options: TranslationOptions | None = None
+    """What a translation model is told; its messages hold the text alone."""
     allow_local_files: bool = False
     """Whether media given as paths are read from this machine's disk and sent."""
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from qwen_core.messages import Message, Part, Tool
+from qwen_core.options import SearchOptions, TranslationOptions
 
 ToolChoice = str
 """``"auto"``, ``"none"``, ``"required"``, or the name of the one function that must be called."""
@@ -48,7 +49,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     preserve_thinking: bool | None = None
 
     enable_search: bool | None = None
-    search_options: dict[str, Any] | None = None
+    search_options: SearchOptions | None = None
 
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice | None = None
@@ -59,7 +60,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     audio: dict[str, Any] | None = None
     vl_high_resolution_images: bool | None = None
     ocr_options: dict[str, Any] | None = None
-    translation_options: dict[str, Any] | None = None
+    translation_options: TranslationOptions | None = None
 
     tool_call_parser: str | None = None
     reasoning_parser: str | None = None

@@ -40,6 +40,14 @@ class Citation(msgspec.Struct, frozen=True, kw_only=True):
     icon: str = ""
 
 
+class CitationSpan(msgspec.Struct, frozen=True, kw_only=True):
+    """A place in the text, from ``start`` to before ``end``, that cites the source with this ``index``."""
+
+    start: int
+    end: int
+    index: int
+
+
 class Audio(msgspec.Struct, frozen=True, kw_only=True):
     """Audio that an omni model spoke: base64 of raw PCM, 16 bit mono, 24 kHz (compatible, section 4)."""
 
@@ -50,13 +58,18 @@ class Audio(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """One alternative answer. ``raw_finish_reason`` is the wire's own word."""
+    """One alternative answer. ``raw_finish_reason`` is the wire's own word; ``spans`` are where it cites a source.
+
+    ``empty_after_thinking``: the model thought and then said nothing, neither text nor a call, although it ended.
+    """
 
     message: Message
     finish_reason: FinishReason | None = None
     raw_finish_reason: str | None = None
     logprobs: list[dict[str, Any]] | None = None
     audio: Audio | None = None
+    empty_after_thinking: bool = False
+    spans: tuple[CitationSpan, ...] = ()
 
 
 class ChatResponse(msgspec.Struct, frozen=True, kw_only=True):

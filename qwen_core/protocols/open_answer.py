@@ -25,9 +25,11 @@ class OpenChoice:
     """One choice while its chunks arrive. ``cumulative`` chunks repeat all that came before."""
 
     __slots__ = (
+        "answered",
         "arguments",
         "cumulative",
         "finish_reason",
+        "has_reasoning",
         "has_text",
         "index",
         "logprobs",
@@ -43,6 +45,8 @@ class OpenChoice:
         self.finish_reason: str | None = None
         self.logprobs: list[dict[str, Any]] = []
         self.has_text = False
+        self.has_reasoning = False
+        self.answered = False
         self.said = ""
         self.thought = ""
         self.arguments: dict[int, str] = {}
@@ -52,9 +56,12 @@ class OpenChoice:
         if self.cumulative:
             text, reasoning = self._new_part(text or "", reasoning or "")
         if reasoning:
+            self.has_reasoning = True
             events.append(ReasoningDelta(reasoning, self.index))
         if text:
             self.has_text = True
+            if not self.answered:
+                self.answered = not text.isspace()
             events.append(TextDelta(text, self.index))
 
     def add_tool_calls(self, calls: Sequence[ToolCall], events: list[Event]) -> None:
@@ -83,6 +90,7 @@ class OpenChoice:
         if transcript and not self.has_text:
             events.append(TextDelta(transcript, self.index))
         if audio.data or transcript:
+            self.answered = True
             events.append(AudioDelta(audio.data or "", transcript, audio.id, audio.expires_at, self.index))
 
     def end(self, raw_finish_reason: str | None, logprobs: Mapping[str, Any] | None) -> None:
@@ -150,7 +158,8 @@ class OpenAnswer:
                     "The answer ended without a finish reason: it was cut.", request_id=self.find_request_id()
                 )
             events += choice.tools.missing_ids(self.id)
-            ends.append(ChoiceEnd(reason, choice.finish_reason, choice.logprobs or None))
+            empty = choice.has_reasoning and not choice.answered and not choice.tools
+            ends.append(ChoiceEnd(reason, choice.finish_reason, choice.logprobs or None, empty))
         events.append(
             Finish(
                 choices=tuple(ends),

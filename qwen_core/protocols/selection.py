@@ -48,14 +48,15 @@ class Selection(NamedTuple):
 def select_protocol(name: ProtocolName, profile: ModelProfile, request: AnyRequest | None = None) -> Selection:
     """The wire of that name.
 
-    ``auto`` means the OpenAI-compatible one, unless the request asks for what only the native one has and the
-    dashscope SDK is installed. What is lost on the OpenAI-compatible wire is said in warnings; what cannot be sent
-    at all its encoder refuses.
+    ``auto`` means the OpenAI-compatible one, unless the request asks for what only the native one has, or
+    searches, and the dashscope SDK is installed. What is lost on the OpenAI-compatible wire is said in warnings;
+    what cannot be sent at all its encoder refuses.
     """
     if name == "dashscope":
         return Selection(DASHSCOPE_NATIVE)
     losses = list(losses_without_native(profile, request))
-    if name == "auto" and losses and not profile.compatible_only and sdk_is_installed():
+    wanted = bool(losses) or has_sources(request)
+    if name == "auto" and wanted and not profile.compatible_only and sdk_is_installed():
         return Selection(DASHSCOPE_NATIVE)
     remedy = f"Install the dashscope SDK: {EXTRA}" if name == "auto" else 'Use protocol="dashscope" or "auto".'
     return Selection(OPENAI_COMPATIBLE, tuple(f"{loss} {remedy}" for loss in losses))
@@ -100,6 +101,13 @@ def rerank_losses(request: RerankRequest) -> Iterator[str]:
     """What of a reranking only the native wire has (compatible 1.2, native 7.3)."""
     if not all(isinstance(part, TextPart) for part in (request.query, *request.documents)):
         yield "Only texts can be reranked over the OpenAI-compatible protocol."
+
+
+def has_sources(request: object) -> bool:
+    """Whether the answer could come with sources, which only the native wire reports (compatible 0.19)."""
+    if not isinstance(request, ChatRequest) or not request.enable_search:
+        return False
+    return (request.search_options or {}).get("enable_source") is not False
 
 
 def sdk_is_installed() -> bool:

@@ -245,9 +245,13 @@ def response_format_allowed(asked: Asked) -> Failure | str | None:
 
 
 def search_allowed(asked: Asked) -> str | None:
-    """Web search only where the model has it."""
-    if asked.parameters.get("enable_search") is True and not asked.facts.search:
+    """Web search only where the model has it; the text endpoint thinks and searches in streams only."""
+    if asked.parameters.get("enable_search") is not True:
+        return None
+    if not asked.facts.search:
         return "This model does not support enable_search."
+    if asked.native and not asked.multimodal and asked.thinking and not asked.stream:
+        return "Non-streaming mode does not support Web Search in thinking mode"
     return None
 
 

@@ -92,7 +92,7 @@ def test_an_instruction_joins_the_system_message() -> None:
 
 
 def test_thinking_that_was_asked_for_by_effort_stays() -> None:
-    request, warnings = adapted(OPTIONAL_ON, tools=(F,), tool_choice="f", reasoning_effort="high")
+    request, warnings = adapted("qwen3.8-max", tools=(F,), tool_choice="f", reasoning_effort="high")
     assert (request.tool_choice, request.reasoning_effort, request.enable_thinking) == ("auto", "high", None)
     assert len(warnings) == 1 and "told to think" in warnings[0]
 

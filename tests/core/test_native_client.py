@@ -244,8 +244,8 @@ def test_another_refusal_changes_no_endpoint(run: Run, native: ClientSettings, q
     ("fields", "wire"),
     [
         ({}, "openai"),
-        ({"enable_search": True}, "openai"),
-        ({"enable_search": True, "search_options": {"forced_search": True}}, "openai"),
+        ({"enable_search": True}, "dashscope"),
+        ({"enable_search": True, "search_options": {"forced_search": True}}, "dashscope"),
         ({"enable_search": True, "search_options": {"enable_source": True}}, "dashscope"),
         ({"enable_search": True, "search_options": {"enable_citation": True}}, "dashscope"),
         ({"enable_search": True, "search_options": {"enable_source": False}}, "openai"),

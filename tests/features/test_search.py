@@ -1,0 +1,190 @@
+"""Web search: the options reach the wire, and the sources come back as data wherever the wire reports them."""
+
+import asyncio
+from functools import reduce
+from operator import add
+from typing import Any, cast
+
+import pytest
+
+from langchain_qwen import ChatQwen
+from qwen_core import ChatRequest
+from qwen_core.citations import find_spans, marker_pattern
+from qwen_core.errors import QwenWarning
+from qwen_core.messages import Message, TextPart
+from qwen_core.models.catalogue import resolve
+from qwen_core.options import SearchOptions
+from qwen_core.protocols import selection
+from qwen_core.protocols.selection import select_protocol
+from qwen_core.response import Citation
+from qwen_emulator import Emulator, Reply, SearchResult
+from tests.features.conftest import ASKERS, KEY, Ask, Framework, Way, collected
+
+A, B = "https://a.example/sky", "https://b.example/light"
+SOURCES = (SearchResult("Sky", A, "A", "https://a.example/icon"), SearchResult("Light", B))
+CITED = ["Blue", "[1] light ", "scatters[", "2][", "1]."]
+
+
+@pytest.mark.parametrize("protocol", ["dashscope", "auto"])
+def test_markers_become_citations(protocol: str, framework: Framework, way: Way, qwen_emulator: Emulator) -> None:
+    qwen_emulator.reply(Reply(text=CITED, search_results=SOURCES))
+    fields: dict[str, Any] = {
+        "model": "qwen-plus",
+        "protocol": protocol,
+        "enable_search": True,
+        "search_options": {"enable_source": True, "enable_citation": True},
+    }
+    seen = ASKERS[framework](qwen_emulator, way, "Why is the sky blue?", fields)
+    assert seen.text == "Blue[1] light scatters[2][1]."
+    if framework == "core":
+        assert seen.sources == [A, B]
+    else:
+        assert seen.sources == [A, B, A]
+    assert seen.spans == ["[1]", "[2]", "[1]"]
+    assert seen.plugins["search"]["count"] == 1
+    assert qwen_emulator.last_request.protocol == "dashscope"
+
+
+@pytest.mark.parametrize("protocol", ["dashscope"])
+def test_sources_without_markers(ask: Ask, qwen_emulator: Emulator) -> None:
+    qwen_emulator.reply(Reply(text="Blue, as a[1] says.", search_results=SOURCES))
+    seen = ask(enable_search=True)
+    assert (seen.sources, seen.spans) == ([A, B], [])
+
+
+def test_where_no_sources_come_there_are_none(ask: Ask, qwen_emulator: Emulator) -> None:
+    seen = ask(enable_search=True, search_options={"enable_source": False})
+    assert (seen.sources, seen.spans) == ([], [])
+    assert qwen_emulator.last_request.parameters["search_options"] == {"enable_source": False}
+
+
+ALL_OPTIONS: SearchOptions = {
+    "enable_source": True,
+    "enable_citation": True,
+    "citation_format": "[ref_<number>]",
+    "forced_search": True,
+    "search_strategy": "max",
+    "prepend_search_result": True,
+    "enable_search_extension": True,
+    "freshness": 30,
+    "assigned_site_list": ["a.example"],
+    "intention_options": {"prompt_intervene": "physics"},
+}
+
+
+@pytest.mark.parametrize("protocol", ["dashscope"])
+def test_every_option_reaches_the_wire(ask: Ask, qwen_emulator: Emulator) -> None:
+    options = {**ALL_OPTIONS, "an_option_of_tomorrow": 1}
+    seen = ask(enable_search=True, search_options=options)
+    assert qwen_emulator.last_request.parameters["search_options"] == options
+    assert seen.spans == ["[ref_1]"]
+
+
+@pytest.mark.parametrize("protocol", ["dashscope"])
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("version", ["v0", "v1"])
+def test_langchain_blocks_hold_the_citations(
+    protocol: str, streamed: bool, version: str, qwen_emulator: Emulator
+) -> None:
+    qwen_emulator.reply(Reply(text=CITED, reasoning="Look it up.", search_results=SOURCES))
+    model = ChatQwen(
+        api_key=KEY,
+        base_url=qwen_emulator.base_url,
+        protocol=protocol,
+        enable_search=True,
+        enable_thinking=True,
+        search_options={"enable_citation": True},
+        output_version=version,
+    )
+    message = reduce(add, model.stream("Why?")) if streamed else model.invoke("Why?")
+    blocks = cast(list[dict[str, Any]], message.content_blocks)
+    assert [block["type"] for block in blocks] == ["reasoning", "text"]
+    notes = blocks[1]["annotations"]
+    assert [(note["type"], note["url"], note["start_index"], note["end_index"]) for note in notes] == [
+        ("citation", A, 4, 7),
+        ("citation", B, 22, 25),
+        ("citation", A, 25, 28),
+    ]
+    assert notes[0]["title"] == "Sky"
+    assert notes[0]["extras"] == {"index": 1, "site_name": "A", "icon": "https://a.example/icon"}
+    assert message.response_metadata["search_info"]["search_results"][1]["url"] == B
+
+
+@pytest.mark.filterwarnings("ignore:.*is in beta")
+def test_the_events_of_langchain_hold_the_citations(qwen_emulator: Emulator) -> None:
+    qwen_emulator.reply(Reply(text=CITED, search_results=SOURCES))
+    model = ChatQwen(
+        api_key=KEY,
+        base_url=qwen_emulator.base_url,
+        protocol="dashscope",
+        enable_search=True,
+        search_options={"enable_citation": True},
+    )
+
+    async def run() -> list[Any]:
+        return await collected(model.astream_events("Why?", version="v3"))
+
+    finished = [event for event in asyncio.run(run()) if event["event"] == "content-block-finish"]
+    assert [note["url"] for note in finished[0]["content"]["annotations"]] == [A, B, A]
+
+
+def search_request(**options: Any) -> ChatRequest:
+    return ChatRequest(
+        model="qwen-plus",
+        messages=(Message("user", (TextPart("hi"),)),),
+        enable_search=True,
+        search_options=cast(SearchOptions, options),
+    )
+
+
+MARKERS = [
+    ("[<number>]", "a[1]b[2] [3]", [(1, 4), (5, 8)]),
+    ("[<number>]", "[1](https://a.example)", []),
+    ("[ref_<number>]", "a[ref_1][ref_2][1]", [(1, 8), (8, 15)]),
+    ("(<number>)", "f(1)", [(1, 4)]),
+]
+
+
+@pytest.mark.parametrize(("form", "text", "places"), MARKERS)
+def test_markers_are_found(form: str, text: str, places: list[tuple[int, int]]) -> None:
+    pattern = marker_pattern(search_request(enable_citation=True, citation_format=form))
+    assert pattern is not None
+    known = [Citation(index=1, url=A), Citation(index=2, url=B)]
+    assert [(span.start, span.end) for span in find_spans(text, pattern, known)] == places
+
+
+def test_without_citations_nothing_is_looked_for() -> None:
+    assert marker_pattern(search_request()) is None
+    assert marker_pattern(ChatRequest(model="m", messages=())) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "installed", "wire", "warned"),
+    [
+        ({}, True, "dashscope", False),
+        ({}, False, "openai", False),
+        ({"enable_source": False}, True, "openai", False),
+        ({"enable_source": True}, True, "dashscope", False),
+        ({"enable_source": True}, False, "openai", True),
+        ({"freshness": 7}, False, "openai", True),
+        ({"forced_search": True, "enable_source": False}, True, "openai", False),
+    ],
+)
+def test_auto_takes_the_wire_that_has_sources(
+    options: dict[str, Any], installed: bool, wire: str, warned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "sdk_is_installed", lambda: installed)
+    chosen = select_protocol("auto", resolve("qwen-plus"), search_request(**options))
+    assert (chosen.protocol.name, bool(chosen.warnings)) == (wire, warned)
+
+
+def test_the_wire_without_sources_says_so(qwen_emulator: Emulator) -> None:
+    model = ChatQwen(
+        api_key=KEY,
+        base_url=qwen_emulator.base_url,
+        protocol="openai",
+        enable_search=True,
+        search_options={"enable_source": True},
+    )
+    with pytest.warns(QwenWarning, match="enable_source"):
+        model.invoke("hi")
