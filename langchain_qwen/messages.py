@@ -7,7 +7,6 @@ raises; nothing is dropped in silence.
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from langchain_core.messages import (
     AIMessage,
@@ -19,21 +18,16 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
+from langchain_qwen.media_blocks import MEDIA_BLOCKS, Block, file_parts, option
 from qwen_core.errors import QwenWarning, UnsupportedFeatureError
 from qwen_core.messages import (
-    AudioPart,
-    FilePart,
-    ImagePart,
     Message,
     Part,
     ReasoningPart,
     Role,
     TextPart,
     ToolCallPart,
-    VideoPart,
 )
-
-Block = Mapping[str, Any]
 
 ROLES: dict[str, Role] = {
     "system": "system",
@@ -129,7 +123,8 @@ def parts(content: str | Sequence[str | Block]) -> tuple[Part, ...]:
 
 def block_to_parts(block: Block) -> Sequence[Part]:
     """The parts of one block."""
-    kind = str(block.get("type", ""))
+    # DashScope's own items have no type: their kind is their key.
+    kind = str(block.get("type") or next((name for name in ITEMS if name in block), ""))
     convert = BLOCKS.get(kind)
     if convert is None:
         raise UnsupportedFeatureError(
@@ -140,7 +135,7 @@ def block_to_parts(block: Block) -> Sequence[Part]:
 
 
 def _text(block: Block) -> Sequence[Part]:
-    return (TextPart(str(block.get("text", "")), cache_control=_option(block, "cache_control")),)
+    return (TextPart(str(block.get("text", "")), cache_control=option(block, "cache_control")),)
 
 
 def _reasoning(block: Block) -> Sequence[Part]:
@@ -154,53 +149,6 @@ def _tool_call(block: Block) -> Sequence[Part]:
         arguments = json.dumps(arguments or {}, ensure_ascii=False)
     name = str(block.get("name", ""))
     return (ToolCallPart(str(block.get("id") or name), name, arguments),)
-
-
-def _image(block: Block) -> Sequence[Part]:
-    return (
-        ImagePart(
-            _source_url(block, "image", "image_url"),
-            min_pixels=_option(block, "min_pixels"),
-            max_pixels=_option(block, "max_pixels"),
-            cache_control=_option(block, "cache_control"),
-        ),
-    )
-
-
-def _video(block: Block) -> Sequence[Part]:
-    frames = block.get("video")
-    url = (
-        tuple(str(frame) for frame in frames)
-        if isinstance(frames, list | tuple)
-        else _source_url(block, "video", "video_url")
-    )
-    options = ("fps", "max_frames", "min_pixels", "max_pixels", "total_pixels")
-    return (VideoPart(url, **{name: _option(block, name) for name in options}),)
-
-
-def _audio(block: Block) -> Sequence[Part]:
-    inner = block.get("input_audio")
-    if isinstance(inner, Mapping):
-        data, audio_format = str(inner.get("data", "")), inner.get("format")
-        # Plain base64, as OpenAI writes it, is not documented here; a data URI is (compatible, section 3).
-        url = data if ":" in data[:16] else f"data:;base64,{data}"
-        return (AudioPart(url, format=audio_format),)
-    url = _source_url(block, "audio", "audio_url")
-    mime_type = str(block.get("mime_type") or "")
-    return (AudioPart(url, format=block.get("format") or mime_type.rpartition("/")[2].removeprefix("x-") or None),)
-
-
-def _file(block: Block) -> Sequence[Part]:
-    inner = block.get("file")
-    source: Block = inner if isinstance(inner, Mapping) else block
-    filename = source.get("filename") or (block.get("extras") or {}).get("filename")
-    file_id = (
-        source.get("file_id") or source.get("id") if source.get("source_type") == "id" else source.get("file_id")
-    )
-    if file_id:
-        return (FilePart(file_id=str(file_id), filename=filename),)
-    data = source.get("file_data") or source.get("file_url")
-    return (FilePart(url=str(data) if data else _source_url(block, "file"), filename=filename),)
 
 
 def _plain_text(block: Block) -> Sequence[Part]:
@@ -221,13 +169,15 @@ def _as_text(block: Block) -> Sequence[Part]:
     if isinstance(source, Mapping) and source.get("type") == "text":
         return (TextPart(str(source.get("data", ""))),)
     if isinstance(source, Mapping):
-        return _file(block)
+        return file_parts(block)
     raise UnsupportedFeatureError(f"A content block of type {block.get('type')!r} without text cannot be sent.")
 
 
 def _nothing(block: Block) -> Sequence[Part]:
     return ()
 
+
+ITEMS = ("text", "image", "video", "audio")
 
 BLOCKS: dict[str, Callable[[Block], Sequence[Part]]] = {
     "text": _text,
@@ -241,41 +191,8 @@ BLOCKS: dict[str, Callable[[Block], Sequence[Part]]] = {
     "tool_call_chunk": _nothing,
     "invalid_tool_call": _nothing,
     "input_json_delta": _nothing,
-    "image": _image,
-    "image_url": _image,
-    "video": _video,
-    "video_url": _video,
-    "audio": _audio,
-    "input_audio": _audio,
-    "audio_url": _audio,
-    "file": _file,
+    **MEDIA_BLOCKS,
     "document": _as_text,
     "search_result": _as_text,
     "json": _as_text,
 }
-
-
-def _option(block: Block, name: str) -> Any:
-    extras = block.get("extras")
-    value = block.get(name)
-    return extras.get(name) if value is None and isinstance(extras, Mapping) else value
-
-
-def _source_url(block: Block, kind: str, nested: str | None = None) -> str:
-    """The URL in a block, or a data URI of what it holds."""
-    inner = block.get(nested) if nested else None
-    if isinstance(inner, Mapping):
-        inner = inner.get("url")
-    if isinstance(inner, str):
-        return inner
-    source = block.get("source")
-    fields: Block = source if isinstance(source, Mapping) else block
-    if isinstance(url := fields.get("url"), str):
-        return url
-    data = fields.get("base64") or fields.get("data")
-    if isinstance(data, str):
-        mime_type = fields.get("mime_type") or fields.get("media_type") or ""
-        return f"data:{mime_type};base64,{data}"
-    if isinstance(plain := block.get(kind), str):
-        return plain
-    raise UnsupportedFeatureError(f"A content block of type {block.get('type')!r} holds neither a URL nor data.")

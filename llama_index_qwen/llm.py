@@ -114,7 +114,7 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
             overrides["tools"] = to_core_tools([tool_definition(tool) for tool in overrides["tools"] or ()])
         if "tool_choice" in overrides:
             overrides["tool_choice"] = to_core_tool_choice(overrides["tool_choice"])
-        return self.chat_request(to_core(messages, allow_local_files=self.allow_local_files), overrides)
+        return self.chat_request(to_core(messages), overrides)
 
     def _stream_request(self, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> ChatRequest:
         request = self._request(messages, options)

@@ -52,13 +52,10 @@ ROLES: dict[str, Role] = {
     "function": "tool",
 }
 
-SEE_NEXT_MESSAGE = "The result is shown in the next message."
 
-
-def to_core(messages: Sequence[ChatMessage], *, allow_local_files: bool = False) -> tuple[Message, ...]:
+def to_core(messages: Sequence[ChatMessage]) -> tuple[Message, ...]:
     """The conversation in the core's vocabulary."""
-    converted = [message_to_core(message, allow_local_files=allow_local_files) for message in messages]
-    return after_tool_results(ask_at_the_end(converted))
+    return tuple(ask_at_the_end([message_to_core(message) for message in messages]))
 
 
 def ask_at_the_end(messages: list[Message]) -> list[Message]:
@@ -71,30 +68,11 @@ def ask_at_the_end(messages: list[Message]) -> list[Message]:
     return messages
 
 
-def after_tool_results(messages: list[Message]) -> tuple[Message, ...]:
-    """Media out of tool results, which hold text alone, into a user message after the last result of the round."""
-    found: list[Message] = []
-    shown: list[Part] = []
-    for message in messages:
-        if message.role != "tool":
-            found += _shown(shown)
-            shown = []
-            found.append(message)
-            continue
-        media = [part for part in message.parts if not isinstance(part, TextPart)]
-        texts = tuple(part for part in message.parts if isinstance(part, TextPart))
-        if media:
-            shown += media
-            message = msgspec.structs.replace(message, parts=texts or (TextPart(SEE_NEXT_MESSAGE),))
-        found.append(message)
-    return (*found, *_shown(shown))
-
-
-def message_to_core(message: ChatMessage, *, allow_local_files: bool = False) -> Message:
+def message_to_core(message: ChatMessage) -> Message:
     """One message."""
     role = ROLES[message.role.value]
     extra = message.additional_kwargs
-    parts = blocks_to_parts(message.blocks, allow_local_files=allow_local_files)
+    parts = blocks_to_parts(message.blocks)
     if role == "assistant":
         return _assistant(message, parts)
     return Message(
@@ -105,7 +83,7 @@ def message_to_core(message: ChatMessage, *, allow_local_files: bool = False) ->
     )
 
 
-def blocks_to_parts(blocks: Sequence[Any], *, allow_local_files: bool = False) -> Parts:
+def blocks_to_parts(blocks: Sequence[Any]) -> Parts:
     """The parts of a message's blocks. A cache point marks the part before it."""
     parts: list[Part] = []
     for block in blocks:
@@ -115,7 +93,7 @@ def blocks_to_parts(blocks: Sequence[Any], *, allow_local_files: bool = False) -
         convert = BLOCKS.get(type(block))
         if convert is None:
             raise UnsupportedFeatureError(f"A {type(block).__name__} cannot be sent.")
-        parts += convert(block, allow_local_files)
+        parts += convert(block)
     return tuple(parts)
 
 
@@ -141,14 +119,8 @@ def _assistant(message: ChatMessage, parts: Parts) -> Message:
     reasoning = extra.get("reasoning_content")
     if isinstance(reasoning, str) and reasoning and not any(isinstance(part, ReasoningPart) for part in parts):
         parts = (ReasoningPart(reasoning), *parts)
-    # What a model said aloud is in the text too, and no model takes its own audio back.
-    visible = tuple(part for part in parts if not isinstance(part, AudioPart))
     calls = tuple(_with_valid_arguments(call) for call in message_tool_calls(message))
-    return Message("assistant", (*visible, *calls), partial=bool(extra.get("partial")))
-
-
-def _shown(media: list[Part]) -> tuple[Message, ...]:
-    return (Message("user", tuple(media)),) if media else ()
+    return Message("assistant", (*parts, *calls), partial=bool(extra.get("partial")))
 
 
 def _mark(parts: list[Part], point: CachePoint) -> None:
@@ -161,47 +133,45 @@ def _mark(parts: list[Part], point: CachePoint) -> None:
     warnings.warn("A CachePoint has no text or image before it in its message; it marks nothing.", stacklevel=2)
 
 
-def _text(block: TextBlock, allow_local_files: bool) -> Parts:
+def _text(block: TextBlock) -> Parts:
     return (TextPart(block.text),)
 
 
-def _image(block: ImageBlock, allow_local_files: bool) -> Parts:
-    url = media_url(block.image, block.path, block.url, block.image_mimetype, allow_local_files=allow_local_files)
+def _image(block: ImageBlock) -> Parts:
+    url = media_url(block.image, block.path, block.url, block.image_mimetype)
     return (ImagePart(url),)
 
 
-def _audio(block: AudioBlock, allow_local_files: bool) -> Parts:
+def _audio(block: AudioBlock) -> Parts:
     # The documented form of a data URI names no type; the format says it (compatible, section 3).
-    url = media_url(block.audio, block.path, block.url, "", allow_local_files=allow_local_files)
+    url = media_url(block.audio, block.path, block.url, "")
     return (AudioPart(url, format=block.format),)
 
 
-def _video(block: VideoBlock, allow_local_files: bool) -> Parts:
-    url = media_url(block.video, block.path, block.url, block.video_mimetype, allow_local_files=allow_local_files)
+def _video(block: VideoBlock) -> Parts:
+    url = media_url(block.video, block.path, block.url, block.video_mimetype)
     return (VideoPart(url, fps=block.fps),)
 
 
-def _document(block: DocumentBlock, allow_local_files: bool) -> Parts:
-    url = media_url(
-        block.data, block.path, block.url, block.document_mimetype, allow_local_files=allow_local_files
-    )
+def _document(block: DocumentBlock) -> Parts:
+    url = media_url(block.data, block.path, block.url, block.document_mimetype)
     return (FilePart(url=url, filename=block.title),)
 
 
-def _thinking(block: ThinkingBlock, allow_local_files: bool) -> Parts:
+def _thinking(block: ThinkingBlock) -> Parts:
     return (ReasoningPart(block.content),) if block.content else ()
 
 
-def _citable(block: CitableBlock, allow_local_files: bool) -> Parts:
-    content = blocks_to_parts(block.content, allow_local_files=allow_local_files)
+def _citable(block: CitableBlock) -> Parts:
+    content = blocks_to_parts(block.content)
     return (TextPart(f"{block.title}\nSource: {block.source}"), *content)
 
 
-def _nothing(block: Any, allow_local_files: bool) -> Parts:
+def _nothing(block: Any) -> Parts:
     return ()
 
 
-BLOCKS: dict[type, Callable[[Any, bool], Parts]] = {
+BLOCKS: dict[type, Callable[[Any], Parts]] = {
     TextBlock: _text,
     ImageBlock: _image,
     AudioBlock: _audio,

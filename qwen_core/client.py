@@ -24,6 +24,8 @@ from qwen_core.call import Call, chat_call, must_stream
 from qwen_core.embeddings import EMBEDDING
 from qwen_core.errors import BadRequestError, QwenError
 from qwen_core.events import Event
+from qwen_core.media import has_media, ready_media
+from qwen_core.off_loop import async_run, run
 from qwen_core.ordered import DEFAULT_CONCURRENCY, async_map_in_order, map_in_order
 from qwen_core.protocols.stream_reader import StreamReader
 from qwen_core.request import (
@@ -73,11 +75,13 @@ class QwenClient:
             for event in self.stream(request):
                 accumulator.add(event)
             return accumulator.response()
+        request = self._with_media(request)
         call = chat_call(self.settings, request, stream=False, asynchronous=False)
         return retrying(self.settings.max_retries)(self._generate, call)
 
     def stream(self, request: ChatRequest) -> Iterator[Event]:
         """The answer's events as they arrive. Raises a QwenError, with what had arrived as ``partial``."""
+        request = self._with_media(request)
         call = chat_call(self.settings, request, stream=True, asynchronous=False)
         opened: OpenStream = retrying(self.settings.max_retries)(self._open, call)
         source, segments, reader, events = opened
@@ -114,6 +118,19 @@ class QwenClient:
     def rerank(self, request: RerankRequest, *, workers: int = DEFAULT_CONCURRENCY) -> RerankResponse:
         """The documents, most relevant first; one ranking, however many calls it takes."""
         return self._in_batches(RERANKING, request, None, workers, None)
+
+    def _with_media(self, request: ChatRequest) -> ChatRequest:
+        """The request with its media checked, and what is on this machine put into it or into the store."""
+        if not has_media(request.messages):
+            return request
+        ready = run(ready_media, request)
+        if not ready.uploads:
+            return ready.request
+        from qwen_core.temporary_store import TemporaryStore
+
+        store = TemporaryStore(self.settings)
+        urls = store.put(ready.uploads, request.model, show_progress=request.show_progress)
+        return ready.with_urls(urls)
 
     def _generate(self, call: Call) -> ChatResponse:
         try:
@@ -191,11 +208,13 @@ class AsyncQwenClient:
             async for event in self.stream(request):
                 accumulator.add(event)
             return accumulator.response()
+        request = await self._with_media(request)
         call = chat_call(self.settings, request, stream=False, asynchronous=True)
         return await async_retrying(self.settings.max_retries)(self._generate, call)
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[Event]:
         """The answer's events as they arrive. Raises a QwenError, with what had arrived as ``partial``."""
+        request = await self._with_media(request)
         call = chat_call(self.settings, request, stream=True, asynchronous=True)
         opened: AsyncOpenStream = await async_retrying(self.settings.max_retries)(self._open, call)
         source, segments, reader, events = opened
@@ -232,6 +251,19 @@ class AsyncQwenClient:
     async def rerank(self, request: RerankRequest, *, workers: int = DEFAULT_CONCURRENCY) -> RerankResponse:
         """The documents, most relevant first; one ranking, however many calls it takes."""
         return await self._in_batches(RERANKING, request, None, workers, None)
+
+    async def _with_media(self, request: ChatRequest) -> ChatRequest:
+        """The request with its media checked, and what is on this machine put into it or into the store."""
+        if not has_media(request.messages):
+            return request
+        ready = await async_run(ready_media, request)
+        if not ready.uploads:
+            return ready.request
+        from qwen_core.temporary_store import AsyncTemporaryStore
+
+        store = AsyncTemporaryStore(self.settings)
+        urls = await store.put(ready.uploads, request.model, show_progress=request.show_progress)
+        return ready.with_urls(urls)
 
     async def _generate(self, call: Call) -> ChatResponse:
         try:

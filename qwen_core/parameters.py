@@ -158,8 +158,10 @@ class ChatFields(ConnectionFields):
     ocr_options: dict[str, Any] | None = None
     translation_options: TranslationOptions | None = None
     """What a translation model is told; its messages hold the text alone."""
-    allow_local_files: bool = False
-    """Whether media given as paths are read from this machine's disk and sent."""
+    allow_local_files: bool | list[str] = False
+    """Whether media given as paths are read from this disk and sent: none, all, or those in these folders."""
+    show_progress: bool = False
+    """Whether the upload of large files is shown by a progress bar."""
 
     extra_body: dict[str, Any] | None = None
     """Merged over the body as it is."""
@@ -180,9 +182,10 @@ class ChatFields(ConnectionFields):
         values["extra_body"] = {**(self.extra_body or {}), **(overrides.get("extra_body") or {})} or None
         for name in TUPLE_FIELDS:
             value = values.get(name)
-            if value is not None:
+            if value is not None and not isinstance(value, bool):
                 values[name] = ((value,) if isinstance(value, str) else tuple(value)) or None
         values["tools"] = values.get("tools") or ()
+        values["allow_local_files"] = values["allow_local_files"] or False
         values["messages"] = messages
         return ChatRequest(**values)
 
@@ -270,4 +273,4 @@ def as_part(text_or_part: str | Part) -> Part:
 
 REQUEST_FIELDS = frozenset(ChatRequest.__struct_fields__) - {"messages"}
 SHARED_FIELDS = tuple(name for name in ChatRequest.__struct_fields__ if name in ChatFields.model_fields)
-TUPLE_FIELDS = ("stop", "modalities", "tools")
+TUPLE_FIELDS = ("stop", "modalities", "tools", "allow_local_files")

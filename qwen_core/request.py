@@ -24,7 +24,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One call to a chat model. Field names are those of the public classes; see README for their meaning.
 
     ``tool_call_parser`` and ``reasoning_parser`` are not sent: they say how the answer is read.
-    ``extra_body`` is merged over the body as it is. ``extra_headers`` are sent with this call alone.
+    ``allow_local_files`` says which files of this machine media may be read from, ``show_progress`` whether their
+    upload is shown. ``extra_body`` is merged over the body as it is. ``extra_headers`` go with this call alone.
     """
 
     model: str
@@ -64,6 +65,9 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     tool_call_parser: str | None = None
     reasoning_parser: str | None = None
+
+    allow_local_files: bool | tuple[str, ...] = False
+    show_progress: bool = False
 
     extra_body: dict[str, Any] | None = None
     extra_headers: dict[str, str] | None = None

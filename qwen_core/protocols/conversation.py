@@ -1,6 +1,6 @@
 """What both wires do alike when a request becomes a body: history, tools, and what a wire has no place for."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -36,8 +36,9 @@ def encode_messages(
     """The conversation. Old reasoning is replayed within the current tool round, and before it where asked."""
     keep = request.preserve_thinking
     keep_all = profile.preserve_thinking_default if keep is None else keep
-    messages = list(with_file_messages(request.messages))
-    last_user = max((i for i, message in enumerate(messages) if message.role == "user"), default=-1)
+    messages = list(with_file_messages(with_tool_media(request.messages)))
+    asked = [i for i, message in enumerate(messages) if message.role == "user" and type(message) is Message]
+    last_user = max(asked, default=-1)
     return [
         encode_message(message, encode_content, replay_reasoning=keep_all or i > last_user)
         for i, message in enumerate(messages)
@@ -60,7 +61,8 @@ def encode_message(message: Message, encode_content: EncodeContent, *, replay_re
         if isinstance(part, ToolCallPart)
     ]
     reasoning = message.reasoning if replay_reasoning else ""
-    visible = tuple(part for part in parts if not isinstance(part, ToolCallPart | ReasoningPart))
+    # What a model said aloud is in its text too, and no model takes its own audio back.
+    visible = tuple(part for part in parts if not isinstance(part, ToolCallPart | ReasoningPart | AudioPart))
     return SentMessage(
         role="assistant",
         content=encode_content(visible, ""),
@@ -71,7 +73,36 @@ def encode_message(message: Message, encode_content: EncodeContent, *, replay_re
     )
 
 
-def with_file_messages(messages: Sequence[Message]) -> Iterator[Message]:
+class ShownMessage(Message, frozen=True):
+    """A message in the user's name that shows what tools returned. Nobody asked anything in it."""
+
+
+def with_tool_media(messages: Sequence[Message]) -> Iterator[Message]:
+    """The conversation with the media of tool results in a user message after the last result of the round.
+
+    A tool message holds text alone (compatible 3, native 4.2).
+    """
+    shown: list[Part] = []
+    for message in messages:
+        if message.role != "tool":
+            if shown:
+                yield ShownMessage("user", tuple(shown))
+                shown = []
+            yield message
+            continue
+        texts = tuple(part for part in message.parts if isinstance(part, TextPart))
+        media = [part for part in message.parts if not isinstance(part, TextPart)]
+        shown += [TextPart(SHOWN), *media] if media and not shown else media
+        yield msgspec.structs.replace(message, parts=texts or (TextPart(SEE_BELOW),)) if media else message
+    if shown:
+        yield ShownMessage("user", tuple(shown))
+
+
+SEE_BELOW = "The result is shown in the next message."
+SHOWN = "This is what the tool returned:"
+
+
+def with_file_messages(messages: Iterable[Message]) -> Iterator[Message]:
     """The conversation with uploaded files where the service looks for them.
 
     Ids stand in a system message of their own, ``fileid://a,fileid://b``, after the message that sets the role

@@ -253,7 +253,7 @@ def test_rate_limiter_is_asked(make: MakeModel) -> None:
 def test_history_is_not_changed(make: MakeModel, way: Way) -> None:
     history = [
         ChatMessage(role="developer", content="Be short."),
-        ChatMessage(role="user", blocks=[ImageBlock(url="data:image/png;base64,aGk="), *QUESTION[0].blocks]),
+        ChatMessage(role="user", blocks=[ImageBlock(url="https://example.com/a.png"), *QUESTION[0].blocks]),
     ]
     before = [message.model_dump_json() for message in history]
     way(make(model="qwen3-vl-plus"), history)

@@ -5,6 +5,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from llama_index.core.base.llms.types import (
     AudioBlock,
@@ -22,8 +23,9 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 
-from llama_index_qwen.messages import SEE_NEXT_MESSAGE, message_tool_calls, to_core
+from llama_index_qwen.messages import message_tool_calls, to_core
 from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.media import ready_media
 from qwen_core.messages import (
     AudioPart,
     FilePart,
@@ -35,11 +37,12 @@ from qwen_core.messages import (
     ToolCallPart,
     VideoPart,
 )
+from qwen_core.request import ChatRequest
 from qwen_emulator import Emulator
 from tests.llama_index.conftest import MakeModel
 
 PNG = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAFklEQVR42mO4IydHEmIY1TCqYfhqAACaMxgQdrf9VwAAAABJRU5ErkJggg=="
 )
 PNG_TEXT = base64.b64encode(PNG).decode()
 EPHEMERAL = CachePoint(cache_control=CacheControl(type="ephemeral"))
@@ -118,9 +121,10 @@ def test_local_files_only_when_allowed(tmp_path: Path, url: bool) -> None:
     picture.write_bytes(PNG)
     block = ImageBlock(url=picture.as_uri()) if url else ImageBlock(path=picture)
     message = ChatMessage(role="user", blocks=[block])
+    request = ChatRequest(model="qwen3-vl-plus", messages=to_core([message]))
     with pytest.raises(UnsupportedFeatureError, match="allow_local_files"):
-        to_core([message])
-    (sent,) = to_core([message], allow_local_files=True)
+        ready_media(request)
+    (sent,) = ready_media(msgspec.structs.replace(request, allow_local_files=True)).request.messages
     assert sent.parts == (ImagePart(f"data:image/png;base64,{PNG_TEXT}"),)
 
 
@@ -199,26 +203,6 @@ def test_broken_arguments_in_a_history_are_wrapped() -> None:
     with pytest.warns(UserWarning, match="not JSON"):
         (message,) = to_core([ChatMessage(role="assistant", blocks=[call])])
     assert message.tool_calls[0].arguments == '{"arguments": "{\\"a\\": \\"b"}'
-
-
-def test_pictures_of_tools_follow_all_results() -> None:
-    history = [
-        ChatMessage(role="user", content="Draw and add."),
-        ChatMessage(
-            role="assistant",
-            blocks=[
-                ToolCallBlock(tool_call_id="c1", tool_name="draw"),
-                ToolCallBlock(tool_call_id="c2", tool_name="add"),
-            ],
-        ),
-        ChatMessage(role="tool", blocks=[ImageBlock(image=PNG)], additional_kwargs={"tool_call_id": "c1"}),
-        ChatMessage(role="tool", content="5", additional_kwargs={"tool_call_id": "c2"}),
-    ]
-    messages = to_core(history)
-    assert [message.role for message in messages] == ["user", "assistant", "tool", "tool", "user"]
-    assert messages[2].text == SEE_NEXT_MESSAGE
-    assert messages[2].tool_call_id == "c1"
-    assert isinstance(messages[4].parts[0], ImagePart)
 
 
 def test_pictures_of_tools_reach_the_service(make: MakeModel, service: Emulator) -> None:

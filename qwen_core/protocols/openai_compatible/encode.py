@@ -101,7 +101,7 @@ def encode_part(part: Part) -> dict[str, Any]:
             )
         case VideoPart():
             content: dict[str, Any] = (
-                {"type": "video_url", "video_url": {"url": part.url}}
+                {"type": "video_url", "video_url": {"url": untyped(part.url)}}
                 if isinstance(part.url, str)
                 else {"type": "video", "video": list(part.url)}
             )
@@ -114,10 +114,19 @@ def encode_part(part: Part) -> dict[str, Any]:
                 total_pixels=part.total_pixels,
             )
         case AudioPart():
-            return {"type": "input_audio", "input_audio": with_values({"data": part.url}, format=part.format)}
+            return {
+                "type": "input_audio",
+                "input_audio": with_values({"data": untyped(part.url)}, format=part.format),
+            }
         case FilePart(url=str() as url):
             if url.startswith("data:"):
                 return {"type": "file", "file": with_values({"file_data": url}, filename=part.filename)}
             return {"type": "file", "file": {"file_url": url}}
         case _:
             raise refuse_part(part, WIRE)
+
+
+def untyped(url: str) -> str:
+    """A data URI as documented for sound and video, without a type; any other URL as it is (section 3)."""
+    header, comma, data = url.partition(",") if url[:5].lower() == "data:" else (url, "", "")
+    return f"data:;base64,{data}" if comma and header != "data:;base64" else url

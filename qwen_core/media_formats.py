@@ -1,0 +1,114 @@
+"""What the first bytes of a file say: its format, and for pictures their size. Reads heads, decodes nothing."""
+
+import struct
+from typing import Literal, NamedTuple
+
+MediaKind = Literal["image", "video", "audio", "document"]
+
+HEAD = 64
+"""So many bytes tell the format."""
+
+
+class Signature(NamedTuple):
+    """Bytes at an offset that only files of this type have."""
+
+    mime_type: str
+    magic: bytes
+    offset: int = 0
+
+
+# A type that stands inside a container comes before the container itself.
+SIGNATURES: tuple[Signature, ...] = (
+    Signature("image/png", b"\x89PNG\r\n\x1a\n"),
+    Signature("image/jpeg", b"\xff\xd8\xff"),
+    Signature("image/gif", b"GIF8"),
+    Signature("image/bmp", b"BM"),
+    Signature("image/tiff", b"II*\0"),
+    Signature("image/tiff", b"MM\0*"),
+    Signature("image/webp", b"WEBP", 8),
+    *(Signature("image/heic", b"ftyp" + brand, 4) for brand in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")),
+    Signature("image/avif", b"ftypavif", 4),
+    Signature("audio/wav", b"WAVE", 8),
+    Signature("video/x-msvideo", b"AVI ", 8),
+    Signature("audio/mp4", b"ftypM4A", 4),
+    Signature("video/quicktime", b"ftypqt", 4),
+    Signature("video/mp4", b"ftyp", 4),
+    Signature("video/webm", b"\x1aE\xdf\xa3"),
+    Signature("video/x-flv", b"FLV\x01"),
+    Signature("video/mpeg", b"\0\0\x01\xba"),
+    Signature("audio/mpeg", b"ID3"),
+    Signature("audio/mpeg", b"\xff\xfb"),
+    Signature("audio/mpeg", b"\xff\xf3"),
+    Signature("audio/aac", b"\xff\xf1"),
+    Signature("audio/aac", b"\xff\xf9"),
+    Signature("audio/flac", b"fLaC"),
+    Signature("audio/ogg", b"OggS"),
+    Signature("audio/amr", b"#!AMR"),
+    Signature("application/pdf", b"%PDF-"),
+)
+
+# What the ``format`` of an ``input_audio`` calls a type; others are called by their own last word.
+AUDIO_FORMATS = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "vnd.wave": "wav", "mp4": "m4a", "x-m4a": "m4a"}
+
+
+def sniff(head: bytes) -> str | None:
+    """The MIME type of a file that begins so; None where nothing is known to."""
+    for signature in SIGNATURES:
+        if head.startswith(signature.magic, signature.offset):
+            return signature.mime_type
+    return None
+
+
+def audio_format(mime_type: str | None) -> str | None:
+    """What the service calls an audio type."""
+    name = (mime_type or "").partition(";")[0].rpartition("/")[2].lower()
+    return AUDIO_FORMATS.get(name, name) or None
+
+
+def image_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height; None where the format keeps them out of easy reach."""
+    read = SIZES.get(sniff(data[:HEAD]) or "")
+    try:
+        return read(data) if read else None
+    except (struct.error, IndexError):
+        return None
+
+
+def _png_size(data: bytes) -> tuple[int, int]:
+    width, height = struct.unpack_from(">II", data, 16)
+    return width, height
+
+
+def _gif_size(data: bytes) -> tuple[int, int]:
+    width, height = struct.unpack_from("<HH", data, 6)
+    return width, height
+
+
+def _bmp_size(data: bytes) -> tuple[int, int]:
+    width, height = struct.unpack_from("<ii", data, 18)
+    return abs(width), abs(height)
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    # Segments follow each other until the one that starts a frame, which holds the size.
+    position = 2
+    while data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker in range(0xC0, 0xD0) and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", data, position + 5)
+            return width, height
+        position += 2 + struct.unpack_from(">H", data, position + 2)[0]
+    return None
+
+
+SIZES = {"image/png": _png_size, "image/gif": _gif_size, "image/bmp": _bmp_size, "image/jpeg": _jpeg_size}
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether a picture goes on to its end, where its format says what the end looks like."""
+    mime_type = sniff(data[:HEAD])
+    if mime_type == "image/png":
+        return len(data) > 33 and b"IEND" in data[-4096:]
+    if mime_type == "image/webp":
+        return len(data) >= int.from_bytes(data[4:8], "little") + 8
+    return True

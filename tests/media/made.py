@@ -1,0 +1,49 @@
+"""Pictures and sounds made for a test: nothing is kept in the repository, nothing is downloaded."""
+
+import base64
+import io
+import struct
+import wave
+import zlib
+
+RED, GREEN, BLUE = (220, 30, 30), (40, 160, 60), (40, 60, 210)
+
+
+def picture(width: int = 48, height: int = 32, colour: tuple[int, int, int] = RED) -> bytes:
+    """A PNG of one colour."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    rows = zlib.compress(b"".join(b"\0" + bytes(colour) * width for _ in range(height)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def sound(seconds: float = 1.5, rate: int = 8000) -> bytes:
+    """A WAV of silence."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(rate)
+        writer.writeframes(bytes(round(seconds * rate) * 2))
+    return buffer.getvalue()
+
+
+def film() -> bytes:
+    """The beginning of an MP4, which is all that anybody here looks at."""
+    return b"\0\0\0\x18ftypisom\0\0\2\0isomiso2" + bytes(200)
+
+
+def text64(content: bytes) -> str:
+    """Base64."""
+    return base64.b64encode(content).decode()
+
+
+def data_uri(content: bytes, mime_type: str = "image/png") -> str:
+    """A data URI."""
+    return f"data:{mime_type};base64,{text64(content)}"
+
+
+FRAMES = tuple(data_uri(picture(colour=colour)) for colour in (RED, RED, GREEN, BLUE))

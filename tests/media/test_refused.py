@@ -1,0 +1,251 @@
+"""What must not leave this machine, and what the service could not take: a clear error, and nothing else."""
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import HumanMessage
+from llama_index.core.base.llms.types import ChatMessage, ImageBlock, TextBlock
+
+from qwen_core import media_checks
+from qwen_core.errors import BadRequestError, UnsupportedFeatureError
+from qwen_emulator import Emulator
+from tests.media.conftest import Ask, Make
+from tests.media.made import data_uri, picture, sound, text64
+
+SECRET = "the-secret-in-the-file"
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    """A file that nobody meant to send."""
+    path = tmp_path / "passwd"
+    path.write_text(SECRET)
+    return path
+
+
+@pytest.fixture
+def nothing_read(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Every file that is opened."""
+    opened: list[Any] = []
+    real = os.open
+
+    def spy(path: Any, *args: Any, **kwargs: Any) -> int:
+        opened.append(path)
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr("qwen_core.local_media.os.open", spy)
+    return opened
+
+
+ADDRESSES = [
+    "http://169.254.169.254/latest/meta-data/",
+    "http://100.100.100.200/latest/meta-data/",
+    "http://127.0.0.1:8080/a.png",
+    "http://localhost/a.png",
+    "http://a.localhost./a.png",
+    "https://10.1.2.3/a.png",
+    "https://192.168.0.1/a.png",
+    "http://[::1]/a.png",
+    "http://[fe80::1%25eth0]/a.png",
+    "http://[::ffff:169.254.169.254]/a.png",
+    "http://[64:ff9b::a9fe:a9fe]/a.png",
+    "http://2852039166/a.png",
+    "http://0xa9.0xfe.0xa9.0xfe/a.png",
+    "http://0251.0376.0251.0376/a.png",
+    "http://169.254.43518/a.png",
+    "http://１６９.254.169.254/a.png",
+    "http://metadata.google.internal/a.png",
+    "http://0.0.0.0/a.png",
+    "http://user:password@127.0.0.1/a.png",
+    "http://example.com\\@127.0.0.1/a.png",
+]
+
+
+@pytest.mark.parametrize("url", ADDRESSES)
+def test_private_addresses(chat: Make, ask: Ask, service: Emulator, url: str) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        ask(chat(allow_local_files=True), [{"type": "image_url", "image_url": {"url": url}}])
+    assert "password" not in str(caught.value)
+    assert not service.requests
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/a.png?x=1",
+        "http://8.8.8.8/a.png",
+        "oss://folder/a.png",
+        "https://[2606:4700::1]/a.png",
+    ],
+)
+def test_public_addresses_go_untouched(chat: Make, service: Emulator, url: str) -> None:
+    chat().invoke([HumanMessage([{"type": "image_url", "image_url": {"url": url}}, "What?"])])
+    assert url in str(service.last_request.messages)
+
+
+NAMES = ["file://{}", "{}", "file://localhost{}", "{}/../passwd"]
+
+
+@pytest.mark.parametrize("form", NAMES)
+def test_files_are_not_sent_unasked(
+    chat: Make, ask: Ask, service: Emulator, secret: Path, nothing_read: list[Any], form: str
+) -> None:
+    for block in (
+        {"image": form.format(secret)},
+        {"type": "image", "url": form.format(secret)},
+        {"type": "video", "video": [form.format(secret)] * 4},
+        {"type": "file", "url": form.format(secret)},
+    ):
+        with pytest.raises(UnsupportedFeatureError, match="allow_local_files"):
+            ask(chat(), [block, {"type": "text", "text": "What is this?"}])
+    assert not service.requests
+    assert not nothing_read
+
+
+def test_the_classic(chat: Make, service: Emulator, nothing_read: list[Any]) -> None:
+    with pytest.raises(UnsupportedFeatureError):
+        chat().invoke([HumanMessage([{"image": "file:///etc/passwd"}])])
+    # Allowed, it is still no picture.
+    with pytest.raises(BadRequestError, match="no image file"):
+        chat(allow_local_files=True).invoke([HumanMessage([{"image": "file:///etc/passwd"}])])
+    assert not service.requests
+
+
+def test_a_path_as_text_is_text(chat: Make, ask: Ask, service: Emulator, secret: Path) -> None:
+    ask(chat(allow_local_files=True), [{"type": "text", "text": str(secret)}])
+    assert str(secret) in str(service.last_request.messages)
+    assert SECRET not in service.last_request.raw.decode()
+    assert len(service.requests) == 1
+
+
+def test_folders(chat: Make, service: Emulator, tmp_path: Path, nothing_read: list[Any]) -> None:
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    for folder in (inside, outside):
+        folder.mkdir()
+        (folder / "a.png").write_bytes(picture())
+    (inside / "link.png").symlink_to(outside / "a.png")
+    (inside / "folder").symlink_to(outside)
+    model = chat(allow_local_files=[str(inside)])
+    for path in (
+        outside / "a.png",
+        inside / "link.png",
+        inside / "folder" / "a.png",
+        f"{inside}/../outside/a.png",
+        f"file://{inside}/%2e%2e/outside/a.png",
+        f"{inside}-not/a.png",
+        "file://server/share/a.png",
+        f"{inside}/a.png\0",
+    ):
+        with pytest.raises(BadRequestError):
+            model.invoke([HumanMessage([{"type": "image", "url": str(path)}])])
+    assert not service.requests
+    assert not nothing_read
+    model.invoke([HumanMessage([{"type": "image", "url": str(inside / "a.png")}])])
+    assert text64(picture()) in service.last_request.raw.decode()
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "empty", "missing"])
+def test_what_is_no_file(chat: Make, service: Emulator, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.png"
+    make: dict[str, Callable[[], None]] = {
+        "folder": path.mkdir,
+        "pipe": lambda: os.mkfifo(path),
+        "empty": path.touch,
+        "missing": lambda: None,
+    }
+    make[kind]()
+    with pytest.raises(BadRequestError):
+        chat(allow_local_files=True).invoke([HumanMessage([{"type": "image", "url": str(path)}])])
+    assert not service.requests
+
+
+@pytest.mark.parametrize(("kind", "name"), [("image", "a.png"), ("audio", "a.wav"), ("video", "a.mp4")])
+def test_large_files(chat: Make, service: Emulator, tmp_path: Path, kind: str, name: str) -> None:
+    path = tmp_path / name
+    with path.open("wb") as file:
+        file.write(picture() if kind == "image" else sound())
+        file.truncate(101 * media_checks.MEGABYTE)
+    with pytest.raises(BadRequestError, match="MB at most"):
+        chat(allow_local_files=True).invoke([HumanMessage([{"type": kind, "url": str(path)}])])
+    assert not service.requests
+
+
+def test_text_by_a_media_name(chat: Make, service: Emulator, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_text(SECRET)
+    with pytest.raises(BadRequestError, match="no image file"):
+        chat(allow_local_files=True).invoke([HumanMessage([{"type": "image", "url": str(path)}])])
+    assert not service.requests
+
+
+BROKEN = {
+    "cut": picture()[:60],
+    "text": b"this is no picture",
+    "empty": b"",
+    "tiny": picture(4, 4),
+    "a strip": picture(4000, 10),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_pictures(chat: Make, ask: Ask, service: Emulator, name: str) -> None:
+    with pytest.raises(BadRequestError, match="image"):
+        ask(chat(), [{"type": "image", "base64": text64(BROKEN[name]), "mime_type": "image/png"}])
+    assert not service.requests
+
+
+@pytest.mark.parametrize("text", ["data:image/png;base64,%%%%", "data:image/png,abc", "data:image/png;base64,AAA"])
+def test_broken_base64(chat: Make, service: Emulator, text: str) -> None:
+    with pytest.raises(BadRequestError):
+        chat().invoke([HumanMessage([{"type": "image_url", "image_url": {"url": text}}])])
+    assert not service.requests
+
+
+@pytest.mark.parametrize("url", ["ftp://example.com/a.png", "javascript:alert(1)", "gopher://a.com/", "http:"])
+def test_other_schemes(chat: Make, service: Emulator, url: str) -> None:
+    with pytest.raises(BadRequestError):
+        chat(allow_local_files=True).invoke([HumanMessage([{"type": "image", "url": url}])])
+    assert not service.requests
+
+
+def test_a_hundred_megabytes(
+    chat: Make, ask: Ask, service: Emulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media_checks, "decoded", lambda *_: pytest.fail("was decoded"))
+    url = "data:image/png;base64," + "QUJD" * (25 * media_checks.MEGABYTE)
+    with caplog.at_level(logging.DEBUG), pytest.raises(BadRequestError, match="10 MB") as caught:
+        ask(chat(), [{"type": "image_url", "image_url": {"url": url}}])
+    assert not service.requests
+    assert len(str(caught.value)) < 500
+    assert "QUJDQUJD" not in caplog.text
+
+
+def test_many_in_one_request(chat: Make, service: Emulator) -> None:
+    url = data_uri(sound(seconds=450), "audio/wav")
+    with pytest.raises(BadRequestError, match="64 MB"):
+        chat().invoke([HumanMessage([{"type": "audio", "url": url}] * 8)])
+    assert not service.requests
+
+
+def test_content_is_in_no_error(chat: Make, service: Emulator) -> None:
+    """Base64 where a URL belongs is taken for a path; the error must not repeat it."""
+    text = text64(picture())
+    with pytest.raises(UnsupportedFeatureError) as caught:
+        chat().invoke([HumanMessage([{"type": "image_url", "image_url": {"url": text * 4}}])])
+    assert text[:40] not in str(caught.value)
+
+
+def test_llama_index_is_no_way_around(llm: Make, service: Emulator, secret: Path, nothing_read: list[Any]) -> None:
+    for block in (
+        ImageBlock(path=secret),
+        ImageBlock(url=secret.as_uri()),
+        ImageBlock(url="http://169.254.169.254/"),
+    ):
+        with pytest.raises(BadRequestError):
+            llm().chat([ChatMessage(role="user", blocks=[TextBlock(text="What?"), block])])
+    assert not service.requests
+    assert not nothing_read
