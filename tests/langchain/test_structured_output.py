@@ -1,0 +1,179 @@
+"""``with_structured_output``: three methods, every kind of schema, whole and streamed."""
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from langchain_core.exceptions import OutputParserException
+from pydantic import BaseModel, Field
+from pydantic import v1 as pydantic_v1
+from typing_extensions import TypedDict
+
+from qwen_core.errors import QwenWarning
+from qwen_emulator import Emulator, Reply, ToolCall
+from tests.langchain.conftest import MakeModel
+
+
+class Joke(BaseModel):
+    """A joke."""
+
+    setup: str = Field(description="How it begins.")
+    punchline: str = Field(description="How it ends.")
+    rating: int | None = None
+
+
+class JokeV1(pydantic_v1.BaseModel):
+    """A joke."""
+
+    setup: str
+    punchline: str
+
+
+class JokeDict(TypedDict):
+    """A joke."""
+
+    setup: str
+    punchline: str
+
+
+SCHEMA = {
+    "title": "Joke",
+    "description": "A joke.",
+    "type": "object",
+    "properties": {"setup": {"type": "string"}, "punchline": {"type": "string"}},
+    "required": ["setup", "punchline"],
+}
+SCHEMAS = {"pydantic": Joke, "pydantic v1": JokeV1, "TypedDict": JokeDict, "JSON schema": SCHEMA}
+ASK = "Tell a joke. Return JSON with `setup` and `punchline` keys."
+CAN, CANNOT = "qwen3.7-plus", "qwen-plus"
+
+pytestmark = pytest.mark.filterwarnings("ignore::qwen_core.errors.QwenWarning")
+
+
+def as_dict(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(exclude_none=True)
+    return value.dict() if isinstance(value, pydantic_v1.BaseModel) else value
+
+
+@pytest.mark.parametrize("model_name", [CAN, CANNOT])
+@pytest.mark.parametrize("include_raw", [False, True])
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode", None])
+async def test_every_way(make: MakeModel, schema: Any, method: Any, include_raw: bool, model_name: str) -> None:
+    chain = make(model=model_name).with_structured_output(schema, method=method, include_raw=include_raw)
+    for found in (chain.invoke(ASK), await chain.ainvoke(ASK)):
+        if include_raw:
+            assert found.keys() == {"raw", "parsed", "parsing_error"}
+            assert found["parsing_error"] is None
+            found = found["parsed"]
+        assert isinstance(found, schema if schema in (Joke, JokeV1) else dict)
+        assert {"setup", "punchline"} <= as_dict(found).keys()
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+@pytest.mark.parametrize("schema", [JokeDict, Joke])
+def test_partial_objects_grow(service: Emulator, make: MakeModel, method: Any, schema: Any) -> None:
+    joke = {"setup": "Why did the model stop?", "punchline": "It ran out of tokens."}
+    text = json.dumps(joke)
+    answer = Reply(tool_calls=[ToolCall(schema.__name__, text)]) if method == "function_calling" else Reply(text)
+    service.reply(answer)
+    found = [as_dict(part) for part in make(model=CAN).with_structured_output(schema, method=method).stream(ASK)]
+    found = [part for part in found if part]
+    assert found[-1] == joke and len(found) > 2
+    for before, after in pairwise(found):
+        assert all(str(after.get(name, "")).startswith(str(value)) for name, value in before.items())
+
+
+@pytest.mark.parametrize(
+    ("model_name", "method", "wanted"),
+    [
+        (CAN, None, "json_schema"),
+        (CANNOT, None, None),
+        (CAN, "json_schema", "json_schema"),
+        (CANNOT, "json_schema", "json_object"),
+        (CAN, "json_mode", "json_object"),
+        ("an-unknown-model", None, None),
+    ],
+)
+def test_what_is_asked_of_the_model(
+    service: Emulator, make: MakeModel, model_name: str, method: Any, wanted: str | None
+) -> None:
+    make(model=model_name, base_url=service.base_url).with_structured_output(Joke, method=method).invoke(ASK)
+    parameters = service.last_request.parameters
+    assert (parameters.get("response_format") or {}).get("type") == wanted
+    if wanted == "json_schema":
+        inner = parameters["response_format"]["json_schema"]
+        assert inner["name"] == "Joke" and inner["schema"]["required"] == ["setup", "punchline"]
+    if wanted is None:
+        assert parameters["tool_choice"] == {"type": "function", "function": {"name": "Joke"}}
+
+
+def test_strict(service: Emulator, make: MakeModel) -> None:
+    model = make(model=CAN)
+    model.with_structured_output(Joke, method="json_schema", strict=True).invoke(ASK)
+    assert service.last_request.parameters["response_format"]["json_schema"]["strict"] is True
+    model.with_structured_output(Joke, method="function_calling", strict=True).invoke(ASK)
+    assert service.last_request.parameters["tools"][0]["function"]["strict"] is True
+
+
+@pytest.mark.filterwarnings("error::qwen_core.errors.QwenWarning")
+def test_each_translation_warns(make: MakeModel) -> None:
+    cannot = make(model=CANNOT)
+    with pytest.warns(QwenWarning, match="takes no JSON schema"):
+        cannot.with_structured_output(Joke, method="json_schema").invoke("Tell a joke.")
+    with pytest.warns(QwenWarning, match="needs the word JSON"):
+        cannot.with_structured_output(method="json_mode").invoke("Tell a joke.")
+    with pytest.warns(QwenWarning, match="pydantic v1"):
+        make(model=CAN, enable_thinking=False).with_structured_output(JokeV1, method="json_schema")
+    with pytest.warns(QwenWarning, match="always thinks"):
+        make(model="qwq-plus").with_structured_output(Joke, method="function_calling").invoke("Tell a joke.")
+    with pytest.warns(QwenWarning, match="excludes it"):
+        make(model="qwen3-32b").with_structured_output(method="json_mode").invoke("As JSON: a joke.")
+
+
+def test_nothing_is_altered(service: Emulator, make: MakeModel) -> None:
+    model = make(model=CAN, enable_thinking=True)
+    before = model.model_dump()
+    for method in ("json_schema", "function_calling", "json_mode"):
+        model.with_structured_output(Joke, method=method).invoke(ASK)
+    assert model.model_dump() == before
+    model.invoke("hi")
+    assert service.last_request.parameters["enable_thinking"] is True
+    assert not {"tools", "response_format"} & service.last_request.parameters.keys()
+
+
+@pytest.mark.parametrize(("schema", "method"), [(JokeDict, "json_schema"), (Joke, "json_schema")])
+def test_an_answer_that_was_cut(service: Emulator, make: MakeModel, schema: Any, method: Any) -> None:
+    cut = Reply('{"setup": "Why", "punchline": "Beca', finish_reason="length")
+    service.reply(cut, cut, cut)
+    model = make(model=CAN)
+    chain = model.with_structured_output(schema, method=method)
+    with pytest.raises(OutputParserException, match="was cut"):
+        chain.invoke(ASK)
+    with pytest.raises(OutputParserException, match="was cut"):
+        list(chain.stream(ASK))
+    found = model.with_structured_output(schema, method=method, include_raw=True).invoke(ASK)
+    assert found["parsed"] is None and "was cut" in str(found["parsing_error"])
+
+
+@pytest.mark.parametrize("schema", [JokeDict, Joke])
+def test_a_call_that_cannot_be_used(service: Emulator, make: MakeModel, schema: Any) -> None:
+    chain = make(model=CAN).with_structured_output(schema, method="function_calling")
+    service.reply(Reply(tool_calls=[ToolCall(schema.__name__, "{setup: no JSON}")]))
+    with pytest.raises(OutputParserException, match="cannot be used"):
+        chain.invoke(ASK)
+    service.reply("I would rather talk.")
+    with pytest.raises(OutputParserException, match="in text instead"):
+        chain.invoke(ASK)
+
+
+def test_what_makes_no_sense(make: MakeModel) -> None:
+    model = make()
+    with pytest.raises(ValueError, match="needs a schema"):
+        model.with_structured_output()
+    with pytest.raises(ValueError, match="strict"):
+        model.with_structured_output(Joke, method="json_mode", strict=True)
+    with pytest.raises(ValueError, match="tools"):
+        model.with_structured_output(Joke, method="function_calling", tools=[Joke])
