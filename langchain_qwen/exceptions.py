@@ -1,6 +1,7 @@
 """The core's errors as LangChain's classified errors too, so that retry and fallback middleware know them.
 
-Each class here is a subclass of the core's class of the same name and of LangChain's ``ModelError`` for it.
+Each class here is a subclass of the core's class of the same name, of ``QwenError`` here, and of LangChain's
+``ModelError`` for it.
 """
 
 from collections.abc import Iterator
@@ -15,59 +16,59 @@ class QwenError(errors.QwenError, langchain.ModelError):
     """See ``qwen_core.errors``."""
 
 
-class AuthenticationError(errors.AuthenticationError, langchain.ModelAuthenticationError):
+class AuthenticationError(errors.AuthenticationError, QwenError, langchain.ModelAuthenticationError):
     """See ``qwen_core.errors``."""
 
 
-class PermissionDeniedError(errors.PermissionDeniedError, langchain.ModelPermissionDeniedError):
+class PermissionDeniedError(errors.PermissionDeniedError, QwenError, langchain.ModelPermissionDeniedError):
     """See ``qwen_core.errors``."""
 
 
-class NotFoundError(errors.NotFoundError, langchain.ModelNotFoundError):
+class NotFoundError(errors.NotFoundError, QwenError, langchain.ModelNotFoundError):
     """See ``qwen_core.errors``."""
 
 
-class BadRequestError(errors.BadRequestError, langchain.ModelInvalidRequestError):
+class BadRequestError(errors.BadRequestError, QwenError, langchain.ModelInvalidRequestError):
     """See ``qwen_core.errors``."""
 
 
-class ContextOverflowError(errors.ContextOverflowError, langchain.ContextOverflowError):
+class ContextOverflowError(errors.ContextOverflowError, QwenError, langchain.ContextOverflowError):
     """See ``qwen_core.errors``."""
 
 
-class ContentFilterError(errors.ContentFilterError, langchain.ModelInvalidRequestError):
+class ContentFilterError(errors.ContentFilterError, QwenError, langchain.ModelInvalidRequestError):
     """See ``qwen_core.errors``."""
 
 
-class UnsupportedFeatureError(errors.UnsupportedFeatureError, langchain.ModelInvalidRequestError):
+class UnsupportedFeatureError(errors.UnsupportedFeatureError, QwenError, langchain.ModelInvalidRequestError):
     """See ``qwen_core.errors``."""
 
 
-class RateLimitError(errors.RateLimitError, langchain.ModelRateLimitError):
+class RateLimitError(errors.RateLimitError, QwenError, langchain.ModelRateLimitError):
     """See ``qwen_core.errors``."""
 
 
-class QuotaExceededError(errors.QuotaExceededError, langchain.ModelPermissionDeniedError):
+class QuotaExceededError(errors.QuotaExceededError, QwenError, langchain.ModelPermissionDeniedError):
     """See ``qwen_core.errors``."""
 
 
-class ServerError(errors.ServerError, langchain.ModelAPIError):
+class ServerError(errors.ServerError, QwenError, langchain.ModelAPIError):
     """See ``qwen_core.errors``."""
 
 
-class APITimeoutError(errors.APITimeoutError, langchain.ModelTimeoutError):
+class APITimeoutError(errors.APITimeoutError, QwenError, langchain.ModelTimeoutError):
     """See ``qwen_core.errors``. Not retryable: the work may have been done and billed."""
 
 
-class APIConnectionError(errors.APIConnectionError, langchain.ModelConnectionError):
+class APIConnectionError(errors.APIConnectionError, QwenError, langchain.ModelConnectionError):
     """See ``qwen_core.errors``."""
 
 
-class IncompleteStreamError(errors.IncompleteStreamError, langchain.ModelError):
+class IncompleteStreamError(errors.IncompleteStreamError, QwenError):
     """See ``qwen_core.errors``."""
 
 
-class InvalidResponseError(errors.InvalidResponseError, langchain.ModelError):
+class InvalidResponseError(errors.InvalidResponseError, QwenError):
     """See ``qwen_core.errors``."""
 
 
