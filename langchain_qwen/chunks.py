@@ -12,7 +12,7 @@ from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from langchain_qwen.citations import annotations
-from langchain_qwen.message_chunks import QwenMessageChunk
+from langchain_qwen.message_chunks import QwenMessageChunk, spoken
 from langchain_qwen.tool_calls import tool_calls
 from qwen_core.events import AudioDelta, ChoiceEnd, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
 from qwen_core.response import ChatResponse, Choice
@@ -64,7 +64,8 @@ def to_message(response: ChatResponse, choice: Choice, *, usage: Usage | None) -
     if choice.message.reasoning:
         additional_kwargs["reasoning_content"] = choice.message.reasoning
     if choice.audio:
-        additional_kwargs["audio"] = _audio(choice.audio.data, choice.audio.transcript, choice.audio.id)
+        audio = _audio(choice.audio.data, choice.audio.transcript, choice.audio.id)
+        additional_kwargs["audio"] = spoken(audio)
     calls, invalid = tool_calls(choice.message.tool_calls, choice.finish_reason)
     return AIMessage(
         content=choice.message.text,
@@ -92,6 +93,7 @@ def response_metadata(source: Finish | ChatResponse, end: ChoiceEnd | Choice) ->
         "search_info": source.search_info,
         "citations": annotations(source.citations, end.spans) or None,
         "token_usage": source.usage.raw if source.usage else None,
+        **(source.extras or {}),
     }
     return {name: value for name, value in metadata.items() if value is not None}
 

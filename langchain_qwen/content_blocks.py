@@ -16,6 +16,7 @@ from qwen_core.messages import ToolCallPart
 
 TEXT_INDEX = "lc_txt_0"
 REASONING_INDEX = "lc_rs_0"
+AUDIO_INDEX = "lc_aud_0"
 
 
 def call_index(position: int | str | None) -> str:
@@ -28,7 +29,7 @@ def content_blocks(message: AIMessage) -> list[types.ContentBlock]:
     blocks: list[dict[str, Any]] = []
     if reasoning := message.additional_kwargs.get("reasoning_content"):
         blocks.append({"type": "reasoning", "reasoning": reasoning})
-    blocks += text_blocks(message)
+    blocks += [*text_blocks(message), *audio_blocks(message)]
     known = {block.get("id") for block in blocks if block.get("type") == "tool_call"}
     blocks += [
         {"type": "tool_call", "name": call["name"], "args": call["args"], "id": call.get("id")}
@@ -52,6 +53,7 @@ def chunk_content_blocks(message: AIMessageChunk) -> list[types.ContentBlock]:
     blocks += [
         {**block, "index": TEXT_INDEX} if block["type"] == "text" else block for block in text_blocks(message)
     ]
+    blocks += audio_blocks(message)
     blocks += [
         {
             "type": "tool_call_chunk",
@@ -76,6 +78,28 @@ def text_blocks(message: AIMessage) -> list[dict[str, Any]]:
     if isinstance(message.content, str):
         return [cited({"type": "text", "text": message.content}, message)] if message.content else []
     return [{"type": "text", "text": block} if isinstance(block, str) else block for block in message.content]
+
+
+def audio_blocks(message: AIMessage) -> list[dict[str, Any]]:
+    """What was spoken: a file, or a piece of raw sound while it arrives."""
+    audio = message.additional_kwargs.get("audio") or {}
+    content = message.content
+    if not audio.get("data") or (isinstance(content, list) and has_audio(content)):
+        return []
+    if audio.get("format") is None:
+        return [{"type": "audio", "base64": audio["data"], "index": AUDIO_INDEX}]
+    return [audio_block(audio["data"], audio.get("transcript") or "")]
+
+
+def audio_block(wav_base64: str, transcript: str) -> dict[str, Any]:
+    """The block of a whole spoken answer."""
+    extras = {"extras": {"transcript": transcript}} if transcript else {}
+    return {"type": "audio", "base64": wav_base64, "mime_type": "audio/wav", **extras}
+
+
+def has_audio(content: list[Any]) -> bool:
+    """Whether the sound stands in the content."""
+    return any(isinstance(block, dict) and block.get("type") == "audio" for block in content)
 
 
 def cited(block: dict[str, Any], message: AIMessage) -> dict[str, Any]:

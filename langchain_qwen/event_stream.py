@@ -13,10 +13,18 @@ from langchain_protocol import MessagesData
 
 from langchain_qwen.chunks import PROVIDER, response_metadata, to_message
 from langchain_qwen.citations import annotations
-from langchain_qwen.content_blocks import REASONING_INDEX, TEXT_INDEX, call_index, finished_call
+from langchain_qwen.content_blocks import (
+    AUDIO_INDEX,
+    REASONING_INDEX,
+    TEXT_INDEX,
+    audio_block,
+    call_index,
+    finished_call,
+)
 from qwen_core.accumulator import Accumulator
-from qwen_core.events import Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
+from qwen_core.events import AudioDelta, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
 from qwen_core.response import ChatResponse
+from qwen_core.speech import wav_base64
 
 
 class BlockEvents:
@@ -45,6 +53,9 @@ class BlockEvents:
             begun = {"type": "tool_call_chunk", "id": event.id, "name": event.name, "args": "", "index": index}
             delta = {"type": "tool-call-delta", "args": event.arguments}
             found += self._block(index, begun, delta if event.arguments else None)
+        elif isinstance(event, AudioDelta) and event.data:
+            sound = {"type": "data-delta", "data": event.data, "encoding": "base64"}
+            found += self._block(AUDIO_INDEX, {"type": "audio", "base64": ""}, sound)
         elif isinstance(event, Finish):
             found += self._finish(event)
         return cast(list[MessagesData], found)
@@ -97,8 +108,11 @@ def finished_blocks(response: ChatResponse) -> dict[str, dict[str, Any]]:
     }
     notes = annotations(response.citations, response.choices[0].spans)
     cited = {"annotations": notes} if notes else {}
+    audio = response.choices[0].audio
+    sound = {AUDIO_INDEX: audio_block(wav_base64(audio.data), audio.transcript)} if audio and audio.data else {}
     return {
         TEXT_INDEX: {"type": "text", "text": response.text, **cited, "index": TEXT_INDEX},
         REASONING_INDEX: {"type": "reasoning", "reasoning": response.reasoning, "index": REASONING_INDEX},
         **calls,
+        **sound,
     }

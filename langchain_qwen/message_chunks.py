@@ -9,6 +9,7 @@ from langchain_core.messages.base import BaseMessageChunk
 from langchain_qwen.tool_calls import tool_calls
 from qwen_core.accumulator import join_base64
 from qwen_core.messages import ToolCallPart
+from qwen_core.speech import wav_base64
 
 
 class QwenMessageChunk(AIMessageChunk):
@@ -34,7 +35,9 @@ def finished(total: AIMessageChunk) -> AIMessageChunk:
     # Plain, because LangChain makes the message of a chunk by asking for the first base of its class.
     plain = AIMessageChunk(**{name: getattr(total, name) for name in CARRIED})
     if audio := plain.additional_kwargs.get("audio"):
-        plain.additional_kwargs["audio"] = {**audio, "data": join_base64(PADDED.findall(audio["data"]))}
+        plain.additional_kwargs["audio"] = spoken(audio)
+    if isinstance(plain.content, list):
+        plain.content = [finished_sound(block) for block in plain.content]
     if not plain.tool_call_chunks:
         return plain
     parts = [
@@ -51,6 +54,23 @@ def finished(total: AIMessageChunk) -> AIMessageChunk:
             for block in plain.content
         ]
     return plain
+
+
+def spoken(audio: dict[str, Any]) -> dict[str, Any]:
+    """The pieces of a spoken answer as one file."""
+    return {**audio, "data": whole_sound(audio["data"]), "format": "wav"}
+
+
+def finished_sound(block: Any) -> Any:
+    """A block of sound whose pieces are one file now; any other block as it is."""
+    if not isinstance(block, dict) or block.get("type") != "audio" or "mime_type" in block:
+        return block
+    return {**block, "base64": whole_sound(block["base64"]), "mime_type": "audio/wav"}
+
+
+def whole_sound(pieces: str) -> str:
+    """Base64 of a file from base64 of its pieces, one after the other."""
+    return wav_base64(join_base64(PADDED.findall(pieces))) if pieces else ""
 
 
 CARRIED = tuple(

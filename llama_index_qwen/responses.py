@@ -21,6 +21,7 @@ from qwen_core.events import AudioDelta, Event, ReasoningDelta, TextDelta, ToolC
 from qwen_core.messages import ToolCallPart
 from qwen_core.response import ChatResponse as Answer
 from qwen_core.response import Choice, Citation, CitationSpan
+from qwen_core.speech import wav_base64
 from qwen_core.tool_arguments import parse_arguments
 from qwen_core.usage import Usage
 
@@ -118,7 +119,7 @@ def answer_blocks(answer: Answer, calls: list[tuple[ToolCallPart, dict[str, Any]
         blocks.append(TextBlock(text=choice.message.text))
     blocks += citation_blocks(answer.citations, choice.spans)
     if choice.audio and choice.audio.data:
-        blocks.append(AudioBlock(audio=choice.audio.data.encode(), format="pcm"))
+        blocks.append(AudioBlock(audio=wav_base64(choice.audio.data).encode(), format="wav"))
     blocks += [tool_call_block(call, arguments) for call, arguments in calls]
     return blocks
 
@@ -189,6 +190,7 @@ def raw(answer: Answer, usage: dict[str, Any]) -> dict[str, Any]:
         "search_info": answer.search_info,
         **(answer.extras or {}),
         "usage": usage or None,
+        **(answer.extras or {}),
     }
     body = answer.raw
     body.pop("usage", None)

@@ -66,7 +66,8 @@ class PartialChoice:
         if self.audio or self.transcript:
             audio = Audio(
                 data=join_base64(self.audio),
-                transcript="".join(self.transcript),
+                # The newer models write what they say as text alone, the older ones into the transcript too.
+                transcript="".join(self.transcript or self.text),
                 id=self.audio_id,
                 expires_at=self.audio_expires_at,
             )

@@ -208,7 +208,7 @@ def must_stream(request: ChatRequest) -> bool:
     profile = resolve(request.model)
     adapted, _ = adapt(request, profile)
     thinking = thinks(adapted, profile)
-    # Sound comes only in a stream (compatible 6). Some models search in one only while they think (native 3.2), and
-    # the documents do not say which.
+    # Sound comes only in a stream (compatible 6). Some models search in one only while they think (native 3.2),
+    # and the documents do not say which.
     speaks = "audio" in (adapted.modalities or ())
     return speaks or profile.must_stream(thinking) or bool(thinking and adapted.enable_search)

@@ -1,10 +1,12 @@
 """A whole answer: its choices, why each ended, what it cost and where it came from."""
 
+import base64
 from typing import Any, Literal
 
 import msgspec
 
 from qwen_core.messages import Message, ToolCallPart
+from qwen_core.speech import wav
 from qwen_core.usage import Usage
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "other"]
@@ -55,6 +57,10 @@ class Audio(msgspec.Struct, frozen=True, kw_only=True):
     transcript: str = ""
     id: str | None = None
     expires_at: int | None = None
+
+    def wav(self) -> bytes:
+        """The sound as a file that can be played."""
+        return wav(base64.b64decode(self.data))
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,8 +7,8 @@ import json
 import math
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from qwen_emulator import tokens
@@ -56,6 +56,7 @@ class Answer:
     search_results: tuple[SearchResult, ...] = ()
     code: str = ""
     audio: tuple[bytes, ...] = ()
+    item: Mapping[str, Any] = field(default_factory=dict)
 
 
 def request_id(number: int) -> str:
@@ -84,6 +85,7 @@ def compose(reply: Reply, asked: Conversation, identity: str, chunk_size: int, c
         ),
         code=reply.code,
         audio=tuple(reply.audio),
+        item=reply.item,
     )
 
 

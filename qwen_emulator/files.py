@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import threading
@@ -46,6 +47,7 @@ class FileStore:
     """All files of one emulator."""
 
     _files: dict[str, StoredFile] = field(default_factory=dict)
+    _temporary: dict[str, bytes] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, filename: str, purpose: str, data: bytes) -> StoredFile:
@@ -73,12 +75,27 @@ class FileStore:
         """Forgets all files."""
         with self._lock:
             self._files.clear()
+            self._temporary.clear()
+
+    def keep(self, key: str, data: bytes) -> None:
+        """Puts a file into the temporary store."""
+        with self._lock:
+            self._temporary[f"oss://{key}"] = data
 
     def resolved(self, asked: Conversation) -> Conversation:
-        """The conversation with the texts of files in place of the messages that name them."""
-        if not any("fileid://" in turn.text for turn in asked.turns):
-            return asked
-        return replace(asked, turns=tuple(self._read(turn) for turn in asked.turns))
+        """The conversation with files in place of what names them: texts of messages, media of `oss://` parts."""
+        return replace(asked, turns=tuple(self._read(self._fetched(turn)) for turn in asked.turns))
+
+    def _fetched(self, turn: Turn) -> Turn:
+        if not any(part.source in self._temporary for part in turn.media if isinstance(part.source, str)):
+            return turn
+        return replace(turn, parts=tuple(self._inline(part) for part in turn.parts))
+
+    def _inline(self, part: Part) -> Part:
+        data = self._temporary.get(part.source) if isinstance(part.source, str) else None
+        if data is None:
+            return part
+        return replace(part, source=f"data:;base64,{base64.b64encode(data).decode()}")
 
     def _read(self, turn: Turn) -> Turn:
         found = [self.get(identity) for identity in _FILE_ID.findall(turn.text)]

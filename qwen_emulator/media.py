@@ -76,9 +76,15 @@ def describe(part: Part) -> str:
     if part.kind == "audio" and (length := _wav_seconds(part)) is not None:
         return f"The audio is {length:.1f} seconds long."
     if part.kind == "video" and isinstance(part.source, tuple):
-        return f"The video has {len(part.source)} frames."
+        return f"The video has {len(part.source)} frames{_frame_colours(part.source)}."
     where = "" if isinstance(part.source, tuple) or part.source.startswith("data:") else f" at {part.source[:120]}"
     return f"There is {'an audio recording' if part.kind == 'audio' else f'a {part.kind}'}{where}."
+
+
+def image_sizes(parts: Iterable[Part]) -> list[tuple[int, int]]:
+    """Width and height of each picture that can be read."""
+    images = [_read_image(part) for part in parts if part.kind == "image"]
+    return [(image.width, image.height) for image in images if image]
 
 
 def tone(pieces: int) -> list[bytes]:
@@ -120,6 +126,13 @@ def _describe_image(part: Part) -> str:
         return "There is an image." if where.startswith("data:") else f"There is an image at {where[:120]}."
     colour = f" and mostly {image.colour}" if image.colour else ""
     return f"The image is {image.width}×{image.height} pixels{colour}."
+
+
+def _frame_colours(frames: tuple[str, ...]) -> str:
+    seen = [read_png(data) for data in map(decode_data_uri, frames) if data]
+    colours = [image.colour for image in seen if image and image.colour]
+    changes = [colour for place, colour in enumerate(colours) if not place or colour != colours[place - 1]]
+    return f", from {' to '.join(changes)}" if len(changes) > 1 else f", all {changes[0]}" if changes else ""
 
 
 def _wav_seconds(part: Part) -> float | None:

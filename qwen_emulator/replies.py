@@ -56,7 +56,9 @@ class Reply:
     code: str = ""
     """What the server's code interpreter ran (native `output.tool_info`)."""
     audio: Sequence[bytes] = ()
-    """Raw PCM pieces of a spoken answer (compatible wire, streamed)."""
+    """Raw PCM pieces of a spoken answer (streamed)."""
+    item: Mapping[str, Any] = field(default_factory=dict)
+    """What stands beside the text in the content of the native multimodal endpoint: `ocr_result`, `image_hw`."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -21,6 +21,9 @@ from qwen_emulator.tokens import Usage
 from qwen_emulator.wires import COMPATIBLE, NATIVE
 from qwen_emulator.wires.base import Wire
 
+OSS_HEADER = "X-DashScope-OssResourceResolve"
+"""Without it the service looks up no `oss://` address."""
+
 Handler: TypeAlias = Callable[["Service", RecordedRequest], RawReply]
 
 
@@ -116,7 +119,10 @@ class Service:
         """Any chat request: refused, scripted, or answered by default."""
         if self.settings.validate and (refused := judge()):
             return wire.refusal(refused, request.request_id, stream=request.stream)
-        asked = self.files.resolved(read())
+        said = read()
+        if self.settings.validate and says_oss(said) and request.headers.get(OSS_HEADER) != "enable":
+            return wire.refusal(CATALOGUE["media_download"], request.request_id, stream=request.stream)
+        asked = self.files.resolved(said)
         cached = self.cache.look_up(asked)
         return self._render(self.script.take(request), asked, cached, wire, request.request_id)
 
@@ -162,6 +168,13 @@ class Service:
         begun = self._render(failure.reply, asked, cached, wire, identity)
         kept = tuple(begun.segments[: failure.after_chunks])
         return replace(begun, segments=(*kept, wire.failure_event(failure, identity, len(kept) + 1)))
+
+
+def says_oss(asked: Conversation) -> bool:
+    """Whether a part is in the temporary store."""
+    sources = [part.source for turn in asked.turns for part in turn.media]
+    urls = [url for source in sources for url in ((source,) if isinstance(source, str) else source)]
+    return any(url.startswith("oss://") for url in urls)
 
 
 def wire_of(request: RecordedRequest) -> Wire:

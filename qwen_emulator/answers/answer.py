@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from qwen_emulator import media, tokens
 from qwen_emulator.answers import chat, chores, passages, react, structured, tools
@@ -58,7 +59,33 @@ def _enriched(reply: Reply, asked: Conversation) -> Reply:
         reply = replace(reply, code=f"print({found[0]})")
     if "audio" in (wants.get("modalities") or []):
         reply = replace(reply, audio=media.tone(pieces=3))
-    return reply
+    return replace(reply, item={**reply.item, **_measured(asked)})
+
+
+def _measured(asked: Conversation) -> dict[str, Any]:
+    """What OCR tasks and the size switch add to the text. Nothing is read here but sizes."""
+    if asked.last_user is None:
+        return {}
+    sizes = media.image_sizes(asked.last_user.media)
+    item: dict[str, Any] = {}
+    if asked.parameters.get("vl_enable_image_hw_output") is True:
+        item["image_hw"] = [[height, width] for width, height in sizes]
+    options = asked.parameters.get("ocr_options") or {}
+    if options.get("task") == "key_information_extraction":
+        schema = (options.get("task_config") or {}).get("result_schema") or {}
+        item["ocr_result"] = {"kv_result": dict.fromkeys(schema, "")}
+    elif options.get("task") == "advanced_recognition":
+        item["ocr_result"] = {
+            "words_info": [
+                {
+                    "text": f"{width}×{height}",
+                    "location": [0, 0, width, 0, width, height, 0, height],
+                    "rotate_rect": [width // 2, height // 2, width, height, 0],
+                }
+                for width, height in sizes
+            ]
+        }
+    return item
 
 
 def _variant(reply: Reply, number: int) -> Reply:

@@ -7,7 +7,8 @@ from typing import Any
 from qwen_emulator.files import PURPOSES, read_form
 from qwen_emulator.replies import RawReply
 from qwen_emulator.requests import RecordedRequest
-from qwen_emulator.service import Service, route
+from qwen_emulator.service import Handler, Service, route
+from qwen_emulator.wires import COMPATIBLE
 from qwen_emulator.wires.base import json_reply
 
 _ROOT = "/compatible-mode/v1/files"
@@ -42,6 +43,15 @@ def _delete(service: Service, request: RecordedRequest) -> RawReply:
     return json_reply({"object": "file", "deleted": True, "id": _identity(request)}, request.request_id)
 
 
+def _scripted(handler: Handler) -> Handler:
+    """The handler, unless a failure or a raw reply waits in the script."""
+
+    def respond(service: Service, request: RecordedRequest) -> RawReply:
+        return service.other(request, COMPATIBLE, lambda: None, lambda: handler(service, request))
+
+    return respond
+
+
 def _identity(request: RecordedRequest) -> str:
     return request.path.rpartition("/")[2]
 
@@ -52,8 +62,8 @@ def _refused(request: RecordedRequest, message: str, param: str, status: int = 4
 
 
 ROUTES = (
-    route("POST", _ROOT, _upload),
-    route("GET", _ROOT, _list),
-    route("GET", f"{_ROOT}/[\\w-]+", _get),
-    route("DELETE", f"{_ROOT}/[\\w-]+", _delete),
+    route("POST", _ROOT, _scripted(_upload)),
+    route("GET", _ROOT, _scripted(_list)),
+    route("GET", f"{_ROOT}/[\\w-]+", _scripted(_get)),
+    route("DELETE", f"{_ROOT}/[\\w-]+", _scripted(_delete)),
 )

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 from qwen_emulator import tokens
 from qwen_emulator.conversation import Conversation, read_conversation
 from qwen_emulator.embeddings import embed, sparse, token_number
+from qwen_emulator.files import read_form
 from qwen_emulator.models import LISTED, chat_facts, embedding_facts
 from qwen_emulator.replies import RawReply
 from qwen_emulator.requests import RecordedRequest
@@ -177,6 +178,11 @@ def _upload_policy(service: Service, request: RecordedRequest) -> RawReply:
 
 
 def _upload(service: Service, request: RecordedRequest) -> RawReply:
+    """The store itself: it wants what the policy said, and answers nothing."""
+    form = read_form(request.headers.get("Content-Type", ""), request.raw)
+    if request.headers.get("Authorization", "").strip() or form.get("policy", ("", b""))[1] != b"ZW11bGF0b3I=":
+        return RawReply(403)
+    service.files.keep(form["key"][1].decode(), form["file"][1])
     return RawReply(200)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from qwen_emulator.validation.asked import Asked, Rule
 _ROLES = ("system", "user", "assistant", "tool", "function")
 _PART_TYPES = ("text", "image_url", "video_url", "video", "input_audio", "file")
 _NATIVE_ITEMS = ("text", "image", "video", "audio")
+_AUDIO_SOURCE = re.compile(r"https?://|oss://|data:[^,]*;base64,")
+"""Plain base64, as OpenAI takes it, is refused."""
 _REPETITIONS = 6
 """So many equal calls in a row are called repetitive; the service's own number is not documented."""
 
@@ -75,6 +78,8 @@ def compatible_content(asked: Asked) -> Failure | str | None:
                 return invalid_parameter(f"'{kind}' is a required property - 'messages.{number}.content'")
             if kind == "text" and not isinstance(item.get("text"), str):
                 return invalid_parameter(f"'text' is a required property - 'messages.{number}.content'")
+            if kind == "input_audio" and not _AUDIO_SOURCE.match(str((item[kind] or {}).get("data"))):
+                return "The provided URL does not appear to be valid. Ensure it is correctly formatted."
             if kind != "text" and asked.facts.text_only:
                 return "input content must be a string."
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -73,7 +74,9 @@ def usage_object(usage: Usage, asked: Conversation) -> dict[str, Any]:
         seen = {name: count for name, count in by_kind.items() if count}
         written["input_tokens_details"] = {**seen, "text_tokens": usage.input_tokens - usage.media_tokens}
         text_tokens = usage.output_tokens - usage.reasoning_tokens
-        written["output_tokens_details"] = {**reasoning, "text_tokens": text_tokens}
+        spoken = {"audio_tokens": usage.output_audio_tokens} if usage.output_audio_tokens else {}
+        text_tokens -= usage.output_audio_tokens
+        written["output_tokens_details"] = {**reasoning, **spoken, "text_tokens": text_tokens}
         written.update(seen)
     elif reasoning:
         written["output_tokens_details"] = reasoning
@@ -154,7 +157,21 @@ def _payloads(answer: Answer, asked: Conversation) -> Iterator[dict[str, Any]]:
                 first_index=number,
                 blank_search=results_first,
             )
+            if last:
+                yield from _spoken(answer, asked)
             yield _payload(answer, output, usage_object(answer.usage if last else moments.usage(), asked))
+
+
+def _spoken(answer: Answer, asked: Conversation) -> Iterator[dict[str, Any]]:
+    """Speech comes beside the choices. That it does is documented; where in the stream is our guess."""
+    for sound in answer.audio:
+        audio = {
+            "data": base64.b64encode(sound).decode(),
+            "expires_at": answer.created + 86_400,
+            "id": f"audio_{answer.request_id}",
+        }
+        output = {**_output(answer, asked, [_Step()], searched=False), "audio": audio}
+        yield _payload(answer, output, usage_object(answer.usage, asked))
 
 
 def is_incremental(asked: Conversation) -> bool:
@@ -267,6 +284,8 @@ def _choice(answer: Answer, asked: Conversation, step: _Step, index: int) -> dic
     content: Any = step.text
     if asked.multimodal:
         content = [{"text": step.text}] if step.text else []
+        if answer.item and step.finish_reason != UNFINISHED:
+            content = [{**answer.item, **(content[0] if content else {})}]
     message: dict[str, Any] = {"content": content}
     if step.thinking or (step.had_reasoning and not asked.multimodal):
         message["reasoning_content"] = step.reasoning

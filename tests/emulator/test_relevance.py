@@ -97,4 +97,9 @@ def test_temporary_uploads(raw: Any, emulator: Emulator) -> None:
     policy = raw.send("GET", "/api/v1/uploads?action=getPolicy&model=qwen-vl-max").json["data"]
     assert policy["upload_host"].startswith(emulator.base_url)
     path = policy["upload_host"].removeprefix(emulator.base_url)
-    assert raw.send("POST", path, b"x", {"Authorization": ""}).status == 200
+    fields = {"policy": policy["policy"], "key": f"{policy['upload_dir']}/a.png"}
+    lines = [f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{fields[name]}\r\n' for name in fields]
+    lines.append('--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\nx\r\n--b--\r\n')
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    assert raw.send("POST", path, "".join(lines).encode(), headers).status == 403  # the key is not for the store
+    assert raw.send("POST", path, "".join(lines).encode(), {**headers, "Authorization": ""}).status == 200

@@ -20,7 +20,9 @@ from qwen_core.errors import QwenWarning
 from qwen_emulator import Emulator, Reply, ToolCall
 from tests.langchain.conftest import MakeModel, total
 
-PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAFklEQVR4nGO4IydHEmIY1TCqYfhqAACaMxgQdGu1YAAAAABJRU5ErkJggg=="
+)
 PICTURE = f"data:image/png;base64,{PNG}"
 IMAGE = {"type": "image_url", "image_url": {"url": PICTURE}}
 ASK = HumanMessage("What is the weather in Rome?")
@@ -148,7 +150,7 @@ CONTENTS: dict[str, tuple[BaseMessage, Any]] = {
     ),
     "audio of OpenAI": (
         HumanMessage([{"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]),
-        [{"type": "input_audio", "input_audio": {"data": "data:audio/wav;base64,AAAA", "format": "wav"}}],
+        [{"type": "input_audio", "input_audio": {"data": "data:;base64,AAAA", "format": "wav"}}],
     ),
 }
 

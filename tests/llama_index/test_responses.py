@@ -1,5 +1,6 @@
 """Answers to LlamaIndex's responses: thinking, log probabilities, citations, audio (checklist 3, 4, 25, 26)."""
 
+import base64
 from itertools import pairwise
 
 import pytest
@@ -15,6 +16,7 @@ from llama_index_qwen.responses import ChunkBuilder, openai_usage, to_response
 from qwen_core.events import ChoiceEnd, Event, Finish, TextDelta, ToolCallDelta
 from qwen_core.messages import Message, TextPart
 from qwen_core.response import Audio, ChatResponse, Choice, Citation
+from qwen_core.speech import wav
 from qwen_core.usage import Usage
 from qwen_emulator import Emulator, Reply
 from tests.llama_index.conftest import MakeModel, Way, raw
@@ -92,7 +94,8 @@ def test_spoken_answers_are_blocks() -> None:
     choice = Choice(message=Message("assistant", (TextPart("Hi"),)), audio=Audio(data="AAE="))
     block = to_response(ChatResponse(choices=(choice,))).message.blocks[1]
     assert isinstance(block, AudioBlock)
-    assert (block.audio, block.format) == (b"AAE=", "pcm")
+    assert block.format == "wav"
+    assert base64.b64decode(block.audio) == wav(b"\0\1")
 
 
 def test_unknown_usage_is_left_out() -> None:
