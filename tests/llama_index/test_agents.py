@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from qwen_core.errors import AuthenticationError, InvalidResponseError
 from qwen_emulator import Emulator, Failure, Reply, ToolCall
-from tests.llama_index.conftest import MakeModel
+from tests.llama_index.conftest import OLD_CORE, MakeModel
 
 # Workflows look at every attribute of an agent, pydantic's deprecated ones and their own included.
 pytestmark = [
@@ -67,6 +67,8 @@ async def test_function_agent(make: MakeModel, streaming: bool) -> None:
 
 @both
 async def test_parallel_calls(make: MakeModel, service: Emulator, streaming: bool) -> None:
+    if OLD_CORE and not streaming:
+        pytest.skip("this core asks for one call at a time where it does not stream")
     calls = [ToolCall("weather", {"city": "New York City"}), ToolCall("weather", {"city": "Paris"})]
     service.reply(Reply(tool_calls=calls), "It rains in both.")
     agent = FunctionAgent(tools=[weather], llm=make(), streaming=streaming)

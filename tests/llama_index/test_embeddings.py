@@ -24,7 +24,8 @@ def sizes(service: Emulator) -> list[int]:
     def rows(body: dict[str, Any]) -> int:
         return len(body["input"] if isinstance(body["input"], list) else body["input"]["texts"])
 
-    return [rows(request.body) for request in service.requests]
+    # Batches run side by side, so that only their sizes are certain.
+    return sorted((rows(request.body) for request in service.requests), reverse=True)
 
 
 def test_class() -> None:
@@ -70,10 +71,10 @@ def test_batches_and_order(make_embedding: MakeEmbedding, service: Emulator) -> 
 def test_direct_calls_are_cut_into_batches_too(make_embedding: MakeEmbedding, service: Emulator) -> None:
     model = make_embedding()
     assert len(model._get_text_embeddings(TEXTS)) == 23
-    assert sorted(sizes(service)) == [3, 10, 10]
+    assert sizes(service) == [10, 10, 3]
     service.reset()
     assert len(asyncio.run(model._aget_text_embeddings(TEXTS))) == 23
-    assert sorted(sizes(service)) == [3, 10, 10]
+    assert sizes(service) == [10, 10, 3]
 
 
 def test_queries(make_embedding: MakeEmbedding) -> None:
@@ -153,5 +154,5 @@ def test_pipeline_with_processes(service: Emulator) -> None:
     model = QwenEmbedding(**{"api_key": "sk-test", "base_url": service.base_url})
     pipeline = IngestionPipeline(transformations=[model], disable_cache=True)
     nodes = pipeline.run(documents=[Document(text=text) for text in TEXTS], num_workers=2)
-    assert sorted(node.text for node in nodes) == sorted(TEXTS)
-    assert all(len(node.embedding) == 1024 for node in nodes)
+    assert sorted(node.get_content() for node in nodes) == sorted(TEXTS)
+    assert all(len(node.embedding or ()) == 1024 for node in nodes)
