@@ -13,7 +13,7 @@ _NUMBER = re.compile(
 _NUMBER_TEXT = "zero one two three four five six seven eight nine ten eleven twelve"
 _NUMBER_WORDS = {word: number for number, word in enumerate(_NUMBER_TEXT.split())}
 _CHINESE_NUMBERS = {character: number for number, character in enumerate("零一二三四五六七八九十")}
-_CAPITALISED = r"[A-Z][\w'’.-]*(?:\s+(?:of|the|de|van)?\s*[A-Z][\w'’.-]*)*"
+_CAPITALISED = r"[A-Z][\w'’.-]*(?:[^\S\n]+(?:of|the|de|van)?[^\S\n]*[A-Z][\w'’.-]*)*"
 _VALUE = r"[\"'“]?([^\n\"”,;.，。；]{1,80})"
 _FORMS = {
     "email": r"[\w.+-]+@[\w-]+\.[\w.-]+\w",

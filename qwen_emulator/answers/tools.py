@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from qwen_emulator.answers import chat, extract, schema
+from qwen_emulator.answers import chat, extract, schema, structured
 from qwen_emulator.answers.passages import answer_from
 from qwen_emulator.answers.words import content_words, has_cjk, rank, stem
 from qwen_emulator.conversation import Conversation, Tool
@@ -141,7 +141,9 @@ def _source(asked: Conversation) -> str:
 
 def _from_results(asked: Conversation) -> Reply | None:
     results = [turn.text for turn in asked.current_turns if turn.role == "tool"]
-    return Reply(text_with_results(asked.question, results)) if results else None
+    if not results:
+        return None
+    return structured.from_format(asked) or Reply(text_with_results(asked.question, results))
 
 
 def _arithmetic(message: str, tools: tuple[Tool, ...]) -> list[ToolCall] | None:
