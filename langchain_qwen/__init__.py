@@ -3,7 +3,10 @@
 from langchain_qwen.chat_models import ChatQwen
 from langchain_qwen.content_blocks import register
 from langchain_qwen.embeddings import QwenEmbeddings
+from langchain_qwen.multimodal_embeddings import QwenMultiModalEmbeddings
+from langchain_qwen.rerank import QwenRerank
+from langchain_qwen.sparse_embeddings import QwenSparseEmbeddings
 
 register()
 
-__all__ = ["ChatQwen", "QwenEmbeddings"]
+__all__ = ["ChatQwen", "QwenEmbeddings", "QwenMultiModalEmbeddings", "QwenRerank", "QwenSparseEmbeddings"]

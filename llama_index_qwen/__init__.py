@@ -3,5 +3,15 @@
 from llama_index_qwen.embeddings import QwenEmbedding
 from llama_index_qwen.exceptions import UnusableAnswerError
 from llama_index_qwen.llm import Qwen
+from llama_index_qwen.multimodal_embeddings import QwenMultiModalEmbedding
+from llama_index_qwen.rerank import QwenRerank
+from llama_index_qwen.sparse_embeddings import QwenSparseEmbedding
 
-__all__ = ["Qwen", "QwenEmbedding", "UnusableAnswerError"]
+__all__ = [
+    "Qwen",
+    "QwenEmbedding",
+    "QwenMultiModalEmbedding",
+    "QwenRerank",
+    "QwenSparseEmbedding",
+    "UnusableAnswerError",
+]

@@ -13,6 +13,7 @@ from qwen_core.endpoints import (
     API_KEY_VARIABLE,
     DEFAULT_EMBEDDING_MODEL,
     DEFAULT_MODEL,
+    DEFAULT_MULTIMODAL_EMBEDDING_MODEL,
     DEFAULT_RERANK_MODEL,
     MODEL_VARIABLE,
     resolve_region,
@@ -28,6 +29,7 @@ from qwen_core.request import (
     RerankRequest,
     TextType,
 )
+from qwen_core.retrieval_media import ready_contents
 from qwen_core.settings import DEFAULT_MAX_RETRIES, ClientSettings, ProtocolName
 from qwen_core.text_parsers import ReasoningParserName, ToolCallParserName
 
@@ -210,11 +212,20 @@ class EmbeddingFields(RetrievalFields):
     dimensions: int | None = Field(default=None, ge=1)
     """The length of the vectors; None: the model's own default."""
 
+
+class MultimodalEmbeddingFields(EmbeddingFields):
+    """What is asked of an embedding model for texts, images and videos."""
+
+    model: str = DEFAULT_MULTIMODAL_EMBEDDING_MODEL
+    """The model's name. Unknown names work."""
+    allow_local_files: bool | list[str] = False
+    """Whether media given as paths are read from this disk and sent: none, all, or those in these folders."""
+
     def multimodal_request(self, contents: Iterable[tuple[Part, ...]]) -> MultimodalEmbeddingRequest:
         """The request for contents of any kind, each of which becomes one vector."""
         return MultimodalEmbeddingRequest(
             model=self.model,
-            contents=tuple(contents),
+            contents=ready_contents(self.model, contents, allowed_files(self.allow_local_files)),
             dimensions=self.dimensions,
             instruct=self.instruct,
             extra_body=self.extra_body,
@@ -251,19 +262,28 @@ class RerankFields(RetrievalFields):
     """The model's name. Unknown names work."""
     top_n: int | None = Field(default=None, ge=1)
     """How many of the best to keep; None: all."""
+    allow_local_files: bool | list[str] = False
+    """Whether media given as paths are read from this disk and sent: none, all, or those in these folders."""
 
     def rerank_request(
         self, query: str | Part, documents: Iterable[str | Part], top_n: int | None = None
     ) -> RerankRequest:
         """The request to rank these documents. The call's ``top_n`` wins."""
+        items = [(as_part(query),), *((as_part(document),) for document in documents)]
+        ready = ready_contents(self.model, items, allowed_files(self.allow_local_files))
         return RerankRequest(
             model=self.model,
-            query=as_part(query),
-            documents=tuple(map(as_part, documents)),
+            query=ready[0][0],
+            documents=tuple(part for (part,) in ready[1:]),
             top_n=self.top_n if top_n is None else top_n,
             instruct=self.instruct,
             extra_body=self.extra_body,
         )
+
+
+def allowed_files(allowed: bool | list[str]) -> bool | tuple[str, ...]:
+    """What was allowed, as the core takes it."""
+    return tuple(allowed) or False if isinstance(allowed, list) else allowed
 
 
 def as_part(text_or_part: str | Part) -> Part:
