@@ -189,6 +189,9 @@ BLOCKS: dict[str, Callable[[Block], Sequence[Part]]] = {
     "tool_call": _tool_call,
     "tool_use": _tool_call,
     "tool_call_chunk": _nothing,
+    "server_tool_call": _nothing,  # what the service ran is in the text
+    "server_tool_call_chunk": _nothing,
+    "server_tool_result": _nothing,
     "invalid_tool_call": _nothing,
     "input_json_delta": _nothing,
     **MEDIA_BLOCKS,

@@ -16,7 +16,13 @@ ToolLike = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
 
 def tool_definitions(tools: Sequence[ToolLike], strict: bool | None) -> list[dict[str, Any]]:
     """The tools as JSON-able definitions, the form in which they are bound and traced."""
-    return [convert_to_openai_tool(tool, strict=strict) for tool in tools]
+    return [with_cache_mark(convert_to_openai_tool(tool, strict=strict), tool) for tool in tools]
+
+
+def with_cache_mark(definition: dict[str, Any], tool: ToolLike) -> dict[str, Any]:
+    """The definition with the cache mark that ``BaseTool.extras`` may hold."""
+    mark = (tool.extras or {}).get("cache_control") if isinstance(tool, BaseTool) else None
+    return {**definition, "cache_control": mark} if mark else definition
 
 
 def to_core_tools(definitions: Sequence[Mapping[str, Any]]) -> tuple[Tool, ...]:
@@ -72,4 +78,5 @@ def _tool(definition: Mapping[str, Any]) -> Tool:
         description=function.get("description") or "",
         parameters=dict(function.get("parameters") or {"type": "object", "properties": {}}),
         strict=function.get("strict"),
+        cache_control=definition.get("cache_control"),
     )

@@ -11,6 +11,13 @@ import msgspec
 
 from qwen_core.messages import Message, TextPart
 from qwen_core.models.profile import ModelProfile
+from qwen_core.modes import (
+    fit_cache_marks,
+    fit_code_interpreter,
+    fit_prefix,
+    fit_translation,
+    move_marks_of_tools,
+)
 from qwen_core.request import ChatRequest
 from qwen_core.thinking import (
     choose_effort_or_budget,
@@ -149,7 +156,12 @@ STEPS: tuple[Step, ...] = (
     choose_effort_or_budget,
     fit_budget,
     note_preserved_thinking,
+    fit_code_interpreter,
     force_tool_choice,
     fit_response_format,
     fit_json_mode,
+    fit_translation,
+    fit_prefix,
+    move_marks_of_tools,
+    fit_cache_marks,
 )

@@ -103,8 +103,8 @@ class Call:
     def reader(self, headers: Mapping[str, str]) -> StreamReader:
         """A reader for an answer that streams."""
         profile = self.profile
-        if self.encoded.cumulative:
-            profile = msgspec.structs.replace(profile, cumulative_stream=True)
+        if self.encoded.cumulative is not profile.cumulative_stream:
+            profile = msgspec.structs.replace(profile, cumulative_stream=self.encoded.cumulative)
         return StreamReader(self._decoder(profile, lower_case(headers)))
 
     def last(self, events: Sequence[Event], seen: Sequence[Event] = ()) -> Sequence[Event]:
@@ -208,7 +208,13 @@ def must_stream(request: ChatRequest) -> bool:
     profile = resolve(request.model)
     adapted, _ = adapt(request, profile)
     thinking = thinks(adapted, profile)
-    # Sound comes only in a stream (compatible 6). Some models search in one only while they think (native 3.2),
-    # and the documents do not say which.
-    speaks = "audio" in (adapted.modalities or ())
-    return speaks or profile.must_stream(thinking) or bool(thinking and adapted.enable_search)
+    return any(
+        (
+            profile.must_stream(thinking),
+            # Sound, and what the code interpreter did, come only in a stream (compatible 6, native 3).
+            "audio" in (adapted.modalities or ()),
+            adapted.enable_code_interpreter,
+            # Some models search in one only while they think, and the documents do not say which (native 3.2).
+            thinking and adapted.enable_search,
+        )
+    )

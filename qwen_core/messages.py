@@ -100,9 +100,13 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Tool(msgspec.Struct, frozen=True):
-    """A function that the model may call. ``parameters`` is its JSON schema, sent untouched."""
+    """A function that the model may call. ``parameters`` is its JSON schema, sent untouched.
+
+    ``cache_control`` marks the end of a prefix that the service shall cache, which the system message then bears.
+    """
 
     name: str
     description: str = ""
     parameters: dict[str, Any] = msgspec.field(default_factory=dict)
     strict: bool | None = None
+    cache_control: dict[str, str] | None = None

@@ -130,6 +130,8 @@ class ChatFields(ConnectionFields):
     repetition_penalty: float | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = None
+    logit_bias: dict[str, float] | None = None
+    """By token id, -100 to 100; documented for the character models."""
 
     enable_thinking: bool | None = None
     """Whether a hybrid model thinks before it answers."""
@@ -144,6 +146,10 @@ class ChatFields(ConnectionFields):
     """Whether the service may search the web."""
     search_options: SearchOptions | None = None
     """How it searches, and whether the answer cites its sources."""
+    enable_text_image_mixed: bool | None = None
+    """Whether images that it found may stand in the answer, as HTML."""
+    enable_code_interpreter: bool | None = None
+    """Whether the service may run code for the answer. The model thinks then, and takes no tools."""
 
     parallel_tool_calls: bool | None = None
     """Whether one answer may ask for several tool calls; the service's default is no."""

@@ -43,6 +43,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     repetition_penalty: float | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = None
+    logit_bias: dict[str, float] | None = None
 
     enable_thinking: bool | None = None
     thinking_budget: int | None = None
@@ -51,6 +52,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     enable_search: bool | None = None
     search_options: SearchOptions | None = None
+    enable_text_image_mixed: bool | None = None
+    enable_code_interpreter: bool | None = None
 
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice | None = None

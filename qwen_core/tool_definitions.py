@@ -48,4 +48,5 @@ def _tool(definition: Mapping[str, Any]) -> Tool:
         description=function.get("description") or "",
         parameters=dict(function.get("parameters") or {"type": "object", "properties": {}}),
         strict=function.get("strict"),
+        cache_control=definition.get("cache_control"),
     )

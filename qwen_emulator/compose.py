@@ -147,6 +147,8 @@ def _usage(reply: Reply, candidates: Sequence[Candidate], asked: Conversation, c
         reasoning_tokens=reasoning,
         output_audio_tokens=spoken,
         search_count=1 if asked.parameters.get("enable_search") is True else 0,
+        image_search_count=1 if asked.parameters.get("enable_text_image_mixed") is True else 0,
+        code_count=1 if reply.code else 0,
     )
     media = count_media(part for turn in asked.turns for part in turn.media)
     known = {field.name for field in fields(Usage)}

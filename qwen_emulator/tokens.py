@@ -25,6 +25,8 @@ class Usage:
     audio_tokens: int = 0
     output_audio_tokens: int = 0
     search_count: int = 0
+    image_search_count: int = 0
+    code_count: int = 0
     explicit_cache: bool = False
     """Whether cache marks were in the request, which adds fields to the details."""
 

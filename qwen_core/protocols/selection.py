@@ -7,8 +7,10 @@ from typing import NamedTuple
 from qwen_core.messages import TextPart
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import WireProtocol
+from qwen_core.protocols.conversation import named_values
 from qwen_core.protocols.dashscope_native import DashScopeNative
 from qwen_core.protocols.openai_compatible import OpenAICompatible
+from qwen_core.protocols.openai_compatible.encode import NATIVE_ONLY
 from qwen_core.request import (
     AnyEmbeddingRequest,
     ChatRequest,
@@ -79,8 +81,8 @@ def losses_without_native(profile: ModelProfile, request: AnyRequest | None) -> 
 
 def chat_losses(request: ChatRequest) -> Iterator[str]:
     """What of a chat only the native wire has."""
-    if request.ocr_options is not None:
-        yield "ocr_options cannot be sent over the OpenAI-compatible protocol."
+    for name in named_values(request, NATIVE_ONLY):
+        yield f"{name} cannot be sent over the OpenAI-compatible protocol."
     options = request.search_options or {}
     for option in NATIVE_SEARCH_OPTIONS if request.enable_search else ():
         if options.get(option):

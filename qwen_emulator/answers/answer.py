@@ -55,6 +55,9 @@ def _enriched(reply: Reply, asked: Conversation) -> Reply:
         form = str(options.get("citation_format") or "[<number>]").replace("<number>", "1")
         cited = f"{reply.text}{form}" if options.get("enable_citation") is True else reply.text
         reply = replace(reply, search_results=sources, text=cited)
+    if wants.get("enable_text_image_mixed") is True and not reply.tool_calls:
+        image = '<img src="https://example.com/search/image.jpeg" alt="" width="400" height="auto">'
+        reply = replace(reply, text=f"{reply.text}\n\n{image}")
     if wants.get("enable_code_interpreter") is True and (found := chat.find_sum(asked.question)):
         reply = replace(reply, code=f"print({found[0]})")
     if "audio" in (wants.get("modalities") or []):

@@ -27,6 +27,9 @@ _TYPES: tuple[tuple[str, tuple[type, ...], str], ...] = (
     ("logprobs", (bool,), "boolean"),
     ("enable_thinking", (bool,), "boolean"),
     ("enable_search", (bool,), "boolean"),
+    ("enable_code_interpreter", (bool,), "boolean"),
+    ("enable_text_image_mixed", (bool,), "boolean"),
+    ("logit_bias", (dict,), "object"),
     ("parallel_tool_calls", (bool,), "boolean"),
     ("incremental_output", (bool,), "boolean"),
     ("stop", (str, list), "string or array"),
@@ -255,6 +258,17 @@ def search_allowed(asked: Asked) -> str | None:
     return None
 
 
+def code_interpreter_allowed(asked: Asked) -> str | None:
+    """The code interpreter wants thinking and a stream, and no tools. The wordings are ours."""
+    if asked.parameters.get("enable_code_interpreter") is not True:
+        return None
+    if asked.parameters.get("tools"):
+        return "enable_code_interpreter is not supported together with tools"
+    if not asked.thinking:
+        return "enable_code_interpreter is only supported in thinking mode"
+    return None if asked.stream else "enable_code_interpreter only supports streaming calls"
+
+
 RULES: tuple[Rule, ...] = (
     types_right,
     streamed_if_needed,
@@ -267,6 +281,7 @@ RULES: tuple[Rule, ...] = (
     effort_or_budget,
     response_format_allowed,
     search_allowed,
+    code_interpreter_allowed,
 )
 
 

@@ -80,8 +80,8 @@ def usage_object(usage: Usage, asked: Conversation) -> dict[str, Any]:
         written.update(seen)
     elif reasoning:
         written["output_tokens_details"] = reasoning
-    if usage.search_count:
-        written["plugins"] = {"search": {"count": usage.search_count, "strategy": _strategy(asked)}}
+    if plugins := _plugins(usage, asked):
+        written["plugins"] = plugins
     written["prompt_tokens_details"] = _cache_details(usage)
     return written
 
@@ -303,6 +303,15 @@ def _choice(answer: Answer, asked: Conversation, step: _Step, index: int) -> dic
 def _shows_sources(asked: Conversation) -> bool:
     options = asked.parameters.get("search_options") or {}
     return asked.parameters.get("enable_search") is True and options.get("enable_source") is True
+
+
+def _plugins(usage: Usage, asked: Conversation) -> dict[str, Any]:
+    counts: dict[str, dict[str, Any]] = {
+        "search": {"count": usage.search_count, "strategy": _strategy(asked)},
+        "image_search": {"count": usage.image_search_count},
+        "code_interpreter": {"count": usage.code_count},
+    }
+    return {name: told for name, told in counts.items() if told["count"]}
 
 
 def _strategy(asked: Conversation) -> str:

@@ -60,6 +60,9 @@ FIELDS: dict[str, tuple[Any, dict[str, Any]]] = {
     "audio": ({"voice": "Cherry", "format": "wav"}, {"audio": {"voice": "Cherry", "format": "wav"}}),
     "vl_high_resolution_images": (True, {"vl_high_resolution_images": True}),
     "ocr_options": ({"task": "multi_lan"}, {"ocr_options": {"task": "multi_lan"}}),
+    "enable_text_image_mixed": (True, {"enable_text_image_mixed": True}),
+    "enable_code_interpreter": (True, {"enable_code_interpreter": True}),
+    "logit_bias": ({"9": -100.0}, {"logit_bias": {"9": -100.0}}),
     "translation_options": ({"target_lang": "English"}, {"translation_options": {"target_lang": "English"}}),
 }
 

@@ -51,6 +51,8 @@ FIELDS: dict[str, tuple[Any, dict[str, Any]]] = {
     "modalities": (("text", "audio"), {"modalities": ["text", "audio"]}),
     "audio": ({"voice": "Cherry", "format": "wav"}, {"audio": {"voice": "Cherry", "format": "wav"}}),
     "vl_high_resolution_images": (True, {"vl_high_resolution_images": True}),
+    "enable_code_interpreter": (True, {"enable_code_interpreter": True}),
+    "logit_bias": ({"9": -100.0}, {"logit_bias": {"9": -100.0}}),
     "translation_options": ({"target_lang": "English"}, {"translation_options": {"target_lang": "English"}}),
     "tool_call_parser": ("hermes", {}),
     "reasoning_parser": ("qwen3", {}),

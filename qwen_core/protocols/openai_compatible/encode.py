@@ -36,12 +36,14 @@ PARAMETERS = (
     "repetition_penalty",
     "logprobs",
     "top_logprobs",
+    "logit_bias",
     "enable_thinking",
     "thinking_budget",
     "reasoning_effort",
     "preserve_thinking",
     "enable_search",
     "search_options",
+    "enable_code_interpreter",
     "parallel_tool_calls",
     "response_format",
     "modalities",
@@ -51,7 +53,7 @@ PARAMETERS = (
 )
 
 # Fields that this wire has no place for.
-NATIVE_ONLY = ("ocr_options",)
+NATIVE_ONLY = ("ocr_options", "enable_text_image_mixed")
 
 
 def encode(request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
@@ -75,6 +77,7 @@ def encode(request: ChatRequest, profile: ModelProfile, stream: bool) -> Encoded
         path="/chat/completions",
         body=msgspec.json.encode(merge_body(body, request.extra_body)),
         headers={**oss_headers(request.messages), **(request.extra_headers or {})},
+        cumulative=stream and profile.cumulative_stream,
     )
 
 
