@@ -21,10 +21,12 @@ from qwen_core.batches import (
     split_if_learned,
 )
 from qwen_core.call import Call, chat_call, must_stream
+from qwen_core.documents import KNOWN_FILES, Document, documents_to_upload, with_file_ids
 from qwen_core.embeddings import EMBEDDING
 from qwen_core.errors import BadRequestError, QwenError
 from qwen_core.events import Event
-from qwen_core.media import has_media, ready_media
+from qwen_core.media import ReadyMedia, has_media, ready_media
+from qwen_core.models.catalogue import resolve
 from qwen_core.off_loop import async_run, run
 from qwen_core.ordered import DEFAULT_CONCURRENCY, async_map_in_order, map_in_order
 from qwen_core.protocols.stream_reader import StreamReader
@@ -120,10 +122,12 @@ class QwenClient:
         return self._in_batches(RERANKING, request, None, workers, None)
 
     def _with_media(self, request: ChatRequest) -> ChatRequest:
-        """The request with its media checked, and what is on this machine put into it or into the store."""
+        """The request with its media checked, and what is on this machine put into it or into a store."""
         if not has_media(request.messages):
             return request
         ready = run(ready_media, request)
+        if documents := documents_to_upload(ready, resolve(request.model)):
+            return self._with_documents(ready, documents)
         if not ready.uploads:
             return ready.request
         from qwen_core.temporary_store import TemporaryStore
@@ -131,6 +135,17 @@ class QwenClient:
         store = TemporaryStore(self.settings)
         urls = store.put(ready.uploads, request.model, show_progress=request.show_progress)
         return ready.with_urls(urls)
+
+    def _with_documents(self, ready: ReadyMedia, documents: dict[str, Document]) -> ChatRequest:
+        from qwen_core.files import QwenFiles
+
+        known, show = KNOWN_FILES.of(self.settings), ready.request.show_progress
+        files = QwenFiles(self.settings, known=known, show_progress=show)
+        ids: dict[str, str] = {}
+        for url, document in documents.items():
+            uploaded = files.upload(document.content, document.name)
+            ids[url] = uploaded.id
+        return with_file_ids(ready.request, ids)
 
     def _generate(self, call: Call) -> ChatResponse:
         try:
@@ -253,10 +268,12 @@ class AsyncQwenClient:
         return await self._in_batches(RERANKING, request, None, workers, None)
 
     async def _with_media(self, request: ChatRequest) -> ChatRequest:
-        """The request with its media checked, and what is on this machine put into it or into the store."""
+        """The request with its media checked, and what is on this machine put into it or into a store."""
         if not has_media(request.messages):
             return request
         ready = await async_run(ready_media, request)
+        if documents := documents_to_upload(ready, resolve(request.model)):
+            return await self._with_documents(ready, documents)
         if not ready.uploads:
             return ready.request
         from qwen_core.temporary_store import AsyncTemporaryStore
@@ -264,6 +281,17 @@ class AsyncQwenClient:
         store = AsyncTemporaryStore(self.settings)
         urls = await store.put(ready.uploads, request.model, show_progress=request.show_progress)
         return ready.with_urls(urls)
+
+    async def _with_documents(self, ready: ReadyMedia, documents: dict[str, Document]) -> ChatRequest:
+        from qwen_core.files import AsyncQwenFiles
+
+        known, show = KNOWN_FILES.of(self.settings), ready.request.show_progress
+        files = AsyncQwenFiles(self.settings, known=known, show_progress=show)
+        ids: dict[str, str] = {}
+        for url, document in documents.items():
+            uploaded = await files.upload(document.content, document.name)
+            ids[url] = uploaded.id
+        return with_file_ids(ready.request, ids)
 
     async def _generate(self, call: Call) -> ChatResponse:
         try:

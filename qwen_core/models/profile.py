@@ -17,6 +17,7 @@ import msgspec
 Kind = Literal["chat", "translation", "ocr", "omni", "embedding", "multimodal_embedding", "rerank", "other"]
 Modality = Literal["text", "image", "video", "audio", "pdf"]
 Thinking = Literal["none", "optional", "always"]
+Documents = Literal["file_id", "doc_url"]
 NativeEndpoint = Literal["text-generation", "multimodal-generation"]
 Fusion = Literal["enable_fusion", "one_content", "always"]
 Capability = Literal["tool_calling", "json_object", "search", "implicit_cache", "pdf"]
@@ -104,6 +105,8 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     Modalities
       input_modalities           what a request may contain; default text. The encoders, LangChain profile
       output_modalities          what an answer may contain; default text. The same readers
+      documents                  how it reads documents: by the id of an uploaded file, or in the native
+                                 ``doc_url``; None: inside of the message, if at all. The client
       image_patch                pixels along the side of the square that one image token stands for; default
                                  32. `qwen_core.tokens`
       video_frame_tokens         most tokens of one pair of video frames; default 768. `qwen_core.tokens`
@@ -199,6 +202,7 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     input_modalities: tuple[Modality, ...] = ("text",)
     output_modalities: tuple[Modality, ...] = ("text",)
+    documents: Documents | None = None
     image_patch: int = 32
     video_frame_tokens: int = 768
     video_tokens: int = 65_536

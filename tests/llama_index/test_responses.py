@@ -95,6 +95,7 @@ def test_spoken_answers_are_blocks() -> None:
     block = to_response(ChatResponse(choices=(choice,))).message.blocks[1]
     assert isinstance(block, AudioBlock)
     assert block.format == "wav"
+    assert isinstance(block.audio, bytes)
     assert base64.b64decode(block.audio) == wav(b"\0\1")
 
 

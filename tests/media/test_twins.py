@@ -1,0 +1,21 @@
+"""What is sent in forms exists twice, with and without waiting, and is the same code."""
+
+import inspect
+
+import pytest
+
+from qwen_core import files, temporary_store
+from qwen_core.transports import plain_http
+from tests.core.test_twins import synchronous
+
+PAIRS = [
+    (files.QwenFiles, files.AsyncQwenFiles),
+    (temporary_store.TemporaryStore, temporary_store.AsyncTemporaryStore),
+    (plain_http.PlainTransport, plain_http.AsyncPlainTransport),
+]
+
+
+@pytest.mark.parametrize(("sync", "twin"), PAIRS)
+def test_twins(sync: type, twin: type) -> None:
+    source = inspect.getsource(twin).replace("__aenter__", "__enter__").replace("__aexit__", "__exit__")
+    assert synchronous(source) == synchronous(inspect.getsource(sync))
