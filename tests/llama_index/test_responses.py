@@ -96,6 +96,7 @@ def test_spoken_answers_are_blocks() -> None:
     assert isinstance(block, AudioBlock)
     assert block.format == "wav"
     assert isinstance(block.audio, bytes)
+    assert isinstance(block.audio, bytes)
     assert base64.b64decode(block.audio) == wav(b"\0\1")
 
 
