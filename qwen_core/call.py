@@ -3,11 +3,13 @@
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
 
 import msgspec
 
 from qwen_core.accumulator import accumulate
 from qwen_core.adaptation import adapt
+from qwen_core.call_log import log_answer, log_failure
 from qwen_core.citations import cite_events, cite_response, marker_pattern
 from qwen_core.endpoints import rerank_url, warn_if_key_travels_openly
 from qwen_core.errors import (
@@ -17,7 +19,7 @@ from qwen_core.errors import (
     QwenWarning,
     UnsupportedFeatureError,
 )
-from qwen_core.events import Event
+from qwen_core.events import Event, Finish, TextDelta
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import EncodedRequest, StreamDecoder, WireProtocol
@@ -36,6 +38,7 @@ from qwen_core.response import ChatResponse
 from qwen_core.settings import ClientSettings, Connection, resolve_connection
 from qwen_core.text_parsers import FilteringDecoder, filters_for
 from qwen_core.thinking import thinks
+from qwen_core.timeouts import Deadline
 from qwen_core.transports.base import Answer, StatusFailure
 
 Encode = Callable[[ModelProfile], EncodedRequest]
@@ -49,7 +52,10 @@ class Call:
         "_encode",
         "_request",
         "_rerouted",
+        "attempt",
+        "began",
         "connection",
+        "deadline",
         "encoded",
         "host",
         "model",
@@ -76,7 +82,26 @@ class Call:
         self._encode = encode
         self._request = request
         self._rerouted = False
+        self.attempt = 1
+        self.began = monotonic()
+        self.deadline = Deadline.of(self.connection.timeout, self.began)
         warn_if_key_travels_openly(self.connection.base_url)
+
+    def elapsed(self) -> float:
+        """Seconds since the call began."""
+        return monotonic() - self.began
+
+    def answered(self, response: ChatResponse) -> ChatResponse:
+        """The answer, written into the log."""
+        log_answer(self, response.usage, response.request_id, response.text)
+        return response
+
+    def streamed(self, seen: Sequence[Event]) -> None:
+        """The same for an answer that came in events."""
+        last = seen[-1] if seen else None
+        if isinstance(last, Finish):
+            text = "".join([event.text for event in seen if isinstance(event, TextDelta)])
+            log_answer(self, last.usage, last.request_id, text)
 
     def decode(self, answer: Answer) -> ChatResponse:
         """The answer in a whole body, which may be an event stream all the same."""
@@ -131,6 +156,7 @@ class Call:
             error.is_retryable = True
         error.host = error.host or self.host
         error.model = error.model or self.model
+        log_failure(self, error)
         return error
 
     def reroute(self, failure: QwenError) -> bool:

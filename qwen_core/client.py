@@ -39,7 +39,7 @@ from qwen_core.request import (
 )
 from qwen_core.rerank import RERANKING
 from qwen_core.response import ChatResponse
-from qwen_core.retries import async_retrying, retrying
+from qwen_core.retries import OnRetry, async_retrying, retrying
 from qwen_core.settings import ClientSettings
 from qwen_core.transports.base import AsyncByteStream, ByteStream, StatusFailure
 from qwen_core.transports.pool import ASYNC_POOL, POOL
@@ -67,8 +67,9 @@ class AsyncOpenStream(NamedTuple):
 class QwenClient:
     """Calls the service. Safe to share between threads; connections are pooled by configuration."""
 
-    def __init__(self, settings: ClientSettings) -> None:
+    def __init__(self, settings: ClientSettings, on_retry: OnRetry | None = None) -> None:
         self.settings = settings
+        self.on_retry = on_retry
 
     def generate(self, request: ChatRequest) -> ChatResponse:
         """The whole answer. Raises a QwenError."""
@@ -79,13 +80,13 @@ class QwenClient:
             return accumulator.response()
         request = self._with_media(request)
         call = chat_call(self.settings, request, stream=False, asynchronous=False)
-        return retrying(self.settings.max_retries)(self._generate, call)
+        return retrying(self.settings.max_retries, self.on_retry)(self._generate, call)
 
     def stream(self, request: ChatRequest) -> Iterator[Event]:
         """The answer's events as they arrive. Raises a QwenError, with what had arrived as ``partial``."""
         request = self._with_media(request)
         call = chat_call(self.settings, request, stream=True, asynchronous=False)
-        opened: OpenStream = retrying(self.settings.max_retries)(self._open, call)
+        opened: OpenStream = retrying(self.settings.max_retries, self.on_retry)(self._open, call)
         source, segments, reader, events = opened
         seen: list[Event] = []
         try:
@@ -97,6 +98,7 @@ class QwenClient:
                     break
                 segment = None if reader.done else next(segments, None)
                 events = call.last(reader.close(), seen) if segment is None else reader.feed(segment)
+            call.streamed(seen)
             with suppress(QwenError):
                 # Read to the end of the body, so that the connection can be used again.
                 for _ in segments:
@@ -150,7 +152,7 @@ class QwenClient:
     def _generate(self, call: Call) -> ChatResponse:
         try:
             transport = POOL.get(call.connection)
-            return call.decode(transport.send(call.encoded))
+            return call.answered(call.decode(transport.send(call.encoded, call.deadline.end)))
         except (QwenError, StatusFailure) as error:
             failure = call.failure(error)
             if call.reroute(failure):
@@ -160,7 +162,7 @@ class QwenClient:
     def _open(self, call: Call) -> OpenStream:
         try:
             transport = POOL.get(call.connection)
-            source = transport.open_stream(call.encoded)
+            source = transport.open_stream(call.encoded, call.deadline.end)
             try:
                 reader = call.reader(source.headers)
                 segments = iter(source)
@@ -192,7 +194,7 @@ class QwenClient:
         parts = split_if_learned(work, call, request)
         if parts is None:
             try:
-                answer: A = retrying(self.settings.max_retries)(self._send, work, call)
+                answer: A = retrying(self.settings.max_retries, self.on_retry)(self._send, work, call)
                 return answer
             except BadRequestError as refusal:
                 parts = split_after_refusal(work, call, request, refusal)
@@ -203,7 +205,7 @@ class QwenClient:
     def _send(self, work: Work[Q, A], call: Call) -> A:
         try:
             transport = POOL.get(call.connection)
-            answer = work.decode(call, transport.send(call.encoded))
+            answer = work.decode(call, transport.send(call.encoded, call.deadline.end))
         except (QwenError, StatusFailure) as error:
             raise call.failure(error) from error.__cause__
         record_usage(call.model, answer.total_tokens)
@@ -213,8 +215,9 @@ class QwenClient:
 class AsyncQwenClient:
     """Calls the service without blocking. Safe to share between event loops; each has its own connections."""
 
-    def __init__(self, settings: ClientSettings) -> None:
+    def __init__(self, settings: ClientSettings, on_retry: OnRetry | None = None) -> None:
         self.settings = settings
+        self.on_retry = on_retry
 
     async def generate(self, request: ChatRequest) -> ChatResponse:
         """The whole answer. Raises a QwenError."""
@@ -225,13 +228,13 @@ class AsyncQwenClient:
             return accumulator.response()
         request = await self._with_media(request)
         call = chat_call(self.settings, request, stream=False, asynchronous=True)
-        return await async_retrying(self.settings.max_retries)(self._generate, call)
+        return await async_retrying(self.settings.max_retries, self.on_retry)(self._generate, call)
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[Event]:
         """The answer's events as they arrive. Raises a QwenError, with what had arrived as ``partial``."""
         request = await self._with_media(request)
         call = chat_call(self.settings, request, stream=True, asynchronous=True)
-        opened: AsyncOpenStream = await async_retrying(self.settings.max_retries)(self._open, call)
+        opened: AsyncOpenStream = await async_retrying(self.settings.max_retries, self.on_retry)(self._open, call)
         source, segments, reader, events = opened
         seen: list[Event] = []
         try:
@@ -243,6 +246,7 @@ class AsyncQwenClient:
                     break
                 segment = None if reader.done else await anext(segments, None)
                 events = call.last(reader.close(), seen) if segment is None else reader.feed(segment)
+            call.streamed(seen)
             with suppress(QwenError):
                 # Read to the end of the body, so that the connection can be used again.
                 async for _ in segments:
@@ -296,7 +300,7 @@ class AsyncQwenClient:
     async def _generate(self, call: Call) -> ChatResponse:
         try:
             transport = await ASYNC_POOL.get(call.connection)
-            return call.decode(await transport.send(call.encoded))
+            return call.answered(call.decode(await transport.send(call.encoded, call.deadline.end)))
         except (QwenError, StatusFailure) as error:
             failure = call.failure(error)
             if call.reroute(failure):
@@ -306,7 +310,7 @@ class AsyncQwenClient:
     async def _open(self, call: Call) -> AsyncOpenStream:
         try:
             transport = await ASYNC_POOL.get(call.connection)
-            source = await transport.open_stream(call.encoded)
+            source = await transport.open_stream(call.encoded, call.deadline.end)
             try:
                 reader = call.reader(source.headers)
                 segments = aiter(source)
@@ -338,7 +342,7 @@ class AsyncQwenClient:
         parts = split_if_learned(work, call, request)
         if parts is None:
             try:
-                answer: A = await async_retrying(self.settings.max_retries)(self._send, work, call)
+                answer: A = await async_retrying(self.settings.max_retries, self.on_retry)(self._send, work, call)
                 return answer
             except BadRequestError as refusal:
                 parts = split_after_refusal(work, call, request, refusal)
@@ -349,7 +353,7 @@ class AsyncQwenClient:
     async def _send(self, work: Work[Q, A], call: Call) -> A:
         try:
             transport = await ASYNC_POOL.get(call.connection)
-            answer = work.decode(call, await transport.send(call.encoded))
+            answer = work.decode(call, await transport.send(call.encoded, call.deadline.end))
         except (QwenError, StatusFailure) as error:
             raise call.failure(error) from error.__cause__
         record_usage(call.model, answer.total_tokens)

@@ -283,6 +283,8 @@ def classify(status: int | None, code: str | None, message: str) -> Rule:
         return rule
     if status is None or status >= 500:
         return Rule(ServerError)
+    if 300 <= status < 400:
+        return Rule(InvalidResponseError, hint="A redirect is not followed: set base_url to the right place.")
     return Rule(BadRequestError)
 
 

@@ -32,6 +32,7 @@ from qwen_core.request import (
 from qwen_core.retrieval_media import ready_contents
 from qwen_core.settings import DEFAULT_MAX_RETRIES, ClientSettings, ProtocolName
 from qwen_core.text_parsers import ReasoningParserName, ToolCallParserName
+from qwen_core.timeouts import Timeout
 
 INDEXING_RETRIES = 8
 """With the waits of ``retries`` about 40 seconds; rates are counted by the minute (compatible 6)."""
@@ -61,8 +62,8 @@ class ConnectionFields(BaseModel):
     """Wins over region; default: ``DASHSCOPE_API_BASE``. A bare host gets the protocol's path."""
     protocol: ProtocolName = "auto"
     """``auto``, ``openai`` or ``dashscope``."""
-    timeout: float | None = None
-    """Seconds without any sign of life from the service; None: the SDK's own."""
+    timeout: float | Timeout | None = None
+    """Seconds without any sign of life from the service, or ``Timeout(connect=..., read=..., total=...)``."""
     max_retries: int = Field(default=DEFAULT_MAX_RETRIES, ge=0)
     """How often a call that was refused or never answered is tried again."""
     default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)

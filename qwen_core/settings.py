@@ -7,6 +7,7 @@ import msgspec
 
 from qwen_core.endpoints import API_KEY_VARIABLE, Endpoint, Wire, resolve_endpoint
 from qwen_core.errors import AuthenticationError
+from qwen_core.timeouts import Timeout, as_timeout
 
 ProtocolName = Literal["auto", "openai", "dashscope"]
 
@@ -16,8 +17,8 @@ DEFAULT_MAX_RETRIES = 2
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Immutable, and equal to another when both may share connections.
 
-    ``timeout`` is in seconds; None leaves the SDK's own. ``http_client`` and ``http_async_client`` are clients
-    of the SDK's HTTP library, used as they are.
+    ``timeout`` is in seconds, see ``Timeout``; None is what the service itself keeps to. ``http_client`` and
+    ``http_async_client`` are clients of the SDK's HTTP library, used as they are.
     """
 
     api_key: str | None = None
@@ -25,7 +26,7 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     workspace: str | None = None
     base_url: str | None = None
     protocol: ProtocolName = "auto"
-    timeout: float | None = None
+    timeout: float | Timeout | None = None
     max_retries: int = DEFAULT_MAX_RETRIES
     default_headers: tuple[tuple[str, str], ...] = ()
     http_client: Any = None
@@ -56,7 +57,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str
     api_key: str
     headers: tuple[tuple[str, str], ...] = ()
-    timeout: float | None = None
+    timeout: Timeout = Timeout()
     http_client: Any = None
 
     def __repr__(self) -> str:
@@ -71,6 +72,6 @@ def resolve_connection(settings: ClientSettings, wire: Wire, *, asynchronous: bo
         base_url=endpoint.base_url,
         api_key=settings.resolve_key(),
         headers=(*endpoint.headers.items(), *settings.default_headers),
-        timeout=settings.timeout,
+        timeout=as_timeout(settings.timeout),
         http_client=settings.http_async_client if asynchronous else settings.http_client,
     )

@@ -24,17 +24,23 @@ from dashscope.v2.errors import DashScopeError
 from qwen_core.errors import APIConnectionError, QwenError, UnsupportedFeatureError
 from qwen_core.protocols.base import EncodedRequest
 from qwen_core.settings import Connection
+from qwen_core.timeouts import READ
 from qwen_core.transports.base import Answer, StatusFailure
-from qwen_core.transports.http import AsyncResponseStream, ResponseStream, connection_error, library_errors
+from qwen_core.transports.http import (
+    OK,
+    AsyncResponseStream,
+    Body,
+    ResponseStream,
+    attempt_timeout,
+    connection_error,
+    hide_keys,
+    library_errors,
+)
 
 CONTENT_TYPE = {"Content-Type": "application/json"}
 
-OK = 200
 REDIRECTS = 300
 """Statuses from here on are no answers. The SDK follows no redirects, and refuses only from 400 on."""
-
-DEFAULT_TIMEOUT = 300.0
-"""The SDK's own. Said here, because what is not said the SDK looks for in the environment."""
 
 
 def client_arguments(connection: Connection, kind: type) -> dict[str, Any]:
@@ -53,21 +59,21 @@ def client_arguments(connection: Connection, kind: type) -> dict[str, Any]:
         "workspace": "",
         "region": "cn-beijing",
         "protocol": "native",
-        "timeout": DEFAULT_TIMEOUT if connection.timeout is None else connection.timeout,
+        "timeout": READ,
         "max_retries": 0,
         "config_path": os.devnull,
         "http_client": connection.http_client,
     }
 
 
-def call_arguments(connection: Connection, request: EncodedRequest) -> dict[str, Any]:
+def call_arguments(connection: Connection, request: EncodedRequest, end: float | None) -> dict[str, Any]:
     """What is said for one call. Base URL and key too: a user's own HTTP client knows neither."""
     return {
         "json": msgspec.json.decode(request.body),
         "headers": {**CONTENT_TYPE, **dict(connection.headers), **request.headers},
         "base_url": connection.base_url,
         "api_key": connection.api_key,
-        "timeout": connection.timeout,
+        **attempt_timeout(connection, end, httpx.Timeout),
     }
 
 
@@ -79,10 +85,13 @@ def network_errors() -> Iterator[None]:
     except QwenError:
         raise
     except SDKConnectionError as error:
+        hide_keys(error)
         raise connection_error(error.__cause__ or error, httpx, SDKTimeoutError) from error
     except DashScopeError as error:
+        hide_keys(error)
         raise StatusFailure(failed_answer(error)) from error
     except library_errors(httpx) as error:
+        hide_keys(error)
         raise connection_error(error, httpx) from error
     except OSError as error:
         # A socket error that the library let through.
@@ -102,22 +111,25 @@ class DashScopeTransport:
         self._connection = connection
         self._client = dashscope.Client(**client_arguments(connection, httpx.Client))
 
-    def send(self, request: EncodedRequest) -> Answer:
-        stream = self.open_stream(request)
+    def send(self, request: EncodedRequest, end: float | None = None) -> Answer:
+        stream = self.open_stream(request, end)
         try:
-            return Answer(OK, stream.headers, b"".join([segment for segment in stream]))
+            body = Body()
+            for segment in stream:
+                body.add(segment)
+            return Answer(OK, stream.headers, body.whole())
         finally:
             stream.close()
 
-    def open_stream(self, request: EncodedRequest) -> ResponseStream:
+    def open_stream(self, request: EncodedRequest, end: float | None = None) -> ResponseStream:
         with network_errors():
             response = self._client.transport.open_stream(
-                "POST", request.path, **call_arguments(self._connection, request)
+                "POST", request.path, **call_arguments(self._connection, request, end)
             )
             if response.status_code >= REDIRECTS:
                 response.close()
                 raise StatusFailure(Answer(response.status_code, response.headers, b""))
-        return ResponseStream(response, network_errors)
+        return ResponseStream(response, network_errors, end)
 
     def close(self) -> None:
         self._client.close()
@@ -130,22 +142,25 @@ class AsyncDashScopeTransport:
         self._connection = connection
         self._client = dashscope.AsyncClient(**client_arguments(connection, httpx.AsyncClient))
 
-    async def send(self, request: EncodedRequest) -> Answer:
-        stream = await self.open_stream(request)
+    async def send(self, request: EncodedRequest, end: float | None = None) -> Answer:
+        stream = await self.open_stream(request, end)
         try:
-            return Answer(OK, stream.headers, b"".join([segment async for segment in stream]))
+            body = Body()
+            async for segment in stream:
+                body.add(segment)
+            return Answer(OK, stream.headers, body.whole())
         finally:
             await stream.close()
 
-    async def open_stream(self, request: EncodedRequest) -> AsyncResponseStream:
+    async def open_stream(self, request: EncodedRequest, end: float | None = None) -> AsyncResponseStream:
         with network_errors():
             response = await self._client.transport.open_stream(
-                "POST", request.path, **call_arguments(self._connection, request)
+                "POST", request.path, **call_arguments(self._connection, request, end)
             )
             if response.status_code >= REDIRECTS:
                 await response.aclose()
                 raise StatusFailure(Answer(response.status_code, response.headers, b""))
-        return AsyncResponseStream(response, network_errors)
+        return AsyncResponseStream(response, network_errors, end)
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -5,9 +5,19 @@ The HTTP library is passed in as a module: the openai SDK brings httpx or httpx2
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from time import monotonic
 from typing import Any
 
-from qwen_core.errors import APIConnectionError, APITimeoutError, QwenError
+from qwen_core.errors import APIConnectionError, APITimeoutError, InvalidResponseError, QwenError
+from qwen_core.settings import Connection
+from qwen_core.timeouts import Timeout, of_attempt
+
+OK = 200
+
+MAX_BODY = 256 * 1024 * 1024
+"""Bytes of a whole answer, decompressed. Speech and vectors are a few megabytes."""
+
+SECRET_HEADERS = ("authorization", "proxy-authorization", "api-key", "x-api-key", "cookie")
 
 NetworkErrors = Callable[[], AbstractContextManager[None]]
 """Makes a guard that translates what an SDK and its HTTP library raise."""
@@ -32,33 +42,96 @@ def describe(error: BaseException) -> str:
     return f"{error} [{type(error).__name__}]" if str(error) else type(error).__name__
 
 
-class ResponseStream:
-    """The bytes of a response, as they arrive."""
+def attempt_timeout(connection: Connection, end: float | None, kind: Any) -> dict[str, Any]:
+    """The SDK's argument for the timeouts of one attempt. If none are said, a user's own client keeps its own."""
+    if connection.http_client is not None and connection.timeout == Timeout():
+        return {}
+    return {"timeout": kind(**of_attempt(connection.timeout, end, monotonic()))}
 
-    def __init__(self, response: Any, network_errors: NetworkErrors) -> None:
+
+def hide_keys(error: BaseException) -> None:
+    """Take the key out of the requests that an SDK's exception holds on to: exceptions are logged and stored."""
+    seen: set[int] = set()
+    pending: list[BaseException | None] = [error]
+    while pending:
+        link = pending.pop()
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        pending += [link.__cause__, link.__context__]
+        for request in requests_of(link):
+            for name in SECRET_HEADERS:
+                if name in request.headers:
+                    request.headers[name] = "[hidden]"
+
+
+def requests_of(error: BaseException) -> list[Any]:
+    """The requests behind an exception of an HTTP library or SDK, its own and those that were redirected."""
+    response = vars(error).get("response")
+    responses = [] if response is None else [response, *response.history]
+    found = [vars(error).get("request"), vars(error).get("_request")]
+    found += [vars(response).get("_request") for response in responses]
+    return [request for request in found if request is not None]
+
+
+class Body:
+    """The bytes of a whole answer while they arrive, up to a limit."""
+
+    def __init__(self) -> None:
+        self._segments: list[bytes] = []
+        self._size = 0
+
+    def add(self, segment: bytes) -> None:
+        """More of it. Raises InvalidResponseError where it is too much."""
+        self._size += len(segment)
+        if self._size > MAX_BODY:
+            raise InvalidResponseError(f"The answer cannot be read: it is longer than {MAX_BODY >> 20} MiB.")
+        self._segments.append(segment)
+
+    def whole(self) -> bytes:
+        """All of it."""
+        return b"".join(self._segments)
+
+
+def too_late() -> APITimeoutError:
+    """The error for a call whose time is up although the service still writes."""
+    return APITimeoutError("The answer was not complete in time: the total timeout is over.")
+
+
+class ResponseStream:
+    """The bytes of a response, as they arrive, until ``end``."""
+
+    def __init__(self, response: Any, network_errors: NetworkErrors, end: float | None) -> None:
         self.headers: Mapping[str, str] = response.headers
         self._response = response
         self._network_errors = network_errors
+        self._end = float("inf") if end is None else end
 
     def __iter__(self) -> Iterator[bytes]:
         with self._network_errors():
-            yield from self._response.iter_bytes()
+            for segment in self._response.iter_bytes():
+                if monotonic() > self._end:
+                    raise too_late()
+                yield segment
 
     def close(self) -> None:
         self._response.close()
 
 
 class AsyncResponseStream:
-    """The bytes of a response, as they arrive, awaited."""
+    """The bytes of a response, as they arrive, until ``end``, awaited."""
 
-    def __init__(self, response: Any, network_errors: NetworkErrors) -> None:
+    def __init__(self, response: Any, network_errors: NetworkErrors, end: float | None) -> None:
         self.headers: Mapping[str, str] = response.headers
         self._response = response
         self._network_errors = network_errors
+        self._end = float("inf") if end is None else end
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with self._network_errors():
             async for segment in self._response.aiter_bytes():
+                if monotonic() > self._end:
+                    raise too_late()
                 yield segment
 
     async def close(self) -> None:

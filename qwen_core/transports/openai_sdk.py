@@ -18,10 +18,14 @@ from qwen_core.protocols.base import EncodedRequest
 from qwen_core.settings import Connection
 from qwen_core.transports.base import Answer, StatusFailure
 from qwen_core.transports.http import (
+    OK,
     AsyncResponseStream,
+    Body,
     NetworkErrors,
     ResponseStream,
+    attempt_timeout,
     connection_error,
+    hide_keys,
     library_errors,
 )
 
@@ -30,15 +34,12 @@ CONTENT_TYPE = {"Content-Type": "application/json"}
 
 def client_arguments(connection: Connection) -> dict[str, Any]:
     """What both client classes are made with. Retries are ours, so that both wires behave alike."""
-    arguments: dict[str, Any] = {
+    return {
         "api_key": connection.api_key,
         "base_url": connection.base_url,
         "max_retries": 0,
         "http_client": connection.http_client,
     }
-    if connection.timeout is not None:
-        arguments["timeout"] = connection.timeout
-    return arguments
 
 
 def forget_openai_account(client: openai.OpenAI | openai.AsyncOpenAI) -> None:
@@ -47,12 +48,19 @@ def forget_openai_account(client: openai.OpenAI | openai.AsyncOpenAI) -> None:
     client.project = None
 
 
-def request_options(connection: Connection, request: EncodedRequest) -> Any:
-    """The headers of one call. Headers that OPENAI_CUSTOM_HEADERS would add are left out."""
+def request_options(connection: Connection, request: EncodedRequest, end: float | None) -> Any:
+    """The headers and timeouts of one call. Headers that OPENAI_CUSTOM_HEADERS would add are left out.
+
+    Redirects are not followed: they would carry the conversation elsewhere.
+    """
     ambient = os.environ.get("OPENAI_CUSTOM_HEADERS", "")
     names = [line.partition(":")[0].strip() for line in ambient.split("\n") if ":" in line]
     headers: dict[str, Any] = {name: openai.Omit() for name in names}
-    return {"headers": {**headers, **CONTENT_TYPE, **dict(connection.headers), **request.headers}}
+    return {
+        "headers": {**headers, **CONTENT_TYPE, **dict(connection.headers), **request.headers},
+        "follow_redirects": False,
+        **attempt_timeout(connection, end, openai.Timeout),
+    }
 
 
 def http_library(response_or_client: object) -> ModuleType:
@@ -70,11 +78,14 @@ def network_errors(http: Any) -> Iterator[None]:
     except QwenError:
         raise
     except openai.APIStatusError as error:
+        hide_keys(error)
         response = error.response
         raise StatusFailure(Answer(response.status_code, response.headers, response.content)) from error
     except openai.APIConnectionError as error:
+        hide_keys(error)
         raise connection_error(error.__cause__ or error, http, openai.APITimeoutError) from error
     except library_errors(http) as error:
+        hide_keys(error)
         raise connection_error(error, http) from error
     except OSError as error:
         # A socket error that the library let through.
@@ -93,27 +104,27 @@ class OpenAITransport:
     def _network_errors(self) -> NetworkErrors:
         return partial(network_errors, http_library(self._client.base_url))
 
-    def send(self, request: EncodedRequest) -> Answer:
-        with self._network_errors():
-            answer = self._client.post(
-                request.path,
-                content=request.body,
-                options=request_options(self._connection, request),
-                cast_to=openai.HttpxBinaryResponseContent,
-            )
-            return Answer(answer.response.status_code, answer.response.headers, answer.content)
+    def send(self, request: EncodedRequest, end: float | None = None) -> Answer:
+        stream = self.open_stream(request, end)
+        try:
+            body = Body()
+            for segment in stream:
+                body.add(segment)
+            return Answer(OK, stream.headers, body.whole())
+        finally:
+            stream.close()
 
-    def open_stream(self, request: EncodedRequest) -> ResponseStream:
+    def open_stream(self, request: EncodedRequest, end: float | None = None) -> ResponseStream:
         with self._network_errors():
             stream = self._client.post(
                 request.path,
                 content=request.body,
-                options=request_options(self._connection, request),
+                options=request_options(self._connection, request, end),
                 cast_to=object,
                 stream=True,
                 stream_cls=openai.Stream[object],
             )
-        return ResponseStream(stream.response, self._network_errors)
+        return ResponseStream(stream.response, self._network_errors, end)
 
     def close(self) -> None:
         self._client.close()
@@ -131,27 +142,27 @@ class AsyncOpenAITransport:
     def _network_errors(self) -> NetworkErrors:
         return partial(network_errors, http_library(self._client.base_url))
 
-    async def send(self, request: EncodedRequest) -> Answer:
-        with self._network_errors():
-            answer = await self._client.post(
-                request.path,
-                content=request.body,
-                options=request_options(self._connection, request),
-                cast_to=openai.HttpxBinaryResponseContent,
-            )
-            return Answer(answer.response.status_code, answer.response.headers, answer.content)
+    async def send(self, request: EncodedRequest, end: float | None = None) -> Answer:
+        stream = await self.open_stream(request, end)
+        try:
+            body = Body()
+            async for segment in stream:
+                body.add(segment)
+            return Answer(OK, stream.headers, body.whole())
+        finally:
+            await stream.close()
 
-    async def open_stream(self, request: EncodedRequest) -> AsyncResponseStream:
+    async def open_stream(self, request: EncodedRequest, end: float | None = None) -> AsyncResponseStream:
         with self._network_errors():
             stream = await self._client.post(
                 request.path,
                 content=request.body,
-                options=request_options(self._connection, request),
+                options=request_options(self._connection, request, end),
                 cast_to=object,
                 stream=True,
                 stream_cls=openai.AsyncStream[object],
             )
-        return AsyncResponseStream(stream.response, self._network_errors)
+        return AsyncResponseStream(stream.response, self._network_errors, end)
 
     async def close(self) -> None:
         await self._client.close()

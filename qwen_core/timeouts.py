@@ -1,0 +1,73 @@
+"""How long a call may take: what a user says, and what it means for one attempt. The clock is passed in."""
+
+from typing import NamedTuple
+
+CONNECT = 10.0
+READ = 600.0
+"""What the service allows a call on its shared hosts (compatible 1.4)."""
+TOTAL = 3600.0
+"""What the service allows at all (compatible 1.4): after that nothing comes that is worth waiting for."""
+
+
+class Timeout(NamedTuple):
+    """Seconds, each for another kind of waiting. ``timeout=30`` is ``Timeout(connect=10, read=30)``.
+
+    Attributes:
+        connect: until the connection stands.
+        read: without any sign of life, before the answer and between two pieces of it. None: as long as ``total``.
+            No further attempt begins when so much time has passed since the first.
+        total: for everything, all attempts, the waits between them and a stream up to its end. None: no bound.
+            It is looked at whenever a piece arrives, so that a call ends at most one ``read`` later.
+    """
+
+    connect: float | None = CONNECT
+    read: float | None = READ
+    total: float | None = TOTAL
+
+
+def as_timeout(value: "float | Timeout | None") -> Timeout:
+    """What the user meant. A number is the longest silence; None is what the service itself keeps to."""
+    if isinstance(value, Timeout):
+        return value
+    if value is None:
+        return Timeout()
+    return Timeout(min(CONNECT, value), value, max(TOTAL, value))
+
+
+class Deadline(NamedTuple):
+    """The moments that bound one call, on the clock that began it."""
+
+    end: float | None
+    """When it fails, whatever it is doing."""
+    last_attempt: float | None
+    """When no further attempt begins."""
+
+    @classmethod
+    def of(cls, timeout: Timeout, now: float) -> "Deadline":
+        """The moments for a call that begins now."""
+        spans = [span for span in (timeout.read, timeout.total) if span is not None]
+        return cls(
+            end=None if timeout.total is None else now + timeout.total,
+            last_attempt=now + min(spans) if spans else None,
+        )
+
+    def allows_attempt(self, moment: float) -> bool:
+        """Whether an attempt may begin at that moment."""
+        return self.last_attempt is None or moment < self.last_attempt
+
+
+def of_attempt(timeout: Timeout, end: float | None, now: float) -> dict[str, float | None]:
+    """What the HTTP library is told for one attempt: no wait is longer than what is left of the call.
+
+    Waiting for a free connection is not limited on its own: others' calls end in bounded time.
+    """
+    left = None if end is None else max(end - now, 0.001)
+    longest = [span for span in (timeout.read, left) if span is not None]
+    silence = min(longest) if longest else None
+    connect = [span for span in (timeout.connect, left) if span is not None]
+    return {
+        "connect": min(connect) if connect else None,
+        "read": silence,
+        "write": silence,
+        "pool": left,
+    }
