@@ -153,7 +153,7 @@ class Call:
         if seen and error.partial is None:
             error.partial = accumulate(seen)
         if isinstance(error, IncompleteStreamError) and error.partial is None:
-            error.is_retryable = True
+            vars(error).setdefault("is_retryable", True)
         error.host = error.host or self.host
         error.model = error.model or self.model
         log_failure(self, error)

@@ -5,7 +5,6 @@ that is pure is in ``Call``.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -99,10 +98,7 @@ class QwenClient:
                 segment = None if reader.done else next(segments, None)
                 events = call.last(reader.close(), seen) if segment is None else reader.feed(segment)
             call.streamed(seen)
-            with suppress(QwenError):
-                # Read to the end of the body, so that the connection can be used again.
-                for _ in segments:
-                    pass
+            source.drain(segments)
         except (QwenError, StatusFailure) as error:
             raise call.failure(error, seen) from error.__cause__
         finally:
@@ -165,6 +161,7 @@ class QwenClient:
             source = transport.open_stream(call.encoded, call.deadline.end)
             try:
                 reader = call.reader(source.headers)
+                source.enough = reader.is_finished
                 segments = iter(source)
                 for segment in segments:
                     events = reader.feed(segment)
@@ -247,10 +244,7 @@ class AsyncQwenClient:
                 segment = None if reader.done else await anext(segments, None)
                 events = call.last(reader.close(), seen) if segment is None else reader.feed(segment)
             call.streamed(seen)
-            with suppress(QwenError):
-                # Read to the end of the body, so that the connection can be used again.
-                async for _ in segments:
-                    pass
+            await source.drain(segments)
         except (QwenError, StatusFailure) as error:
             raise call.failure(error, seen) from error.__cause__
         finally:
@@ -313,6 +307,7 @@ class AsyncQwenClient:
             source = await transport.open_stream(call.encoded, call.deadline.end)
             try:
                 reader = call.reader(source.headers)
+                source.enough = reader.is_finished
                 segments = aiter(source)
                 async for segment in segments:
                     events = reader.feed(segment)

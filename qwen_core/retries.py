@@ -10,7 +10,7 @@ from inspect import isawaitable
 from time import monotonic
 from typing import Any
 
-from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_any
+from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception
 from tenacity.wait import wait_exponential, wait_random
 
 from qwen_core.call import Call
@@ -73,7 +73,7 @@ def failure_of(state: RetryCallState) -> QwenError | None:
 
 def _arguments(max_retries: int) -> dict[str, Any]:
     return {
-        "stop": stop_any(stop_after_attempt(max_retries + 1), is_too_late),
+        "stop": lambda state: state.attempt_number > max_retries or is_too_late(state),
         "wait": wait,
         "retry": retry_if_exception(is_retryable),
         "before": begin,

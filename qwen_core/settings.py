@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from qwen_core.endpoints import API_KEY_VARIABLE, Endpoint, Wire, resolve_endpoint
-from qwen_core.errors import AuthenticationError
+from qwen_core.errors import AuthenticationError, UnsupportedFeatureError
 from qwen_core.timeouts import Timeout, as_timeout
 
 ProtocolName = Literal["auto", "openai", "dashscope"]
@@ -37,17 +37,25 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def resolve_key(self) -> str:
         """The key, else the environment's; raises where there is none."""
-        key = self.api_key or os.environ.get(API_KEY_VARIABLE)
+        key = (self.api_key or os.environ.get(API_KEY_VARIABLE) or "").strip()
         if not key:
             raise AuthenticationError(
                 f"No API key: set {API_KEY_VARIABLE} or pass api_key=...",
                 hint="Keys are made in the Model Studio console.",
             )
+        if not is_header_text(key):
+            # The HTTP library would refuse it too, and quote it.
+            raise AuthenticationError("The API key holds characters that no key has: line breaks or non-ASCII.")
         return key
 
     def endpoint(self, wire: Wire) -> Endpoint:
         """Where requests of this wire go."""
         return resolve_endpoint(wire, region=self.region, workspace=self.workspace, base_url=self.base_url)
+
+
+def is_header_text(text: str) -> bool:
+    """Whether HTTP takes this as the value of a header."""
+    return text.isascii() and text.isprintable()
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +75,9 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 def resolve_connection(settings: ClientSettings, wire: Wire, *, asynchronous: bool) -> Connection:
     """The connection that these settings mean at this moment, environment included."""
     endpoint = settings.endpoint(wire)
+    for name, value in settings.default_headers:
+        if not is_header_text(value):
+            raise UnsupportedFeatureError(f"The value of the header {name!r} is not printable ASCII.")
     return Connection(
         wire=wire,
         base_url=endpoint.base_url,

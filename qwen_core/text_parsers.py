@@ -48,6 +48,11 @@ class FilteringDecoder:
         """Whether the wire said that nothing follows."""
         return self._decoder.done
 
+    @property
+    def finished(self) -> bool:
+        """Whether the model said that it is finished."""
+        return self._decoder.finished
+
     def feed(self, payload: bytes, status: int | None = None) -> Sequence[Event]:
         """The events of one payload."""
         return self._pass(self._decoder.feed(payload, status))

@@ -51,6 +51,10 @@ class StreamDecoder(Protocol):
     def done(self) -> bool:
         """Whether the wire said that nothing follows."""
 
+    @property
+    def finished(self) -> bool:
+        """Whether the model said of every choice that it is finished; the usage may still follow."""
+
 
 class WireProtocol(Protocol):
     """One wire. All functions are pure."""

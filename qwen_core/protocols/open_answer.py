@@ -145,6 +145,11 @@ class OpenAnswer:
             self.choices.append(OpenChoice(len(self.choices), self.cumulative))
         return self.choices[index]
 
+    @property
+    def finished(self) -> bool:
+        """Whether the model said of every choice that it is finished."""
+        return self.began and all([choice.finish_reason for choice in self.choices])
+
     def close(self, usage: Usage | None, citations: tuple[Citation, ...] = ()) -> list[Event]:
         """The end. Raises where a choice has no finish reason: such an answer was cut."""
         if not self.began:

@@ -4,8 +4,13 @@ Follows the event stream format (WHATWG), with one allowance: captures of the na
 between frames (native 5.3), so a new field after ``data`` begins a new event too.
 """
 
+from qwen_core.errors import InvalidResponseError
+
 BOM = b"\xef\xbb\xbf"
 STATUS_COMMENT = b":HTTP_STATUS/"
+
+MAX_EVENT = 64 * 1024 * 1024
+"""Bytes between two payloads: a longer line, or more comments, is no answer but an attack on memory."""
 
 
 class EventStreamReader:
@@ -15,11 +20,12 @@ class EventStreamReader:
     last one (native 6.1).
     """
 
-    __slots__ = ("_data", "_pending", "_skip_newline", "_started", "status")
+    __slots__ = ("_data", "_pending", "_silence", "_skip_newline", "_started", "status")
 
     def __init__(self) -> None:
         self._pending: list[bytes] = []
         self._data: list[bytes] = []
+        self._silence = 0
         self._started = False
         self._skip_newline = False
         self.status: int | None = None
@@ -34,6 +40,7 @@ class EventStreamReader:
                 segment = segment[1:]
         if b"\n" not in segment and b"\r" not in segment:
             self._pending.append(segment)
+            self._wait_longer(len(segment))
             return []
         if self._pending:
             self._pending.append(segment)
@@ -49,7 +56,12 @@ class EventStreamReader:
         rest = lines.pop()
         if rest:
             self._pending.append(rest)
-        return self._take(lines)
+        payloads = self._take(lines)
+        if payloads:
+            self._silence = 0
+        else:
+            self._wait_longer(len(segment))
+        return payloads
 
     def close(self) -> list[bytes]:
         """The payload of a last event that no blank line ended."""
@@ -58,6 +70,13 @@ class EventStreamReader:
             lines[0] = lines[0].removeprefix(BOM)
         self._pending.clear()
         return self._take(lines)
+
+    def _wait_longer(self, size: int) -> None:
+        self._silence += size
+        if self._silence > MAX_EVENT:
+            raise InvalidResponseError(
+                f"The answer cannot be read: more than {MAX_EVENT >> 20} MiB came without an event."
+            )
 
     def _take(self, lines: list[bytes]) -> list[bytes]:
         payloads: list[bytes] = []

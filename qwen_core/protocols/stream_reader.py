@@ -7,20 +7,37 @@ from qwen_core.errors import IncompleteStreamError, InvalidResponseError, QwenEr
 from qwen_core.events import Event
 from qwen_core.protocols.base import StreamDecoder
 from qwen_core.protocols.error_bodies import unreadable
-from qwen_core.protocols.server_sent_events import BOM, EventStreamReader
+from qwen_core.protocols.server_sent_events import BOM, MAX_EVENT, EventStreamReader
 from qwen_core.response import ChatResponse
+
+NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What a decoder stumbles over where whoever answers sends what no document knows."""
+
+MAX_BLANK = 64 * 1024
+"""Bytes of white space before an answer; some gateways send a little while they wait."""
 
 
 class StreamReader:
     """Reads one answer. An event stream is expected; a JSON body in its place is read too."""
 
-    __slots__ = ("_beginning", "_body", "_decoder", "_failure", "_frames", "_is_json", "_read_any", "closed")
+    __slots__ = (
+        "_beginning",
+        "_body",
+        "_body_size",
+        "_decoder",
+        "_failure",
+        "_frames",
+        "_is_json",
+        "_read_any",
+        "closed",
+    )
 
     def __init__(self, decoder: StreamDecoder) -> None:
         self._decoder = decoder
         self._frames = EventStreamReader()
         self._is_json: bool | None = None
         self._body: list[bytes] = []
+        self._body_size = 0
         self._beginning = b""
         self._read_any = False
         self._failure: QwenError | None = None
@@ -31,15 +48,28 @@ class StreamReader:
         """Whether nothing follows that is worth reading: ``close`` tells what it came to."""
         return self._decoder.done or self._failure is not None
 
+    def is_finished(self) -> bool:
+        """Whether the answer is complete, so that a connection that breaks now takes nothing along."""
+        return self._decoder.finished
+
     def feed(self, segment: bytes) -> Sequence[Event]:
         """The events that this segment completes.
 
         An error behind some events does not take them along: they are returned, and ``close`` raises it.
         """
+        try:
+            return self._feed(segment)
+        except NONSENSE as reason:
+            raise unreadable(segment, f"{type(reason).__name__}: {reason}") from reason
+
+    def _feed(self, segment: bytes) -> Sequence[Event]:
         if self._is_json is None:
             segment = self._look(segment)
         if self._is_json:
             self._body.append(segment)
+            self._body_size += len(segment)
+            if self._body_size > MAX_EVENT:
+                raise InvalidResponseError(f"The answer cannot be read: it is longer than {MAX_EVENT >> 20} MiB.")
             return ()
         payloads = self._frames.feed(segment)
         if len(payloads) == 1:
@@ -66,6 +96,12 @@ class StreamReader:
         self.closed = True
         if self._failure is not None:
             raise self._failure
+        try:
+            return self._close()
+        except NONSENSE as reason:
+            raise unreadable(b"", f"{type(reason).__name__}: {reason}") from reason
+
+    def _close(self) -> Sequence[Event]:
         events: list[Event] = []
         for payload in [b"".join(self._body)] if self._is_json else self._frames.close():
             self._read_any = True
@@ -87,6 +123,8 @@ class StreamReader:
         self._beginning += segment
         start = self._beginning.removeprefix(BOM).lstrip()
         if not start:
+            if len(self._beginning) > MAX_BLANK:
+                raise unreadable(b"", "it begins with nothing but white space")
             return b""
         self._is_json = start.startswith(b"{")
         segment, self._beginning = self._beginning, self._beginning[:200]

@@ -1,6 +1,6 @@
 """What a transport offers, and how it reports that the service refused."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from qwen_core.protocols.base import EncodedRequest
@@ -23,11 +23,18 @@ class StatusFailure(Exception):
 
 
 class ByteStream(Protocol):
-    """An answer that is still arriving. Must be closed."""
+    """An answer that is still arriving. Must be closed.
+
+    ``enough`` tells whether the answer is complete: then a connection that breaks or falls silent is just its end.
+    """
 
     headers: Mapping[str, str]
+    enough: Callable[[], bool]
 
     def __iter__(self) -> Iterator[bytes]: ...
+
+    def drain(self, segments: Iterator[bytes]) -> None:
+        """Read what follows the answer, so that the connection can be used again; but wait for nothing."""
 
     def close(self) -> None: ...
 
@@ -36,8 +43,11 @@ class AsyncByteStream(Protocol):
     """The same, awaited."""
 
     headers: Mapping[str, str]
+    enough: Callable[[], bool]
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def drain(self, segments: AsyncIterator[bytes]) -> None: ...
 
     async def close(self) -> None: ...
 

@@ -33,6 +33,7 @@ from qwen_core.transports.http import (
     ResponseStream,
     attempt_timeout,
     connection_error,
+    cut_body,
     hide_keys,
     library_errors,
 )
@@ -115,8 +116,9 @@ class DashScopeTransport:
         stream = self.open_stream(request, end)
         try:
             body = Body()
-            for segment in stream:
-                body.add(segment)
+            with cut_body():
+                for segment in stream:
+                    body.add(segment)
             return Answer(OK, stream.headers, body.whole())
         finally:
             stream.close()
@@ -146,8 +148,9 @@ class AsyncDashScopeTransport:
         stream = await self.open_stream(request, end)
         try:
             body = Body()
-            async for segment in stream:
-                body.add(segment)
+            with cut_body():
+                async for segment in stream:
+                    body.add(segment)
             return Answer(OK, stream.headers, body.whole())
         finally:
             await stream.close()

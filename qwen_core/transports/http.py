@@ -4,11 +4,18 @@ The HTTP library is passed in as a module: the openai SDK brings httpx or httpx2
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from contextvars import ContextVar
 from time import monotonic
 from typing import Any
 
-from qwen_core.errors import APIConnectionError, APITimeoutError, InvalidResponseError, QwenError
+from qwen_core.errors import (
+    APIConnectionError,
+    APITimeoutError,
+    IncompleteStreamError,
+    InvalidResponseError,
+    QwenError,
+)
 from qwen_core.settings import Connection
 from qwen_core.timeouts import Timeout, of_attempt
 
@@ -16,6 +23,10 @@ OK = 200
 
 MAX_BODY = 256 * 1024 * 1024
 """Bytes of a whole answer, decompressed. Speech and vectors are a few megabytes."""
+
+DRAIN_PATIENCE = 1.0
+"""Seconds to wait for the end of a body whose answer is complete."""
+DRAIN_SEGMENTS = 16
 
 SECRET_HEADERS = ("authorization", "proxy-authorization", "api-key", "x-api-key", "cookie")
 
@@ -32,6 +43,8 @@ def connection_error(error: BaseException, http: Any, *timeouts: type[Exception]
     """Our error for a failure of the network. A pause of the peer is a timeout; a failed connect is none."""
     if isinstance(error, (http.ConnectTimeout, http.PoolTimeout)):
         return APIConnectionError(f"No connection in time: {describe(error)}")
+    if isinstance(error, http.DecodingError):
+        return InvalidResponseError(f"The answer cannot be read: {describe(error)}")
     if isinstance(error, (http.TimeoutException, *timeouts)):
         return APITimeoutError(f"The service did not answer in time: {describe(error)}")
     return APIConnectionError(f"The connection failed: {describe(error)}")
@@ -93,9 +106,48 @@ class Body:
         return b"".join(self._segments)
 
 
+@contextmanager
+def cut_body() -> Iterator[None]:
+    """A whole answer that breaks off while it arrives has been written, and billed: it is not asked for again."""
+    try:
+        yield
+    except APIConnectionError as error:
+        cut = IncompleteStreamError(f"The answer was cut. {error.message}")
+        cut.is_retryable = False
+        raise cut from error.__cause__
+
+
+def never() -> bool:
+    """Nothing is known to be enough."""
+    return False
+
+
 def too_late() -> APITimeoutError:
     """The error for a call whose time is up although the service still writes."""
     return APITimeoutError("The answer was not complete in time: the total timeout is over.")
+
+
+_draining: ContextVar[bool] = ContextVar("draining", default=False)
+
+
+def make_hurryable(response: Any) -> None:
+    """Let the connection of this response wait shortly while, and only while, ``_draining`` is set.
+
+    The timeout of a body is fixed when it begins to be read. The extension ``network_stream`` is the stream
+    itself, which stays with its connection; what is told here is seen by nobody else, since other threads and
+    tasks have contexts of their own.
+    """
+    stream = response.extensions.get("network_stream")
+    read = getattr(stream, "read", None)
+    if read is None or hasattr(read, "hurries"):
+        return
+
+    def read_shortly(max_bytes: int, timeout: float | None = None) -> Any:
+        return read(max_bytes, timeout=DRAIN_PATIENCE if _draining.get() else timeout)
+
+    read_shortly.hurries = True  # type: ignore[attr-defined]
+    with suppress(AttributeError):
+        stream.read = read_shortly
 
 
 class ResponseStream:
@@ -106,13 +158,32 @@ class ResponseStream:
         self._response = response
         self._network_errors = network_errors
         self._end = float("inf") if end is None else end
+        self.enough: Callable[[], bool] = never
 
     def __iter__(self) -> Iterator[bytes]:
-        with self._network_errors():
-            for segment in self._response.iter_bytes():
-                if monotonic() > self._end:
-                    raise too_late()
-                yield segment
+        try:
+            with self._network_errors():
+                for segment in self._response.iter_bytes():
+                    if monotonic() > self._end:
+                        raise too_late()
+                    yield segment
+        except (APIConnectionError, APITimeoutError):
+            if not self.enough():
+                raise
+
+    def drain(self, segments: Iterator[bytes]) -> None:
+        """See ``ByteStream``."""
+        make_hurryable(self._response)
+        left = DRAIN_SEGMENTS
+        token = _draining.set(True)
+        try:
+            with suppress(QwenError):
+                for _ in segments:
+                    left -= 1
+                    if not left:
+                        break
+        finally:
+            _draining.reset(token)
 
     def close(self) -> None:
         self._response.close()
@@ -126,13 +197,32 @@ class AsyncResponseStream:
         self._response = response
         self._network_errors = network_errors
         self._end = float("inf") if end is None else end
+        self.enough: Callable[[], bool] = never
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with self._network_errors():
-            async for segment in self._response.aiter_bytes():
-                if monotonic() > self._end:
-                    raise too_late()
-                yield segment
+        try:
+            with self._network_errors():
+                async for segment in self._response.aiter_bytes():
+                    if monotonic() > self._end:
+                        raise too_late()
+                    yield segment
+        except (APIConnectionError, APITimeoutError):
+            if not self.enough():
+                raise
+
+    async def drain(self, segments: AsyncIterator[bytes]) -> None:
+        """See ``AsyncByteStream``."""
+        make_hurryable(self._response)
+        left = DRAIN_SEGMENTS
+        token = _draining.set(True)
+        try:
+            with suppress(QwenError):
+                async for _ in segments:
+                    left -= 1
+                    if not left:
+                        break
+        finally:
+            _draining.reset(token)
 
     async def close(self) -> None:
         await self._response.aclose()

@@ -57,6 +57,11 @@ class ChatStreamDecoder:
         self._take_surroundings(output, events)
         return events
 
+    @property
+    def finished(self) -> bool:
+        """Whether the model said of every choice that it is finished."""
+        return self.answer.finished
+
     def close(self) -> Sequence[Event]:
         """The end. Raises where a choice has no finish reason: such an answer was cut."""
         answer = self.answer
