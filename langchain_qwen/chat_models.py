@@ -25,7 +25,7 @@ from langchain_qwen.exceptions import langchain_errors
 from langchain_qwen.messages import to_core
 from langchain_qwen.profiles import langchain_profile
 from langchain_qwen.token_counts import count_conversation
-from langchain_qwen.tools import ToolLike, bound_choice, to_core_tool_choice, to_core_tools, tool_definitions
+from langchain_qwen.tools import ToolLike, bound_choice, tool_definitions
 from qwen_core.client import AsyncQwenClient, QwenClient
 from qwen_core.errors import QwenWarning, UnsupportedFeatureError
 from qwen_core.events import Event
@@ -33,6 +33,7 @@ from qwen_core.models.catalogue import resolve
 from qwen_core.parameters import ChatFields
 from qwen_core.request import ChatRequest
 from qwen_core.tokens import count_tokens, tokenizer
+from qwen_core.tool_definitions import to_core_tool_choice, to_core_tools
 
 try:
     VERSION = version("qwen-integrations")

@@ -19,6 +19,8 @@ from langchain_core.utils.function_calling import convert_to_json_schema, conver
 from langchain_core.utils.pydantic import TBaseModel, is_basemodel_subclass
 from pydantic import BaseModel
 
+from qwen_core.tool_definitions import safe_name
+
 Schema = Mapping[str, Any] | type
 Method = Literal["function_calling", "json_schema", "json_mode"]
 
@@ -42,13 +44,6 @@ def as_response_format(wanted: Schema, strict: bool | None = None) -> dict[str, 
     if isinstance(wanted, Mapping) and wanted.get("type") in RESPONSE_FORMATS:
         return dict(wanted)
     return response_format(wanted, strict)
-
-
-def safe_name(name: str) -> str:
-    """A name of letters, digits, ``_`` and ``-``, 64 at most: what the service accepts (compatible, section 2)."""
-    return "".join(
-        letter if (letter.isascii() and letter.isalnum()) or letter in "_-" else "_" for letter in name
-    )[:64]
 
 
 def tool_name(schema: Schema) -> str:
