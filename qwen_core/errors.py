@@ -21,7 +21,7 @@ Codes and messages come from the "Error codes" pages of both wires (protocol doc
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from qwen_core.response import ChatResponse
@@ -127,10 +127,25 @@ class ContextOverflowError(BadRequestError):
 class ContentFilterError(BadRequestError):
     """Moderation refused the input, or withdrew the output.
 
-    A flagged message that stays in the history makes every later call fail too: remove it.
+    ``blocked`` tells which. A flagged message that stays in the history makes every later call fail too:
+    ``history_is_poisoned`` says that one stands there and has to be removed. A withdrawn answer is in ``partial``
+    as far as it came; it must not be shown, nor be put into the history.
     """
 
     advice = "Remove or rephrase the flagged text; while it stays in the history, later calls fail too."
+
+    @property
+    def blocked(self) -> Literal["input", "output"] | None:
+        """What moderation stopped; None where the service did not say."""
+        message = self.message.lower()
+        if "input" in message:
+            return "input"
+        return "output" if "output" in message or self.partial is not None else None
+
+    @property
+    def history_is_poisoned(self) -> bool:
+        """Whether the conversation as it was sent will be refused again."""
+        return self.blocked != "output"
 
 
 class UnsupportedFeatureError(BadRequestError):
@@ -204,6 +219,12 @@ RULES: tuple[Rule, ...] = (
         BadRequestError,
         code=r"InvalidParameter\.DataInspection",
         hint="The media URL could not be downloaded.",
+    ),
+    Rule(
+        ContentFilterError,
+        code=r"data_?inspection_?failed",
+        message=r"output (\w+ )?data may contain",
+        hint="The answer was withdrawn: do not show it, and leave it out of the history.",
     ),
     Rule(
         ContentFilterError,

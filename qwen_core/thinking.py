@@ -15,7 +15,7 @@ EFFORT_BUDGETS = {"minimal": 4_096, "low": 4_096, "medium": 16_384}
 
 def thinks(request: ChatRequest, profile: ModelProfile) -> bool:
     """Whether the model will think before it answers this request."""
-    requested = request.enable_thinking
+    requested = (request.extra_body or {}).get("enable_thinking", request.enable_thinking)
     if requested is None and request.reasoning_effort is not None:
         requested = request.reasoning_effort != "none"
     return profile.thinks(requested)

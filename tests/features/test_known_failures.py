@@ -1,0 +1,289 @@
+"""What users of other Qwen integrations met, as tests: the numbers are those of the project's list of failures."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+import pytest
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.tools import tool
+from llama_index.core.base.llms.types import ChatMessage
+from pydantic import BaseModel, ValidationError
+
+from langchain_qwen import ChatQwen
+from langchain_qwen.middleware import QwenPromptCachingMiddleware
+from llama_index_qwen import Qwen
+from qwen_core.errors import ContentFilterError
+from qwen_core.models.catalogue import resolve
+from qwen_core.protocols.learned_endpoints import LEARNED_ENDPOINTS
+from qwen_emulator import Emulator, Failure, Reply, SearchResult, ToolCall
+from tests.features.conftest import KEY, Protocol
+
+
+class City(BaseModel):
+    """A city."""
+
+    name: str
+
+
+@tool
+def look_up(word: str) -> str:
+    """Look a word up."""
+    return f"{word} is a word"
+
+
+class Bench(NamedTuple):
+    """What each check works with."""
+
+    emulator: Emulator
+    protocol: Protocol
+
+    def chat(self, model: str = "qwen-plus", **fields: Any) -> ChatQwen:
+        address = {"api_key": KEY, "base_url": self.emulator.base_url, "protocol": self.protocol}
+        return ChatQwen(**{**address, "model": model, **fields})
+
+    def llm(self, model: str = "qwen-plus", **fields: Any) -> Qwen:
+        address = {"api_key": KEY, "base_url": self.emulator.base_url, "protocol": self.protocol}
+        return Qwen(**{**address, "model": model, **fields})
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        return self.emulator.last_request.parameters
+
+    def text(self, number: int) -> str:
+        """The text of a message that was sent."""
+        content = self.emulator.last_request.messages[number]["content"]
+        return content if isinstance(content, str) else "".join(block["text"] for block in content)
+
+
+def open_weights_are_invoked_in_a_stream(bench: Bench) -> None:
+    assert bench.chat("qwen3-32b").invoke("hi").text
+    assert bench.emulator.last_request.stream or bench.sent["enable_thinking"] is False
+
+
+def names_in_any_case_and_options_of_one_call(bench: Bench) -> None:
+    assert resolve("Qwen3-32B").thinks() and not resolve("qwen3-embedding-8b").thinks()
+    quiet = bench.chat("qwen3-32b", enable_thinking=False)
+    assert "reasoning_content" not in quiet.invoke("hi").additional_kwargs
+    assert not bench.emulator.last_request.stream
+    for bound in (quiet.bind(enable_thinking=True), quiet.bind(extra_body={"enable_thinking": True})):
+        assert bound.invoke("hi").additional_kwargs["reasoning_content"]
+        assert bench.emulator.last_request.stream
+
+
+def structured_output_leaves_the_model_alone(bench: Bench) -> None:
+    chat = bench.chat("qwen3.7-plus", enable_thinking=True)
+    chat.with_structured_output(City, method="function_calling").invoke("Paris")
+    assert chat.enable_thinking is True
+    chat.invoke("hi")
+    assert bench.sent["enable_thinking"] is True
+
+
+def asking_twice_asks_the_same(bench: Bench) -> None:
+    chat = bench.chat(enable_thinking=True, extra_body={"a": {"b": 1}})
+    before = chat.model_dump()
+    assert chat._request([HumanMessage("hi")], None, {}) == chat._request([HumanMessage("hi")], None, {})
+    assert chat.model_dump() == before
+
+
+def no_tool_is_forced_while_thinking(bench: Bench) -> None:
+    for model, thinking in (("qwen3.7-plus", None), ("qwen3.7-plus", True), ("qwq-plus", None)):
+        chat = bench.chat(model, enable_thinking=thinking).bind_tools([look_up], tool_choice="any")
+        chat.invoke("Look up Paris")
+        assert bench.sent.get("tool_choice") in (None, "auto") or bench.sent["enable_thinking"] is False
+
+
+def an_agent_that_thinks_gives_structure(bench: Bench) -> None:
+    for model in ("qwen3.7-plus", "qwen-plus"):
+        agent = create_agent(bench.chat(model, enable_thinking=True), [look_up], response_format=City)
+        result = agent.invoke({"messages": [HumanMessage("Name the city Paris, without tools")]})
+        assert isinstance(result["structured_response"], City)
+
+
+def reasoning_is_a_block(bench: Bench) -> None:
+    assert bench.chat(enable_thinking=True).invoke("hi").content_blocks[0]["type"] == "reasoning"
+
+
+ROUND = [
+    HumanMessage("Look up Paris"),
+    AIMessage(
+        "",
+        additional_kwargs={"reasoning_content": "because"},
+        tool_calls=[{"name": "look_up", "args": {"word": "Paris"}, "id": "1"}],
+    ),
+    ToolMessage("a word", tool_call_id="1"),
+]
+
+
+def reasoning_is_replayed_within_the_round(bench: Bench) -> None:
+    bench.chat(enable_thinking=True).bind_tools([look_up]).invoke(ROUND)
+    assert bench.emulator.last_request.messages[1]["reasoning_content"] == "because"
+
+
+def reasoning_never_stands_in_content(bench: Bench) -> None:
+    bench.chat("qwen3.8-max", preserve_thinking=True).bind_tools([look_up]).invoke([*ROUND, HumanMessage("So?")])
+    assert "because" not in bench.text(1)
+    assert bench.emulator.last_request.messages[1]["reasoning_content"] == "because"
+
+
+def old_reasoning_is_sent_as_wished(bench: Bench) -> None:
+    for model, preserve, replayed in (
+        ("qwen3.7-plus", None, False),
+        ("qwen3.7-plus", True, True),
+        ("qwen3.8-max", None, True),
+        ("qwen3.8-max", False, False),
+    ):
+        bench.chat(model, preserve_thinking=preserve).invoke([*ROUND, AIMessage("It is."), HumanMessage("So?")])
+        assert ("reasoning_content" in bench.emulator.last_request.messages[1]) is replayed
+
+
+def no_effort_is_no_thinking(bench: Bench) -> None:
+    bench.chat("qwen3.5-plus", reasoning_effort="none").invoke("hi")
+    assert bench.sent["enable_thinking"] is False
+
+
+def a_models_own_default_holds(bench: Bench) -> None:
+    bench.chat("qwen3.7-plus").invoke("hi")
+    assert not {"enable_thinking", "thinking_budget", "reasoning_effort"} & bench.sent.keys()
+
+
+def llama_index_sends_what_is_set(bench: Bench) -> None:
+    bench.llm("qwen3.7-plus", enable_thinking=False, repetition_penalty=1.1).complete("hi")
+    assert (bench.sent["enable_thinking"], bench.sent["repetition_penalty"]) == (False, 1.1)
+    with pytest.raises(ValidationError):
+        bench.llm(enable_thinkin=False)
+
+
+def emptiness_after_thinking_is_flagged(bench: Bench) -> None:
+    bench.emulator.reply(Reply("", reasoning="Hm."), Reply("", reasoning="Hm."))
+    assert bench.chat(enable_thinking=True).invoke("hi").response_metadata["empty_after_thinking"] is True
+    response = bench.llm(enable_thinking=True).chat([ChatMessage("hi")])
+    assert response.additional_kwargs["empty_after_thinking"] is True
+
+
+def an_empty_answer_is_billed_once_and_explained(bench: Bench) -> None:
+    bench.emulator.reply(Reply("", reasoning="Hm.", finish_reason="length"))
+    message = bench.chat(enable_thinking=True).invoke("hi")
+    assert len(bench.emulator.requests) == 1
+    assert message.response_metadata["finish_reason"] == "length"
+    assert message.usage_metadata is not None and message.usage_metadata["output_tokens"] > 0
+
+
+def reasoning_survives_beside_calls(bench: Bench) -> None:
+    bench.emulator.reply(Reply(reasoning="Ask.", tool_calls=[ToolCall("look_up", {"word": "a"})]))
+    message = bench.chat(enable_thinking=True).bind_tools([look_up]).invoke("hi")
+    assert message.additional_kwargs["reasoning_content"] == "Ask." and len(message.tool_calls) == 1
+
+
+def moderation_is_typed(bench: Bench) -> None:
+    for failure, blocked in (("data_inspection", "input"), ("output_inspection", "output")):
+        bench.emulator.reply(Failure.named(failure))
+        with pytest.raises(ContentFilterError) as caught:
+            bench.chat().invoke("hi")
+        assert (caught.value.blocked, caught.value.history_is_poisoned) == (blocked, blocked == "input")
+
+
+def the_other_endpoint_is_tried_once_and_remembered(bench: Bench) -> None:
+    if bench.protocol == "openai":
+        return
+    bench.emulator.reply(Failure(400, "InvalidParameter", "url error, please check url!"))
+    model = "qwen-of-tomorrow"
+    try:
+        assert bench.chat(model).invoke("hi").text and bench.chat(model).invoke("hi").text
+        paths = [request.path.rpartition("/aigc/")[2] for request in bench.emulator.requests]
+        assert paths == ["text-generation/generation", *["multimodal-generation/generation"] * 2]
+    finally:
+        LEARNED_ENDPOINTS.forget(bench.emulator.base_url.removeprefix("http://"), model)
+
+
+def usage_is_counted_once(bench: Bench) -> None:
+    bench.emulator.reply(Reply("a" * 40, usage={"input_tokens": 10, "output_tokens": 5}))
+    chunks = list(bench.chat().stream("hi"))
+    assert len(chunks) > 5
+    assert [chunk.usage_metadata for chunk in chunks if chunk.usage_metadata] == [chunks[-1].usage_metadata]
+    assert cast(Any, chunks[-1].usage_metadata)["total_tokens"] == 15
+
+
+def chunks_add_up(bench: Bench) -> None:
+    first, *rest = bench.chat(enable_thinking=True).stream("hi")
+    total = first
+    for chunk in rest:
+        total = total + chunk
+    assert total.response_metadata["finish_reason"] == "stop"
+    assert total.response_metadata["model_name"] == "qwen-plus"
+    assert isinstance(total.response_metadata["token_usage"], dict)
+
+
+def usage_has_its_place(bench: Bench) -> None:
+    message = bench.chat().invoke("hi")
+    assert message.usage_metadata is not None and message.usage_metadata["total_tokens"] > 0
+
+
+MARKED = SystemMessage([{"type": "text", "text": "Be kind.", "cache_control": {"type": "ephemeral"}}])
+
+
+def marks_survive(bench: Bench) -> None:
+    bench.chat().invoke([MARKED, HumanMessage("hi")])
+    assert bench.emulator.last_request.messages[0]["content"][0]["cache_control"] == {"type": "ephemeral"}
+
+
+def the_middleware_marks_lists_and_the_prompt(bench: Bench) -> None:
+    blocks: list[str | dict[str, Any]] = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    agent = create_agent(bench.chat(), [], system_prompt="Be kind.", middleware=[QwenPromptCachingMiddleware()])
+    agent.invoke({"messages": [HumanMessage(blocks)]})
+    system, user = bench.emulator.last_request.messages
+    assert [("cache_control" in block, block["text"]) for block in user["content"]] == [(False, "a"), (True, "b")]
+    assert system["content"][0]["cache_control"] == {"type": "ephemeral"}
+
+
+def the_kind_of_cache_is_kept(bench: Bench) -> None:
+    long = SystemMessage([{"type": "text", "text": "word " * 2000, "cache_control": {"type": "ephemeral"}}])
+    message = bench.chat().invoke([long, HumanMessage("hi")])
+    assert message.response_metadata["token_usage"]["prompt_tokens_details"]["cache_type"] == "ephemeral"
+
+
+def sources_reach_the_user(bench: Bench) -> None:
+    source = SearchResult("Sky", "https://a.example/sky")
+    chat = bench.chat(protocol="auto", enable_search=True)
+    ways: list[Callable[[], AIMessage]] = [lambda: chat.invoke("Why?"), lambda: list(chat.stream("Why?"))[-1]]
+    for run in ways:
+        bench.emulator.reply(Reply("Blue.", search_results=[source]))
+        message = run()
+        blocks = cast(list[dict[str, Any]], message.content_blocks)
+        assert blocks[-1]["annotations"][0]["url"] == source.url
+        assert message.response_metadata["search_info"]["search_results"][0]["url"] == source.url
+
+
+FAILURES: dict[int, Callable[[Bench], None]] = {
+    31: open_weights_are_invoked_in_a_stream,
+    32: names_in_any_case_and_options_of_one_call,
+    33: structured_output_leaves_the_model_alone,
+    34: asking_twice_asks_the_same,
+    35: no_tool_is_forced_while_thinking,
+    36: an_agent_that_thinks_gives_structure,
+    37: reasoning_is_a_block,
+    38: reasoning_is_replayed_within_the_round,
+    39: reasoning_never_stands_in_content,
+    40: old_reasoning_is_sent_as_wished,
+    41: no_effort_is_no_thinking,
+    42: a_models_own_default_holds,
+    43: llama_index_sends_what_is_set,
+    44: emptiness_after_thinking_is_flagged,
+    45: an_empty_answer_is_billed_once_and_explained,
+    46: reasoning_survives_beside_calls,
+    64: moderation_is_typed,
+    69: the_other_endpoint_is_tried_once_and_remembered,
+    74: usage_is_counted_once,
+    75: chunks_add_up,
+    76: usage_has_its_place,
+    77: marks_survive,
+    78: the_middleware_marks_lists_and_the_prompt,
+    79: the_kind_of_cache_is_kept,
+    80: sources_reach_the_user,
+}
+
+
+@pytest.mark.filterwarnings("ignore::qwen_core.errors.QwenWarning")
+@pytest.mark.parametrize("number", FAILURES)
+def test_known_failure(number: int, protocol: Protocol, qwen_emulator: Emulator) -> None:
+    FAILURES[number](Bench(qwen_emulator, protocol))
