@@ -62,7 +62,7 @@ FORMS: dict[str, Any] = {
     "function": get_weather,
     "tool": tool(parse_docstring=True)(get_weather),
     "tool with extras": StructuredTool.from_function(
-        get_weather, parse_docstring=True, extras={"cache_control": {"type": "ephemeral"}}
+        get_weather, parse_docstring=True, extras={"defer_loading": True}
     ),
     "pydantic": get_weather_model,
     "pydantic v1": get_weather_v1,
