@@ -75,6 +75,8 @@ def message_to_core(message: ChatMessage) -> Message:
     parts = blocks_to_parts(message.blocks)
     if role == "assistant":
         return _assistant(message, parts)
+    if frames := extra.get("video_frames"):
+        parts = as_video(parts, frames if isinstance(frames, Mapping) else {})
     return Message(
         role,
         parts or (TextPart(""),),
@@ -95,6 +97,22 @@ def blocks_to_parts(blocks: Sequence[Any]) -> Parts:
             raise UnsupportedFeatureError(f"A {type(block).__name__} cannot be sent.")
         parts += convert(block)
     return tuple(parts)
+
+
+def as_video(parts: Parts, options: Mapping[str, Any]) -> Parts:
+    """The pictures of a message as the frames of one video, where the first of them stood.
+
+    LlamaIndex has no block for frames: a message says ``additional_kwargs={"video_frames": True}``, or a dict of
+    ``fps``, ``max_frames``, ``min_pixels``, ``max_pixels``, ``total_pixels``.
+    """
+    frames = [part for part in parts if isinstance(part, ImagePart)]
+    if not frames:
+        raise UnsupportedFeatureError("video_frames needs ImageBlocks in the same message.")
+    if unknown := options.keys() - set(VideoPart.__struct_fields__[1:]):
+        raise UnsupportedFeatureError(f"video_frames knows no {', '.join(sorted(unknown))}.")
+    video = VideoPart(tuple(frame.url for frame in frames), **options)
+    others = [video if part is frames[0] else part for part in parts if part is frames[0] or part not in frames]
+    return tuple(others)
 
 
 def message_tool_calls(message: ChatMessage) -> list[ToolCallPart]:

@@ -1,0 +1,262 @@
+"""A picture, a sound, the frames of a video: by every route they arrive byte for byte as they were made."""
+
+import json
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.tools import tool
+from llama_index.core.base.llms.types import (
+    AudioBlock,
+    ChatMessage,
+    ImageBlock,
+    TextBlock,
+    ToolCallBlock,
+    VideoBlock,
+)
+from llama_index.core.prompts import RichPromptTemplate
+
+from qwen_core.errors import UnsupportedFeatureError
+from qwen_emulator import Emulator
+from tests.media.conftest import Ask, Make, ask_llm
+from tests.media.made import BLUE, FRAMES, GREEN, data_uri, film, picture, sound, text64
+
+PNG, WAV, MP4 = picture(), sound(), film()
+SEEN = "48×32 pixels and mostly red"
+HEARD = "1.5 seconds"
+WATCHED = "4 frames, from red to green to blue"
+
+PICTURES: dict[str, Any] = {
+    "v1 base64": {"type": "image", "base64": text64(PNG), "mime_type": "image/png"},
+    "v1 bytes": {"type": "image", "base64": PNG, "mime_type": "image/png"},
+    "v1 url": {"type": "image", "url": data_uri(PNG)},
+    "v0": {"type": "image", "source_type": "base64", "data": text64(PNG), "mime_type": "image/png"},
+    "OpenAI": {"type": "image_url", "image_url": {"url": data_uri(PNG), "detail": "high"}},
+    "OpenAI, bare": {"type": "image_url", "image_url": data_uri(PNG)},
+    "OpenAI Responses": {"type": "input_image", "image_url": data_uri(PNG)},
+    "Anthropic": {
+        "type": "image",
+        "source": {"type": "base64", "media_type": "image/png", "data": text64(PNG)},
+    },
+    "DashScope": {"image": data_uri(PNG)},
+}
+SOUNDS: dict[str, Any] = {
+    "v1": {"type": "audio", "base64": text64(WAV), "mime_type": "audio/wav"},
+    "v0": {"type": "audio", "source_type": "base64", "data": text64(WAV), "mime_type": "audio/wav"},
+    "OpenAI": {"type": "input_audio", "input_audio": {"data": text64(WAV), "format": "wav"}},
+    "OpenAI, data URI": {
+        "type": "input_audio",
+        "input_audio": {"data": data_uri(WAV, "audio/wav"), "format": "wav"},
+    },
+    "DashScope": {"audio": data_uri(WAV, "audio/wav")},
+}
+VIDEOS: dict[str, Any] = {
+    "frames": {"type": "video", "video": list(FRAMES), "fps": 2, "max_frames": 4},
+    "frames of v1": {"type": "video", "frames": list(FRAMES), "extras": {"fps": 2, "max_frames": 4}},
+    "frames as blocks": {
+        "type": "video",
+        "frames": [{"type": "image", "url": frame} for frame in FRAMES],
+        "fps": 2,
+        "max_frames": 4,
+    },
+    "DashScope": {"video": list(FRAMES), "fps": 2, "max_frames": 4},
+}
+
+
+def media_sent(service: Emulator) -> list[Any]:
+    """The media of the last request, each as the wire has it."""
+    items = [
+        item for message in service.last_request.messages for item in message["content"] if isinstance(item, dict)
+    ]
+    return [item for item in items if "text" not in item]
+
+
+def base64_sent(service: Emulator, content: bytes) -> int:
+    """How often the base64 of a content is in the bytes that arrived."""
+    return service.last_request.raw.count(text64(content).encode())
+
+
+@pytest.mark.parametrize("block", PICTURES.values(), ids=PICTURES)
+def test_pictures(chat: Make, ask: Ask, service: Emulator, block: dict[str, Any], protocol: str) -> None:
+    answer = ask(chat(), [{"type": "text", "text": "What is in the picture?"}, block])
+    assert SEEN in answer
+    assert base64_sent(service, PNG) == 1
+    wanted = {
+        "openai": {"type": "image_url", "image_url": {"url": data_uri(PNG)}},
+        "dashscope": {"image": data_uri(PNG)},
+    }
+    assert media_sent(service) == [wanted[protocol]]
+
+
+@pytest.mark.parametrize("block", SOUNDS.values(), ids=SOUNDS)
+def test_sounds(chat: Make, ask: Ask, service: Emulator, block: dict[str, Any], protocol: str) -> None:
+    answer = ask(chat(model="qwen3.8-omni-flash"), [{"type": "text", "text": "What do you hear?"}, block])
+    assert HEARD in answer
+    assert base64_sent(service, WAV) == 1
+    (item,) = media_sent(service)
+    if protocol == "openai":
+        assert item["input_audio"]["data"].startswith("data:;base64,")
+
+
+@pytest.mark.parametrize("block", VIDEOS.values(), ids=VIDEOS)
+def test_videos(chat: Make, ask: Ask, service: Emulator, block: dict[str, Any], protocol: str) -> None:
+    answer = ask(chat(), [block, {"type": "text", "text": "What happens?"}])
+    assert WATCHED in answer
+    (item,) = media_sent(service)
+    assert item == {
+        **({"type": "video"} if protocol == "openai" else {}),
+        "video": list(FRAMES),
+        "fps": 2,
+        "max_frames": 4,
+    }
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "video", "base64": text64(MP4), "mime_type": "video/mp4", "extras": {"fps": 0.5}},
+        {"type": "video_url", "video_url": {"url": data_uri(MP4, "video/mp4")}, "fps": 0.5},
+        {"video": data_uri(MP4, "video/mp4"), "fps": 0.5},
+    ],
+)
+def test_a_film(chat: Make, service: Emulator, protocol: str, block: dict[str, Any]) -> None:
+    chat().invoke([HumanMessage([block, "What happens?"])])
+    wanted = {
+        "openai": {"type": "video_url", "video_url": {"url": data_uri(MP4, "")}, "fps": 0.5},
+        "dashscope": {"video": data_uri(MP4, "video/mp4"), "fps": 0.5},
+    }
+    assert media_sent(service) == [wanted[protocol]]
+
+
+def test_several_with_limits(chat: Make, service: Emulator, protocol: str) -> None:
+    blocks: list[Any] = [
+        {"type": "image", "url": data_uri(PNG), "min_pixels": 100, "max_pixels": 2000},
+        {"type": "image", "url": "https://example.com/a.png", "extras": {"max_pixels": 3000}},
+    ]
+    chat(vl_high_resolution_images=True).invoke([HumanMessage([*blocks, "What?"])])
+    first, second = media_sent(service)
+    assert (first["min_pixels"], first["max_pixels"]) == (100, 2000)
+    assert second["max_pixels"] == 3000 and "https://example.com/a.png" in json.dumps(second)
+    assert service.last_request.parameters["vl_high_resolution_images"] is True
+
+
+def test_local_pictures(chat: Make, ask: Ask, service: Emulator, tmp_path: Path) -> None:
+    path = tmp_path / "ein Bild ü.png"
+    path.write_bytes(PNG)
+    model = chat(allow_local_files=[str(tmp_path)])
+    for url in (str(path), path.as_uri()):
+        assert SEEN in ask(model, [{"type": "image", "url": url}, {"type": "text", "text": "What?"}])
+        assert base64_sent(service, PNG) == 1
+
+
+def test_pictures_in_history(chat: Make, service: Emulator) -> None:
+    history = [
+        HumanMessage([PICTURES["OpenAI"], "What is this?"]),
+        AIMessage("A red picture."),
+        HumanMessage([{"type": "image", "url": data_uri(picture(20, 20, BLUE))}, "And this?"]),
+    ]
+    assert "20×20 pixels and mostly blue" in chat().invoke(history).content
+    assert base64_sent(service, PNG) == 1
+
+
+def test_pictures_of_tools(chat: Make, service: Emulator, protocol: str) -> None:
+    @tool
+    def draw(colour: str) -> str:
+        """Draw."""
+        return colour
+
+    calls = [{"name": "draw", "args": {"colour": colour}, "id": colour} for colour in ("red", "green")]
+    history = [
+        HumanMessage("Draw."),
+        AIMessage("", tool_calls=calls, additional_kwargs={"reasoning_content": "I draw."}),
+        ToolMessage([PICTURES["v1 base64"]], tool_call_id="red"),
+        ToolMessage(
+            [{"type": "text", "text": "Done."}, {"image": data_uri(picture(20, 20, GREEN))}], tool_call_id="green"
+        ),
+    ]
+    answer = chat().bind_tools([draw]).invoke(history)
+    assert SEEN in answer.content and "20×20 pixels and mostly green" in answer.content
+    sent = service.last_request.messages
+    assert [message["role"] for message in sent] == ["user", "assistant", "tool", "tool", "user"]
+    assert sent[1]["reasoning_content"] == "I draw."
+    assert "Done." in json.dumps(sent[3]) and "image" not in json.dumps([sent[2]["content"], sent[3]["content"]])
+    assert len(media_sent(service)) == 2
+
+
+# LlamaIndex.
+
+
+def test_llama_index_pictures(llm: Make, service: Emulator, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+    model = llm(allow_local_files=[str(tmp_path)])
+    for block in (
+        ImageBlock(image=PNG),
+        ImageBlock(image=BytesIO(PNG)),
+        ImageBlock(image=text64(PNG).encode()),
+        ImageBlock(url=data_uri(PNG)),
+        ImageBlock(path=path),
+        ImageBlock(url=path.as_uri()),
+    ):
+        assert SEEN in ask_llm(model, [TextBlock(text="What?"), block])
+        assert base64_sent(service, PNG) == 1
+
+
+def test_llama_index_sounds(llm: Make, service: Emulator, tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(WAV)
+    model = llm(model="qwen3.8-omni-flash", allow_local_files=True)
+    for block in (
+        AudioBlock(audio=WAV),
+        AudioBlock(audio=BytesIO(WAV), format="wav"),
+        AudioBlock(path=path),
+        AudioBlock(url=data_uri(WAV, "audio/wav")),
+    ):
+        assert HEARD in ask_llm(model, [TextBlock(text="What?"), block])
+        assert base64_sent(service, WAV) == 1
+
+
+def test_llama_index_videos(llm: Make, service: Emulator, protocol: str) -> None:
+    frames = [ImageBlock(url=frame) for frame in FRAMES]
+    answer = ask_llm(llm(), [*frames, TextBlock(text="What?")], video_frames={"fps": 2, "max_frames": 4})
+    assert WATCHED in answer
+    (item,) = media_sent(service)
+    assert (item["video"], item["fps"], item["max_frames"]) == (list(FRAMES), 2, 4)
+    ask_llm(llm(), [VideoBlock(video=MP4, video_mimetype="video/mp4", fps=2), TextBlock(text="What?")])
+    assert base64_sent(service, MP4) == 1
+    with pytest.raises(UnsupportedFeatureError, match="ImageBlocks"):
+        ask_llm(llm(), [TextBlock(text="What?")], video_frames=True)
+    with pytest.raises(UnsupportedFeatureError, match="speed"):
+        ask_llm(llm(), frames, video_frames={"speed": 2})
+
+
+def test_llama_index_tools(llm: Make, service: Emulator) -> None:
+    history = [
+        ChatMessage(role="user", content="Draw."),
+        ChatMessage(role="assistant", blocks=[ToolCallBlock(tool_call_id="c1", tool_name="draw")]),
+        ChatMessage(role="tool", blocks=[ImageBlock(image=PNG)], additional_kwargs={"tool_call_id": "c1"}),
+    ]
+    assert SEEN in str(llm().chat(history).message.content)
+    assert [message["role"] for message in service.last_request.messages][-2:] == ["tool", "user"]
+
+
+def test_llama_index_templates(llm: Make, service: Emulator) -> None:
+    template = RichPromptTemplate('{% chat role="user" %}What is this? {{ picture | image }}{% endchat %}')
+    messages = template.format_messages(picture=data_uri(PNG))
+    assert SEEN in str(llm().chat(messages).message.content)
+
+
+def test_base64_crosses_once(monkeypatch: pytest.MonkeyPatch, chat: Make, service: Emulator) -> None:
+    """What was given is what is encoded: no copy of a part that needs no change."""
+    from qwen_core.media import ready_media
+    from qwen_core.messages import ImagePart, Message
+    from qwen_core.request import ChatRequest
+
+    url = data_uri(PNG)
+    request = ChatRequest(model="qwen3-vl-plus", messages=(Message("user", (ImagePart(url),)),))
+    ready = ready_media(request).request
+    assert ready is request
+    assert msgspec.structs.asdict(ready)["messages"][0].parts[0].url is url

@@ -1,0 +1,113 @@
+"""Files too large for a message go through the service's temporary store, on both wires, without blocking."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import HumanMessage
+
+from qwen_core import local_media
+from qwen_core.errors import QwenError
+from qwen_emulator import Emulator, Failure
+from tests.media.conftest import KEY, Ask, Make
+from tests.media.made import FRAMES, picture
+
+PNG = picture()
+
+
+@pytest.fixture
+def small_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of some hundred bytes count as large."""
+    monkeypatch.setattr(local_media, "INLINE_LIMIT", 100)
+
+
+@pytest.mark.usefixtures("small_messages")
+def test_large_files_are_uploaded(chat: Make, ask: Ask, service: Emulator, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "a" / "bild ü.png").write_bytes(PNG)
+    (tmp_path / "b" / "bild ü.png").write_bytes(picture(20, 20))
+    blocks = [{"type": "image", "url": str(tmp_path / folder / "bild ü.png")} for folder in ("a", "b")]
+    answer = ask(chat(allow_local_files=[str(tmp_path)]), [*blocks, {"type": "text", "text": "What?"}])
+    assert "48×32 pixels" in answer and "20×20 pixels" in answer
+    policy, *uploads, question = service.requests
+    assert (policy.method, policy.path) == ("GET", "/api/v1/uploads")
+    assert policy.query == "action=getPolicy&model=qwen3-vl-plus"
+    assert policy.headers["Authorization"] == f"Bearer {KEY}"
+    assert len(uploads) == 2 and all("Authorization" not in upload.headers for upload in uploads)
+    assert PNG in uploads[0].raw
+    assert question.headers["X-DashScope-OssResourceResolve"] == "enable"
+    assert question.raw.count(b"oss://") == 2 and b"data:" not in question.raw
+
+
+@pytest.mark.usefixtures("small_messages")
+def test_a_refused_policy(chat: Make, ask: Ask, service: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(PNG)
+    service.reset()
+    service._service.settings.api_key = "another"
+    try:
+        with pytest.raises(QwenError) as caught:
+            ask(chat(allow_local_files=True), [{"type": "image", "url": str(tmp_path / "a.png")}])
+    finally:
+        service._service.settings.api_key = None
+    assert caught.value.status_code == 401 and caught.value.model == "qwen3-vl-plus"
+    assert len(service.requests) == 1
+
+
+@pytest.mark.usefixtures("small_messages")
+def test_progress(chat: Make, service: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.png").write_bytes(PNG)
+    content = [HumanMessage([{"type": "image", "url": str(tmp_path / "a.png")}, "What?"])]
+    chat(allow_local_files=True).invoke(content)
+    assert "Uploading" not in capsys.readouterr().err
+    chat(allow_local_files=True, show_progress=True).invoke(content)
+    assert "Uploading: 100%" in capsys.readouterr().err
+
+
+def test_a_large_file_for_real(chat: Make, service: Emulator, tmp_path: Path) -> None:
+    """Nine megabytes; the loop keeps turning while they are read and sent."""
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"\0\0\0\x18ftypisom" + os.urandom(9 * 1024 * 1024))
+    longest = 0.0
+
+    async def ask() -> str:
+        nonlocal longest
+        loop = asyncio.get_running_loop()
+        question = HumanMessage([{"type": "video", "url": str(path)}, "What?"])
+        asked = asyncio.ensure_future(chat(allow_local_files=True).ainvoke([question]))
+        while not asked.done():
+            before = loop.time()
+            await asyncio.sleep(0.001)
+            longest = max(longest, loop.time() - before)
+        return str(asked.result().content)
+
+    assert "There is a video" in asyncio.run(ask())
+    upload = next(request for request in service.requests if request.path == "/temporary-uploads")
+    assert path.read_bytes() in upload.raw
+    assert longest < 1.0
+
+
+def test_frames_and_small_files_stay_inside(chat: Make, service: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(PNG)
+    frames = [*FRAMES, str(tmp_path / "a.png")]
+    answer = chat(allow_local_files=True).invoke([HumanMessage([{"type": "video", "video": frames}, "What?"])])
+    assert "5 frames" in answer.content
+    assert len(service.requests) == 1
+
+
+@pytest.mark.usefixtures("small_messages")
+def test_nothing_is_uploaded_for_a_request_that_is_refused(chat: Make, service: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(PNG)
+    urls = (str(tmp_path / "a.png"), "http://127.0.0.1/")
+    blocks: list[Any] = [{"type": "image", "url": url} for url in urls]
+    with pytest.raises(QwenError):
+        chat(allow_local_files=True).invoke([HumanMessage(blocks)])
+    assert not service.requests
+
+
+def test_a_failure_of_the_model_is_one(chat: Make, service: Emulator) -> None:
+    service.reply(Failure(400, "invalid_parameter_error", "Failed to download multimodal content."))
+    with pytest.raises(QwenError, match="download"):
+        chat().invoke([HumanMessage([{"type": "image", "url": "https://example.com/a.png"}])])
