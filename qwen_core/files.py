@@ -15,13 +15,14 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
+from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_attempt
 
 from qwen_core.errors import APITimeoutError, BadRequestError, NotFoundError, QwenError
 from qwen_core.forms import Form, upload_bar
 from qwen_core.media_checks import MEGABYTE
 from qwen_core.off_loop import async_run, async_sleep, run, sleep
 from qwen_core.protocols.error_bodies import decode_error, read_answer
-from qwen_core.retries import async_retrying, retrying
+from qwen_core.retries import is_retryable, wait
 from qwen_core.settings import ClientSettings, Connection, resolve_connection
 from qwen_core.transports.base import StatusFailure
 from qwen_core.transports.plain_http import AsyncPlainTransport, PlainTransport
@@ -150,6 +151,16 @@ def next_wait(waited: float, pause: float, patience: float, file: UploadedFile) 
     return min(pause * 2, LONGEST_WAIT)
 
 
+def attempts(retries: int) -> dict[str, Any]:
+    """When and after how long a question is asked again: as a chat is."""
+    return {
+        "stop": stop_after_attempt(retries + 1),
+        "wait": wait,
+        "retry": retry_if_exception(is_retryable),
+        "reraise": True,
+    }
+
+
 class QwenFiles:
     """Uploads documents, waits until they can be read, finds them again, deletes them.
 
@@ -249,8 +260,8 @@ class QwenFiles:
 
     def _ask(self, method: str, url: str, kind: type[T], form: Form | None = None) -> T:
         # A form can be read once, so that an upload is not tried again.
-        attempts = self.settings.max_retries if form is None else 0
-        answer: T = retrying(attempts)(self._send, method, url, kind, form)
+        retries = self.settings.max_retries if form is None else 0
+        answer: T = Retrying(**attempts(retries))(self._send, method, url, kind, form)
         return answer
 
     def _send(self, method: str, url: str, kind: type[T], form: Form | None) -> T:
@@ -364,8 +375,8 @@ class AsyncQwenFiles:
 
     async def _ask(self, method: str, url: str, kind: type[T], form: Form | None = None) -> T:
         # A form can be read once, so that an upload is not tried again.
-        attempts = self.settings.max_retries if form is None else 0
-        answer: T = await async_retrying(attempts)(self._send, method, url, kind, form)
+        retries = self.settings.max_retries if form is None else 0
+        answer: T = await AsyncRetrying(**attempts(retries))(self._send, method, url, kind, form)
         return answer
 
     async def _send(self, method: str, url: str, kind: type[T], form: Form | None) -> T:

@@ -13,16 +13,17 @@ import openai
 from qwen_core.forms import Form
 from qwen_core.settings import Connection
 from qwen_core.transports.base import Answer, StatusFailure
-from qwen_core.transports.http import connection_error, library_errors
+from qwen_core.transports.http import attempt_timeout, connection_error, hide_keys, library_errors
 from qwen_core.transports.openai_sdk import http_library
 
 REDIRECTS = 300
 """Statuses from here on are no answers: a redirect is not followed, because it could lead anywhere."""
 
 
-def client_arguments(connection: Connection) -> dict[str, Any]:
-    """What a client of our own is made with."""
-    return {} if connection.timeout is None else {"timeout": connection.timeout}
+def exchange_options(connection: Connection, client: Any) -> dict[str, Any]:
+    """What both kinds of client are told for one exchange."""
+    timeout = http_library(client.base_url).Timeout
+    return {"follow_redirects": False, **attempt_timeout(connection, None, timeout)}
 
 
 @contextmanager
@@ -32,6 +33,7 @@ def network_errors(client: Any) -> Iterator[None]:
     try:
         yield
     except library_errors(http) as error:
+        hide_keys(error)
         raise connection_error(error, http) from error
 
 
@@ -47,15 +49,17 @@ class PlainTransport:
     """Sends requests one by one. Must be closed."""
 
     def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._is_own = connection.http_client is None
-        self._client: Any = connection.http_client or openai.DefaultHttpxClient(**client_arguments(connection))
+        self._client: Any = connection.http_client or openai.DefaultHttpxClient()
 
     def send(self, method: str, url: str, headers: Mapping[str, str], form: Form | None = None) -> Answer:
         """The answer. Raises StatusFailure for an error status."""
-        content = {"content": form.blocks()} if form else {}
+        options: dict[str, Any] = {"content": form.blocks()} if form else {}
+        options |= exchange_options(self._connection, self._client)
         headers = {**headers, **form.headers} if form else headers
         with network_errors(self._client):
-            response = self._client.request(method, url, headers=headers, follow_redirects=False, **content)
+            response = self._client.request(method, url, headers=headers, **options)
         return as_answer(response)
 
     def close(self) -> None:
@@ -68,17 +72,17 @@ class AsyncPlainTransport:
     """Sends requests one by one, awaited. Must be closed."""
 
     def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._is_own = connection.http_client is None
-        self._client: Any = connection.http_client or openai.DefaultAsyncHttpxClient(
-            **client_arguments(connection)
-        )
+        self._client: Any = connection.http_client or openai.DefaultAsyncHttpxClient()
 
     async def send(self, method: str, url: str, headers: Mapping[str, str], form: Form | None = None) -> Answer:
         """The answer. Raises StatusFailure for an error status."""
-        content = {"content": form.async_blocks()} if form else {}
+        options: dict[str, Any] = {"content": form.async_blocks()} if form else {}
+        options |= exchange_options(self._connection, self._client)
         headers = {**headers, **form.headers} if form else headers
         with network_errors(self._client):
-            response = await self._client.request(method, url, headers=headers, follow_redirects=False, **content)
+            response = await self._client.request(method, url, headers=headers, **options)
         return as_answer(response)
 
     async def close(self) -> None:
