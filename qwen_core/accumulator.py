@@ -126,6 +126,7 @@ class Accumulator:
             citations=finish.citations,
             search_info=finish.search_info,
             extras=finish.extras,
+            cost=finish.cost,
             payload=payload,
         )
 

@@ -9,8 +9,10 @@ import msgspec
 
 from qwen_core.accumulator import accumulate
 from qwen_core.adaptation import adapt
+from qwen_core.billing import Pricing, asked_to_think, price_list
 from qwen_core.call_log import log_answer, log_failure
 from qwen_core.citations import cite_events, cite_response, marker_pattern
+from qwen_core.cost import Cost
 from qwen_core.endpoints import rerank_url, warn_if_key_travels_openly
 from qwen_core.errors import (
     APIConnectionError,
@@ -22,11 +24,14 @@ from qwen_core.errors import (
 from qwen_core.events import Event, Finish, TextDelta
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
+from qwen_core.models.retirement import warn_if_retired
+from qwen_core.overflow import check_length
 from qwen_core.protocols.base import EncodedRequest, StreamDecoder, WireProtocol
 from qwen_core.protocols.learned_endpoints import LEARNED_ENDPOINTS
 from qwen_core.protocols.selection import select_protocol
 from qwen_core.protocols.server_sent_events import BOM
 from qwen_core.protocols.stream_reader import StreamReader, looks_like_event_stream, lower_case, read_whole
+from qwen_core.region_hints import region_hint
 from qwen_core.request import (
     AnyEmbeddingRequest,
     ChatRequest,
@@ -40,6 +45,7 @@ from qwen_core.text_parsers import FilteringDecoder, filters_for
 from qwen_core.thinking import thinks
 from qwen_core.timeouts import Deadline
 from qwen_core.transports.base import Answer, StatusFailure
+from qwen_core.usage import Usage
 
 Encode = Callable[[ModelProfile], EncodedRequest]
 """Makes what is sent. Called again where the service says that the model is at its other endpoint."""
@@ -59,6 +65,7 @@ class Call:
         "encoded",
         "host",
         "model",
+        "pricing",
         "profile",
         "protocol",
     )
@@ -72,10 +79,14 @@ class Call:
         *,
         asynchronous: bool,
         request: ChatRequest | None = None,
+        thinking: bool | None = None,
     ) -> None:
         self.model = profile.name
         self.protocol = protocol
         self.host = settings.endpoint(protocol.name).host
+        self.pricing = Pricing(profile, price_list(self.host, settings.region), thinking)
+        if request is not None and self.pricing.prices is not None:
+            check_length(request.messages, profile)
         self.profile = LEARNED_ENDPOINTS.apply(self.host, profile)
         self.encoded = encode(self.profile)
         self.connection: Connection = resolve_connection(settings, protocol.name, asynchronous=asynchronous)
@@ -86,6 +97,7 @@ class Call:
         self.began = monotonic()
         self.deadline = Deadline.of(self.connection.timeout, self.began)
         warn_if_key_travels_openly(self.connection.base_url)
+        warn_if_retired(profile)
 
     def elapsed(self) -> float:
         """Seconds since the call began."""
@@ -105,7 +117,9 @@ class Call:
 
     def decode(self, answer: Answer) -> ChatResponse:
         """The answer in a whole body, which may be an event stream all the same."""
-        return cite_response(self._decode(answer), self._markers())
+        response = cite_response(self._decode(answer), self._markers())
+        cost = self.pricing.cost(response.usage)
+        return response if cost is None else msgspec.structs.replace(response, cost=cost)
 
     def _decode(self, answer: Answer) -> ChatResponse:
         headers = lower_case(answer.headers)
@@ -134,7 +148,17 @@ class Call:
 
     def last(self, events: Sequence[Event], seen: Sequence[Event] = ()) -> Sequence[Event]:
         """The last events of a stream, with what only the whole answer tells."""
-        return cite_events(events, seen, self._markers())
+        return [self._priced(event) for event in cite_events(events, seen, self._markers())]
+
+    def cost_of_batch(self, total_tokens: int | None) -> Cost | None:
+        """What a batch cost of which only the sum of its tokens is known, and that is all input."""
+        return self.pricing.cost(Usage(total_tokens=total_tokens))
+
+    def _priced(self, event: Event) -> Event:
+        if not isinstance(event, Finish):
+            return event
+        cost = self.pricing.cost(event.usage)
+        return event if cost is None else msgspec.structs.replace(event, cost=cost)
 
     def _markers(self) -> re.Pattern[str] | None:
         return marker_pattern(self._request) if self._request is not None else None
@@ -156,6 +180,7 @@ class Call:
             vars(error).setdefault("is_retryable", True)
         error.host = error.host or self.host
         error.model = error.model or self.model
+        error.hint = error.hint or region_hint(error, self.host, self.profile)
         log_failure(self, error)
         return error
 
@@ -192,7 +217,15 @@ def chat_call(settings: ClientSettings, request: ChatRequest, *, stream: bool, a
     def encode(profile: ModelProfile) -> EncodedRequest:
         return protocol.encode(adapted, profile, stream)
 
-    call = Call(settings, profile, protocol, encode, asynchronous=asynchronous, request=request)
+    call = Call(
+        settings,
+        profile,
+        protocol,
+        encode,
+        asynchronous=asynchronous,
+        request=request,
+        thinking=asked_to_think(adapted, profile),
+    )
     for message in (*losses, *changes, *call.encoded.warnings):
         warnings.warn(message, QwenWarning, stacklevel=2)
     return call

@@ -202,9 +202,20 @@ class CostTotals:
             if cost is None:
                 self._unpriced[model] = self._unpriced.get(model, 0) + 1
                 return
-            key = (model, cost.currency)
-            before = self._sums.get(key)
-            self._sums[key] = cost if before is None else _sum(before, cost)
+            self._add((model, cost.currency), cost)
+
+    def merge(self, other: CostTotals) -> None:
+        """Add all that was added to other totals."""
+        with self._lock:
+            for key, summed in other.by_model.items():
+                self._add(key, summed)
+            for mine, theirs in ((self._calls, other.calls), (self._unpriced, other.unpriced)):
+                for model, count in theirs.items():
+                    mine[model] = mine.get(model, 0) + count
+
+    def _add(self, key: tuple[str, str], cost: Cost) -> None:
+        before = self._sums.get(key)
+        self._sums[key] = cost if before is None else _sum(before, cost)
 
     @property
     def by_model(self) -> Mapping[tuple[str, str], Cost]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from qwen_core.cost import Cost
 from qwen_core.response import Citation, CitationSpan, FinishReason
 from qwen_core.usage import Usage
 
@@ -75,6 +76,7 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True):
     citations: tuple[Citation, ...] = ()
     search_info: dict[str, Any] | None = None
     extras: dict[str, Any] | None = None
+    cost: Cost | None = None
 
     @property
     def finish_reason(self) -> FinishReason | None:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from qwen_core.cost import Cost
 from qwen_core.messages import Message, ToolCallPart
 from qwen_core.speech import wav
 from qwen_core.usage import Usage
@@ -83,7 +84,7 @@ class ChatResponse(msgspec.Struct, frozen=True, kw_only=True):
 
     ``payload`` is the body as it came over the wire, where the answer was one body. ``extras`` holds what the
     native wire says beside the answer, under its own names: ``ocr_result`` of an OCR task, ``tool_info`` of the
-    code interpreter, ... (native 5.1, 5.5).
+    code interpreter, ... (native 5.1, 5.5). ``cost`` is by list price, None where the price is not known.
     """
 
     choices: tuple[Choice, ...]
@@ -96,6 +97,7 @@ class ChatResponse(msgspec.Struct, frozen=True, kw_only=True):
     search_info: dict[str, Any] | None = None
     extras: dict[str, Any] | None = None
     payload: bytes | None = None
+    cost: Cost | None = None
 
     @property
     def message(self) -> Message:

@@ -5,12 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from qwen_core.cost import Cost, CostTotals
+
 
 class UsageMeter:
     """Tokens as the service counted them, by model. Safe to share between threads and tasks."""
 
-    def __init__(self) -> None:
+    def __init__(self, costs: CostTotals | None = None) -> None:
         self._lock = threading.Lock()
+        self.costs = CostTotals() if costs is None else costs
+        """What they cost, by list price, where the region and the price are known."""
         self.calls = 0
         self.uncounted_calls = 0
         """Calls of which the service did not say what they cost."""
@@ -21,8 +25,9 @@ class UsageMeter:
         """The tokens of all counted calls."""
         return sum(self.tokens_by_model.values())
 
-    def add(self, model: str, tokens: int | None) -> None:
+    def add(self, model: str, tokens: int | None, cost: Cost | None = None) -> None:
         """Count one call."""
+        self.costs.add(model, cost)
         with self._lock:
             self.calls += 1
             if tokens is None:
@@ -35,8 +40,10 @@ _METERS: ContextVar[tuple[UsageMeter, ...]] = ContextVar("qwen_usage_meters", de
 
 
 @contextmanager
-def count_usage() -> Iterator[UsageMeter]:
+def count_usage(costs: CostTotals | None = None) -> Iterator[UsageMeter]:
     """Count every embedding and rerank call that is made inside, in its threads and tasks too.
+
+    ``costs`` are totals to add to, instead of new ones.
 
     Example:
         >>> with count_usage() as usage:
@@ -44,7 +51,7 @@ def count_usage() -> Iterator[UsageMeter]:
         >>> usage.total_tokens
         0
     """
-    meter = UsageMeter()
+    meter = UsageMeter(costs)
     token = _METERS.set((*_METERS.get(), meter))
     try:
         yield meter
@@ -52,7 +59,7 @@ def count_usage() -> Iterator[UsageMeter]:
         _METERS.reset(token)
 
 
-def record_usage(model: str, tokens: int | None) -> None:
+def record_usage(model: str, tokens: int | None, cost: Cost | None = None) -> None:
     """Tell every meter that is running."""
     for meter in _METERS.get():
-        meter.add(model, tokens)
+        meter.add(model, tokens, cost)

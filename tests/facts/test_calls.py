@@ -1,0 +1,272 @@
+"""What the catalogue changes in a call: warnings of retirement, hints about regions, prices, inputs too long."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import msgspec
+import pytest
+
+from qwen_core import ChatRequest, ClientSettings
+from qwen_core.billing import PriceList, price_list
+from qwen_core.call import Call, chat_call, embedding_call
+from qwen_core.endpoints import region_of
+from qwen_core.errors import (
+    AuthenticationError,
+    ContextOverflowError,
+    NotFoundError,
+    QwenWarning,
+    make_error,
+)
+from qwen_core.events import Finish, TextDelta
+from qwen_core.messages import Message, TextPart
+from qwen_core.models import resolve
+from qwen_core.models.retirement import TOLD, retirement_notice
+from qwen_core.overflow import documented_limit
+from qwen_core.request import EmbeddingRequest
+from qwen_core.settings import ProtocolName
+from qwen_core.tokens import estimate_tokens, tokenizer
+from qwen_core.transports.base import Answer
+
+BODY = {
+    "id": "chatcmpl-1",
+    "model": "qwen-plus",
+    "created": 1,
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500},
+}
+
+
+@pytest.fixture(autouse=True)
+def nobody_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("DASHSCOPE_API_BASE", raising=False)
+    TOLD.clear()
+    yield
+    TOLD.clear()
+
+
+def make_call(
+    model: str = "qwen-plus", text: str = "Hi", protocol: ProtocolName = "openai", **fields: Any
+) -> Call:
+    """A call to the service itself, never sent."""
+    asked = {name: fields.pop(name) for name in ("enable_thinking", "reasoning_effort") if name in fields}
+    request = ChatRequest(model=model, messages=(Message("user", (TextPart(text),)),), **asked)
+    settings = ClientSettings(api_key="sk-test", protocol=protocol, **fields)
+    return chat_call(settings, request, stream=False, asynchronous=False)
+
+
+def answer(**changes: Any) -> Answer:
+    return Answer(200, {}, json.dumps({**BODY, **changes}).encode())
+
+
+# Retirement.
+
+
+def test_a_retired_model_warns_once_with_date_and_successor() -> None:
+    with pytest.warns(QwenWarning, match=r"qwen3-max was retired on 2026-10-10.*qwen3\.7-max") as first:
+        make_call("qwen3-max")
+        make_call("qwen3-max")
+        make_call("qwen-turbo")
+    told = [str(warning.message).split()[0] for warning in first if "retired" in str(warning.message)]
+    assert told == ["qwen3-max", "qwen-turbo"]
+
+
+def test_an_embedding_or_rerank_model_warns_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = msgspec.structs.replace(resolve("text-embedding-v3"), retired_on="2026-01-01")
+    monkeypatch.setattr("qwen_core.call.resolve", lambda _: ended)
+    with pytest.warns(QwenWarning, match="text-embedding-v3 was retired"):
+        embedding_call(
+            ClientSettings(api_key="k"),
+            EmbeddingRequest(model="text-embedding-v3", texts=("a",)),
+            asynchronous=False,
+        )
+
+
+def test_notices() -> None:
+    profile = resolve("qwen3-max")
+    before, after = date(2026, 10, 9), date(2026, 10, 10)
+    assert "qwen3-max will be retired on 2026-10-10." in (retirement_notice(profile, before) or "")
+    assert "qwen3-max was retired on 2026-10-10." in (retirement_notice(profile, after) or "")
+    assert "No successor is named" in (retirement_notice(resolve("qwen-turbo"), after) or "")
+    assert retirement_notice(resolve("qwen-plus"), after) is None
+    assert retirement_notice(resolve("my-finetune"), after) is None
+
+
+def test_current_models_do_not_warn() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_call("qwen-plus")
+        make_call("my-finetune")
+
+
+# Regions.
+
+
+@pytest.mark.parametrize(
+    ("host", "region"),
+    [
+        ("dashscope.aliyuncs.com", "cn-beijing"),
+        ("dashscope-intl.aliyuncs.com", "ap-southeast-1"),
+        ("dashscope-us.aliyuncs.com", "us-east-1"),
+        ("batch.dashscope.aliyuncs.com", "cn-beijing"),
+        ("ws-1a2b.eu-central-1.maas.aliyuncs.com", "eu-central-1"),
+        ("127.0.0.1:8000", None),
+        ("dashscope.aliyuncs.com.example.org", None),
+        ("x.eu-central-1.maas.aliyuncs.com.example.org", None),
+    ],
+)
+def test_regions_of_hosts(host: str, region: str | None) -> None:
+    assert region_of(host) == region
+
+
+def test_a_key_of_another_region_is_told_host_and_switch() -> None:
+    call = make_call(region="intl")
+    refused = call.failure(make_error(401, "invalid_api_key", "Incorrect API key provided."))
+    assert isinstance(refused, AuthenticationError)
+    text = str(refused)
+    for part in ("dashscope-intl.aliyuncs.com", "region ap-southeast-1", "set region=", "qwen-plus is offered in"):
+        assert part in text
+    assert "cn-beijing, ap-southeast-1, eu-central-1, us-east-1" in text
+
+
+def test_a_model_that_the_region_lacks_is_told_where_it_is() -> None:
+    call = make_call("qwen3.7-max-us", region="cn")
+    refused = call.failure(make_error(404, "model_not_found", "The model does not exist."))
+    assert isinstance(refused, NotFoundError)
+    assert "is the host of region cn-beijing" in str(refused)
+    assert "offered in us-east-1" in str(refused)
+
+
+def test_unknown_hosts_and_models_keep_the_general_advice() -> None:
+    refused = make_call(base_url="http://127.0.0.1:1").failure(make_error(401, "invalid_api_key", "No."))
+    assert refused.hint is None
+    assert "set region=" in str(refused)
+    there = make_call("qwen-plus").failure(make_error(404, "model_not_found", "No."))
+    assert there.hint is None
+
+
+# Prices.
+
+
+@pytest.mark.parametrize(
+    ("host", "named", "expected"),
+    [
+        ("dashscope.aliyuncs.com", None, PriceList("cn-beijing")),
+        ("dashscope.aliyuncs.com", "intl", PriceList("cn-beijing")),  # the host decides
+        ("batch.dashscope.aliyuncs.com", None, PriceList("cn-beijing", batch=True)),
+        ("gateway.example.org", "intl", PriceList("ap-southeast-1")),
+        ("gateway.example.org", None, None),
+        ("token-plan.cn-beijing.maas.aliyuncs.com", None, None),
+        ("coding.dashscope.aliyuncs.com", "cn", None),
+        ("dashscope-new.aliyuncs.com", "cn", None),
+    ],
+)
+def test_price_lists(host: str, named: str | None, expected: PriceList | None) -> None:
+    assert price_list(host, named) == expected
+
+
+def test_an_answer_has_its_cost() -> None:
+    """qwen-plus in Beijing, up to 128K: 0.8 and 2 yuan a million tokens, 8 for output while thinking."""
+    found = make_call().decode(answer()).cost
+    assert found is not None
+    assert (found.currency, found.price_date) == ("CNY", "2026-08-20")
+    assert found.input == pytest.approx(1000 * 0.8 / 1e6)
+    assert found.output == pytest.approx(500 * 2 / 1e6)
+    thought = make_call(enable_thinking=True).decode(answer()).cost
+    assert thought is not None
+    assert thought.output == pytest.approx(500 * 8 / 1e6)
+
+
+def test_reported_thinking_decides_where_nothing_was_asked() -> None:
+    usage: dict[str, Any] = {**BODY["usage"], "completion_tokens_details": {"reasoning_tokens": 10}}  # type: ignore[dict-item]
+    found = make_call().decode(answer(usage=usage)).cost
+    assert found is not None
+    assert found.output == pytest.approx(500 * 8 / 1e6)
+
+
+def test_batch_chat_costs_half() -> None:
+    whole, half = make_call().decode(answer()).cost, make_call(base_url="https://batch.dashscope.aliyuncs.com")
+    found = half.decode(answer()).cost
+    assert whole is not None and found is not None
+    assert found.total == pytest.approx(whole.total / 2)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"model": "my-finetune"},
+        {"base_url": "http://127.0.0.1:1"},
+        {"base_url": "https://coding.dashscope.aliyuncs.com/v1"},
+    ],
+)
+def test_no_price_no_cost(fields: dict[str, Any]) -> None:
+    assert make_call(**fields).decode(answer()).cost is None
+
+
+def test_no_usage_no_cost() -> None:
+    assert make_call().decode(answer(usage=None)).cost is None
+
+
+def test_only_the_end_of_a_stream_has_a_cost() -> None:
+    call = make_call()
+    whole = call.decode(answer())
+    end = Finish(choices=(), usage=whole.usage)
+    text, finish = call.last([TextDelta("Hi"), end])
+    assert text == TextDelta("Hi")
+    assert isinstance(finish, Finish)
+    assert finish.cost == whole.cost is not None
+
+
+# Inputs too long.
+
+LIMIT = 30_720
+
+
+def test_limits_are_documented_or_none() -> None:
+    assert documented_limit(resolve("qwen-max")) == LIMIT
+    assert documented_limit(resolve("qwen-plus")) == 997_952
+    assert documented_limit(resolve("my-finetune")) is None
+    assert documented_limit(resolve("qwen-plus-2031-05-01")) is None
+
+
+def test_what_is_certainly_too_long_is_not_sent() -> None:
+    with pytest.raises(ContextOverflowError, match="qwen-max takes 30,720: nothing was sent") as refused:
+        make_call("qwen-max", "The tide is high. " * 60_000)
+    assert refused.value.model == "qwen-max"
+    assert not refused.value.is_retryable
+
+
+def test_an_estimate_has_to_be_far_above(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qwen_core.overflow.tokenizer", lambda _: None)
+    text = "The tide is high. " * 10_000
+    assert LIMIT < estimate_tokens(text) < 6 * LIMIT
+    make_call("qwen-max", text)
+    with pytest.raises(ContextOverflowError):
+        make_call("qwen-max", text * 6)
+
+
+@pytest.mark.skipif(tokenizer("qwen-max") is None, reason="the extra tokenizer is not installed")
+def test_an_exact_count_decides_alone() -> None:
+    with pytest.raises(ContextOverflowError):
+        make_call("qwen-max", "中国 " * (LIMIT // 2 + 20_000))
+    make_call("qwen-max", "a" * (LIMIT * 7))  # eight letters to a token
+
+
+def test_servers_that_borrow_a_name_decide_for_themselves() -> None:
+    make_call("qwen-max", "The tide is high. " * 60_000, base_url="http://127.0.0.1:1")
+    make_call("my-finetune", "The tide is high. " * 60_000)
+
+
+@pytest.mark.skipif(tokenizer("qwen-max") is None, reason="the extra tokenizer is not installed")
+@pytest.mark.parametrize(
+    "piece", ["a", "A", "哈", "的", "…", "ー", "。", "1", "é", "ㅋ", "=", " ", "\n", "x\n", "_ "]
+)
+def test_no_text_is_overestimated_sixfold(piece: str) -> None:
+    exact = tokenizer("qwen-max")
+    assert exact is not None
+    text = piece * 5_000
+    assert estimate_tokens(text) < 6 * len(exact.encode(text, allowed_special=set()))
