@@ -27,6 +27,8 @@ def test_notebook(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def said(notebook: Any) -> list[str]:
     """What each cell shows, whatever the pieces it came in."""
     return [
-        "".join(output.get("text") or str(output.get("data")) for output in cell.get("outputs", []))
+        "".join(
+            output.get("text") or str(sorted(output.get("data", {}).items())) for output in cell.get("outputs", [])
+        )
         for cell in notebook.cells
     ]
