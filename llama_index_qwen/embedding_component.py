@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from pydantic import AliasChoices, Field, model_validator
 
-from llama_index_qwen.component import QwenComponent
+from llama_index_qwen.component import RetrievalComponent
 from qwen_core.embeddings import DEFAULT_BATCH
 from qwen_core.endpoints import DEFAULT_EMBEDDING_MODEL
 from qwen_core.models.catalogue import resolve
@@ -26,7 +26,7 @@ class HybridEmbeddings(NamedTuple):
     sparse: list[SparseVector]
 
 
-class EmbeddingComponent(QwenComponent, EmbeddingFields):
+class EmbeddingComponent(RetrievalComponent, EmbeddingFields):
     """Goes before one of LlamaIndex's base classes, whose batches it makes run side by side."""
 
     model: str = Field(default=DEFAULT_EMBEDDING_MODEL, validation_alias=AliasChoices("model", "model_name"))
@@ -70,7 +70,9 @@ class EmbeddingComponent(QwenComponent, EmbeddingFields):
 
     async def aget_text_embedding_batch(self, texts: list[str], show_progress: bool = False, **kwargs: Any) -> Any:
         """A vector for each text, in order, without blocking. The first failure cancels the other batches."""
-        one = super().aget_text_embedding_batch  # type: ignore[misc]
+        # The base class would make a job queue for each batch.
+        alone = self.model_copy(update={"num_workers": None})
+        one = super(EmbeddingComponent, alone).aget_text_embedding_batch  # type: ignore[misc]
         with progress_bar(len(texts), show_progress, BAR) as on_batch:
             results: list[list[Any]] = await async_map_in_order(
                 one, self._cut(texts), self.num_workers or 1, counting(on_batch)

@@ -11,7 +11,7 @@ from llama_index.core.schema import ImageNode, MetadataMode, NodeWithScore, Quer
 from llama_index_instrumentation import get_dispatcher
 from pydantic import ConfigDict
 
-from llama_index_qwen.component import QwenComponent
+from llama_index_qwen.component import RetrievalComponent
 from llama_index_qwen.media import media_url
 from llama_index_qwen.multimodal_embeddings import image_part
 from qwen_core.client import AsyncQwenClient, QwenClient
@@ -23,7 +23,7 @@ from qwen_core.request import RerankRequest, RerankResponse
 dispatcher = get_dispatcher(__name__)
 
 
-class QwenRerank(QwenComponent, RerankFields, BaseNodePostprocessor):
+class QwenRerank(RetrievalComponent, RerankFields, BaseNodePostprocessor):
     """Puts nodes in the order of their relevance to the question, with the relevance as their score.
 
     Without ``top_n`` all nodes are kept. More nodes than the model takes at once go in several calls and make one

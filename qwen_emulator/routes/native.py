@@ -20,7 +20,7 @@ from qwen_emulator.wires.base import json_reply
 _ROOT = "/api/v1"
 _SERVICES = f"{_ROOT}/services"
 _UPLOAD = "/temporary-uploads"
-_MODALITIES = ("text", "image", "video", "audio")
+_MODALITIES = ("text", "image", "multi_images", "video", "audio")
 
 
 def _text(service: Service, request: RecordedRequest) -> RawReply:
@@ -82,11 +82,10 @@ def _multimodal_embeddings(service: Service, request: RecordedRequest) -> RawRep
     def produce() -> RawReply:
         contents, given = body["input"]["contents"], body.get("parameters") or {}
         size = given.get("dimension") or embedding_facts(body["model"]).default
-        made = []
-        for index, item in enumerate(contents):
-            kind = next(name for name in _MODALITIES if name in item)
-            source = item[kind] if isinstance(item[kind], str) else " ".join(item[kind])
-            made.append({"index": index, "embedding": embed(source, size), "type": kind})
+        made = [
+            {"index": index, "embedding": embed(source, size), "type": kind}
+            for index, (kind, source) in enumerate(_sources(body["model"], contents, given))
+        ]
         texts = [item["text"] for item in contents if "text" in item]
         images = 258 * (len(contents) - len(texts))
         usage = {"input_tokens": tokens.count_all(texts), "image_tokens": images}
@@ -96,6 +95,20 @@ def _multimodal_embeddings(service: Service, request: RecordedRequest) -> RawRep
         )
 
     return service.other(request, NATIVE, lambda: rules.multimodal_embeddings(body, _MODALITIES), produce)
+
+
+def _sources(model: str, contents: list[dict[str, Any]], given: dict[str, Any]) -> list[tuple[str, str]]:
+    """What becomes a vector each: an item, or all of them where fusion was asked for or is all there is."""
+    kinds = [[(kind, _source(item[kind])) for kind in _MODALITIES if kind in item] for item in contents]
+    if given.get("enable_fusion") is True or model.startswith("qwen2.5-vl-embedding"):
+        kinds = [[pair for pairs in kinds for pair in pairs]]
+    return [
+        pairs[0] if len(pairs) == 1 else ("fusion", " ".join(source for _, source in pairs)) for pairs in kinds
+    ]
+
+
+def _source(value: Any) -> str:
+    return value if isinstance(value, str) else " ".join(map(str, value))
 
 
 def _tokenizer(service: Service, request: RecordedRequest) -> RawReply:

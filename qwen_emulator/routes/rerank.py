@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from qwen_emulator import tokens
 from qwen_emulator.failures import invalid_parameter
@@ -15,8 +15,22 @@ from qwen_emulator.validation.compatible import not_found
 from qwen_emulator.wires import NATIVE
 from qwen_emulator.wires.base import json_reply
 
-_MOST_DOCUMENTS = 500
-_MOST_TOKENS = 4_000
+_MEDIA_LIMITS = (("image", 40), ("video", 4))
+
+
+class _Limits(NamedTuple):
+    """What one request may hold. The query counts once for each document."""
+
+    documents: int = 500
+    tokens: int = 4_000
+    request_tokens: int = 120_000
+    media: bool = False
+
+
+_LIMITS = {
+    "gte-rerank-v2": _Limits(request_tokens=30_000),
+    "qwen3-vl-rerank": _Limits(documents=100, tokens=8_000, media=True),
+}
 
 
 def _flat(service: Service, request: RecordedRequest) -> RawReply:
@@ -63,14 +77,20 @@ def _judge(body: Any, held: Any, given: Any) -> Failure | None:
     documents = held.get("documents")
     if not isinstance(documents, list) or not documents:
         return invalid_parameter("[] is too short - 'documents'")
-    if len(documents) > _MOST_DOCUMENTS:
-        return invalid_parameter(f"The number of documents should not be larger than {_MOST_DOCUMENTS}")
-    top = given.get("top_n") if isinstance(given, dict) else None
-    if top is not None and (not isinstance(top, int) or isinstance(top, bool) or top < 1):
-        return invalid_parameter(f"{top!r} is not of type 'integer' - 'top_n'")
-    texts = [_text(held["query"]), *(_text(document) for document in documents)]
-    if any(not 1 <= tokens.count(text) <= _MOST_TOKENS for text in texts):
-        return invalid_parameter(f"Range of input length should be [1, {_MOST_TOKENS}]")
+    limits = _LIMITS.get(body["model"], _Limits())
+    if len(documents) > limits.documents:
+        return invalid_parameter(f"The number of documents should not be larger than {limits.documents}")
+    for kind, most in _MEDIA_LIMITS:
+        held_media = [item for item in documents if isinstance(item, dict) and kind in item]
+        if held_media and not limits.media:
+            return invalid_parameter("documents should be texts")
+        if len(held_media) > most:
+            return invalid_parameter(f"The number of {kind}s should not be larger than {most}")
+    query, *counts = [tokens.count(_text(item)) for item in (held["query"], *documents)]
+    if any(not 1 <= count <= limits.tokens for count in (query, *counts)):
+        return invalid_parameter(f"Range of input length should be [1, {limits.tokens}]")
+    if query * len(counts) + sum(counts) > limits.request_tokens:
+        return invalid_parameter(f"Total tokens of the request should not be larger than {limits.request_tokens}")
     return None
 
 

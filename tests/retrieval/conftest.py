@@ -1,0 +1,59 @@
+"""What the retrieval tests share: an emulator in the place of the service, and no waiting between retries."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from importlib.util import find_spec
+from typing import Any, TypeVar
+
+import pytest
+
+from qwen_core import retries
+from qwen_core.batches import LEARNED_LIMITS
+from qwen_emulator import Emulator
+
+T = TypeVar("T")
+
+KEY = "sk-test-secret-key"
+NATIVE = pytest.param("dashscope", marks=pytest.mark.skipif(not find_spec("dashscope"), reason="needs dashscope"))
+
+needs_native = pytest.mark.skipif(not find_spec("dashscope"), reason="needs dashscope")
+both_protocols = pytest.mark.parametrize("protocol", ["openai", NATIVE])
+
+
+@pytest.fixture
+def service(qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """The emulator, found through the environment as a user's setup is; nothing learned from it before."""
+    monkeypatch.setenv("DASHSCOPE_API_BASE", qwen_emulator.base_url)
+    monkeypatch.setenv("DASHSCOPE_API_KEY", KEY)
+    LEARNED_LIMITS.clear()
+    yield qwen_emulator
+    LEARNED_LIMITS.clear()
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries at once."""
+    monkeypatch.setattr(retries, "_backoff", lambda state: 0.0)
+
+
+@pytest.fixture(params=["sync", "async"])
+def both_ways(request: pytest.FixtureRequest) -> Callable[[Callable[[], T], Callable[[], Awaitable[T]]], T]:
+    """Calls the one function, or runs the other in a loop of its own."""
+
+    def call(sync: Callable[[], T], asynchronous: Callable[[], Awaitable[T]]) -> T:
+        async def run() -> T:
+            return await asynchronous()
+
+        return sync() if request.param == "sync" else asyncio.run(run())
+
+    return call
+
+
+def sent_texts(service: Emulator) -> list[list[str]]:
+    """The texts of each embedding request, in the order of arrival."""
+    return [texts_of(request.body) for request in service.requests]
+
+
+def texts_of(body: dict[str, Any]) -> list[str]:
+    """The texts of one embedding request, on either wire."""
+    return list(body["input"]["texts"] if isinstance(body["input"], dict) else body["input"])
