@@ -1,0 +1,38 @@
+"""LlamaIndex: pictures are found by their captions, and the model that answers sees the pictures themselves."""
+
+import pytest
+from llama_index.core import VectorStoreIndex
+from llama_index.core.base.llms.types import ImageBlock, TextBlock
+from llama_index.core.query_engine import RetrieverQueryEngine
+from llama_index.core.schema import MediaResource, Node
+
+from llama_index_qwen import QwenEmbedding
+from qwen_emulator import Emulator
+from tests.media.conftest import KEY, Make, ask_llm
+from tests.media.made import BLUE, GREEN, RED, data_uri, picture, text64
+
+PICTURES = {"red": picture(48, 32, RED), "green": picture(20, 40, GREEN), "blue": picture(64, 64, BLUE)}
+
+
+@pytest.mark.parametrize("colour", PICTURES)
+def test_pictures_with_captions(llm: Make, service: Emulator, protocol: str, colour: str) -> None:
+    model = llm()
+    ask = TextBlock(text="Describe the picture.")
+    nodes = []
+    for content in PICTURES.values():
+        caption = ask_llm(model, [ImageBlock(image=content), ask]).partition(".")[0]
+        nodes.append(
+            Node(
+                text_resource=MediaResource(text=caption),
+                # LlamaIndex's stores keep the URL of a resource and lose its data.
+                image_resource=MediaResource(url=data_uri(content), mimetype="image/png"),
+            )
+        )
+    embedding = QwenEmbedding(api_key=KEY, base_url=service.base_url, protocol=protocol)
+    index = VectorStoreIndex(nodes=nodes, embed_model=embedding)
+    engine = RetrieverQueryEngine.from_args(index.as_retriever(similarity_top_k=1), llm=model, multimodal=True)
+    response = engine.query(f"Which image is mostly {colour}?")
+    assert colour in response.source_nodes[0].node.get_content()
+    width, height = {"red": (48, 32), "green": (20, 40), "blue": (64, 64)}[colour]
+    assert f"{width}×{height} pixels and mostly {colour}" in str(response)
+    assert service.last_request.raw.count(text64(PICTURES[colour]).encode()) == 1
