@@ -9,12 +9,19 @@ QUESTION ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PIP_FAILED = { echo "Could not install the dependencies: see pip's message above. Is the package index reachable?"; exit 1; }
 
-.PHONY: demo test lint types unit lowest bench clean
+.PHONY: faults soak demo test lint types unit lowest bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/python cookbook/quickstart.py --docs "$(DOCS)" --question "$(QUESTION)"
 
 test: lint types unit lowest
+
+# Every fault through every surface, as a table; and 10,000 streams at 50 at once.
+faults: $(VENV)/.dev
+	$(BIN)/python -m tests.faults.report
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.faults.soak
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

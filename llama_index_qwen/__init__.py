@@ -6,6 +6,7 @@ from llama_index_qwen.llm import Qwen
 from llama_index_qwen.multimodal_embeddings import QwenMultiModalEmbedding
 from llama_index_qwen.rerank import QwenRerank
 from llama_index_qwen.sparse_embeddings import QwenSparseEmbedding
+from qwen_core.rate_limits import RateLimiter
 
 __all__ = [
     "Qwen",
@@ -13,5 +14,6 @@ __all__ = [
     "QwenMultiModalEmbedding",
     "QwenRerank",
     "QwenSparseEmbedding",
+    "RateLimiter",
     "UnusableAnswerError",
 ]

@@ -68,6 +68,7 @@ class Call:
         "pricing",
         "profile",
         "protocol",
+        "request_id",
     )
 
     def __init__(
@@ -94,6 +95,7 @@ class Call:
         self._request = request
         self._rerouted = False
         self.attempt = 1
+        self.request_id: str | None = None
         self.began = monotonic()
         self.deadline = Deadline.of(self.connection.timeout, self.began)
         warn_if_key_travels_openly(self.connection.base_url)
@@ -144,7 +146,9 @@ class Call:
         profile = self.profile
         if self.encoded.cumulative is not profile.cumulative_stream:
             profile = msgspec.structs.replace(profile, cumulative_stream=self.encoded.cumulative)
-        return StreamReader(self._decoder(profile, lower_case(headers)))
+        names = lower_case(headers)
+        self.request_id = names.get("x-request-id")
+        return StreamReader(self._decoder(profile, names))
 
     def last(self, events: Sequence[Event], seen: Sequence[Event] = ()) -> Sequence[Event]:
         """The last events of a stream, with what only the whole answer tells."""
@@ -181,6 +185,7 @@ class Call:
         error.host = error.host or self.host
         error.model = error.model or self.model
         error.hint = error.hint or region_hint(error, self.host, self.profile)
+        error.request_id = error.request_id or self.request_id
         log_failure(self, error)
         return error
 

@@ -10,19 +10,20 @@ TOTAL = 3600.0
 
 
 class Timeout(NamedTuple):
-    """Seconds, each for another kind of waiting. ``timeout=30`` is ``Timeout(connect=10, read=30)``.
+    """Seconds, each for another kind of waiting. ``timeout=30`` is ``Timeout(connect=10, read=30, attempts=30)``.
 
     Attributes:
         connect: until the connection stands.
         read: without any sign of life, before the answer and between two pieces of it. None: as long as ``total``.
-            No further attempt begins when so much time has passed since the first.
         total: for everything, all attempts, the waits between them and a stream up to its end. None: no bound.
             It is looked at whenever a piece arrives, so that a call ends at most one ``read`` later.
+        attempts: since the first attempt, until no further one begins. None: as long as ``total``.
     """
 
     connect: float | None = CONNECT
     read: float | None = READ
     total: float | None = TOTAL
+    attempts: float | None = None
 
 
 def as_timeout(value: "float | Timeout | None") -> Timeout:
@@ -31,7 +32,7 @@ def as_timeout(value: "float | Timeout | None") -> Timeout:
         return value
     if value is None:
         return Timeout()
-    return Timeout(min(CONNECT, value), value, max(TOTAL, value))
+    return Timeout(min(CONNECT, value), value, max(TOTAL, value), value)
 
 
 class Deadline(NamedTuple):
@@ -45,7 +46,7 @@ class Deadline(NamedTuple):
     @classmethod
     def of(cls, timeout: Timeout, now: float) -> "Deadline":
         """The moments for a call that begins now."""
-        spans = [span for span in (timeout.read, timeout.total) if span is not None]
+        spans = [span for span in (timeout.attempts, timeout.total) if span is not None]
         return cls(
             end=None if timeout.total is None else now + timeout.total,
             last_attempt=now + min(spans) if spans else None,

@@ -108,6 +108,8 @@ class StreamReader:
             try:
                 events += self._decoder.feed(payload, self._frames.status)
             except InvalidResponseError as error:
+                if self._decoder.finished:
+                    break
                 raise IncompleteStreamError("The answer was cut in the middle of an event.") from error
         if not self._read_any and self._beginning.strip():
             raise unreadable(self._beginning, "it is neither an event stream nor JSON")

@@ -261,6 +261,7 @@ def connection(settings: ClientSettings) -> dict[str, Any]:
         "base_url": settings.base_url,
         "protocol": settings.protocol,
         "max_retries": settings.max_retries,
+        "timeout": settings.timeout,
     }
 
 

@@ -1,0 +1,370 @@
+"""The rows of the matrix: what goes wrong on the way, and what every caller must see.
+
+Faults of the connection and of the body go through every surface. The documented error codes go through the core
+alone: what the frameworks make of an error does not depend on its code, and ``everywhere`` rows show that.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from qwen_core.errors import CODE_NAMES
+from qwen_emulator import Failure, RawReply, Reply, faults, payloads
+from qwen_emulator.failures import CATALOGUE
+from qwen_emulator.replies import Altered
+
+PIECES = ("Once ", "upon ", "a ", "time")
+TEXT = "".join(PIECES)
+STORY = Reply(PIECES)
+TRIES = 3
+"""One attempt and the two more that are the default."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The right end of a call: the text, or the error with what it must say."""
+
+    text: str | None = TEXT
+    error: str = ""
+    status: int | None = None
+    code: str | None = None
+    part: str = ""
+    """What had arrived and is on the error."""
+    request_id: bool = False
+    requests: int = 1
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row. ``None`` for a mode or wire where the fault makes no sense."""
+
+    name: str
+    replies: tuple[Any, ...]
+    whole: Expected | None
+    stream: Expected | None
+    native_whole: Expected | str | None = "same"
+    native_stream: Expected | str | None = "same"
+    everywhere: bool = True
+
+    def expected(self, protocol: str, mode: str) -> Expected | None:
+        """The right end on this wire in this mode."""
+        both = self.whole if mode == "whole" else self.stream
+        if protocol == "openai":
+            return both
+        native = self.native_whole if mode == "whole" else self.native_stream
+        return both if isinstance(native, str) else native
+
+
+RIGHT = Expected()
+SECOND = replace(RIGHT, requests=2)
+THIRD = replace(RIGHT, requests=TRIES)
+
+
+def wrong(error: str, **facts: Any) -> Expected:
+    """An error as the right end."""
+    return Expected(text=None, error=error, **facts)
+
+
+def refused(name: str, failure: Failure, error: str, requests: int = 1, **changes: Any) -> Case:
+    """A refusal that lasts for ever."""
+    facts = {"status": failure.status, "request_id": True, "requests": requests}
+    expected = wrong(error, code=CODE_NAMES.get(failure.code, failure.code), **facts)
+    return Case(name, (replace(failure, times=9, after_chunks=None),), expected, expected, **changes)
+
+
+def row(name: str, reply: Any, whole: Expected | None, stream: Expected | None, **changes: Any) -> Case:
+    """A row whose fault is sent first, and again, and whose story is told to whoever asks later."""
+    return Case(name, reply if isinstance(reply, tuple) else (reply, STORY, STORY), whole, stream, **changes)
+
+
+# The documented failures by name: error, requests that the policy allows.
+NAMED = {
+    "invalid_api_key": ("AuthenticationError", 1),
+    "access_denied": ("PermissionDeniedError", 1),
+    "free_tier_only": ("QuotaExceededError", 1),
+    "arrearage": ("PermissionDeniedError", 1),
+    "model_not_found": ("NotFoundError", 1),
+    "invalid_parameter": ("BadRequestError", 1),
+    "context_overflow": ("ContextOverflowError", 1),
+    "data_inspection": ("ContentFilterError", 1),
+    "output_inspection": ("ContentFilterError", 1),
+    "media_download": ("BadRequestError", 1),
+    "file_parsing": ("BadRequestError", TRIES),
+    "rate_limit": ("RateLimitError", TRIES),
+    "burst_rate": ("RateLimitError", TRIES),
+    "token_quota": ("RateLimitError", TRIES),
+    "free_quota_exceeded": ("QuotaExceededError", 1),
+    "bill_overdue": ("PermissionDeniedError", 1),
+    "internal_error": ("ServerError", TRIES),
+    "request_timeout": ("APITimeoutError", 1),
+    "model_serving_error": ("ServerError", TRIES),
+    "model_unavailable": ("ServerError", TRIES),
+}
+
+# Further codes of the documents (compatible 6, native 6.3): status, code, message, error, requests.
+DOCUMENTED: tuple[tuple[int, str, str, str, int], ...] = (
+    (400, "InvalidParameter.NotSupportEnableThinking", "No thinking here.", "BadRequestError", 1),
+    (400, "InvalidURL.ConnectionTimeout", "Failed to download multimodal content", "BadRequestError", 1),
+    (400, "BadRequest.EmptyInput", "The input is empty.", "BadRequestError", 1),
+    (400, "BadRequest.TooLarge", "Payload too large.", "BadRequestError", 1),
+    (400, "InvalidFile.Format", "The file format is wrong.", "BadRequestError", 1),
+    (400, "UnsupportedOperation", "The operation is unsupported.", "BadRequestError", 1),
+    (400, "FaqRuleBlocked", "Blocked by a rule.", "ContentFilterError", 1),
+    (400, "CustomRoleBlocked", "Blocked by a rule.", "ContentFilterError", 1),
+    (400, "IPInfringementSuspect", "Suspected infringement.", "ContentFilterError", 1),
+    (400, "ServiceUnavailableError", "Role must be user or assistant", "BadRequestError", 1),
+    (400, "InvalidParameter", "Model not exist.", "NotFoundError", 1),
+    (400, "Throttling.AllocationQuota", "Voices: quota exceeded.", "RateLimitError", TRIES),
+    (401, "NOT AUTHORIZED", "Workspace is not authorized.", "AuthenticationError", 1),
+    (401, "", "invalid access token or token expired", "AuthenticationError", 1),
+    (403, "AccessDenied.Unpurchased", "Access to model denied.", "PermissionDeniedError", 1),
+    (403, "Model.AccessDenied", "Model access denied.", "PermissionDeniedError", 1),
+    (403, "Workspace.AccessDenied", "Workspace access denied.", "PermissionDeniedError", 1),
+    (403, "App.AccessDenied", "App access denied.", "PermissionDeniedError", 1),
+    (403, "Endpoint.AccessDenied", "This snapshot is retired.", "PermissionDeniedError", 1),
+    (403, "insufficient_quota", "Quota exceeded.", "QuotaExceededError", 1),
+    (404, "model_not_supported", "Unsupported model xxx for OpenAI compatibility mode.", "NotFoundError", 1),
+    (404, "WorkSpaceNotFound", "WorkSpace can not be found.", "NotFoundError", 1),
+    (409, "Conflict", "It exists already.", "BadRequestError", 1),
+    (429, "Throttling", "Requests throttling triggered.", "RateLimitError", TRIES),
+    (429, "Throttling.Concurrency", "Too many at once.", "RateLimitError", TRIES),
+    (429, "Throttling.ServiceOverloaded", "Overloaded.", "RateLimitError", TRIES),
+    (429, "LimitRequests", "You exceeded your current requests list.", "RateLimitError", TRIES),
+    (429, "insufficient_quota", "month allocated quota exceeded.", "QuotaExceededError", 1),
+    (429, "PrepaidBillOverdue", "The prepaid bill is overdue.", "PermissionDeniedError", 1),
+    (429, "CommodityNotPurchased", "Not purchased.", "PermissionDeniedError", 1),
+    (500, "InternalError.Algo", "list index out of range", "BadRequestError", 1),
+    (500, "InternalError.Algo", "Expecting ',' delimiter: line 1", "BadRequestError", 1),
+    (500, "InternalError.Algo", "inference error", "ServerError", TRIES),
+    (500, "InternalError.Timeout", "timed out", "APITimeoutError", 1),
+    (500, "ResponseTimeout", "Response timed out.", "APITimeoutError", 1),
+    (500, "SystemError", "An system error has occured.", "ServerError", TRIES),
+    (500, "ModelServiceFailed", "Failed to request model service.", "ServerError", TRIES),
+    (500, "InvokePluginFailed", "Failed to invoke plugin.", "ServerError", TRIES),
+    (500, "RewriteFailed", "Failed to rewrite content for prompt.", "ServerError", TRIES),
+    (500, "RetrievalFailed", "Failed to retrieve data.", "ServerError", TRIES),
+    (503, "ModelServingError", "Throttled due to capacity limits.", "ServerError", TRIES),
+)
+
+CODES: tuple[Case, ...] = (
+    *(
+        refused(f"{CATALOGUE[name].status} {name}", CATALOGUE[name], error, requests, everywhere=False)
+        for name, (error, requests) in NAMED.items()
+    ),
+    *(
+        refused(
+            f"{status} {code or 'no code'}: {message}",
+            Failure(status, code, message),
+            error,
+            requests,
+            everywhere=False,
+        )
+        for status, code, message, error, requests in DOCUMENTED
+        if code
+    ),
+)
+
+EVERY = 9
+HUGE = "x" * (4 * 1024 * 1024)
+
+
+def replace_header(reply: Reply) -> Altered:
+    """A body that claims to be compressed and is not."""
+    return Altered(
+        reply, lambda raw: replace(raw, headers={**payloads.unmeasured(raw), "content-encoding": "gzip"})
+    )
+
+
+RATE = CATALOGUE["rate_limit"]
+
+
+def after(seconds: str, times: int) -> Failure:
+    """A throttle that says when to come back."""
+    return faults.failing(429, retry_after=seconds, times=times)
+
+
+REPEATED: tuple[Case, ...] = (
+    refused("429 for ever", RATE, "RateLimitError", TRIES),
+    refused("503 for ever", CATALOGUE["model_serving_error"], "ServerError", TRIES),
+    refused("401 for ever", CATALOGUE["invalid_api_key"], "AuthenticationError"),
+    row("429 once", (RATE, STORY), SECOND, SECOND),
+    row("429 twice", (replace(RATE, times=2), STORY), THIRD, THIRD),
+    row("429 once, Retry-After in seconds", (after("0.05", 1), STORY), SECOND, SECOND),
+    row("429 twice, Retry-After 0", (after("0", 2), STORY), THIRD, THIRD, everywhere=False),
+    row(
+        "429 once, Retry-After a date gone by",
+        (after("Wed, 21 Oct 2015 07:28:00 GMT", 1), STORY),
+        SECOND,
+        SECOND,
+        everywhere=False,
+    ),
+    row("429 once, Retry-After nonsense", (after("soon", 1), STORY), SECOND, SECOND, everywhere=False),
+    refused(
+        "429, Retry-After behind the deadline",
+        replace(RATE, headers={"retry-after": "30"}),
+        "RateLimitError",
+        everywhere=False,
+    ),
+    row("500 once", (faults.failing(500), STORY), SECOND, SECOND),
+    row("503 twice", (faults.failing(503, times=2), STORY), THIRD, THIRD, everywhere=False),
+)
+
+BROKEN = wrong("APIConnectionError", requests=TRIES)
+SILENT = wrong("APITimeoutError")
+CUT = wrong("IncompleteStreamError", part=PIECES[0], request_id=True)
+CUT_NATIVE = replace(CUT, part=PIECES[0] + PIECES[1])
+CUT_WHOLE = wrong("IncompleteStreamError")
+MOVED = wrong("InvalidResponseError", status=302)
+
+
+def breaking(name: str, fault: Any, whole: Expected | None, **changes: Any) -> Case:
+    """A stream that breaks behind two chunks: natively two pieces, on the other wire the first chunk is empty."""
+    return row(name, fault, whole, replace(CUT, **changes), native_stream=replace(CUT_NATIVE, **changes))
+
+
+CONNECTION: tuple[Case, ...] = (
+    row("reset before headers, once", faults.reset_before_headers(), SECOND, SECOND),
+    row("reset before headers, for ever", (faults.reset_before_headers(),) * TRIES, BROKEN, BROKEN),
+    row("closed before headers, once", faults.closed_before_headers(), SECOND, SECOND),
+    row("stall before headers", faults.stall_before_headers(), SILENT, SILENT),
+    row("stall after headers", faults.stall_after_headers(), SILENT, SILENT, everywhere=False),
+    breaking("stall in mid-stream", faults.stall_after(STORY, 2), SILENT, error="APITimeoutError"),
+    breaking("reset in mid-stream", faults.reset_after(STORY, 2), CUT_WHOLE),
+    breaking("cut in mid-stream", faults.cut_after(STORY, 2), CUT_WHOLE),
+    breaking("clean close in mid-stream", faults.cut_after(STORY, 2, "close"), CUT_WHOLE),
+    row("cut before the first event, once", faults.cut_after(STORY, 0), CUT_WHOLE, SECOND),
+    row("cut behind the finish", faults.cut_after(STORY, 6), None, RIGHT),
+    row("reset behind the finish", faults.reset_after(STORY, 6), None, RIGHT),
+    row("stall behind the finish", faults.stall_after(STORY, 6), None, RIGHT, everywhere=False),
+    row("stall behind everything", faults.stall_after(STORY, 99), None, RIGHT, everywhere=False),
+    row("a redirect", RawReply(302, {"location": "http://127.0.0.1:9/"}), MOVED, MOVED),
+    row("one byte per segment", faults.byte_by_byte(STORY), RIGHT, RIGHT),
+    row("slow chunks", faults.slow(STORY, 0.02), RIGHT, RIGHT, everywhere=False),
+)
+
+NO_JSON = wrong("InvalidResponseError")
+BAD_GATEWAY = wrong("ServerError", status=502, requests=TRIES)
+BAD_REQUEST = wrong("BadRequestError", status=400)
+UNAVAILABLE = wrong("ServerError", status=503, requests=TRIES)
+NOTHING = wrong("IncompleteStreamError", requests=TRIES)
+FILTERED = CATALOGUE["output_inspection"]
+INTERNAL = CATALOGUE["internal_error"]
+
+
+def mid_stream(name: str, failure: Failure, error: str, whole: Expected, **changes: Any) -> Case:
+    """An error event behind two chunks. A whole answer has it as its HTTP error instead."""
+    reply = replace(failure, after_chunks=2, reply=STORY)
+    return row(
+        name,
+        (reply, STORY, STORY),
+        whole,
+        wrong(error, code=failure.code, part=CUT.part, request_id=True),
+        native_stream=wrong(
+            error,
+            status=failure.status,
+            code=failure.code,
+            part=CUT_NATIVE.part,
+            request_id=True,
+        ),
+        **changes,
+    )
+
+
+def body(name: str, reply: Any, expected: Expected, **changes: Any) -> Case:
+    """The same body three times over, in whatever mode it was asked for."""
+    return row(name, (reply,) * TRIES, expected, expected, **changes)
+
+
+ERRORS: tuple[Case, ...] = (
+    mid_stream("error event in mid-stream", INTERNAL, "ServerError", SECOND),
+    mid_stream(
+        "output moderated in mid-stream",
+        FILTERED,
+        "ContentFilterError",
+        wrong("ContentFilterError", status=400, code="data_inspection_failed", request_id=True),
+        native_whole=wrong("ContentFilterError", status=400, code="data_inspection_failed", request_id=True),
+    ),
+    row("429 as the first event, once", (replace(RATE, after_chunks=0), STORY), SECOND, SECOND),
+    row(
+        "429 as the first event, for ever",
+        (replace(RATE, after_chunks=0, times=EVERY),),
+        wrong("RateLimitError", status=429, code=RATE.code, request_id=True, requests=TRIES),
+        wrong("RateLimitError", code=RATE.code, request_id=True, requests=TRIES),
+        native_whole=wrong("RateLimitError", status=429, code=RATE.code, request_id=True, requests=TRIES),
+        native_stream=wrong("RateLimitError", status=429, code=RATE.code, request_id=True, requests=TRIES),
+    ),
+    row(
+        "bare error line in mid-stream",
+        faults.bare_error_after(STORY, 2),
+        RIGHT,
+        wrong("ServerError", code="internal_error", part=CUT.part, request_id=True),
+        native_stream=wrong("ServerError", code="internal_error", part=CUT_NATIVE.part, request_id=True),
+    ),
+    row("status 200, error body, once", (faults.error_in_success(), STORY), SECOND, SECOND),
+    row(
+        "status 200, not found as body",
+        (faults.error_in_success(name="model_not_found"),),
+        wrong("NotFoundError", code="model_not_found", request_id=True),
+        wrong("NotFoundError", code="model_not_found", request_id=True),
+        native_whole=wrong("NotFoundError", code="model_not_found", request_id=True),
+        native_stream=wrong("NotFoundError", code="model_not_found", request_id=True),
+    ),
+)
+
+BODIES: tuple[Case, ...] = (
+    body("502 with a page", faults.html(502), BAD_GATEWAY),
+    row("502 with a page, once", (faults.html(502), STORY), SECOND, SECOND),
+    body("503 without a body", faults.empty(503), UNAVAILABLE),
+    body("400 with a page", faults.html(400), BAD_REQUEST),
+    body("400 without a body", faults.empty(400), BAD_REQUEST),
+    body("200 with a page", faults.html(200), NO_JSON),
+    body("200 with plain text", faults.not_json(), NO_JSON),
+    row("200 without a body", (faults.empty(),) * TRIES, NO_JSON, NOTHING),
+    row("200 without an event", (faults.empty(content_type="text/event-stream"),) * TRIES, None, NOTHING),
+    row(
+        "malformed JSON in an event",
+        faults.malformed(STORY, 2),
+        RIGHT,
+        wrong("InvalidResponseError", part=CUT.part),
+        native_stream=wrong("InvalidResponseError", part=CUT_NATIVE.part),
+    ),
+    row("truncated last event", faults.truncated(STORY), None, RIGHT, native_stream=replace(CUT, part=TEXT)),
+    row("truncated whole body", faults.truncated(STORY), NO_JSON, None),
+    row(
+        "no finish reason, [DONE]", faults.without_finish(STORY), replace(CUT, part=TEXT), replace(CUT, part=TEXT)
+    ),
+    row(
+        "no finish reason, no [DONE]",
+        faults.without_finish(STORY, done=False),
+        replace(CUT, part=TEXT),
+        replace(CUT, part=TEXT),
+    ),
+    row("partial answer", faults.partial_answer(STORY), replace(CUT, part=TEXT), replace(CUT, part=TEXT)),
+    row("no [DONE]", faults.without_done(STORY), RIGHT, RIGHT),
+    row("JSON where SSE was asked", faults.json_for_stream(STORY), RIGHT, RIGHT),
+    row("SSE where JSON was asked", faults.stream_for_json(STORY), RIGHT, RIGHT, native_whole=None),
+    row("all events in one segment", faults.at_once(STORY), RIGHT, RIGHT, everywhere=False),
+    row("pieces of 7 bytes", faults.in_pieces(STORY, 7), RIGHT, RIGHT, everywhere=False),
+    row("CRLF", faults.crlf(STORY), RIGHT, RIGHT),
+    row("CRLF, one byte per segment", faults.crlf(faults.byte_by_byte(STORY)), RIGHT, RIGHT, everywhere=False),
+    row("comments", faults.comments(STORY), RIGHT, RIGHT),
+    row("byte order mark", faults.bom(STORY), RIGHT, RIGHT),
+    row("data: without a space", faults.without_spaces(STORY), RIGHT, RIGHT, everywhere=False),
+    row("no blank lines", faults.without_blank_lines(STORY), None, None, native_stream=RIGHT),
+    row("gzip", faults.gzipped(STORY), RIGHT, RIGHT),
+    row("gzip that is none", replace_header(STORY), wrong("InvalidResponseError"), wrong("InvalidResponseError")),
+    row("no usage", faults.without_usage(STORY), RIGHT, RIGHT),
+    row("usage everywhere", faults.usage_everywhere(STORY), RIGHT, RIGHT, everywhere=False),
+    row("unknown fields", faults.unknown_fields(STORY), RIGHT, RIGHT),
+    row("choices: null", faults.choices_null(Reply(("", *PIECES)), 0), None, RIGHT),
+    row("choices: []", faults.choices_empty(Reply(("", *PIECES)), 0), None, RIGHT),
+    row("doubled finish", faults.doubled_finish(STORY), RIGHT, RIGHT),
+    row(
+        "line separators in the text",
+        Reply((faults.LINE_SEPARATORS,)),
+        replace(RIGHT, text=faults.LINE_SEPARATORS),
+        replace(RIGHT, text=faults.LINE_SEPARATORS),
+    ),
+    row("a chunk of 4 MB", faults.huge_chunk(), replace(RIGHT, text=HUGE), replace(RIGHT, text=HUGE)),
+)
+
+CASES: tuple[Case, ...] = (*CONNECTION, *ERRORS, *BODIES, *REPEATED, *CODES)

@@ -1,0 +1,26 @@
+"""What the fault tests share: no waiting between attempts, and the settings of the core tests."""
+
+import pytest
+
+from qwen_core import ChatRequest, ClientSettings, retries
+from qwen_core.messages import Message, TextPart
+from qwen_emulator import Emulator
+
+KEY = "sk-very-secret-0123456789"
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "_backoff", lambda state: 0.0)
+
+
+@pytest.fixture(params=["openai", "dashscope"])
+def settings(qwen_emulator: Emulator, request: pytest.FixtureRequest) -> ClientSettings:
+    """Settings for the emulator on either wire, with a key that must appear nowhere."""
+    return ClientSettings(api_key=KEY, base_url=qwen_emulator.base_url, protocol=request.param)
+
+
+@pytest.fixture
+def request_() -> ChatRequest:
+    """The simplest request."""
+    return ChatRequest(model="qwen-plus", messages=(Message("user", (TextPart("Say hello to Paris"),)),))

@@ -1,0 +1,152 @@
+"""One cell of the matrix: a fault, a wire, a mode and a surface, and what came of it.
+
+A cell ends in the right answer or in the right error; all else has a name too: a text that is short or changed
+without an error is a silent loss, and what does not return in time is a hang.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from qwen_core import ClientSettings, QwenError
+from qwen_core.timeouts import Timeout
+from qwen_emulator import Emulator
+from tests.faults.cases import Case, Expected
+from tests.parity import ways
+from tests.parity.scenarios import Outcome, Scenario
+
+Kind = Literal["answer", "error", "loss", "hang", "wrong"]
+"""The first two are right."""
+
+READ = 0.25
+"""Seconds of silence before a call gives up; long enough for two busy cores."""
+LIMIT = 5.0
+"""A call that takes longer hangs. Three attempts and their reading take a fraction of it."""
+
+Asked = Callable[[Scenario, ClientSettings], Outcome]
+
+WHOLE: dict[str, Asked] = {
+    "core": ways.core_whole,
+    "core async": ways.in_a_loop(ways.core_whole_async),
+    "LangChain": ways.langchain_whole,
+    "LangChain async": ways.in_a_loop(ways.langchain_whole_async),
+    "LlamaIndex": ways.llama_whole,
+    "LlamaIndex async": ways.in_a_loop(ways.llama_whole_async),
+}
+STREAMED: dict[str, Asked] = {
+    "core": ways.core_stream,
+    "core async": ways.in_a_loop(ways.core_stream_async),
+    "LangChain": ways.langchain_stream,
+    "LangChain async": ways.in_a_loop(ways.langchain_stream_async),
+    "LlamaIndex": ways.llama_stream,
+    "LlamaIndex async": ways.in_a_loop(ways.llama_stream_async),
+}
+MODES: dict[str, dict[str, Asked]] = {"whole": WHOLE, "stream": STREAMED}
+PROTOCOLS = ("openai", "dashscope")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Where in the matrix."""
+
+    case: Case
+    protocol: str
+    mode: str
+    surface: str
+
+    def __str__(self) -> str:
+        return f"{self.case.name}: {self.protocol}, {self.mode}, {self.surface}"
+
+    @property
+    def expected(self) -> Expected | None:
+        """What this cell should come to; None where the fault makes no sense here."""
+        return self.case.expected(self.protocol, self.mode)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a cell came to; ``complaint`` says what is not right about it."""
+
+    kind: Kind
+    complaint: str = ""
+
+
+def cells(case: Case) -> list[Cell]:
+    """The cells of one fault. Faults that the core alone decides are asked through the core alone."""
+    return [
+        found
+        for protocol in PROTOCOLS
+        for mode, surfaces in MODES.items()
+        for surface in surfaces
+        if case.everywhere or surface.startswith("core")
+        if (found := Cell(case, protocol, mode, surface)).expected is not None
+    ]
+
+
+def settings_for(emulator: Emulator, protocol: str) -> ClientSettings:
+    """Small timeouts and the default number of attempts."""
+    return ClientSettings(
+        api_key="sk-of-the-matrix",
+        base_url=emulator.base_url,
+        protocol=protocol,  # type: ignore[arg-type]
+        timeout=Timeout(connect=2, read=READ, total=LIMIT),
+    )
+
+
+def run(cell: Cell, emulator: Emulator) -> Result:
+    """Ask once, and judge."""
+    expected = cell.expected
+    assert expected is not None
+    emulator.reset()
+    emulator.reply(*cell.case.replies)
+    ask = MODES[cell.mode][cell.surface]
+    scenario = Scenario(cell.case.name, None, Outcome())
+    error: Exception | None = None
+    outcome: Outcome | None = None
+    begin = time.monotonic()
+    try:
+        outcome = ask(scenario, settings_for(emulator, cell.protocol))
+    except Exception as raised:
+        error = raised
+    if time.monotonic() - begin > LIMIT + READ:
+        return Result("hang", f"took {time.monotonic() - begin:.1f} s")
+    result = judge_answer(expected, outcome) if outcome is not None else judge_error(expected, error, emulator)
+    seen = len(emulator.requests)
+    if not result.complaint and seen != expected.requests:
+        return Result("wrong", f"{seen} requests instead of {expected.requests}")
+    return result
+
+
+def judge_answer(expected: Expected, outcome: Outcome) -> Result:
+    """Whether a call that raised nothing gave what it should."""
+    if expected.text is None:
+        return Result("loss", f"{outcome.text[:60]!r} instead of {expected.error}")
+    if outcome.text != expected.text:
+        return Result("loss", f"{outcome.text[:60]!r} instead of {expected.text[:60]!r}")
+    if outcome.finish_reason != "stop":
+        return Result("wrong", f"finish reason {outcome.finish_reason!r}")
+    return Result("answer")
+
+
+def judge_error(expected: Expected, error: Any, emulator: Emulator) -> Result:
+    """Whether an error is the right one and says all that it should."""
+    if type(error).__name__ != expected.error or not isinstance(error, QwenError):
+        return Result("wrong", f"{type(error).__name__}({str(error)[:200]}) instead of {expected.error or 'text'}")
+    facts = {
+        "status": (error.status_code, expected.status),
+        "code": (error.code, expected.code),
+        "host": (error.host, emulator.base_url.removeprefix("http://")),
+        "model": (error.model, "qwen-plus"),
+    }
+    different = [
+        f"{name} {seen!r} instead of {wanted!r}" for name, (seen, wanted) in facts.items() if seen != wanted
+    ]
+    if expected.request_id and not error.request_id:
+        different.append("no request id")
+    if not (error.hint or error.advice or error.message):
+        different.append("does not say what to do")
+    part = error.partial.text if error.partial else ""
+    if part != expected.part:
+        different.append(f"partial {part!r} instead of {expected.part!r}")
+    return Result("wrong", "; ".join(different)) if different else Result("error")
