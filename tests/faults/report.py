@@ -41,7 +41,7 @@ def main() -> int:
     print(
         f"\n{len(CASES)} faults in {time.monotonic() - begin:.0f} s; {everywhere} of them through every surface, the"
     )
-    print("others, error codes above all, through the core alone, which decides them for all.")
+    print("the others, error codes above all, through the core alone, which decides them for all.")
     print(*complaints, sep="\n")
     return 1 if complaints else 0
 
