@@ -197,6 +197,31 @@ SCENARIOS = [
         ]
     ),
     Scenario(
+        "a translation",
+        Reply(text=["Code ", "changes ", "the ", "the ", "world."]),
+        Outcome("Code changes the the world."),
+        model="qwen-mt-plus",
+        options={"translation_options": {"target_lang": "English"}},
+    ),
+    Scenario(
+        "thinking and searching",
+        Reply(text="Rain.", reasoning="Look."),
+        Outcome("Rain.", reasoning="Look."),
+        options={"enable_thinking": True, "enable_search": True},
+    ),
+    Scenario(
+        "code that the service ran",
+        Reply(text="7", reasoning="Compute.", code="3 + 4"),
+        Outcome("7", reasoning="Compute."),
+        model="qwen3-max",
+        options={"enable_code_interpreter": True},
+    ),
+    Scenario(
+        "an answer that moderation ended",
+        Reply(text="One", finish_reason="content_filter"),
+        Outcome("One", finish_reason="content_filter"),
+    ),
+    Scenario(
         "moderated in mid-stream",
         Failure.named("output_inspection", after_chunks=3, reply=Reply(text=["Once ", "upon "])),
         Outcome("Once upon ", error="ContentFilterError", code="data_inspection_failed"),
