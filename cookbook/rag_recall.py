@@ -65,11 +65,12 @@ def with_langchain(protocol: Protocol, folder: Path = HANDBOOK) -> Search:
     from langchain_qwen import QwenEmbeddings, QwenRerank, QwenSparseEmbeddings
 
     texts, sources = zip(*passages(folder), strict=True)
+    sparse: Any = QwenSparseEmbeddings()  # has the store's interface, without inheriting it
     store = QdrantVectorStore.from_texts(
         list(texts),
         QwenEmbeddings(protocol=protocol),
         metadatas=[{"source": source} for source in sources],
-        sparse_embedding=QwenSparseEmbeddings(),
+        sparse_embedding=sparse,
         retrieval_mode=RetrievalMode.HYBRID,
         location=":memory:",
         collection_name="handbook",

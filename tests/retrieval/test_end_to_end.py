@@ -62,11 +62,12 @@ def test_langchain(protocol: Any, service: Emulator) -> None:
     from langchain_qwen import QwenEmbeddings, QwenSparseEmbeddings
 
     texts, sources = zip(*cookbook.passages(), strict=True)
+    sparse: Any = QwenSparseEmbeddings()
     store = QdrantVectorStore.from_texts(
         list(texts),
         QwenEmbeddings(protocol=protocol),
         metadatas=[{"source": source} for source in sources],
-        sparse_embedding=QwenSparseEmbeddings(),
+        sparse_embedding=sparse,
         retrieval_mode=RetrievalMode.HYBRID,
         location=":memory:",
         collection_name="docs",

@@ -308,7 +308,7 @@ def test_contracts(service: Emulator) -> None:
         assert copy.top_n == 3 and copy.api_key.get_secret_value() == KEY
         assert KEY not in repr(model) and KEY.encode() not in pickle.dumps(model)
         with pytest.raises(ValueError, match="top_k"):
-            kind(top_k=3)
+            kind(**{"top_k": 3})
 
 
 def test_in_a_langchain_retriever(service: Emulator) -> None:
