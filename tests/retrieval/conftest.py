@@ -1,9 +1,14 @@
 """What the retrieval tests share: an emulator in the place of the service, and no waiting between retries."""
 
 import asyncio
+import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from importlib.util import find_spec
 from typing import Any, TypeVar
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # an old core on a new pydantic warns while it is imported
+    import llama_index.core  # noqa: F401
 
 import pytest
 

@@ -128,14 +128,15 @@ class EmbeddingContract:
 
     def test_copies(self, model: Any) -> None:
         copy = pickle.loads(pickle.dumps(model))
-        assert copy.to_payload() == model.to_payload()
+        assert copy.model_dump() == model.model_dump()
         assert copy.api_key.get_secret_value() == KEY
         assert copy.get_query_embedding("x") == model.get_query_embedding("x")
         assert KEY.encode() not in pickle.dumps(model) and KEY not in repr(model)
 
     def test_dumps_hold_no_key(self, model: Any) -> None:
         assert KEY not in json.dumps(model.model_dump(), default=str)
-        assert KEY not in json.dumps(model.to_payload())
+        if hasattr(model, "to_payload"):  # newer cores
+            assert KEY not in json.dumps(model.to_payload())
 
     def test_progress(self, model: Any, capsys: pytest.CaptureFixture[str]) -> None:
         model.get_text_embedding_batch(TEXTS, show_progress=True)
