@@ -33,7 +33,7 @@ from qwen_core.models.catalogue import resolve
 from qwen_core.parameters import ChatFields
 from qwen_core.request import ChatRequest
 from qwen_core.tokens import count_tokens, tokenizer
-from qwen_core.tool_definitions import to_core_tool_choice, to_core_tools
+from qwen_core.tool_definitions import to_core_tool_choice, to_core_tools, to_server_tools
 
 try:
     VERSION = version("qwen-integrations")
@@ -159,7 +159,9 @@ class ChatQwen(ChatFields, BaseChatModel):
         if stop is not None:
             overrides["stop"] = stop
         if "tools" in overrides:
-            overrides["tools"] = to_core_tools(overrides["tools"] or ())
+            definitions = overrides["tools"] or ()
+            overrides["tools"] = to_core_tools(definitions)
+            overrides["server_tools"] = (*overrides.get("server_tools", ()), *to_server_tools(definitions))
         if "tool_choice" in overrides:
             overrides["tool_choice"] = to_core_tool_choice(overrides["tool_choice"])
         if overrides.get("response_format") is not None:

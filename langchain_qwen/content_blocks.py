@@ -11,6 +11,7 @@ from langchain_core.messages import content as types
 from langchain_core.messages.block_translators import register_translator
 
 from langchain_qwen.chunks import PROVIDER
+from langchain_qwen.server_tools import server_tool_blocks
 from langchain_qwen.tool_calls import tool_calls
 from qwen_core.messages import ToolCallPart
 
@@ -29,6 +30,7 @@ def content_blocks(message: AIMessage) -> list[types.ContentBlock]:
     blocks: list[dict[str, Any]] = []
     if reasoning := message.additional_kwargs.get("reasoning_content"):
         blocks.append({"type": "reasoning", "reasoning": reasoning})
+    blocks += server_tool_blocks(message.response_metadata)
     blocks += [*text_blocks(message), *audio_blocks(message)]
     known = {block.get("id") for block in blocks if block.get("type") == "tool_call"}
     blocks += [
@@ -47,6 +49,7 @@ def chunk_content_blocks(message: AIMessageChunk) -> list[types.ContentBlock]:
     blocks: list[dict[str, Any]] = []
     if reasoning := message.additional_kwargs.get("reasoning_content"):
         blocks.append({"type": "reasoning", "reasoning": reasoning, "index": REASONING_INDEX})
+    blocks += server_tool_blocks(message.response_metadata)
     if not message.content and message.response_metadata.get("citations"):
         # The last chunk of a stream: the text came before it, and the sum finds both under one index.
         blocks.append(cited({"type": "text", "text": "", "index": TEXT_INDEX}, message))

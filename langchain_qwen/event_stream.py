@@ -21,6 +21,7 @@ from langchain_qwen.content_blocks import (
     call_index,
     finished_call,
 )
+from langchain_qwen.server_tools import server_tool_blocks
 from qwen_core.accumulator import Accumulator
 from qwen_core.events import AudioDelta, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
 from qwen_core.response import ChatResponse
@@ -96,8 +97,16 @@ class BlockEvents:
                 {"event": "content-block-finish", "index": number, "content": blocks[index]}
                 for index, number in self._numbers.items()
             ),
+            *self._ran(last["metadata"]),
             last,
         ]
+
+    def _ran(self, metadata: dict[str, Any]) -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = []
+        for number, block in enumerate(server_tool_blocks(metadata), len(self._numbers)):
+            events.append({"event": "content-block-start", "index": number, "content": block})
+            events.append({"event": "content-block-finish", "index": number, "content": block})
+        return events
 
 
 def finished_blocks(response: ChatResponse) -> dict[str, dict[str, Any]]:

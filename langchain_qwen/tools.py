@@ -6,7 +6,7 @@ from typing import Any
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from qwen_core.tool_definitions import to_core_tool_choice
+from qwen_core.tool_definitions import is_server_tool, to_core_tool_choice
 
 MODES = ("auto", "none", "required")
 
@@ -15,7 +15,14 @@ ToolLike = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
 
 def tool_definitions(tools: Sequence[ToolLike], strict: bool | None) -> list[dict[str, Any]]:
     """The tools as JSON-able definitions, the form in which they are bound and traced."""
-    return [with_cache_mark(convert_to_openai_tool(tool, strict=strict), tool) for tool in tools]
+    return [tool_definition(tool, strict) for tool in tools]
+
+
+def tool_definition(tool: ToolLike, strict: bool | None) -> dict[str, Any]:
+    """One definition; a tool that the service runs is one already."""
+    if isinstance(tool, Mapping) and is_server_tool(tool):
+        return dict(tool)
+    return with_cache_mark(convert_to_openai_tool(tool, strict=strict), tool)
 
 
 def with_cache_mark(definition: dict[str, Any], tool: ToolLike) -> dict[str, Any]:

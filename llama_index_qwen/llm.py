@@ -47,7 +47,12 @@ from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
 from qwen_core.parameters import SHARED_FIELDS, ChatFields
 from qwen_core.request import ChatRequest
-from qwen_core.tool_definitions import to_core_tool_choice, to_core_tools
+from qwen_core.tool_definitions import (
+    is_server_tool,
+    to_core_tool_choice,
+    to_core_tools,
+    to_server_tools,
+)
 
 dispatcher = get_dispatcher(__name__)
 
@@ -111,7 +116,10 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
     def _request(self, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> ChatRequest:
         overrides = dict(options)
         if "tools" in overrides:
-            overrides["tools"] = to_core_tools([tool_definition(tool) for tool in overrides["tools"] or ()])
+            given = overrides["tools"] or ()
+            functions = [tool for tool in given if not is_server_tool(tool)]
+            overrides["tools"] = to_core_tools([tool_definition(tool) for tool in functions])
+            overrides["server_tools"] = (*overrides.get("server_tools", ()), *to_server_tools(given))
         if "tool_choice" in overrides:
             overrides["tool_choice"] = to_core_tool_choice(overrides["tool_choice"])
         return self.chat_request(to_core(messages), overrides)

@@ -194,6 +194,7 @@ class ChatFields(ConnectionFields):
             if value is not None and not isinstance(value, bool):
                 values[name] = ((value,) if isinstance(value, str) else tuple(value)) or None
         values["tools"] = values.get("tools") or ()
+        values["server_tools"] = tuple(values.get("server_tools") or ())
         values["allow_local_files"] = values["allow_local_files"] or False
         values["messages"] = messages
         return ChatRequest(**values)

@@ -56,6 +56,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     enable_code_interpreter: bool | None = None
 
     tools: tuple[Tool, ...] = ()
+    server_tools: tuple[dict[str, Any], ...] = ()
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     response_format: dict[str, Any] | None = None

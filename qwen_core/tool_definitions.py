@@ -9,7 +9,19 @@ from qwen_core.messages import Tool
 
 def to_core_tools(definitions: Sequence[Mapping[str, Any]]) -> tuple[Tool, ...]:
     """Definitions as the core's tools."""
-    return tuple(_tool(definition) for definition in definitions)
+    return tuple(_tool(definition) for definition in definitions if not is_server_tool(definition))
+
+
+def to_server_tools(definitions: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Those definitions that name tools of the service."""
+    return tuple(dict(definition) for definition in definitions if is_server_tool(definition))
+
+
+def is_server_tool(definition: object) -> bool:
+    """Whether this names a tool that the service runs, such as ``{"type": "web_search"}``, and no function."""
+    if not isinstance(definition, Mapping) or definition.get("type") in (None, "function", "object"):
+        return False
+    return not any(key in definition for key in ("function", "properties", "input_schema"))
 
 
 def to_core_tool_choice(choice: str | bool | Mapping[str, Any] | None) -> str | None:
@@ -41,7 +53,7 @@ def _tool(definition: Mapping[str, Any]) -> Tool:
     if definition.get("type") != "function" or not isinstance(function, Mapping):
         raise UnsupportedFeatureError(
             f"Only function tools can be sent; this is of type {definition.get('type')!r}.",
-            hint="Tools that the service runs are switched on by enable_search=True or extra_body={...}.",
+            hint='Tools that the service runs have a type of their own, such as {"type": "web_search"}.',
         )
     return Tool(
         name=function["name"],

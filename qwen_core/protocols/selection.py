@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import NamedTuple
 
+from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.messages import TextPart
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import WireProtocol
@@ -11,6 +12,7 @@ from qwen_core.protocols.conversation import named_values
 from qwen_core.protocols.dashscope_native import DashScopeNative
 from qwen_core.protocols.openai_compatible import OpenAICompatible
 from qwen_core.protocols.openai_compatible.encode import NATIVE_ONLY
+from qwen_core.protocols.openai_responses import OpenAIResponses
 from qwen_core.request import (
     AnyEmbeddingRequest,
     ChatRequest,
@@ -21,6 +23,7 @@ from qwen_core.request import (
 from qwen_core.settings import ProtocolName
 
 OPENAI_COMPATIBLE: WireProtocol = OpenAICompatible()
+OPENAI_RESPONSES: WireProtocol = OpenAIResponses()
 DASHSCOPE_NATIVE: WireProtocol = DashScopeNative()
 
 EXTRA = 'pip install "qwen-integrations[dashscope]"'
@@ -54,6 +57,13 @@ def select_protocol(name: ProtocolName, profile: ModelProfile, request: AnyReque
     searches, and the dashscope SDK is installed. What is lost on the OpenAI-compatible wire is said in warnings;
     what cannot be sent at all its encoder refuses.
     """
+    if isinstance(request, ChatRequest) and request.server_tools:
+        if name == "dashscope":
+            raise UnsupportedFeatureError(
+                "Tools that the service runs cannot be sent over the native DashScope protocol.",
+                hint='Use protocol="auto" or "openai"; for a search alone, enable_search=True.',
+            )
+        return Selection(OPENAI_RESPONSES)
     if name == "dashscope":
         return Selection(DASHSCOPE_NATIVE)
     losses = list(losses_without_native(profile, request))

@@ -58,7 +58,9 @@ def _enriched(reply: Reply, asked: Conversation) -> Reply:
     if wants.get("enable_text_image_mixed") is True and not reply.tool_calls:
         image = '<img src="https://example.com/search/image.jpeg" alt="" width="400" height="auto">'
         reply = replace(reply, text=f"{reply.text}\n\n{image}")
-    if wants.get("enable_code_interpreter") is True and (found := chat.find_sum(asked.question)):
+    offered = {tool.get("type") for tool in wants.get("server_tools") or ()}
+    runs_code = wants.get("enable_code_interpreter") is True or "code_interpreter" in offered
+    if runs_code and (found := chat.find_sum(asked.question)):
         reply = replace(reply, code=f"print({found[0]})")
     if "audio" in (wants.get("modalities") or []):
         reply = replace(reply, audio=media.tone(pieces=3))

@@ -10,7 +10,8 @@ from qwen_emulator.replies import RawReply
 from qwen_emulator.requests import RecordedRequest
 from qwen_emulator.service import Service, route
 from qwen_emulator.validation import compatible as rules
-from qwen_emulator.wires import COMPATIBLE
+from qwen_emulator.validation import responses
+from qwen_emulator.wires import COMPATIBLE, RESPONSES
 from qwen_emulator.wires.base import json_reply
 from qwen_emulator.wires.compatible import embeddings_object
 
@@ -26,6 +27,16 @@ def _chat(service: Service, request: RecordedRequest) -> RawReply:
         return read_conversation("openai", body["model"], body["messages"], body, stream=request.stream)
 
     return service.chat(request, COMPATIBLE, lambda: rules.chat(body), read)
+
+
+def _responses(service: Service, request: RecordedRequest) -> RawReply:
+    body = request.body
+
+    def read() -> Conversation:
+        chat = responses.as_chat(body)
+        return read_conversation("openai", chat["model"], chat["messages"], chat, stream=request.stream)
+
+    return service.chat(request, RESPONSES, lambda: responses.judge(body), read)
 
 
 def _embeddings(service: Service, request: RecordedRequest) -> RawReply:
@@ -53,6 +64,7 @@ def _models(service: Service, request: RecordedRequest) -> RawReply:
 
 ROUTES = (
     route("POST", f"{_ROOT}/chat/completions", _chat),
+    route("POST", f"{_ROOT}/responses", _responses),
     route("POST", f"{_ROOT}/embeddings", _embeddings),
     route("GET", f"{_ROOT}/models", _models),
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from qwen_emulator.wires import compatible, native
+from qwen_emulator.wires import compatible, native, responses
 from qwen_emulator.wires.base import Wire
 
 COMPATIBLE: Wire = compatible
 NATIVE: Wire = native
+RESPONSES: Wire = responses

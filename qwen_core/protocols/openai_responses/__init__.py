@@ -1,0 +1,29 @@
+"""The Responses API of the OpenAI-compatible endpoint: ``POST /responses``, which runs tools of the service's own.
+
+Chosen for a request with ``server_tools``. All but chat is the OpenAI-compatible wire's.
+"""
+
+from collections.abc import Mapping
+
+from qwen_core.models.profile import ModelProfile
+from qwen_core.protocols.base import EncodedRequest, StreamDecoder
+from qwen_core.protocols.openai_compatible import OpenAICompatible
+from qwen_core.protocols.openai_responses import decode as decoding
+from qwen_core.protocols.openai_responses import encode as encoding
+from qwen_core.request import ChatRequest
+from qwen_core.response import ChatResponse
+
+
+class OpenAIResponses(OpenAICompatible):
+    """See ``WireProtocol``."""
+
+    def encode(self, request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
+        return encoding.encode(request, profile, stream)
+
+    def decode(
+        self, payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None
+    ) -> ChatResponse:
+        return decoding.decode(payload, profile, headers)
+
+    def stream_decoder(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> StreamDecoder:
+        return decoding.ResponseStreamDecoder(profile, headers)

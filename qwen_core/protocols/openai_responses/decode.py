@@ -1,0 +1,211 @@
+"""Payloads to events and answers, on the Responses API.
+
+What the service ran itself, such as a web search, comes at the end as it was told: in ``extras`` under
+``server_tools``, one item for each call (section 2.7).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from qwen_core.events import Event, Finish
+from qwen_core.models.profile import ModelProfile
+from qwen_core.protocols.error_bodies import unreadable
+from qwen_core.protocols.open_answer import OpenAnswer, decode_whole
+from qwen_core.protocols.openai_responses import wire
+from qwen_core.protocols.shared_wire import Function, ToolCall
+from qwen_core.response import ChatResponse, Citation, CitationSpan
+from qwen_core.usage import Usage, total
+
+_decode_event = msgspec.json.Decoder(wire.Event).decode
+_decode_response = msgspec.json.Decoder(wire.Response).decode
+
+# Why an answer is incomplete, in the words of the other wires.
+INCOMPLETE = {"max_output_tokens": "length", "content_filter": "content_filter"}
+
+SERVER_TOOLS = "server_tools"
+
+
+class ResponseStreamDecoder:
+    """Turns the events of one answer into ours. A whole answer is the last event alone."""
+
+    __slots__ = ("_citations", "_length", "_parts", "_spans", "_told", "answer", "done")
+
+    def __init__(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> None:
+        self.answer = OpenAnswer(profile, headers)
+        self.answer.cumulative = self.answer.choices[0].cumulative = False
+        self.done = False
+        self._citations: dict[str, Citation] = {}
+        self._spans: list[CitationSpan] = []
+        self._length = 0
+        self._parts: dict[tuple[int, int], int] = {}
+        """Where each part of the text begins in all of it."""
+        self._told: set[int] = set()
+        """The output items of which deltas have come."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the model said that it is finished."""
+        return self.answer.finished
+
+    def feed(self, payload: bytes, status: int | None = None) -> Sequence[Event]:
+        """The events of one payload. Raises a QwenError for an error, or for what cannot be read."""
+        if not payload:
+            return ()
+        try:
+            event = _decode_event(payload)
+            if event.object == "response":
+                event = wire.Event(type="response.completed", response=_decode_response(payload))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
+            raise unreadable(payload, reason) from reason
+        if event.type == "error" or (not event.type and (event.error or event.code)):
+            self.answer.request_id = event.request_id
+            raise self.answer.error(status, event.error, event.code, event.message)
+        events: list[Event] = []
+        take = TAKERS.get(event.type)
+        if take is not None:
+            take(self, event, events)
+        return events
+
+    def close(self) -> Sequence[Event]:
+        """The end. Raises where the answer has no end: it was cut."""
+        citations = tuple(self._citations.values())
+        events = self.answer.close(decode_usage(self.answer.usage), citations)
+        last = events[-1]
+        if isinstance(last, Finish) and self._spans:
+            end = msgspec.structs.replace(last.choices[0], spans=tuple(self._spans))
+            events[-1] = msgspec.structs.replace(last, choices=(end,))
+        return events
+
+    def take_text(self, event: wire.Event, events: list[Event]) -> None:
+        """A piece of the text."""
+        self._add_text(event.delta or "", (event.output_index, event.content_index), events)
+
+    def take_reasoning(self, event: wire.Event, events: list[Event]) -> None:
+        """A piece of the reasoning."""
+        self._told.add(event.output_index)
+        self.answer.choice(0).add(None, event.delta, events)
+
+    def take_arguments(self, event: wire.Event, events: list[Event]) -> None:
+        """A piece of the arguments of a function call."""
+        self._told.add(event.output_index)
+        call = ToolCall(index=event.output_index, function=Function(arguments=event.delta))
+        self.answer.choice(0).add_tool_calls([call], events)
+
+    def take_begun_item(self, event: wire.Event, events: list[Event]) -> None:
+        """An item of the output that begins: of a call the name is known."""
+        item = event.item or {}
+        if item.get("type") == "function_call":
+            function = Function(name=item.get("name"))
+            call = ToolCall(index=event.output_index, id=item.get("call_id"), function=function)
+            self.answer.choice(0).add_tool_calls([call], events)
+
+    def take_item(self, event: wire.Event, events: list[Event]) -> None:
+        """An item of the output that is complete: what of it has not come in deltas."""
+        self._complete(event.output_index, event.item or {}, events)
+
+    def take_end(self, event: wire.Event, events: list[Event]) -> None:
+        """The end of the answer, or all of it."""
+        response = event.response or wire.Response()
+        answer = self.answer
+        answer.id = response.id or answer.id
+        answer.model = response.model or answer.model
+        answer.created = int(response.created_at) if response.created_at else answer.created
+        if response.status == "failed" or response.error:
+            raise answer.error(None, response.error, None, "The answer failed.")
+        if not answer.began:
+            for index, item in enumerate(response.output or ()):
+                self._complete(index, item, events)
+        answer.began = True
+        answer.usage = response.usage or answer.usage
+        if response.status == "completed":
+            answer.choice(0).end("stop", None)
+        elif response.status == "incomplete":
+            reason = str((response.incomplete_details or {}).get("reason") or "incomplete")
+            answer.choice(0).end(INCOMPLETE.get(reason, reason), None)
+        self.done = True
+
+    def take_beginning(self, event: wire.Event, events: list[Event]) -> None:
+        """The answer has an id."""
+        if event.response is not None:
+            self.answer.id = event.response.id or self.answer.id
+
+    def _complete(self, index: int, item: dict[str, Any], events: list[Event]) -> None:
+        self.answer.began = True
+        kind = item.get("type")
+        if kind == "message":
+            for place, part in enumerate(item.get("content") or ()):
+                if (index, place) not in self._parts:
+                    self._add_text(str(part.get("text") or ""), (index, place), events)
+                self._cite(part.get("annotations") or (), self._parts[index, place])
+        elif kind == "reasoning":
+            if index not in self._told:
+                texts = (str(part.get("text") or "") for part in item.get("summary") or ())
+                self.answer.choice(0).add(None, "\n".join(texts), events)
+        elif kind == "function_call":
+            if index not in self._told:
+                function = Function(name=item.get("name"), arguments=item.get("arguments"))
+                call = ToolCall(index=index, id=item.get("call_id"), function=function)
+                self.answer.choice(0).add_tool_calls([call], events)
+        else:
+            self.answer.extras.setdefault(SERVER_TOOLS, []).append(item)
+
+    def _add_text(self, text: str, part: tuple[int, int], events: list[Event]) -> None:
+        self._parts.setdefault(part, self._length)
+        self.answer.began = True
+        self._length += len(text)
+        self.answer.choice(0).add(text, None, events)
+
+    def _cite(self, annotations: Sequence[Mapping[str, Any]], offset: int) -> None:
+        for note in annotations:
+            url = note.get("url")
+            if note.get("type") != "url_citation" or not url:
+                continue
+            number = len(self._citations) + 1
+            source = self._citations.setdefault(
+                url, Citation(index=number, url=url, title=note.get("title") or "")
+            )
+            start, end = note.get("start_index"), note.get("end_index")
+            if isinstance(start, int) and isinstance(end, int):
+                self._spans.append(CitationSpan(start=offset + start, end=offset + end, index=source.index))
+
+
+TAKERS: dict[str, Callable[[ResponseStreamDecoder, wire.Event, list[Event]], None]] = {
+    "response.created": ResponseStreamDecoder.take_beginning,
+    "response.in_progress": ResponseStreamDecoder.take_beginning,
+    "response.output_item.added": ResponseStreamDecoder.take_begun_item,
+    "response.output_item.done": ResponseStreamDecoder.take_item,
+    "response.output_text.delta": ResponseStreamDecoder.take_text,
+    "response.reasoning_text.delta": ResponseStreamDecoder.take_reasoning,
+    "response.reasoning_summary_text.delta": ResponseStreamDecoder.take_reasoning,
+    "response.function_call_arguments.delta": ResponseStreamDecoder.take_arguments,
+    "response.completed": ResponseStreamDecoder.take_end,
+    "response.incomplete": ResponseStreamDecoder.take_end,
+    "response.failed": ResponseStreamDecoder.take_end,
+}
+
+
+def decode(payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> ChatResponse:
+    """The answer in a whole body."""
+    return decode_whole(ResponseStreamDecoder(profile, headers), payload)
+
+
+def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
+    """Usage in our names (section 2.7)."""
+    if not raw:
+        return None
+    into: dict[str, Any] = raw.get("input_tokens_details") or {}
+    out: dict[str, Any] = raw.get("output_tokens_details") or {}
+    input_tokens, output_tokens = raw.get("input_tokens"), raw.get("output_tokens")
+    return Usage(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        total_tokens=total(input_tokens, output_tokens, raw.get("total_tokens")),
+        cached_tokens=into.get("cached_tokens"),
+        cache_creation_tokens=into.get("cache_creation_input_tokens"),
+        cache_type=into.get("cache_type"),
+        reasoning_tokens=out.get("reasoning_tokens"),
+        plugins=raw.get("x_tools"),
+        raw=raw,
+    )

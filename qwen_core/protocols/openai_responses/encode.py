@@ -1,0 +1,154 @@
+"""Requests to bodies, on the Responses API: the conversation as ``input`` items, tools in their flat form."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.messages import AudioPart, ImagePart, Part, TextPart
+from qwen_core.models.profile import ModelProfile
+from qwen_core.modes import marked_places
+from qwen_core.protocols.base import EncodedRequest, merge_body
+from qwen_core.protocols.conversation import (
+    Content,
+    encode_messages,
+    named_values,
+    oss_headers,
+    refuse,
+    refuse_part,
+    with_values,
+)
+from qwen_core.protocols.shared_wire import SentMessage
+from qwen_core.request import ChatRequest
+
+WIRE = "Responses"
+
+# Fields of the request and what they are called here (section 2.7).
+PARAMETERS = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "max_tokens": "max_output_tokens",
+    "enable_thinking": "enable_thinking",
+    "parallel_tool_calls": "parallel_tool_calls",
+}
+
+# Fields without which the answer would not be what was asked for.
+REFUSED = ("response_format", "n", "modalities", "audio", "ocr_options", "translation_options")
+
+# Fields that the service ignores here.
+IGNORED = (
+    "top_k",
+    "stop",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "repetition_penalty",
+    "logprobs",
+    "top_logprobs",
+    "logit_bias",
+    "thinking_budget",
+    "search_options",
+    "vl_high_resolution_images",
+    "enable_text_image_mixed",
+    "enable_code_interpreter",
+)
+
+SESSION_CACHE = {"x-dashscope-session-cache": "enable"}
+"""What cache marks become: this API takes none, but caches a session where it is asked to (section 2.5)."""
+
+
+def encode(request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
+    """What to send to ``/responses``."""
+    refuse(request, REFUSED, WIRE, "It is chosen for tools that the service runs; leave those out.")
+    messages = encode_messages(request, profile, encode_content)
+    if any(message.partial for message in messages):
+        raise UnsupportedFeatureError("A prefix cannot be continued over the Responses protocol.")
+    body: dict[str, Any] = {
+        "model": request.model,
+        "input": [item for message in messages for item in input_items(message)],
+        **{name: value for field, name in PARAMETERS.items() if (value := getattr(request, field)) is not None},
+        "tools": encode_tools(request),
+    }
+    if request.tool_choice is not None:
+        body["tool_choice"] = encode_tool_choice(request.tool_choice)
+    if request.reasoning_effort is not None:
+        body["reasoning"] = {"effort": request.reasoning_effort}
+    if stream:
+        body["stream"] = True
+    cached = SESSION_CACHE if any(marked_places(request.messages)) else {}
+    return EncodedRequest(
+        path="/responses",
+        body=msgspec.json.encode(merge_body(body, request.extra_body)),
+        headers={**oss_headers(request.messages), **cached, **(request.extra_headers or {})},
+        warnings=tuple(
+            f"{name} has no effect beside tools that the service runs." for name in named_values(request, IGNORED)
+        ),
+    )
+
+
+def input_items(message: SentMessage) -> Iterator[dict[str, Any]]:
+    """The items that one message becomes: a call and its result are items of their own."""
+    content = message.content
+    if message.role == "tool":
+        yield {"type": "function_call_output", "call_id": message.tool_call_id, "output": content}
+        return
+    if message.reasoning_content:
+        summary = [{"type": "summary_text", "text": message.reasoning_content}]
+        yield {"type": "reasoning", "summary": summary}
+    if content or not message.tool_calls:
+        yield {"role": message.role, "content": content}
+    for call in message.tool_calls or ():
+        function = call.function
+        yield {
+            "type": "function_call",
+            "call_id": call.id,
+            "name": function.name,
+            "arguments": function.arguments,
+        }
+
+
+def encode_content(parts: tuple[Part, ...], separator: str) -> Content:
+    """Text where there is only text, else typed parts. Cache marks have no place here."""
+    if all(isinstance(part, TextPart) for part in parts):
+        return separator.join(part.text for part in parts if isinstance(part, TextPart))
+    return [encode_part(part) for part in parts]
+
+
+def encode_part(part: Part) -> dict[str, Any]:
+    """One part of a list content."""
+    match part:
+        case TextPart():
+            return {"type": "input_text", "text": part.text}
+        case ImagePart():
+            return {"type": "input_image", "image_url": part.url}
+        case AudioPart():
+            return with_values({"type": "input_audio", "audio_url": part.url}, format=part.format)
+        case _:
+            raise refuse_part(part, WIRE)
+
+
+def encode_tools(request: ChatRequest) -> list[dict[str, Any]]:
+    """The service's tools as they were given, and functions without their envelope."""
+    searches = any(tool.get("type") == "web_search" for tool in request.server_tools)
+    return [
+        *request.server_tools,
+        *([{"type": "web_search"}] if request.enable_search and not searches else []),
+        *(
+            with_values(
+                {
+                    "type": "function",
+                    "name": tool.name,
+                    "description": tool.description,
+                    "parameters": tool.parameters,
+                },
+                strict=tool.strict,
+            )
+            for tool in request.tools
+        ),
+    ]
+
+
+def encode_tool_choice(choice: str) -> str | dict[str, Any]:
+    """A mode as it is; any other word is the name of the function to call."""
+    return choice if choice in ("auto", "none", "required") else {"type": "function", "name": choice}

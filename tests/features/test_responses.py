@@ -1,0 +1,282 @@
+"""Tools that the service runs, through the Responses API: chosen, encoded, streamed, and shown as blocks."""
+
+import asyncio
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.tools import tool
+from llama_index.core.base.llms.types import ChatMessage, CitationBlock
+
+from langchain_qwen import ChatQwen
+from llama_index_qwen import Qwen
+from qwen_core.accumulator import accumulate
+from qwen_core.errors import (
+    ContentFilterError,
+    IncompleteStreamError,
+    QwenError,
+    QwenWarning,
+    UnsupportedFeatureError,
+)
+from qwen_core.messages import Message, TextPart
+from qwen_core.models.catalogue import resolve
+from qwen_core.protocols.openai_responses import OpenAIResponses
+from qwen_core.protocols.stream_reader import StreamReader, read_whole
+from qwen_core.request import ChatRequest
+from qwen_emulator import Emulator, Failure, Reply, SearchResult, ToolCall
+from tests.features.conftest import KEY, Way, collected
+
+SAMPLES = Path(__file__).parent / "samples"
+SOURCE = SearchResult("Sky", "https://a.example/sky")
+SEARCH = {"type": "web_search"}
+CODE = {"type": "code_interpreter"}
+CITED = Reply(["Blue", "[1] ", "sky."], reasoning="Look it up.", search_results=[SOURCE])
+
+
+@tool
+def weather(city: str) -> str:
+    """The weather of a city."""
+    return f"sunny in {city}"
+
+
+def make(emulator: Emulator, **fields: Any) -> ChatQwen:
+    return ChatQwen(**{"api_key": KEY, "base_url": emulator.base_url, "model": "qwen3.8-max", **fields})
+
+
+def ran(way: Way, model: Any, messages: Any) -> AIMessage:
+    """The answer to these messages, whatever the way."""
+    if way == "whole":
+        return cast(AIMessage, model.invoke(messages))
+    if way == "stream":
+        return cast(AIMessage, reduce(add, model.stream(messages)))
+    if way == "async_whole":
+        return cast(AIMessage, asyncio.run(model.ainvoke(messages)))
+    return cast(AIMessage, reduce(add, asyncio.run(collected(model.astream(messages)))))
+
+
+@pytest.mark.parametrize("version", ["v0", "v1"])
+def test_a_search_is_bound_as_a_tool(version: str, way: Way, qwen_emulator: Emulator) -> None:
+    qwen_emulator.reply(CITED)
+    message = ran(way, make(qwen_emulator, output_version=version).bind_tools([SEARCH]), "Why is the sky blue?")
+    request = qwen_emulator.last_request
+    assert request.path.endswith("/compatible-mode/v1/responses")
+    assert request.body["tools"] == [SEARCH]
+    assert request.body["input"] == [{"role": "user", "content": "Why is the sky blue?"}]
+    blocks = {str(block["type"]): cast(dict[str, Any], block) for block in message.content_blocks}
+    assert blocks.keys() == {"reasoning", "server_tool_call", "text"}
+    assert blocks["reasoning"]["reasoning"] == "Look it up."
+    assert (blocks["server_tool_call"]["name"], message.text) == ("web_search", "Blue[1] sky.")
+    assert blocks["server_tool_call"]["args"]["action"]["query"] == "Why is the sky blue?"
+    note = blocks["text"]["annotations"][0]
+    assert (note["url"], note["start_index"], note["end_index"]) == (SOURCE.url, 4, 7)
+    assert message.usage_metadata is not None and message.usage_metadata["output_token_details"]["reasoning"] > 0
+    assert message.response_metadata["token_usage"]["x_tools"] == {"web_search": {"count": 1}}
+    assert (message.response_metadata["finish_reason"], message.tool_calls) == ("stop", [])
+
+
+def test_code_has_a_result(way: Way, qwen_emulator: Emulator) -> None:
+    qwen_emulator.reply(Reply("7", code="3 + 4"))
+    message = ran(way, make(qwen_emulator).bind_tools([CODE]), "What is 3 + 4?")
+    call, result = (block for block in message.content_blocks if str(block["type"]).startswith("server_tool"))
+    assert call["type"] == "server_tool_call" and call["args"] == {"code": "3 + 4"}
+    assert result["type"] == "server_tool_result"
+    assert (result["tool_call_id"], result["status"]) == (call["id"], "success")
+
+
+def test_functions_beside_them(way: Way, qwen_emulator: Emulator) -> None:
+    qwen_emulator.reply(
+        Reply(
+            reasoning="Ask.",
+            tool_calls=[ToolCall("weather", {"city": "Paris"}, "c1"), ToolCall("weather", {"city": "Rome"}, "c2")],
+        ),
+        CITED,
+    )
+    model = make(qwen_emulator).bind_tools([weather, SEARCH], parallel_tool_calls=True)
+    question = HumanMessage("The weather in Paris and Rome?")
+    message = ran(way, model, [question])
+    assert [(call["id"], call["args"]) for call in message.tool_calls] == [
+        ("c1", {"city": "Paris"}),
+        ("c2", {"city": "Rome"}),
+    ]
+    assert message.response_metadata["finish_reason"] == "tool_calls"
+    results = [ToolMessage("sunny", tool_call_id=call["id"]) for call in message.tool_calls]
+    assert ran(way, model, [question, message, *results]).text == "Blue[1] sky."
+    body = qwen_emulator.last_request.body
+    kinds = [item.get("type", item.get("role")) for item in body["input"]]
+    assert kinds == ["user", "reasoning", "function_call", "function_call", *["function_call_output"] * 2]
+    assert body["input"][1]["summary"] == [{"type": "summary_text", "text": "Ask."}]
+    assert body["input"][4] == {"type": "function_call_output", "call_id": "c1", "output": "sunny"}
+    assert [tool["type"] for tool in body["tools"]] == ["web_search", "function"]
+    assert body["tools"][1]["name"] == "weather" and body["parallel_tool_calls"] is True
+
+
+@pytest.mark.filterwarnings("ignore:.*is in beta")
+def test_the_events_of_langchain_show_them(qwen_emulator: Emulator) -> None:
+    qwen_emulator.reply(CITED)
+    model = make(qwen_emulator).bind_tools([SEARCH])
+
+    async def run() -> list[Any]:
+        return await collected(cast(Any, model).astream_events("Why?", version="v3"))
+
+    finished = [event["content"] for event in asyncio.run(run()) if event["event"] == "content-block-finish"]
+    assert [block["type"] for block in finished] == ["reasoning", "text", "server_tool_call"]
+
+
+def test_the_answer_stands_in_a_history(qwen_emulator: Emulator) -> None:
+    qwen_emulator.reply(CITED, "Yes.")
+    model = make(qwen_emulator, output_version="v1").bind_tools([SEARCH])
+    first = model.invoke("Why?")
+    model.invoke([HumanMessage("Why?"), first, HumanMessage("Sure?")])
+    answers = [item for item in qwen_emulator.last_request.body["input"] if item.get("role") == "assistant"]
+    assert answers == [{"role": "assistant", "content": "Blue[1] sky."}]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_llama_index_takes_them_too(streamed: bool, qwen_emulator: Emulator) -> None:
+    qwen_emulator.reply(CITED)
+    llm = Qwen(api_key=KEY, base_url=qwen_emulator.base_url, model="qwen3.8-max")
+    messages = [ChatMessage(role="user", content="Why?")]
+    response = (
+        list(llm.stream_chat(messages, tools=[SEARCH]))[-1] if streamed else llm.chat(messages, tools=[SEARCH])
+    )
+    assert response.message.content == "Blue[1] sky."
+    citations = [block for block in response.message.blocks if isinstance(block, CitationBlock)]
+    assert citations[0].additional_location_info == {"index": 1, "start_index": 4, "end_index": 7}
+    assert response.raw["server_tools"][0]["type"] == "web_search_call"
+
+
+def test_the_other_wire_has_none(qwen_emulator: Emulator) -> None:
+    with pytest.raises(UnsupportedFeatureError, match="service runs"):
+        make(qwen_emulator, protocol="dashscope").bind_tools([SEARCH]).invoke("Why?")
+    assert qwen_emulator.requests == []
+
+
+REFUSALS: list[list[dict[str, Any]]] = [
+    [{"type": "web_extractor"}],
+    [{"type": "file_search", "vector_store_ids": []}],
+    [{"type": "mcp", "server_label": "a"}],
+    [{"type": "time_machine"}],
+]
+
+
+@pytest.mark.parametrize("tools", REFUSALS)
+def test_what_the_service_refuses(tools: list[dict[str, Any]], qwen_emulator: Emulator) -> None:
+    with pytest.raises(QwenError) as caught:
+        make(qwen_emulator).bind_tools(tools).invoke("Why?")
+    assert caught.value.status_code == 400
+
+
+ACCEPTED: list[list[dict[str, Any]]] = [
+    [SEARCH, {"type": "web_extractor"}],
+    [{"type": "file_search", "vector_store_ids": ["a"]}],
+    [{"type": "mcp", "server_protocol": "sse", "server_label": "a", "server_url": "https://a.example"}],
+    [{"type": "image_search"}],
+]
+
+
+@pytest.mark.parametrize("tools", ACCEPTED)
+def test_every_tool_of_the_service(tools: list[dict[str, Any]], qwen_emulator: Emulator) -> None:
+    assert make(qwen_emulator).bind_tools(tools).invoke("hi").text
+    assert qwen_emulator.last_request.body["tools"] == tools
+
+
+FIELDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"temperature": 0.5}, {"temperature": 0.5}),
+    ({"top_p": 0.5}, {"top_p": 0.5}),
+    ({"max_tokens": 99}, {"max_output_tokens": 99}),
+    ({"enable_thinking": False}, {"enable_thinking": False}),
+    ({"reasoning_effort": "low"}, {"reasoning": {"effort": "low"}}),
+    ({"extra_body": {"store": False}}, {"store": False}),
+    ({"enable_search": True}, {"tools": [CODE, SEARCH]}),
+]
+
+
+def encoded(**fields: Any) -> Any:
+    request = ChatRequest(
+        **{
+            "model": "qwen3.8-max",
+            "messages": (Message("user", (TextPart("hi"),)),),
+            "server_tools": (CODE,),
+            **fields,
+        }
+    )
+    return OpenAIResponses().encode(request, resolve("qwen3.8-max"), False)
+
+
+@pytest.mark.parametrize(("fields", "sent"), FIELDS)
+def test_fields(fields: dict[str, Any], sent: dict[str, Any]) -> None:
+    body = msgspec.json.decode(encoded(**fields).body)
+    assert {**body, **sent} == body
+
+
+def test_what_has_no_effect_is_said() -> None:
+    assert "top_k" in encoded(top_k=3).warnings[0]
+    with pytest.raises(UnsupportedFeatureError):
+        encoded(response_format={"type": "json_object"})
+    with pytest.raises(UnsupportedFeatureError):
+        encoded(messages=(Message("assistant", (TextPart("a"),), partial=True),))
+
+
+def test_cache_marks_become_the_cache_of_the_session() -> None:
+    marked = Message("user", (TextPart("hi", {"type": "ephemeral"}),))
+    assert encoded(messages=(marked,)).headers == {"x-dashscope-session-cache": "enable"}
+    assert encoded().headers == {}
+
+
+@pytest.mark.parametrize("name", ["nonstream.json", "function_call.json", "stream.sse"])
+def test_samples(name: str) -> None:
+    protocol, profile = OpenAIResponses(), resolve("qwen3.8-max")
+    payload = (SAMPLES / f"responses_{name}").read_bytes()
+    if name.endswith("sse"):
+        answer = read_whole(payload, protocol.stream_decoder(profile))
+        reader = StreamReader(protocol.stream_decoder(profile))
+        pieces = [event for byte in payload for event in reader.feed(bytes([byte]))]
+        assert accumulate([*pieces, *reader.close()]) == answer
+    else:
+        answer = protocol.decode(payload, profile)
+    assert answer.model == "qwen3.8-max"
+    assert answer.usage is not None and answer.usage.reasoning_tokens == 110
+    if name == "function_call.json":
+        assert (answer.finish_reason, answer.tool_calls[0].arguments) == ("tool_calls", '{"city": "Hangzhou"}')
+    else:
+        assert (answer.finish_reason, answer.text) == ("stop", "Hello! How can I help?")
+        assert answer.reasoning
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_limit_is_told(streamed: bool, qwen_emulator: Emulator) -> None:
+    qwen_emulator.reply(Reply("One", finish_reason="length"))
+    message = ran("stream" if streamed else "whole", make(qwen_emulator).bind_tools([SEARCH]), "hi")
+    assert (message.text, message.response_metadata["finish_reason"]) == ("One", "length")
+
+
+def test_a_stream_that_was_cut(qwen_emulator: Emulator) -> None:
+    payload = (SAMPLES / "responses_stream.sse").read_bytes()
+    cut = payload[: payload.index(b"id:13")]
+    with pytest.raises(IncompleteStreamError) as caught:
+        read_whole(cut, OpenAIResponses().stream_decoder(resolve("qwen3.8-max")))
+    assert caught.value.partial is not None and caught.value.partial.text == "Hello! How can I help?"
+
+
+def test_moderation_in_mid_stream(qwen_emulator: Emulator) -> None:
+    qwen_emulator.reply(Failure.named("output_inspection", after_chunks=6, reply=Reply(["One ", "two"])))
+    with pytest.raises(ContentFilterError) as caught:
+        list(make(qwen_emulator, enable_thinking=False).bind_tools([SEARCH]).stream("hi"))
+    assert caught.value.blocked == "output"
+    assert caught.value.partial is not None and caught.value.partial.text == "One two"
+
+
+def test_a_failed_answer() -> None:
+    error = {"code": "server_error", "message": "Sorry."}
+    payload = msgspec.json.encode({"object": "response", "id": "a", "status": "failed", "error": error})
+    with pytest.raises(QwenError, match="Sorry"):
+        OpenAIResponses().decode(payload, resolve("qwen3.8-max"))
+
+
+def test_warnings_reach_the_caller(qwen_emulator: Emulator) -> None:
+    with pytest.warns(QwenWarning, match="top_k"):
+        make(qwen_emulator, top_k=3).bind_tools([SEARCH]).invoke("hi")
