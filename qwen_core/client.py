@@ -89,16 +89,20 @@ class QwenClient:
         source, segments, reader, events = opened
         seen: list[Event] = []
         try:
-            while True:
+            while not reader.closed:
                 for event in events:
                     seen.append(event)
                     yield event
-                if reader.closed:
-                    break
                 segment = None if reader.done else next(segments, None)
                 events = call.last(reader.close(), seen) if segment is None else reader.feed(segment)
-            call.streamed(seen)
+            # Closed before the end is given out. A caller who takes it and goes would leave the closing to the
+            # garbage collector, which may run where this thread holds the pool's lock.
             source.drain(segments)
+            source.close()
+            for event in events:
+                seen.append(event)
+                yield event
+            call.streamed(seen)
         except (QwenError, StatusFailure) as error:
             raise call.failure(error, seen) from error.__cause__
         finally:
@@ -235,16 +239,20 @@ class AsyncQwenClient:
         source, segments, reader, events = opened
         seen: list[Event] = []
         try:
-            while True:
+            while not reader.closed:
                 for event in events:
                     seen.append(event)
                     yield event
-                if reader.closed:
-                    break
                 segment = None if reader.done else await anext(segments, None)
                 events = call.last(reader.close(), seen) if segment is None else reader.feed(segment)
-            call.streamed(seen)
+            # Closed before the end is given out. A caller who takes it and goes would leave the closing to the
+            # garbage collector, which may run where this thread holds the pool's lock.
             await source.drain(segments)
+            await source.close()
+            for event in events:
+                seen.append(event)
+                yield event
+            call.streamed(seen)
         except (QwenError, StatusFailure) as error:
             raise call.failure(error, seen) from error.__cause__
         finally:
