@@ -6,7 +6,7 @@ in by ``content`` and the response's own bytes come out, so that no typed model 
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from types import ModuleType
 from typing import Any
@@ -41,6 +41,15 @@ def client_arguments(connection: Connection) -> dict[str, Any]:
         "max_retries": 0,
         "http_client": connection.http_client,
     }
+
+
+def async_client_arguments(connection: Connection) -> dict[str, Any]:
+    """The same on aiohttp, where the SDK finds it: the pool of httpx is slow with hundreds of connections."""
+    arguments = client_arguments(connection)
+    if connection.http_client is None:
+        with suppress(RuntimeError):
+            arguments["http_client"] = openai.DefaultAioHttpClient()
+    return arguments
 
 
 def forget_openai_account(client: openai.OpenAI | openai.AsyncOpenAI) -> None:
@@ -137,7 +146,7 @@ class AsyncOpenAITransport:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._client = openai.AsyncOpenAI(**client_arguments(connection))
+        self._client = openai.AsyncOpenAI(**async_client_arguments(connection))
         forget_openai_account(self._client)
 
     @cached_property

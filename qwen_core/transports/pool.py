@@ -20,7 +20,8 @@ from qwen_core.transports.base import AsyncTransport, Transport
 
 MAX_POOLS = 64
 """Configurations whose connections are kept; the one not used for longest makes room."""
-
+GRACE = 600.0
+"""Seconds that answers may still take on a pool which made room; the SDK's own timeout."""
 
 MODULES: dict[Wire, str] = {
     "openai": "qwen_core.transports.openai_sdk",
@@ -82,6 +83,7 @@ class LoopTransports:
 
     def __init__(self) -> None:
         self._transports: OrderedDict[Connection, AsyncTransport] = OrderedDict()
+        self._leaving: set[asyncio.Task[None]] = set()
         self._closing: AsyncGenerator[None, None] | None = None
 
     async def get(self, connection: Connection) -> AsyncTransport:
@@ -96,10 +98,16 @@ class LoopTransports:
         if transport is None:
             transport = self._transports[connection] = make_async_transport(connection)
             if len(self._transports) > MAX_POOLS:
-                self._transports.popitem(last=False)
+                self._let_go(*self._transports.popitem(last=False))
         else:
             self._transports.move_to_end(connection)
         return transport
+
+    def _let_go(self, connection: Connection, transport: AsyncTransport) -> None:
+        if connection.http_client is None:
+            task = asyncio.get_running_loop().create_task(close_later(transport))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
 
     async def _close_with_loop(self) -> AsyncGenerator[None, None]:
         # A loop closes its open async generators when it shuts down; this one takes the pools along.
@@ -110,6 +118,14 @@ class LoopTransports:
                 if connection.http_client is None:
                     await transport.close()
             self._transports.clear()
+
+
+async def close_later(transport: AsyncTransport) -> None:
+    """Close what no new call uses, when its answers have ended, or with the loop, which cancels its tasks."""
+    try:
+        await asyncio.sleep(GRACE)
+    finally:
+        await transport.close()
 
 
 class AsyncTransportPool:
