@@ -4,6 +4,7 @@ from langchain_core.rate_limiters import BaseRateLimiter
 
 from langchain_qwen.chat_models import ChatQwen
 from langchain_qwen.content_blocks import register
+from langchain_qwen.costs import CostCallbackHandler, get_cost_callback
 from langchain_qwen.embeddings import QwenEmbeddings
 from langchain_qwen.multimodal_embeddings import QwenMultiModalEmbeddings
 from langchain_qwen.rerank import QwenRerank
@@ -16,9 +17,11 @@ BaseRateLimiter.register(RateLimiter)
 
 __all__ = [
     "ChatQwen",
+    "CostCallbackHandler",
     "QwenEmbeddings",
     "QwenMultiModalEmbeddings",
     "QwenRerank",
     "QwenSparseEmbeddings",
     "RateLimiter",
+    "get_cost_callback",
 ]

@@ -6,6 +6,7 @@ last chunk alone, as the usage does.
 
 from typing import Any
 
+import msgspec
 from langchain_core.messages import AIMessage
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 from langchain_core.messages.tool import tool_call_chunk
@@ -67,12 +68,15 @@ def to_message(response: ChatResponse, choice: Choice, *, usage: Usage | None) -
         audio = _audio(choice.audio.data, choice.audio.transcript, choice.audio.id)
         additional_kwargs["audio"] = spoken(audio)
     calls, invalid = tool_calls(choice.message.tool_calls, choice.finish_reason)
+    metadata = response_metadata(response, choice)
+    if usage is None:
+        metadata.pop("cost", None)
     return AIMessage(
         content=choice.message.text,
         additional_kwargs=additional_kwargs,
         tool_calls=calls,
         invalid_tool_calls=invalid,
-        response_metadata=response_metadata(response, choice),
+        response_metadata=metadata,
         usage_metadata=usage_metadata(usage),
     )
 
@@ -93,7 +97,7 @@ def response_metadata(source: Finish | ChatResponse, end: ChoiceEnd | Choice) ->
         "search_info": source.search_info,
         "citations": annotations(source.citations, end.spans) or None,
         "token_usage": source.usage.raw if source.usage else None,
-        **(source.extras or {}),
+        "cost": msgspec.structs.asdict(source.cost) if source.cost else None,
     }
     return {name: value for name, value in metadata.items() if value is not None}
 

@@ -1,5 +1,6 @@
 """Alibaba's Qwen models for LlamaIndex."""
 
+from llama_index_qwen.costs import CostEventHandler, count_costs
 from llama_index_qwen.embeddings import QwenEmbedding
 from llama_index_qwen.exceptions import UnusableAnswerError
 from llama_index_qwen.llm import Qwen
@@ -9,6 +10,7 @@ from llama_index_qwen.sparse_embeddings import QwenSparseEmbedding
 from qwen_core.rate_limits import RateLimiter
 
 __all__ = [
+    "CostEventHandler",
     "Qwen",
     "QwenEmbedding",
     "QwenMultiModalEmbedding",
@@ -16,4 +18,5 @@ __all__ = [
     "QwenSparseEmbedding",
     "RateLimiter",
     "UnusableAnswerError",
+    "count_costs",
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from llama_index.core.base.llms.types import (
     AudioBlock,
     ChatMessage,
@@ -80,6 +81,8 @@ def to_response(answer: Answer, *, single_call: bool = False, delta: str | None 
     usage = openai_usage(answer.usage) if answer.usage else {}
     additional_kwargs: dict[str, Any] = {name: usage[name] for name in TOKEN_COUNTS if name in usage}
     additional_kwargs["finish_reason"] = choice.finish_reason
+    if answer.cost:
+        additional_kwargs["cost"] = msgspec.structs.asdict(answer.cost)
     if choice.empty_after_thinking:
         additional_kwargs["empty_after_thinking"] = True
     if invalid:
@@ -190,7 +193,7 @@ def raw(answer: Answer, usage: dict[str, Any]) -> dict[str, Any]:
         "search_info": answer.search_info,
         **(answer.extras or {}),
         "usage": usage or None,
-        **(answer.extras or {}),
+        "cost": msgspec.structs.asdict(answer.cost) if answer.cost else None,
     }
     body = answer.raw
     body.pop("usage", None)

@@ -1,0 +1,39 @@
+"""What the tests of facts share: an emulator that stands for the service in Beijing, whose prices are known."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+
+from qwen_emulator import Emulator
+
+NATIVE = pytest.param("dashscope", marks=pytest.mark.skipif(not find_spec("dashscope"), reason="needs dashscope"))
+
+
+@pytest.fixture(scope="session")
+def shared_emulator() -> Iterator[Emulator]:
+    """One server for all tests."""
+    with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def service(shared_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """The server with nothing scripted and nothing recorded."""
+    monkeypatch.delenv("DASHSCOPE_API_BASE", raising=False)
+    monkeypatch.delenv("QWEN_MODEL", raising=False)
+    shared_emulator.reset()
+    return shared_emulator
+
+
+@pytest.fixture(params=["openai", NATIVE])
+def protocol(request: pytest.FixtureRequest) -> str:
+    """Each wire in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def beijing(service: Emulator, protocol: str) -> dict[str, Any]:
+    """Fields of a model that talks to the server as to the service in Beijing."""
+    return {"api_key": "sk-test", "base_url": service.base_url, "region": "cn", "protocol": protocol}
