@@ -117,6 +117,16 @@ async def test_breaking_off_closes_the_connection(make: MakeModel, service: Emul
     assert service.last_request.chunks_sent < 100
 
 
+def test_whoever_takes_the_last_chunk_and_goes_leaves_nothing_open(make: MakeModel, service: Emulator) -> None:
+    model = make()
+    stream = model.stream("hi")
+    assert next(chunk for chunk in stream if chunk.chunk_position == "last")
+    model.invoke("hi")
+    first, second = service.requests
+    assert first.connection == second.connection and not service.aborted_requests
+    del stream
+
+
 def test_the_first_chunk_comes_before_the_last_is_written(make: MakeModel, service: Emulator) -> None:
     service.reply(faults.slow(Reply(text=["word "] * 20), 0.02))
     began = time.monotonic()

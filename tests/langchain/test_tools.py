@@ -183,11 +183,6 @@ def test_thinking_that_was_asked_for_stays(service: Emulator, make: MakeModel) -
     assert model.enable_thinking is True
 
 
-def test_tools_that_only_the_service_could_run(model: ChatQwen) -> None:
-    with pytest.raises(UnsupportedFeatureError, match="web_search"):
-        model.bind_tools([{"type": "web_search"}]).invoke("hi")
-
-
 def test_an_argument_that_nobody_knows(model: ChatQwen) -> None:
     with pytest.raises(UnsupportedFeatureError, match="temprature"):
         model.bind(temprature=1).invoke("hi")
