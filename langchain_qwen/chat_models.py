@@ -177,17 +177,25 @@ class ChatQwen(ChatFields, BaseChatModel):
         return request
 
     def _events(
-        self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        run_manager: CallbackManagerForLLMRun | None,
+        options: dict[str, Any],
     ) -> Iterator[Event]:
         with langchain_errors():
-            client = QwenClient(self.client_settings())
+            client = QwenClient(self.client_settings(), run_manager.on_retry if run_manager else None)
             yield from client.stream(self._stream_request(messages, stop, options))
 
     async def _aevents(
-        self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        run_manager: AsyncCallbackManagerForLLMRun | None,
+        options: dict[str, Any],
     ) -> AsyncGenerator[Event, None]:
         with langchain_errors():
-            client = AsyncQwenClient(self.client_settings())
+            client = AsyncQwenClient(self.client_settings(), run_manager.on_retry if run_manager else None)
             stream = client.stream(self._stream_request(messages, stop, options))
             # Closed here and at once: left to the loop, the connection would outlive a consumer that broke off.
             async with aclosing(cast(AsyncGenerator[Event, None], stream)) as events:
@@ -202,7 +210,7 @@ class ChatQwen(ChatFields, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         with langchain_errors():
-            client = QwenClient(self.client_settings())
+            client = QwenClient(self.client_settings(), run_manager.on_retry if run_manager else None)
             return to_result(client.generate(self._request(messages, stop, kwargs)))
 
     async def _agenerate(
@@ -213,7 +221,7 @@ class ChatQwen(ChatFields, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         with langchain_errors():
-            client = AsyncQwenClient(self.client_settings())
+            client = AsyncQwenClient(self.client_settings(), run_manager.on_retry if run_manager else None)
             return to_result(await client.generate(self._request(messages, stop, kwargs)))
 
     def _stream(
@@ -223,7 +231,7 @@ class ChatQwen(ChatFields, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        for event in self._events(messages, stop, kwargs):
+        for event in self._events(messages, stop, run_manager, kwargs):
             yield to_chunk(event)
 
     async def _astream(
@@ -233,7 +241,7 @@ class ChatQwen(ChatFields, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        async with aclosing(self._aevents(messages, stop, kwargs)) as events:
+        async with aclosing(self._aevents(messages, stop, run_manager, kwargs)) as events:
             async for event in events:
                 yield to_chunk(event)
 
@@ -245,7 +253,7 @@ class ChatQwen(ChatFields, BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[MessagesData]:
         writer = BlockEvents(run_manager.run_id if run_manager else None)
-        for event in self._events(messages, stop, kwargs):
+        for event in self._events(messages, stop, run_manager, kwargs):
             yield from writer.add(event)
 
     async def _astream_chat_model_events(
@@ -256,7 +264,7 @@ class ChatQwen(ChatFields, BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[MessagesData]:
         writer = BlockEvents(run_manager.run_id if run_manager else None)
-        async with aclosing(self._aevents(messages, stop, kwargs)) as events:
+        async with aclosing(self._aevents(messages, stop, run_manager, kwargs)) as events:
             async for event in events:
                 for written in writer.add(event):
                     yield written

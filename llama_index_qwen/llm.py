@@ -32,6 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from llama_index_qwen.component import QwenComponent
 from llama_index_qwen.messages import to_core
 from llama_index_qwen.responses import ChunkBuilder, to_completion, to_response
+from llama_index_qwen.retry_events import tell_of_retry
 from llama_index_qwen.structured_output import GrowingObject, parse_answer, structured_options
 from llama_index_qwen.tools import (
     conversation,
@@ -137,18 +138,18 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
 
     def _chat(self, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> ChatResponse:
         request = self._request(messages, options)
-        answer = QwenClient(self.client_settings()).generate(request)
+        answer = QwenClient(self.client_settings(), tell_of_retry).generate(request)
         return to_response(answer, single_call=one_call_only(request))
 
     async def _achat(self, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> ChatResponse:
         request = self._request(messages, options)
-        answer = await AsyncQwenClient(self.client_settings()).generate(request)
+        answer = await AsyncQwenClient(self.client_settings(), tell_of_retry).generate(request)
         return to_response(answer, single_call=one_call_only(request))
 
     def _stream_chat(self, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> ChatResponseGen:
         request = self._stream_request(messages, options)
         chunks = ChunkBuilder(single_call=one_call_only(request))
-        for event in QwenClient(self.client_settings()).stream(request):
+        for event in QwenClient(self.client_settings(), tell_of_retry).stream(request):
             if chunk := chunks.add(event):
                 yield chunk
 
@@ -158,7 +159,8 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
         request = self._stream_request(messages, options)
         chunks = ChunkBuilder(single_call=one_call_only(request))
         # Closed here and not when the loop gets to it, so that an abandoned answer is not billed to its end.
-        async with aclosing(as_generator(AsyncQwenClient(self.client_settings()).stream(request))) as events:
+        client = AsyncQwenClient(self.client_settings(), tell_of_retry)
+        async with aclosing(as_generator(client.stream(request))) as events:
             async for event in events:
                 if chunk := chunks.add(event):
                     yield chunk

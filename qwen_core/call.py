@@ -58,6 +58,7 @@ class Call:
         "_encode",
         "_request",
         "_rerouted",
+        "_spend",
         "attempt",
         "began",
         "connection",
@@ -94,6 +95,7 @@ class Call:
         self._encode = encode
         self._request = request
         self._rerouted = False
+        self._spend = settings.spend
         self.attempt = 1
         self.request_id: str | None = None
         self.began = monotonic()
@@ -107,13 +109,20 @@ class Call:
 
     def answered(self, response: ChatResponse) -> ChatResponse:
         """The answer, written into the log."""
+        self.spent(response.usage.total_tokens if response.usage else None)
         log_answer(self, response.usage, response.request_id, response.text)
         return response
+
+    def spent(self, tokens: int | None) -> None:
+        """Charge what an answer cost to the limit that is kept, if one is."""
+        if self._spend is not None and tokens:
+            self._spend(tokens)
 
     def streamed(self, seen: Sequence[Event]) -> None:
         """The same for an answer that came in events."""
         last = seen[-1] if seen else None
         if isinstance(last, Finish):
+            self.spent(last.usage.total_tokens if last.usage else None)
             text = "".join([event.text for event in seen if isinstance(event, TextDelta)])
             log_answer(self, last.usage, last.request_id, text)
 

@@ -209,6 +209,7 @@ class QwenClient:
             answer = work.decode(call, transport.send(call.encoded, call.deadline.end))
         except (QwenError, StatusFailure) as error:
             raise call.failure(error) from error.__cause__
+        call.spent(answer.total_tokens)
         record_usage(call.model, answer.total_tokens, call.cost_of_batch(answer.total_tokens))
         return answer
 
@@ -359,5 +360,6 @@ class AsyncQwenClient:
             answer = work.decode(call, await transport.send(call.encoded, call.deadline.end))
         except (QwenError, StatusFailure) as error:
             raise call.failure(error) from error.__cause__
+        call.spent(answer.total_tokens)
         record_usage(call.model, answer.total_tokens, call.cost_of_batch(answer.total_tokens))
         return answer

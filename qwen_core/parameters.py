@@ -88,6 +88,8 @@ class ConnectionFields(BaseModel):
             default_headers=tuple((self.default_headers or {}).items()),
             http_client=self.http_client,
             http_async_client=self.http_async_client,
+            # Both frameworks' models have the field, for limiters of any kind; only ours take tokens afterwards.
+            spend=getattr(getattr(self, "rate_limiter", None), "spend", None),
         )
 
     def __getstate__(self) -> dict[Any, Any]:

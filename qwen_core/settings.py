@@ -1,6 +1,7 @@
 """How the service is reached: what a client needs beside the request itself."""
 
 import os
+from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
@@ -31,6 +32,8 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     default_headers: tuple[tuple[str, str], ...] = ()
     http_client: Any = None
     http_async_client: Any = None
+    spend: Callable[[int], object] | None = None
+    """Told the tokens of each answer: ``RateLimiter.spend``."""
 
     def __repr__(self) -> str:
         return f"ClientSettings(region={self.region!r}, base_url={self.base_url!r}, protocol={self.protocol!r})"

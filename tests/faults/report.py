@@ -38,9 +38,8 @@ def main() -> int:
                     complaints.append(f"{cell}: {result.kind}: {result.complaint}")
     print_table(counts)
     everywhere = sum(case.everywhere for case in CASES)
-    print(
-        f"\n{len(CASES)} faults in {time.monotonic() - begin:.0f} s; {everywhere} of them through every surface, the"
-    )
+    seconds = time.monotonic() - begin
+    print(f"\n{len(CASES)} faults in {seconds:.0f} s; {everywhere} of them through every surface,")
     print("the others, error codes above all, through the core alone, which decides them for all.")
     print(*complaints, sep="\n")
     return 1 if complaints else 0

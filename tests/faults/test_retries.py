@@ -1,0 +1,212 @@
+"""How often and how late a call is tried again, who is told, and the limiter that many models share."""
+
+import asyncio
+import logging
+import pickle
+import time
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
+from typing import Any
+
+import msgspec
+import pytest
+from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
+from llama_index_instrumentation import get_dispatcher
+from llama_index_instrumentation.event_handlers import BaseEventHandler
+
+from langchain_qwen import ChatQwen, RateLimiter
+from llama_index_qwen import Qwen
+from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, errors, retries
+from qwen_core.timeouts import Timeout
+from qwen_emulator import Emulator, Failure, Reply, faults
+from tests.faults.conftest import KEY
+
+BUSY = Failure.named("rate_limit")
+
+
+def test_waits_grow_and_are_never_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+
+    class State:
+        def __init__(self, attempt: int) -> None:
+            self.attempt_number = attempt
+
+    waits = [[retries._backoff(State(attempt)) for _ in range(20)] for attempt in (1, 2, 3, 9)]  # type: ignore[arg-type]
+    assert all(len(set(row)) > 1 for row in waits)
+    assert max(waits[0]) < min(waits[1]) and max(waits[1]) < min(waits[2])
+    assert max(waits[3]) <= retries.LONGEST_WAIT + retries.FIRST_WAIT
+
+
+def test_retry_after_as_a_date(settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator) -> None:
+    qwen_emulator.reply(faults.failing(429, retry_after=formatdate(time.time() + 2, usegmt=True)), "ok")
+    begin = time.monotonic()
+    assert QwenClient(settings).generate(request_).text == "ok"
+    assert 0.5 < time.monotonic() - begin < 4
+
+
+@pytest.mark.parametrize("timeout", [1.0, Timeout(total=1.0), Timeout(read=5, attempts=1.0)])
+def test_no_attempt_begins_behind_the_deadline(
+    timeout: Any, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    QwenClient(settings).generate(request_)  # imports the SDK
+    qwen_emulator.reset()
+    qwen_emulator.reply(faults.failing(429, retry_after="0.6", times=9))
+    with pytest.raises(errors.RateLimitError):
+        QwenClient(msgspec.structs.replace(settings, timeout=timeout, max_retries=8)).generate(request_)
+    assert len(qwen_emulator.requests) == 2
+
+
+class Heard(BaseCallbackHandler):
+    def __init__(self) -> None:
+        self.retries: list[int] = []
+
+    def on_retry(self, retry_state: Any, **kwargs: Any) -> None:
+        self.retries.append(retry_state.attempt_number)
+
+
+class HeardAsync(AsyncCallbackHandler):
+    def __init__(self) -> None:
+        self.retries: list[int] = []
+
+    async def on_retry(self, retry_state: Any, **kwargs: Any) -> None:
+        self.retries.append(retry_state.attempt_number)
+
+
+async def test_langchains_callbacks_hear_of_retries(settings: ClientSettings, qwen_emulator: Emulator) -> None:
+    """Of ``invoke`` only: LangChain hands no run manager to ``_stream``. The log tells of both."""
+    common: dict[str, Any] = {"api_key": KEY, "base_url": settings.base_url, "protocol": settings.protocol}
+    model = ChatQwen(**common)
+    heard, heard_async = Heard(), HeardAsync()
+    qwen_emulator.reply(BUSY, BUSY, "ok", BUSY, BUSY, "ok")
+    model.invoke("Hi", config={"callbacks": [heard]})
+    await model.ainvoke("Hi", config={"callbacks": [heard_async]})
+    assert heard.retries == heard_async.retries == [1, 2]
+
+
+def test_llama_indexs_events_tell_of_retries(settings: ClientSettings, qwen_emulator: Emulator) -> None:
+    events: list[Any] = []
+
+    class Handler(BaseEventHandler):
+        def handle(self, event: Any, **kwargs: Any) -> None:
+            events.append(event)
+
+    dispatcher = get_dispatcher()
+    handler = Handler()
+    dispatcher.add_event_handler(handler)
+    try:
+        llm = Qwen(**{"api_key": KEY, "base_url": settings.base_url, "protocol": settings.protocol})
+        qwen_emulator.reply(BUSY, "ok")
+        llm.complete("Hi")
+    finally:
+        dispatcher.event_handlers.remove(handler)
+    told = [event for event in events if event.class_name() == "QwenRetryEvent"]
+    assert [(event.attempt, event.error, event.status_code) for event in told] == [(1, "RateLimitError", 429)]
+    assert KEY not in repr(told)
+
+
+def test_the_log_tells_of_calls(
+    settings: ClientSettings,
+    request_: ChatRequest,
+    qwen_emulator: Emulator,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="qwen_core")
+    qwen_emulator.reply(BUSY, Reply("A secret answer", usage={"input_tokens": 7, "output_tokens": 3}))
+    QwenClient(settings).generate(request_)
+    qwen_emulator.reply("A secret answer")
+    list(QwenClient(settings).stream(request_))
+    records: list[Any] = [record for record in caplog.records if record.name == "qwen_core"]
+    assert [record.event for record in records] == ["failed", "retry", "answered", "answered"]
+    failed, retry, answered, streamed = records
+    assert (failed.status, failed.error, failed.attempt) == (429, "RateLimitError", 1)
+    assert retry.levelno == logging.INFO and retry.wait == 0
+    assert (answered.attempt, answered.input_tokens, answered.output_tokens) == (2, 7, 3)
+    for record in (answered, streamed):
+        assert record.model == "qwen-plus" and record.protocol == settings.protocol and record.duration > 0
+        assert record.request_id
+    assert not [word for word in ("secret", "Paris", KEY) if word in repr([vars(record) for record in records])]
+    monkeypatch.setenv("QWEN_LOG_CONTENT", "1")
+    QwenClient(settings).generate(request_)
+    assert "Paris" in caplog.records[-1].request  # type: ignore[attr-defined]
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_requests_per_minute() -> None:
+    clock = Clock()
+    limiter = RateLimiter(requests_per_minute=60, burst=2, clock=clock)
+    assert [limiter.acquire(blocking=False) for _ in range(3)] == [True, True, False]
+    clock.now = 1.0
+    assert [limiter.acquire(blocking=False) for _ in range(2)] == [True, False]
+
+
+def test_tokens_are_charged_afterwards() -> None:
+    clock = Clock()
+    limiter = RateLimiter(tokens_per_minute=600, clock=clock)
+    assert limiter.acquire(blocking=False)
+    limiter.spend(900)
+    assert not limiter.acquire(blocking=False)
+    clock.now = 29.0
+    assert not limiter.acquire(blocking=False)
+    clock.now = 31.0
+    assert limiter.acquire(blocking=False)
+    assert limiter.acquire(10_000, blocking=False) is False
+    clock.now = 100.0
+    assert limiter.acquire(10_000, blocking=False), (
+        "more than a minute's tokens wait for a full bucket, not for ever"
+    )
+
+
+def test_threads_and_loops_share_a_limit() -> None:
+    limiter = RateLimiter(requests_per_minute=6000, burst=1)
+    begin = time.monotonic()
+
+    async def ask() -> None:
+        await asyncio.gather(*(limiter.aacquire() for _ in range(10)))
+
+    with ThreadPoolExecutor(4) as threads:
+        jobs: list[Any] = [threads.submit(limiter.acquire) for _ in range(10)]
+        jobs += [threads.submit(lambda: asyncio.run(ask())) for _ in range(2)]
+        assert all(job.exception() is None for job in jobs)
+    assert time.monotonic() - begin > 0.28, "30 at 100 a second, the first at once"
+
+
+def test_both_frameworks_take_it_and_charge_it(settings: ClientSettings, qwen_emulator: Emulator) -> None:
+    limiter = RateLimiter(requests_per_minute=60_000, tokens_per_minute=60_000)
+    common: dict[str, Any] = {"api_key": KEY, "base_url": settings.base_url, "protocol": settings.protocol}
+    model = ChatQwen(**common, rate_limiter=limiter)
+    llm = Qwen(**common, rate_limiter=limiter)
+    bucket = limiter._tokens
+    assert bucket is not None
+    model.invoke("Hi")
+    list(model.stream("Hi"))
+    llm.complete("Hi")
+    assert bucket._level < 60_000
+    copied = pickle.loads(pickle.dumps(limiter))
+    assert copied.requests_per_minute == 60_000 and copied.acquire(blocking=False)
+    assert id(model.model_copy(deep=True).rate_limiter) == id(limiter)
+
+
+def test_a_limit_must_be_one() -> None:
+    with pytest.raises(ValueError, match="tokens_per_minute"):
+        RateLimiter(tokens_per_minute=0)
+
+
+async def test_a_coroutine_function_is_awaited(
+    settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    told: list[int] = []
+
+    async def on_retry(state: Any) -> None:
+        await asyncio.sleep(0)
+        told.append(state.attempt_number)
+
+    qwen_emulator.reply(BUSY, "ok")
+    await AsyncQwenClient(settings, on_retry).generate(request_)
+    assert told == [1]

@@ -1,0 +1,166 @@
+"""Timeouts of three kinds, and consumers that go away: the connection is free at once."""
+
+import asyncio
+import gc
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from langchain_qwen import ChatQwen
+from llama_index_qwen import Qwen
+from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, errors
+from qwen_core.timeouts import Timeout
+from qwen_emulator import Emulator, RawReply, Reply, faults
+from tests.faults.conftest import KEY
+
+LONG = faults.slow(Reply(["word "] * 400), 0.01)
+
+
+def wait_for(condition: Callable[[], bool]) -> bool:
+    """Whether it becomes true within three seconds."""
+    end = time.monotonic() + 3
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
+
+
+def timed(settings: ClientSettings, timeout: Any) -> ClientSettings:
+    return msgspec.structs.replace(settings, timeout=timeout, max_retries=0)
+
+
+def test_total_ends_a_stream_that_goes_on(
+    settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    QwenClient(settings).generate(request_)
+    qwen_emulator.reply(LONG)
+    begin = time.monotonic()
+    with pytest.raises(errors.APITimeoutError, match="total") as caught:
+        list(QwenClient(timed(settings, Timeout(read=5, total=0.4))).stream(request_))
+    assert time.monotonic() - begin < 1.5
+    assert caught.value.partial is not None and caught.value.partial.text.startswith("word word")
+
+
+def test_total_ends_a_whole_answer_of_drops(
+    settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    QwenClient(settings).generate(request_)
+    qwen_emulator.reply(faults.slow(faults.byte_by_byte(Reply("slow")), 0.05))
+    with pytest.raises(errors.APITimeoutError, match="total"):
+        QwenClient(timed(settings, Timeout(read=5, total=0.4))).generate(request_)
+
+
+def test_connect_has_a_time_of_its_own(settings: ClientSettings, request_: ChatRequest) -> None:
+    """An address that answers nothing (RFC 5737), or one that this machine has no way to: both end soon."""
+    nowhere = msgspec.structs.replace(timed(settings, Timeout(connect=0.2, read=60)), base_url="https://192.0.2.1")
+    begin = time.monotonic()
+    with pytest.raises(errors.APIConnectionError, match=r"192\.0\.2\.1"):
+        QwenClient(nowhere).generate(request_)
+    assert time.monotonic() - begin < 5
+
+
+def test_both_frameworks_take_a_number_or_three(qwen_emulator: Emulator) -> None:
+    for timeout in (5, 5.0, Timeout(connect=1, read=2, total=3), None):
+        model = ChatQwen(api_key=KEY, base_url=qwen_emulator.base_url, timeout=timeout)
+        llm = Qwen(api_key=KEY, base_url=qwen_emulator.base_url, timeout=timeout)
+        assert model.invoke("Hi").text and llm.complete("Hi").text
+        assert Qwen.from_dict(llm.to_dict()).timeout == timeout
+
+
+def surfaces(settings: ClientSettings, request: ChatRequest) -> dict[str, Callable[[], Any]]:
+    common: dict[str, Any] = {"api_key": KEY, "base_url": settings.base_url, "protocol": settings.protocol}
+    model, llm = ChatQwen(**common), Qwen(**common)
+    return {
+        "core": lambda: QwenClient(settings).stream(request),
+        "LangChain": lambda: model.stream("Hi"),
+        "LlamaIndex": lambda: llm.stream_complete("Hi"),
+    }
+
+
+async def as_is(stream: Any) -> Any:
+    return await stream if asyncio.iscoroutine(stream) else stream
+
+
+def async_surfaces(settings: ClientSettings, request: ChatRequest) -> dict[str, Callable[[], Any]]:
+    common: dict[str, Any] = {"api_key": KEY, "base_url": settings.base_url, "protocol": settings.protocol}
+    model, llm = ChatQwen(**common), Qwen(**common)
+    return {
+        "core": lambda: AsyncQwenClient(settings).stream(request),
+        "LangChain": lambda: model.astream("Hi"),
+        "LlamaIndex": lambda: llm.astream_complete("Hi"),
+    }
+
+
+@pytest.mark.parametrize("surface", ["core", "LangChain", "LlamaIndex"])
+@pytest.mark.parametrize("leave", ["break", "close", "forget"])
+def test_who_leaves_frees_the_connection(
+    leave: str, surface: str, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    qwen_emulator.reply(LONG)
+    gc.disable()
+    try:
+        stream = surfaces(settings, request_)[surface]()
+        for _ in stream:
+            break
+        if leave == "close":
+            stream.close()
+        elif leave == "forget":
+            del stream
+        else:
+            stream = None
+        assert wait_for(lambda: len(qwen_emulator.aborted_requests) == 1)
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("surface", ["core", "LangChain", "LlamaIndex"])
+@pytest.mark.parametrize("leave", ["break", "close", "cancel"])
+async def test_who_leaves_frees_the_connection_async(
+    leave: str, surface: str, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    qwen_emulator.reply(LONG)
+    open_stream = async_surfaces(settings, request_)[surface]
+    began = asyncio.Event()
+
+    async def consume() -> None:
+        stream = await as_is(open_stream())
+        async for _ in stream:
+            began.set()
+            if leave != "cancel":
+                break
+        if leave == "close":
+            await stream.aclose()
+
+    task = asyncio.create_task(consume())
+    if leave == "cancel":
+        await asyncio.wait_for(began.wait(), 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    else:
+        await task
+    assert await asyncio.to_thread(wait_for, lambda: len(qwen_emulator.aborted_requests) == 1)
+
+
+def test_a_server_that_keeps_writing_behind_the_end_is_left(
+    settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    if settings.protocol == "dashscope":
+        pytest.skip("the native wire has no sign that nothing follows")
+    done = b'data: {"choices":[{"delta":{"content":"hi"},"finish_reason":"stop","index":0}]}\n\ndata: [DONE]\n\n'
+    events = RawReply(200, {"content-type": "text/event-stream"}, (done, *[b": x\n\n"] * 1000), pause=0.005)
+    qwen_emulator.reply(events)
+    begin = time.monotonic()
+    list(QwenClient(settings).stream(request_))
+    assert time.monotonic() - begin < 2
+
+
+def test_no_thread_is_left(settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator) -> None:
+    before = threading.active_count()
+    for _ in range(5):
+        list(QwenClient(settings).stream(request_))
+        asyncio.run(AsyncQwenClient(settings).generate(request_))
+    assert threading.active_count() <= before + 1
