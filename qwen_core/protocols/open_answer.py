@@ -4,6 +4,7 @@ A decoder reads its wire's JSON and tells it here; from here come the events. No
 of either wire's envelope.
 """
 
+from binascii import a2b_base64
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -89,6 +90,10 @@ class OpenChoice:
         transcript = audio.transcript or ""
         if transcript and not self.has_text:
             events.append(TextDelta(transcript, self.index))
+        try:
+            a2b_base64(audio.data or "")
+        except ValueError as reason:
+            raise InvalidResponseError(f"The answer cannot be read: its sound is no base64: {reason}.") from reason
         if audio.data or transcript:
             self.answered = True
             events.append(AudioDelta(audio.data or "", transcript, audio.id, audio.expires_at, self.index))

@@ -40,11 +40,14 @@ from qwen_core.transports.http import (
 
 CONTENT_TYPE = {"Content-Type": "application/json"}
 
+LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=100)
+"""The openai SDK's, so that both wires carry the same load. This SDK's own are 100, 20, or what is set there."""
+
 REDIRECTS = 300
 """Statuses from here on are no answers. The SDK follows no redirects, and refuses only from 400 on."""
 
 
-def client_arguments(connection: Connection, kind: type) -> dict[str, Any]:
+def client_arguments(connection: Connection, http_client: Any, kind: type) -> dict[str, Any]:
     """What both client classes are made with. Retries are ours, so that both wires behave alike.
 
     Everything is said, so that neither ``dashscope.settings`` nor the environment nor the SDK's files decide.
@@ -63,7 +66,7 @@ def client_arguments(connection: Connection, kind: type) -> dict[str, Any]:
         "timeout": READ,
         "max_retries": 0,
         "config_path": os.devnull,
-        "http_client": connection.http_client,
+        "http_client": http_client,
     }
 
 
@@ -110,7 +113,8 @@ class DashScopeTransport:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._client = dashscope.Client(**client_arguments(connection, httpx.Client))
+        self._http = connection.http_client or httpx.Client(limits=LIMITS)
+        self._client = dashscope.Client(**client_arguments(connection, self._http, httpx.Client))
 
     def send(self, request: EncodedRequest, end: float | None = None) -> Answer:
         stream = self.open_stream(request, end)
@@ -135,6 +139,8 @@ class DashScopeTransport:
 
     def close(self) -> None:
         self._client.close()
+        if self._connection.http_client is None:
+            self._http.close()
 
 
 class AsyncDashScopeTransport:
@@ -142,7 +148,8 @@ class AsyncDashScopeTransport:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._client = dashscope.AsyncClient(**client_arguments(connection, httpx.AsyncClient))
+        self._http = connection.http_client or httpx.AsyncClient(limits=LIMITS)
+        self._client = dashscope.AsyncClient(**client_arguments(connection, self._http, httpx.AsyncClient))
 
     async def send(self, request: EncodedRequest, end: float | None = None) -> Answer:
         stream = await self.open_stream(request, end)
@@ -167,3 +174,5 @@ class AsyncDashScopeTransport:
 
     async def close(self) -> None:
         await self._client.aclose()
+        if self._connection.http_client is None:
+            await self._http.aclose()

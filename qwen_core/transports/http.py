@@ -72,6 +72,8 @@ def hide_keys(error: BaseException) -> None:
             continue
         seen.add(id(link))
         pending += [link.__cause__, link.__context__]
+        # The frames of an SDK hold the headers, and tools that show errors show local variables.
+        link.__traceback__ = None
         for request in requests_of(link):
             for name in SECRET_HEADERS:
                 if name in request.headers:

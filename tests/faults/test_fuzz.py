@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from qwen_core import QwenError
 from qwen_core.accumulator import accumulate
+from qwen_core.events import Event
 from qwen_core.models.catalogue import resolve
 from qwen_core.protocols import server_sent_events, stream_reader
 from qwen_core.protocols.base import WireProtocol
@@ -39,7 +40,7 @@ TRICKS = (
 def read(wire: WireProtocol, body: bytes, cuts: tuple[int, ...] = ()) -> str:
     """The text of an answer whose bytes come in these pieces, as far as it came; errors must be ours."""
     reader = StreamReader(wire.stream_decoder(PROFILE, {}))
-    events = []
+    events: list[Event] = []
     places = [0, *sorted(cuts), len(body)]
     try:
         for start, end in pairwise(places):

@@ -16,7 +16,7 @@ from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient
 from qwen_core.messages import Message, TextPart
 from qwen_emulator import Emulator, Failure, RecordedRequest
 from tests.faults.conftest import KEY
-from tests.faults.soak import soak
+from tests.faults.soak import run
 
 
 def echo(request: RecordedRequest) -> str:
@@ -88,7 +88,7 @@ def in_a_process(pickled: bytes) -> str:
 def test_pickled_to_other_processes(settings: ClientSettings, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(echo)
     common: dict[str, Any] = {"api_key": KEY, "base_url": settings.base_url, "protocol": settings.protocol}
-    models = [ChatQwen(**common), Qwen(**common)]
+    models: list[Any] = [ChatQwen(**common), Qwen(**common)]
     models[0].invoke("warm")
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as processes:
         assert list(processes.map(in_a_process, [pickle.dumps(model) for model in models])) == ["far away"] * 2
@@ -121,7 +121,7 @@ def test_after_a_fork(settings: ClientSettings, qwen_emulator: Emulator) -> None
 
 
 def test_a_small_soak() -> None:
-    soaked = asyncio.run(soak(400, 50))
+    soaked = run(400, 50)
     assert (soaked.whole, soaked.left, soaked.failed) == (360, 40, 0)
     assert not soaked.complaints
 

@@ -18,7 +18,7 @@ from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, 
 from qwen_emulator import Emulator, Failure, RawReply, Reply, faults
 from tests.faults.conftest import KEY
 
-FAULTS = {
+FAULTS: dict[str, Any] = {
     "refused": Failure.named("invalid_api_key", times=9),
     "html": faults.html(400),
     "reset": RawReply(send_head=False, end="reset"),
@@ -133,7 +133,7 @@ def test_the_key_is_in_nothing_that_is_stored(qwen_emulator: Emulator, monkeypat
     assert not [text for text in shown if KEY in text]
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-there")
     assert pickle.loads(pickle.dumps(model)).api_key.get_secret_value() == "sk-there"
-    given = ChatQwen(api_key=KEY)  # type: ignore[arg-type]
+    given = ChatQwen(api_key=KEY)
     assert pickle.loads(pickle.dumps(given)).api_key.get_secret_value() == KEY
 
 
