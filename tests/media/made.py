@@ -5,6 +5,7 @@ import io
 import struct
 import wave
 import zlib
+from importlib.metadata import version
 
 RED, GREEN, BLUE = (220, 30, 30), (40, 160, 60), (40, 60, 210)
 
@@ -47,3 +48,7 @@ def data_uri(content: bytes, mime_type: str = "image/png") -> str:
 
 
 FRAMES = tuple(data_uri(picture(colour=colour)) for colour in (RED, RED, GREEN, BLUE))
+
+
+LLAMA_INDEX = tuple(int(number) for number in version("llama-index-core").split(".")[:3])
+"""The version of its core: old ones take no buffers, and their engines no pictures."""

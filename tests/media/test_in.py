@@ -22,7 +22,7 @@ from llama_index.core.prompts import RichPromptTemplate
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_emulator import Emulator
 from tests.media.conftest import Ask, Make, ask_llm
-from tests.media.made import BLUE, FRAMES, GREEN, data_uri, film, picture, sound, text64
+from tests.media.made import BLUE, FRAMES, GREEN, LLAMA_INDEX, data_uri, film, picture, sound, text64
 
 PNG, WAV, MP4 = picture(), sound(), film()
 SEEN = "48×32 pixels and mostly red"
@@ -195,7 +195,7 @@ def test_llama_index_pictures(llm: Make, service: Emulator, tmp_path: Path) -> N
     model = llm(allow_local_files=[str(tmp_path)])
     for block in (
         ImageBlock(image=PNG),
-        ImageBlock(image=BytesIO(PNG)),
+        *([ImageBlock(image=BytesIO(PNG))] if LLAMA_INDEX >= (0, 14, 23) else []),
         ImageBlock(image=text64(PNG).encode()),
         ImageBlock(url=data_uri(PNG)),
         ImageBlock(path=path),
@@ -211,7 +211,7 @@ def test_llama_index_sounds(llm: Make, service: Emulator, tmp_path: Path) -> Non
     model = llm(model="qwen3.8-omni-flash", allow_local_files=True)
     for block in (
         AudioBlock(audio=WAV),
-        AudioBlock(audio=BytesIO(WAV), format="wav"),
+        *([AudioBlock(audio=BytesIO(WAV), format="wav")] if LLAMA_INDEX >= (0, 14, 23) else []),
         AudioBlock(path=path),
         AudioBlock(url=data_uri(WAV, "audio/wav")),
     ):
