@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         region=options.region,
         max_price=options.max_price,
         current=options.current,
+        name=options.name,
     )
     table = [report.HEADINGS, *report.rows(selected, options.region)]
     print(report.markdown(table) if options.markdown else report.aligned(table))
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=sorted(report.CAPABILITIES),
         help="only models with this capability; may be repeated",
     )
+    parser.add_argument("--name", default="", metavar="TEXT", help="only models with this in their id")
     parser.add_argument("--kind", choices=get_args(Kind), help="only models of this kind")
     parser.add_argument("--region", help="only models of this region, with its prices (e.g. cn-beijing)")
     parser.add_argument("--max-price", type=float, help="most that a million input tokens may cost")

@@ -49,16 +49,18 @@ def select(
     region: str | None = None,
     max_price: float | None = None,
     current: bool = False,
+    name: str = "",
 ) -> list[ModelProfile]:
     """The models that have all of the capabilities, are served in the region, and so on.
 
     `max_price` is the most that a million input tokens may cost in the lowest tier; a model whose price is not
-    known is left out then. `current` leaves out those whose end was announced.
+    known is left out then. `current` leaves out those whose end was announced. `name` stands in their ids.
     """
     return [
         profile
         for profile in profiles
-        if all(CAPABILITIES[name](profile) for name in capabilities)
+        if name.casefold() in profile.name.casefold()
+        and all(CAPABILITIES[capability](profile) for capability in capabilities)
         and kind in (None, profile.kind)
         and (region is None or region in profile.regions)
         and not (current and profile.retired_on)

@@ -1,0 +1,28 @@
+"""The README's table of models is the catalogue's."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from qwen_core.models.__main__ import main
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+BLOCK = re.compile(
+    r"<!-- python -m qwen_core\.models (?P<arguments>.*?) -->\n(?P<table>.*?)\n<!-- end -->", re.DOTALL
+)
+
+
+def test_the_table_is_what_its_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    found = BLOCK.search(README)
+    assert found
+    assert main(found["arguments"].split()) == 0
+    assert capsys.readouterr().out.strip() == found["table"].strip()
+
+
+def test_the_table_is_of_current_models() -> None:
+    found = BLOCK.search(README)
+    assert found
+    models = [line.split(" | ")[0].removeprefix("| ") for line in found["table"].splitlines()[2:]]
+    assert {"qwen-plus", "qwen3.8-max", "qwen3.7-flash"} <= set(models)
+    assert "qwen-turbo" not in models
