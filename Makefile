@@ -58,10 +58,10 @@ bench: .venv-bench/.peers .venv-bench-llama-index/.peers .venv-bench-llama-index
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable . || $(PIP_FAILED)
 	@touch $@
 
-.venv-lowest/.dev: pyproject.toml requirements-lowest.txt
+.venv-lowest/.dev: pyproject.toml requirements-lowest.txt constraints-lowest.txt
 	$(PYTHON) -m venv .venv-lowest
 	@.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check \
-		--requirement requirements-lowest.txt --editable . || $(PIP_FAILED)
+		--constraint constraints-lowest.txt --requirement requirements-lowest.txt --editable . || $(PIP_FAILED)
 	@touch $@
 
 clean:

@@ -1,0 +1,30 @@
+"""Every Python example of the README runs as it stands, with the emulator in the place of the service."""
+
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+
+from qwen_emulator import Emulator
+from tests.media.made import picture
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_example(example: str, qwen_emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-test")
+    monkeypatch.setenv("DASHSCOPE_API_BASE", qwen_emulator.base_url)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "rivers.txt").write_text("The Nile is a river in Africa. It flows north.", "utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ImportWarning)
+        exec(compile(example, "README.md", "exec"), {"texts": ["one", "two"], "png": picture()})
+    assert qwen_emulator.requests or "import count_usage" in example or "Emulator()" in example
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) >= 6
