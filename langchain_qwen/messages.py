@@ -7,6 +7,7 @@ raises; nothing is dropped in silence.
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from langchain_core.messages import (
     AIMessage,
@@ -29,6 +30,8 @@ from qwen_core.messages import (
     ToolCallPart,
 )
 
+to_json = json.JSONEncoder(ensure_ascii=False).encode
+
 ROLES: dict[str, Role] = {
     "system": "system",
     "developer": "system",
@@ -43,47 +46,79 @@ ROLES: dict[str, Role] = {
 
 def to_core(messages: Sequence[BaseMessage]) -> tuple[Message, ...]:
     """The conversation in the core's vocabulary."""
-    answered = frozenset(message.tool_call_id for message in messages if isinstance(message, ToolMessage))
-    return tuple(message_to_core(message, answered) for message in messages)
+    # The type first: to tell by class what a message is not takes LangChain's metaclass a while.
+    answered = frozenset(
+        message.tool_call_id
+        for message in messages
+        if message.type in TOOL_TYPES and isinstance(message, ToolMessage)
+    )
+    return tuple([message_to_core(message, answered) for message in messages])
 
 
 def message_to_core(message: BaseMessage, answered: frozenset[str]) -> Message:
     """One message. ``answered`` are the calls of the conversation that have a result."""
-    if isinstance(message, HumanMessage):
-        return Message("user", parts(message.content), name=message.name)
-    if isinstance(message, AIMessage):
-        return ai_message_to_core(message, answered)
-    if isinstance(message, SystemMessage):
-        return Message("system", parts(message.content), name=message.name)
-    if isinstance(message, ToolMessage):
-        return Message("tool", parts(message.content), tool_call_id=message.tool_call_id)
-    if isinstance(message, FunctionMessage):
-        return Message("tool", parts(message.content), tool_call_id=message.name)
-    if isinstance(message, ChatMessage):
-        role = ROLES.get(message.role.lower())
-        if role is None:
-            raise UnsupportedFeatureError(f"No role {message.role!r}. Roles: {', '.join(ROLES)}.")
-        tool_call_id = message.additional_kwargs.get("tool_call_id")
-        return Message(role, parts(message.content), name=message.name, tool_call_id=tool_call_id)
-    raise UnsupportedFeatureError(f"A {type(message).__name__} cannot be sent to a model.")
+    convert = MESSAGES.get(type(message))
+    if convert is None:
+        convert = next((convert for kind, convert in MESSAGES.items() if isinstance(message, kind)), None)
+    if convert is None:
+        raise UnsupportedFeatureError(f"A {type(message).__name__} cannot be sent to a model.")
+    return convert(message, answered)
+
+
+def _human(message: HumanMessage, answered: frozenset[str]) -> Message:
+    return Message("user", parts(message.content), name=message.name)
+
+
+def _system(message: SystemMessage, answered: frozenset[str]) -> Message:
+    return Message("system", parts(message.content), name=message.name)
+
+
+def _tool(message: ToolMessage, answered: frozenset[str]) -> Message:
+    return Message("tool", parts(message.content), tool_call_id=message.tool_call_id)
+
+
+def _function(message: FunctionMessage, answered: frozenset[str]) -> Message:
+    return Message("tool", parts(message.content), tool_call_id=message.name)
+
+
+def _chat(message: ChatMessage, answered: frozenset[str]) -> Message:
+    role = ROLES.get(message.role.lower())
+    if role is None:
+        raise UnsupportedFeatureError(f"No role {message.role!r}. Roles: {', '.join(ROLES)}.")
+    tool_call_id = message.additional_kwargs.get("tool_call_id")
+    return Message(role, parts(message.content), name=message.name, tool_call_id=tool_call_id)
 
 
 def ai_message_to_core(message: AIMessage, answered: frozenset[str]) -> Message:
     """An answer that is now history: its reasoning, text and tool calls, each from wherever it is kept."""
     content = parts(message.content)
-    if not any(isinstance(part, ReasoningPart) for part in content):
+    is_text = isinstance(message.content, str)
+    if is_text or not any(isinstance(part, ReasoningPart) for part in content):
         reasoning = message.additional_kwargs.get("reasoning_content")
         if isinstance(reasoning, str) and reasoning:
             content = (ReasoningPart(reasoning), *content)
-    calls = {call.id: call for call in message_tool_calls(message, answered)}
-    in_content = {part.id: part for part in content if isinstance(part, ToolCallPart)}
-    others = tuple(part for part in content if not isinstance(part, ToolCallPart))
+    if message.tool_calls or message.invalid_tool_calls or not is_text:
+        calls = {call.id: call for call in message_tool_calls(message, answered)}
+        in_content = {part.id: part for part in content if isinstance(part, ToolCallPart)}
+        others = tuple(part for part in content if not isinstance(part, ToolCallPart))
+        content = (*others, *{**in_content, **calls}.values())
     return Message(
         "assistant",
-        (*others, *{**in_content, **calls}.values()),
+        content,
         name=message.name,
         partial=bool(message.additional_kwargs.get("partial")),
     )
+
+
+MESSAGES: dict[type[BaseMessage], Callable[[Any, frozenset[str]], Message]] = {
+    HumanMessage: _human,
+    AIMessage: ai_message_to_core,
+    SystemMessage: _system,
+    ToolMessage: _tool,
+    FunctionMessage: _function,
+    ChatMessage: _chat,
+}
+TOOL_TYPES = ("tool", "ToolMessageChunk")
 
 
 def message_tool_calls(message: AIMessage, answered: frozenset[str]) -> list[ToolCallPart]:
@@ -93,7 +128,7 @@ def message_tool_calls(message: AIMessage, answered: frozenset[str]) -> list[Too
     are left out: it refuses a conversation with a call that was not answered.
     """
     calls = [
-        ToolCallPart(call["id"] or call["name"], call["name"], json.dumps(call["args"], ensure_ascii=False))
+        ToolCallPart(call["id"] or call["name"], call["name"], to_json(call["args"]))
         for call in message.tool_calls
     ]
     for invalid in message.invalid_tool_calls:
@@ -106,7 +141,7 @@ def message_tool_calls(message: AIMessage, answered: frozenset[str]) -> list[Too
             stacklevel=2,
         )
         if id in answered:
-            arguments = json.dumps({"arguments": invalid.get("args") or ""}, ensure_ascii=False)
+            arguments = to_json({"arguments": invalid.get("args") or ""})
             calls.append(ToolCallPart(id, name, arguments))
     return calls
 
@@ -146,7 +181,7 @@ def _reasoning(block: Block) -> Sequence[Part]:
 def _tool_call(block: Block) -> Sequence[Part]:
     arguments = block.get("args", block.get("input"))
     if not isinstance(arguments, str):
-        arguments = json.dumps(arguments or {}, ensure_ascii=False)
+        arguments = to_json(arguments or {})
     name = str(block.get("name", ""))
     return (ToolCallPart(str(block.get("id") or name), name, arguments),)
 
@@ -164,7 +199,7 @@ def _as_text(block: Block) -> Sequence[Part]:
         if name == "content" and isinstance(value, list):
             return parts(value)
         if value is not None:
-            return (TextPart(json.dumps(value, ensure_ascii=False)),)
+            return (TextPart(to_json(value)),)
     source = block.get("source")
     if isinstance(source, Mapping) and source.get("type") == "text":
         return (TextPart(str(source.get("data", ""))),)

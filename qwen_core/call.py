@@ -279,6 +279,9 @@ def rerank_call(settings: ClientSettings, request: RerankRequest, *, asynchronou
 def must_stream(request: ChatRequest) -> bool:
     """Whether the model answers this request only in a stream, so that a whole answer has to be collected."""
     profile = resolve(request.model)
+    streams = profile.stream_only or profile.stream_only_thinking or request.modalities
+    if not (streams or request.enable_code_interpreter or request.enable_search):
+        return False
     adapted, _ = adapt(request, profile)
     thinking = thinks(adapted, profile)
     return any(

@@ -8,6 +8,7 @@ import ipaddress
 import os
 import re
 import warnings
+from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
@@ -140,6 +141,7 @@ def warn_if_key_travels_openly(base_url: str) -> None:
         )
 
 
+@lru_cache(maxsize=256)
 def _with_path(url: str, wire: Wire) -> str:
     if "://" not in url:
         url = "https://" + url
@@ -162,6 +164,7 @@ def _check_workspace(workspace: str) -> None:
         )
 
 
+@lru_cache(maxsize=256)
 def _is_local(hostname: str) -> bool:
     if hostname == "localhost" or hostname.endswith(".localhost"):
         return True

@@ -17,7 +17,7 @@ from qwen_core.media_formats import MediaKind
 from qwen_core.messages import AudioPart, FilePart, ImagePart, Message, Part, VideoPart
 from qwen_core.request import ChatRequest
 
-MediaPart = ImagePart | VideoPart | AudioPart | FilePart
+MEDIA_PARTS = (ImagePart, VideoPart, AudioPart, FilePart)
 
 KINDS: dict[type, MediaKind] = {
     ImagePart: "image",
@@ -41,14 +41,14 @@ class ReadyMedia(NamedTuple):
 
 def has_media(messages: Sequence[Message]) -> bool:
     """Whether there is anything to make ready."""
-    return any(isinstance(part, MediaPart) for message in messages for part in message.parts)
+    return any(isinstance(part, MEDIA_PARTS) for message in messages for part in message.parts)
 
 
 def media_urls(messages: Sequence[Message]) -> Iterator[tuple[str, MediaKind]]:
     """Every URL of an image, video frame, video, audio or document, and what is to be found there."""
     for message in messages:
         for part in message.parts:
-            if isinstance(part, MediaPart) and part.url:
+            if isinstance(part, MEDIA_PARTS) and part.url:
                 if isinstance(part.url, str):
                     yield part.url, KINDS[type(part)]
                 else:
@@ -106,7 +106,7 @@ def with_urls(request: ChatRequest, change: Callable[[str, MediaKind], str]) -> 
     """The request with other URLs for its media."""
 
     def changed(part: Part) -> Part:
-        if not isinstance(part, MediaPart) or not part.url:
+        if not isinstance(part, MEDIA_PARTS) or not part.url:
             return part
         if isinstance(part.url, str):
             url: str | tuple[str, ...] = change(part.url, KINDS[type(part)])

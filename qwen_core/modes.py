@@ -15,6 +15,7 @@ from qwen_core.thinking import thinks, without_thinking
 
 MAX_CACHE_MARKS = 4
 
+MARKABLE = (TextPart, ImagePart)
 Place = tuple[int, int]
 """A message and a part of it, by their numbers."""
 
@@ -60,13 +61,13 @@ def marked_places(messages: tuple[Message, ...]) -> Iterator[Place]:
     """Where cache marks stand."""
     for number, message in enumerate(messages):
         for place, part in enumerate(message.parts):
-            if mark_of(part):
+            if isinstance(part, MARKABLE) and part.cache_control:
                 yield number, place
 
 
 def mark_of(part: Part) -> dict[str, str] | None:
     """The cache mark of a part."""
-    return part.cache_control if isinstance(part, TextPart | ImagePart) else None
+    return part.cache_control if isinstance(part, MARKABLE) else None
 
 
 def with_mark(request: ChatRequest, place: Place, mark: dict[str, str] | None) -> ChatRequest:

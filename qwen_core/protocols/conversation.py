@@ -27,6 +27,10 @@ Content = str | list[dict[str, Any]]
 EncodeContent = Callable[[tuple[Part, ...], str], Content]
 """Makes a message's content of its visible parts. The separator stands between texts that become one."""
 
+MEDIA_PARTS = (ImagePart, VideoPart, AudioPart, FilePart)
+NOT_SHOWN = (ToolCallPart, ReasoningPart, AudioPart)
+"""Parts of an answer beside its content. What a model said aloud is in its text too, and none takes it back."""
+
 OSS_HEADERS = {"X-DashScope-OssResourceResolve": "enable"}
 
 
@@ -61,8 +65,7 @@ def encode_message(message: Message, encode_content: EncodeContent, *, replay_re
         if isinstance(part, ToolCallPart)
     ]
     reasoning = message.reasoning if replay_reasoning else ""
-    # What a model said aloud is in its text too, and no model takes its own audio back.
-    visible = tuple(part for part in parts if not isinstance(part, ToolCallPart | ReasoningPart | AudioPart))
+    visible = tuple([part for part in parts if not isinstance(part, NOT_SHOWN)])
     return SentMessage(
         role="assistant",
         content=encode_content(visible, ""),
@@ -180,7 +183,7 @@ def media_urls(messages: Sequence[Message]) -> Iterator[str]:
     """Every URL of an image, video frame, video, audio or file in the conversation."""
     for message in messages:
         for part in message.parts:
-            if isinstance(part, ImagePart | VideoPart | AudioPart | FilePart) and part.url:
+            if isinstance(part, MEDIA_PARTS) and part.url:
                 yield from [part.url] if isinstance(part.url, str) else part.url
 
 
