@@ -281,9 +281,9 @@ def growth() -> Iterator[Row]:
 def flat(function: str, environment: Environment, model: str) -> Iterator[Figure]:
     """The cost of a chunk in streams of three lengths, without the cost of a call."""
     call = f"{model} 1"
-    yield Figure(call, subject(environment, function, model, text(1), pieces=1, repeat=50))
-    for pieces in (200, 2_000, 20_000):
-        measured = subject(environment, function, model, text(pieces), pieces=pieces)
+    yield Figure(call, subject(environment, function, model, text(1), pieces=1, repeat=20))
+    for pieces, repeat in ((200, 10), (2_000, 1), (20_000, 1)):
+        measured = subject(environment, function, model, text(pieces), pieces=pieces, repeat=repeat)
         yield Figure(f"{model} {pieces}", measured, divided_by=pieces - 1, above=call)
 
 
