@@ -15,20 +15,19 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     from matplotlib import pyplot
 
     bars = [
-        (f"{row['title'].removesuffix(', per chunk')}  /  {check['against']}", check)
+        (label(row["title"], check), check)
         for row in results["rows"]
         for check in row.get("checks", ())
         if check["against"]
     ][::-1]
-    figure, axes = pyplot.subplots(figsize=(11, 0.34 * len(bars) + 1.4))
+    figure, axes = pyplot.subplots(figsize=(12, 0.34 * len(bars) + 1.4))
+    places = range(len(bars))
     shares = [check["value"] / check["bound"] for _, check in bars]
-    axes.barh(
-        [label for label, _ in bars], shares, color=[WITHIN if check["met"] else BEYOND for _, check in bars]
-    )
-    for place, (share, (_, check)) in enumerate(zip(shares, bars, strict=True)):
-        axes.text(
-            share + 0.02, place, f"{check['value']:.3g}  (at most {check['bound']:g})", va="center", fontsize=8
-        )
+    axes.barh(places, shares, color=[WITHIN if check["met"] else BEYOND for _, check in bars])
+    axes.set_yticks(places, [name for name, _ in bars])
+    for place, share, (_, check) in zip(places, shares, bars, strict=True):
+        said = f"{check['value']:.3g}  (at most {check['bound']:g})"
+        axes.text(share + 0.02, place, said, va="center", fontsize=8)
     axes.axvline(1, color=LIMIT, linewidth=1)
     axes.set_xlim(0, max([1.0, *shares]) * 1.3)
     axes.set_xlabel("share of the bound")
@@ -40,3 +39,9 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
+
+
+def label(title: str, check: Mapping[str, Any]) -> str:
+    """What a bar is about."""
+    compared = f"{check['figure']} / {check['against']}"
+    return compared if title == check["figure"] else f"{title.removesuffix(', per chunk')}: {compared}"

@@ -61,7 +61,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def write(results: Mapping[str, Any], path: Path) -> None:
-    """Write ``results.json``: objects on lines of their own, lists of samples on one."""
+    """Write ``results.json``. Samples are in microseconds, or in bytes times a million where they are memory."""
     path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
 
 
