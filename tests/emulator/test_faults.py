@@ -217,7 +217,8 @@ def test_a_stall_keeps_the_connection_open(emulator: Emulator, client: openai.Op
             impatient.chat.completions.create(model="qwen-plus", messages=messages)
     emulator.reply(faults.stall_after(TEXT, 2))
     stream = impatient.chat.completions.create(model="qwen-plus", messages=messages, stream=True)
-    with pytest.raises(openai.APITimeoutError):
+    # The SDK's 2.x lets its HTTP library's own exception through in mid-stream.
+    with pytest.raises(Exception, match="timed out"):
         list(stream)
 
 
