@@ -1,4 +1,4 @@
-# demo: see the main job done.  test: lint, strict types, all tests, and again on the lowest versions.
+# demo: see the main job done.  test: lint, strict types, all tests; wires and adapters on the lowest versions too.
 # bench: measure beside the peers, in environments of their own; no part of test.
 # Needs only Python 3.11, pip, git and make.
 PYTHON ?= python3
@@ -33,8 +33,9 @@ types: $(VENV)/.dev
 unit: $(VENV)/.dev
 	$(BIN)/pytest -n auto
 
+# What depends on the versions of others: the wires, the SDKs that carry them, and both adapters.
 lowest: .venv-lowest/.dev
-	.venv-lowest/bin/python -m pytest -n auto
+	.venv-lowest/bin/python -m pytest -n auto tests/core tests/langchain tests/llama_index tests/parity
 
 $(VENV)/.runtime: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (set PYTHON=...)"; exit 1; }
