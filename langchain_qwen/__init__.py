@@ -1,6 +1,11 @@
 """Alibaba's Qwen models for LangChain."""
 
-from langchain_core.rate_limiters import BaseRateLimiter
+try:
+    from langchain_core.rate_limiters import BaseRateLimiter
+except ModuleNotFoundError as missing:
+    raise ImportError(
+        "langchain_qwen needs langchain-core: pip install 'qwen-integrations[langchain]'"
+    ) from missing
 
 from langchain_qwen.chat_models import ChatQwen
 from langchain_qwen.content_blocks import register

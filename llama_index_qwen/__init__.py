@@ -1,5 +1,12 @@
 """Alibaba's Qwen models for LlamaIndex."""
 
+try:
+    import llama_index.core  # noqa: F401
+except ModuleNotFoundError as missing:
+    raise ImportError(
+        "llama_index_qwen needs llama-index-core: pip install 'qwen-integrations[llama-index]'"
+    ) from missing
+
 from llama_index_qwen.costs import CostEventHandler, count_costs
 from llama_index_qwen.embeddings import QwenEmbedding
 from llama_index_qwen.exceptions import UnusableAnswerError

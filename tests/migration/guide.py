@@ -1,0 +1,104 @@
+"""The pairs of code blocks in docs/migration.md, and what happens when they are run."""
+
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from qwen_emulator import Emulator, RecordedRequest
+from qwen_emulator.replies import Scripted
+
+GUIDE = Path(__file__).parents[2] / "docs" / "migration.md"
+PAIR = re.compile(
+    r"^### (?P<title>.+)\n(?:(?!^#).*\n)*?```python\n(?P<before># before\n(?:.*\n)*?)```\n"
+    r"\n```python\n(?P<after># after\n(?:.*\n)*?)```$",
+    re.MULTILINE,
+)
+PEER = re.compile(
+    r"^from (langchain_community|langchain_qwq|langchain_openai"
+    r"|llama_index\.(?:llms|embeddings|postprocessor)\.\w+)",
+    re.MULTILINE,
+)
+ADDRESS = "https://dashscope.aliyuncs.com/compatible-mode/v1"
+
+
+class Pair(NamedTuple):
+    """The same thing done twice."""
+
+    before: str
+    after: str
+
+    @property
+    def peer(self) -> str:
+        """The package that is left behind."""
+        found = PEER.search(self.before)
+        assert found, self.before
+        return found[1]
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether that package is in this environment; `make lowest` holds those that the main one cannot."""
+        try:
+            return find_spec(self.peer) is not None
+        except ModuleNotFoundError:
+            return False
+
+
+PAIRS = {
+    found["title"]: Pair(found["before"], found["after"]) for found in PAIR.finditer(GUIDE.read_text("utf-8"))
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a block left: its names, the error that ended it, and what it sent."""
+
+    names: Mapping[str, Any]
+    error: Exception | None
+    requests: list[RecordedRequest]
+
+    def __getitem__(self, name: str) -> Any:
+        if self.error is not None:
+            raise self.error
+        return self.names[name]
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The parameters of the first request."""
+        return self.requests[0].parameters
+
+
+def run(code: str, emulator: Emulator, replies: tuple[Scripted, ...]) -> Run:
+    """Run a block as it stands, but for the service's address."""
+    emulator.reset()
+    emulator.reply(*replies)
+    names: dict[str, Any] = {}
+    error = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # old packages have old habits
+        try:
+            exec(compile(code.replace(ADDRESS, emulator.compatible_url), "docs/migration.md", "exec"), names)
+        except Exception as problem:
+            error = problem
+    return Run(names, error, emulator.requests)
+
+
+def run_pair(
+    pair: Pair, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, replies: tuple[Scripted, ...]
+) -> tuple[Run, Run]:
+    """Run both, each with the same answers waiting, and with the address where each looks for it."""
+    import dashscope
+
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-test")
+    monkeypatch.setattr(dashscope, "api_key", None)
+    monkeypatch.setattr(dashscope, "base_http_api_url", emulator.native_url)
+    monkeypatch.setenv("DASHSCOPE_API_BASE", emulator.compatible_url)
+    before = run(pair.before, emulator, replies)
+    monkeypatch.setattr(dashscope, "base_http_api_url", "http://127.0.0.1:9")
+    monkeypatch.setenv("DASHSCOPE_API_BASE", emulator.base_url)
+    return before, run(pair.after, emulator, replies)

