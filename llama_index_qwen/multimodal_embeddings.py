@@ -14,7 +14,7 @@ from llama_index_qwen.messages import blocks_to_parts
 from qwen_core.client import AsyncQwenClient, QwenClient
 from qwen_core.endpoints import DEFAULT_MULTIMODAL_EMBEDDING_MODEL
 from qwen_core.messages import ImagePart, Part, TextPart
-from qwen_core.parameters import MultimodalEmbeddingFields
+from qwen_core.retrieval_parameters import MultimodalEmbeddingFields
 
 Contents = Sequence[tuple[Part, ...]]
 

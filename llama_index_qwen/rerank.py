@@ -11,14 +11,14 @@ from llama_index.core.schema import ImageNode, MetadataMode, NodeWithScore, Quer
 from llama_index_instrumentation import get_dispatcher
 from pydantic import ConfigDict
 
-from llama_index_qwen.component import RetrievalComponent
 from llama_index_qwen.media import media_url
 from llama_index_qwen.multimodal_embeddings import image_part
+from llama_index_qwen.retrieval_component import RetrievalComponent
 from qwen_core.client import AsyncQwenClient, QwenClient
 from qwen_core.messages import ImagePart, Part, TextPart
 from qwen_core.models.catalogue import resolve
-from qwen_core.parameters import RerankFields
 from qwen_core.request import RerankRequest, RerankResponse
+from qwen_core.retrieval_parameters import RerankFields
 
 dispatcher = get_dispatcher(__name__)
 

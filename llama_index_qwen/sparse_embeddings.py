@@ -7,8 +7,8 @@ from pydantic import ConfigDict
 
 from llama_index_qwen.embedding_component import EmbeddingComponent
 from qwen_core.client import AsyncQwenClient, QwenClient
-from qwen_core.parameters import TextEmbeddingFields
 from qwen_core.request import TextType
+from qwen_core.retrieval_parameters import TextEmbeddingFields
 
 SparseBatch = tuple[list[list[int]], list[list[float]]]
 """Token numbers and weights, a list of each for each text: what vector stores take."""

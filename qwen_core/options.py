@@ -4,7 +4,7 @@ A key that is not named here is sent all the same: the service learns options fa
 """
 
 import sys
-from typing import Any
+from typing import Any, Literal
 
 # Pydantic, which reads these as fields of the public classes, wants this one before Python 3.12.
 if sys.version_info >= (3, 12):
@@ -14,6 +14,11 @@ else:
 
 
 ANY_KEY = {"extra": "allow"}
+
+ReasoningParserName = Literal["qwen3", "qwen3-thinking"]
+"""``qwen3``: where the answer begins with ``<think>``. ``qwen3-thinking``: also where that tag was in the prompt,
+so that every answer begins inside. The names are SGLang's."""
+ToolCallParserName = Literal["hermes"]
 
 
 class SearchOptions(TypedDict, total=False):

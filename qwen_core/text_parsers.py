@@ -6,7 +6,7 @@ between two chunks (compatible, section 7). What the server took out itself is n
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -14,11 +14,6 @@ from qwen_core.events import Event, Finish, ReasoningDelta, TextDelta, ToolCallD
 from qwen_core.messages import Tool
 from qwen_core.protocols.base import StreamDecoder
 from qwen_core.request import ChatRequest
-
-ReasoningParserName = Literal["qwen3", "qwen3-thinking"]
-"""``qwen3``: where the answer begins with ``<think>``. ``qwen3-thinking``: also where that tag was in the prompt,
-so that every answer begins inside. The names are SGLang's."""
-ToolCallParserName = Literal["hermes"]
 
 THINK, THINK_END = "<think>", "</think>"
 CALL, CALL_END = "<tool_call>", "</tool_call>"

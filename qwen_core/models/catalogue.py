@@ -1,20 +1,21 @@
 """Reads `catalogue.toml` and folds its layers into profiles. No network, no facts of its own.
 
-`resolve` is a pure function of the name, the catalogue file and the user's overrides. The file is parsed at
-the first call, never at import.
+`resolve` is a pure function of the name, the catalogue file and the user's overrides. A model that the file lists
+is found folded beforehand (`folded.py`); the file itself is parsed for the first name that is not listed, never at
+import.
 """
 
 from __future__ import annotations
 
+import pkgutil
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
-from importlib import resources
 from typing import Any, get_args
 
 import msgspec
 
+from qwen_core.models.folded import read_folded
 from qwen_core.models.profile import ModelProfile, Price, RegionalLimit
 
 _FIELDS = frozenset(ModelProfile.__struct_fields__)
@@ -100,6 +101,11 @@ def all_models() -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def _resolve(name: str) -> ModelProfile:
+    return read_folded(name) or fold(name)
+
+
+def fold(name: str) -> ModelProfile:
+    """The profile of a model from the catalogue itself."""
     entry, layers = _layers(name)
     facts: dict[str, Any] = {}
     for layer in layers:
@@ -150,8 +156,10 @@ def _canonical(name: str, catalogue: _Catalogue) -> tuple[str, list[_Layer]]:
 
 @cache
 def _catalogue() -> _Catalogue:
-    text = resources.files("qwen_core.models").joinpath("catalogue.toml").read_text(encoding="utf-8")
-    return _parse(tomllib.loads(text))
+    import tomllib
+
+    text = pkgutil.get_data("qwen_core.models", "catalogue.toml") or b""
+    return _parse(tomllib.loads(text.decode()))
 
 
 def _parse(document: Mapping[str, Any]) -> _Catalogue:

@@ -24,7 +24,7 @@ Capability = Literal["tool_calling", "json_object", "search", "implicit_cache", 
 Certainty = Literal["documented", "console", "third-party", "inherited", "id-only"]
 
 
-class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """List price of a model in one region for one range of input lengths. All figures are per million tokens.
 
     Where a page prices several input lengths, there is one `Price` for each. The length of the whole request
@@ -78,7 +78,7 @@ class RegionalLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     regions: tuple[str, ...]
 
 
-class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The facts about one model. Every default is the permissive one, so an unknown model works.
 
     Identity

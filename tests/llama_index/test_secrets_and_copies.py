@@ -4,8 +4,6 @@ import asyncio
 import copy
 import logging
 import pickle
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -157,12 +155,3 @@ def test_connections_are_kept(make: MakeModel, service: Emulator) -> None:
     for _ in range(5):
         make().chat(QUESTION)
     assert service.connections_opened - before <= 1
-
-
-def test_importing_loads_no_sdk() -> None:
-    code = (
-        "import sys; import llama_index_qwen; llama_index_qwen.Qwen(); "
-        "print([name for name in ('openai', 'dashscope', 'aiohttp.web') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

@@ -1,6 +1,6 @@
 """The whole resolution as text, so that a change of one line in the catalogue shows all that follows from it.
 
-``QWEN_UPDATE_SNAPSHOT=1 python -m pytest tests/models`` writes the two files anew.
+``QWEN_UPDATE_SNAPSHOT=1 python -m pytest tests/models`` writes the three files anew.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from qwen_core.models import ModelProfile, Price, RegionalLimit, all_models, origins, resolve
+import qwen_core.models
+from qwen_core.models import ModelProfile, Price, RegionalLimit, all_models, origins
+from qwen_core.models.catalogue import fold
+from qwen_core.models.folded import FILE, read_folded, write_folded
 
 HERE = Path(__file__).parent
 _DEFAULTS = {info.name: info.default for info in msgspec.structs.fields(ModelProfile)}
@@ -35,24 +38,37 @@ _NEEDED = {
 }
 
 
+def test_folded_profiles_are_those_of_the_catalogue() -> None:
+    path = Path(qwen_core.models.__file__).with_name(FILE)
+    _compare(path, write_folded(fold(model) for model in all_models()).decode())
+    for model in all_models():
+        assert read_folded(model) == fold(model)
+    for unlisted in ("", "qwen", "qwen-plu", "Qwen-Plus", '"', "\n", 'qwen-plus"'):
+        assert read_folded(unlisted) is None
+
+
 def test_resolution_of_every_model() -> None:
-    _compare("resolution.txt", "\n".join(line for model in all_models() for line in _lines(resolve(model))))
+    _compare(HERE / "resolution.txt", "".join(_lines_of_all()))
 
 
 def test_census_of_what_is_not_known() -> None:
-    _compare("unknown.txt", "\n".join(_census()))
+    _compare(HERE / "unknown.txt", "".join(f"{line}\n" for line in _census()))
 
 
-def _compare(name: str, text: str) -> None:
-    path = HERE / name
+def _compare(path: Path, text: str) -> None:
     if os.environ.get("QWEN_UPDATE_SNAPSHOT"):
-        path.write_text(text + "\n", encoding="utf-8")
-    if path.read_text(encoding="utf-8") != text + "\n":
-        pytest.fail(f"{name} differs; run with QWEN_UPDATE_SNAPSHOT=1 and review the change")
+        path.write_text(text, encoding="utf-8")
+    if path.read_text(encoding="utf-8") != text:
+        pytest.fail(f"{path.name} differs; run with QWEN_UPDATE_SNAPSHOT=1 and review the change")
+
+
+def _lines_of_all() -> Iterator[str]:
+    for model in all_models():
+        yield from (f"{line}\n" for line in _lines(fold(model)))
 
 
 def _lines(profile: ModelProfile) -> Iterator[str]:
-    entry = resolve(profile.catalogue_id or "")
+    entry = fold(profile.catalogue_id or "")
     if entry.name != profile.name and _facts(entry) == _facts(profile):
         yield f"{profile.name} = {entry.name}"
         return
@@ -94,7 +110,7 @@ def _census() -> Iterator[str]:
     """For each fact that matters for a kind of model, the models for which nothing states it."""
     unknown: dict[str, list[str]] = {}
     for model in all_models():
-        profile = resolve(model)
+        profile = fold(model)
         if profile.catalogue_id != model:
             continue
         stated = origins(model)

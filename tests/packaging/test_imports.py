@@ -1,0 +1,46 @@
+"""What importing costs: nothing but our own few modules and msgspec; clients, wires and SDKs wait for a call."""
+
+import importlib
+import json
+import subprocess
+import sys
+
+import pytest
+
+PACKAGES = ("qwen_core", "langchain_qwen", "llama_index_qwen")
+
+ASK = """
+import json, sys, {framework}
+before = set(sys.modules)
+from {package} import {name}
+{name}()
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "framework"),
+    [
+        ("langchain_qwen", "ChatQwen", "langchain_core.language_models.chat_models"),
+        ("llama_index_qwen", "Qwen", "llama_index.core.llms"),
+    ],
+)
+def test_a_model_is_made_without_what_only_calls_need(package: str, name: str, framework: str) -> None:
+    program = ASK.format(package=package, name=name, framework=framework)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stdout))
+    third_party = {module.partition(".")[0] for module in loaded} - sys.stdlib_module_names
+    assert third_party == {package, "qwen_core", "msgspec"}
+    assert f"{package}.chat_calls" not in loaded
+    heavy = ("qwen_core.client", "qwen_core.call", "qwen_core.protocols", "qwen_core.transports", "tomllib")
+    assert not {module for module in loaded if module.startswith(heavy)}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_public_name_is_there(package: str) -> None:
+    module = importlib.import_module(package)
+    for name in module.__all__:
+        assert getattr(module, name).__name__ == name
+        assert vars(module)[name] is getattr(module, name)
+    with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'Nothing'"):
+        _ = module.Nothing
