@@ -9,7 +9,7 @@ QUESTION ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PIP_FAILED = { echo "Could not install the dependencies: see pip's message above. Is the package index reachable?"; exit 1; }
 
-.PHONY: faults soak demo test lint types unit lowest bench clean
+.PHONY: reference faults soak demo test lint types unit lowest bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/python cookbook/quickstart.py --docs "$(DOCS)" --question "$(QUESTION)"
@@ -22,6 +22,10 @@ faults: $(VENV)/.dev
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.soak
+
+# Write docs/reference out of the docstrings.
+reference: $(VENV)/.dev
+	$(BIN)/python -m docs.reference.generate
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

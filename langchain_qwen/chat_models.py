@@ -21,7 +21,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 from langchain_qwen.block_translator import PROVIDER
 from langchain_qwen.profiles import langchain_profile
 from qwen_core.models.catalogue import resolve
-from qwen_core.parameters import ChatFields
+from qwen_core.parameters import ChatFields, default_model
 from qwen_core.request import ChatRequest
 
 if TYPE_CHECKING:
@@ -50,10 +50,7 @@ class ChatQwen(ChatFields, BaseChatModel):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, arbitrary_types_allowed=True)
 
-    model: str = Field(
-        default_factory=ChatFields.model_fields["model"].default_factory,  # type: ignore[arg-type]
-        validation_alias=AliasChoices("model", "model_name"),
-    )
+    model: str = Field(default_factory=default_model, validation_alias=AliasChoices("model", "model_name"))
     stop: list[str] | str | None = Field(default=None, validation_alias=AliasChoices("stop", "stop_sequences"))
     streaming: bool | None = None
     """True: ``invoke`` streams underneath. False: ``stream`` does not stream."""

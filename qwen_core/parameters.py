@@ -103,17 +103,29 @@ class ChatFields(ConnectionFields):
     """The model's name; default: ``QWEN_MODEL``, else ``qwen-plus``. Unknown names work."""
 
     temperature: float | None = None
+    """0 to below 2: the higher, the less likely the words that are chosen."""
     top_p: float | None = None
+    """The likeliest words that together have this probability are chosen from; above 0, up to 1."""
     top_k: int | None = None
+    """How many of the likeliest words are chosen from; above 100 all are."""
     max_tokens: int | None = None
+    """The most tokens of the answer; a longer one is cut, with the finish reason ``length``."""
     stop: list[str] | str | None = None
+    """Texts at which the answer ends, without them."""
     seed: int | None = None
+    """The same seed with the same request gives the same answer as far as the service can."""
     n: int | None = None
+    """How many answers to one request, up to 4; above 1 not in streams, and not with tools."""
     presence_penalty: float | None = None
+    """-2 to 2: the higher, the fewer words that were there already."""
     frequency_penalty: float | None = None
+    """As in OpenAI's API; the service documents no effect of it."""
     repetition_penalty: float | None = None
+    """Above 0; 1 is none: the higher, the fewer repetitions."""
     logprobs: bool | None = None
+    """Whether the answer comes with the logarithms of its tokens' probabilities."""
     top_logprobs: int | None = None
+    """How many of the likeliest tokens at each place come with theirs, up to 5."""
     logit_bias: dict[str, float] | None = None
     """By token id, -100 to 100; documented for the character models."""
 
@@ -145,9 +157,13 @@ class ChatFields(ConnectionFields):
     begins inside without a tag."""
 
     modalities: list[str] | None = None
+    """What omni models answer with: ``text``, ``audio``."""
     audio: dict[str, Any] | None = None
+    """How they speak: ``voice`` and ``format``."""
     vl_high_resolution_images: bool | None = None
+    """Whether images keep more of their size, for more tokens."""
     ocr_options: dict[str, Any] | None = None
+    """What a model for reading documents is to do with the page."""
     translation_options: TranslationOptions | None = None
     """What a translation model is told; its messages hold the text alone."""
     allow_local_files: bool | list[str] = False

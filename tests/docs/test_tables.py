@@ -1,0 +1,48 @@
+"""The README's tables are complete: every field, every error."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from langchain_qwen import ChatQwen
+from llama_index_qwen import Qwen
+from qwen_core import errors
+from qwen_core.parameters import ChatFields, ConnectionFields
+
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+
+
+def section(title: str) -> str:
+    """The text under a heading."""
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
+    assert found, title
+    return found[1]
+
+
+def table_names(title: str) -> set[str]:
+    """All words in code spans of the tables under a heading."""
+    rows = "\n".join(line for line in section(title).splitlines() if line.startswith("|"))
+    return {word for span in re.findall(r"`([^`]+)`", rows) for word in re.findall(r"\w+", span)}
+
+
+FIELDS = sorted(
+    set(ConnectionFields.model_fields)
+    | set(ChatFields.model_fields)
+    | {name for model in (ChatQwen, Qwen) for name in model.__annotations__ if name in model.model_fields}
+)
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_every_field_is_in_the_table_of_configuration(field: str) -> None:
+    assert field in table_names("Configuration")
+
+
+def test_the_table_of_errors_is_that_of_the_module() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", section("Errors"), re.MULTILINE)
+    classes = {
+        name
+        for name, found in vars(errors).items()
+        if isinstance(found, type) and issubclass(found, errors.QwenError) and found is not errors.QwenError
+    }
+    assert sorted(rows) == sorted(classes)
