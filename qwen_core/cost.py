@@ -11,6 +11,7 @@ from threading import Lock
 
 import msgspec
 
+from qwen_core.decodable import decodable
 from qwen_core.models.profile import ModelProfile, Price
 from qwen_core.usage import Usage
 
@@ -24,6 +25,7 @@ _MILLION = 1_000_000
 _INPUT_ONLY = frozenset({"embedding", "multimodal_embedding", "rerank"})
 
 
+@decodable
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """The price of one call, in `currency`.
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from qwen_core.decodable import decodable
 from qwen_core.events import Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
 from qwen_core.messages import Tool
 from qwen_core.protocols.base import StreamDecoder
@@ -304,6 +305,7 @@ def pieces(text: str, tools: dict[str, Tool]) -> Iterator[str | Call]:
     yield text[kept:]
 
 
+@decodable
 class HermesCall(msgspec.Struct):
     """The JSON of a call; the arguments stay as the model wrote them."""
 

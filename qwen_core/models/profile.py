@@ -14,6 +14,8 @@ from typing import Literal
 
 import msgspec
 
+from qwen_core.decodable import decodable
+
 Kind = Literal["chat", "translation", "ocr", "omni", "embedding", "multimodal_embedding", "rerank", "other"]
 Modality = Literal["text", "image", "video", "audio", "pdf"]
 Thinking = Literal["none", "optional", "always"]
@@ -78,6 +80,7 @@ class RegionalLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     regions: tuple[str, ...]
 
 
+@decodable
 class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The facts about one model. Every default is the permissive one, so an unknown model works.
 

@@ -5,12 +5,14 @@ from typing import TypeVar
 
 import msgspec
 
+from qwen_core.decodable import decodable
 from qwen_core.errors import InvalidResponseError
 from qwen_core.request import Ranked
 
 T = TypeVar("T")
 
 
+@decodable
 class RetrievalUsage(msgspec.Struct):
     """Tokens of an embedding or rerank call. Multimodal models count by kind (native, samples)."""
 
@@ -19,6 +21,7 @@ class RetrievalUsage(msgspec.Struct):
     image_tokens: int | None = None
 
 
+@decodable
 class Result(msgspec.Struct):
     """A document's position and score. ``document`` beside them is not asked for (native 7.3)."""
 

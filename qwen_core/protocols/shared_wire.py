@@ -8,6 +8,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from qwen_core.decodable import decodable
+
 # What we send.
 
 
@@ -51,6 +53,7 @@ class Function(msgspec.Struct):
     arguments: str | dict[str, Any] | None = None
 
 
+@decodable
 class ToolCall(msgspec.Struct):
     """A fragment of a call. ``id`` is ``""`` after the first fragment, or repeated (both documents, 0)."""
 
@@ -59,6 +62,7 @@ class ToolCall(msgspec.Struct):
     function: Function | None = None
 
 
+@decodable
 class Audio(msgspec.Struct):
     """A piece of speech: base64 of raw PCM even where the format says ``wav`` (compatible 4)."""
 

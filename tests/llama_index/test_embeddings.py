@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from typing import Any
 
 import pytest
@@ -151,7 +150,6 @@ def test_pipeline(make_embedding: MakeEmbedding, service: Emulator) -> None:
     assert sizes(service) == [10, 10, 3]  # the second run was served from the cache
 
 
-@pytest.mark.skipif(not os.environ.get("QWEN_TEST_SPAWN"), reason="multiprocessing.Pool loses a task at times")
 def test_pipeline_with_processes(service: Emulator) -> None:
     model = QwenEmbedding(**{"api_key": "sk-test", "base_url": service.base_url})
     pipeline = IngestionPipeline(transformations=[model], disable_cache=True)

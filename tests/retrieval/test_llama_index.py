@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import pickle
 from collections.abc import Callable
 from io import BytesIO
@@ -277,7 +276,6 @@ class TestMultiModal(NodesContract):
         assert service.last_request.body["parameters"]["enable_fusion"] is True
 
 
-@pytest.mark.skipif(not os.environ.get("QWEN_TEST_SPAWN"), reason="multiprocessing.Pool loses a task at times")
 def test_spawned_workers_embed_too(service: Emulator) -> None:
     pipeline = IngestionPipeline(transformations=[QwenEmbedding(dimensions=64)], disable_cache=True)
     nodes = pipeline.run(documents=[Document(text=text) for text in TEXTS], num_workers=2)
