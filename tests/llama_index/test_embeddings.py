@@ -1,4 +1,4 @@
-"""Vectors: batches, order, both modes, progress, pipelines with processes (checklist 27, 30)."""
+"""Vectors: batches, order, both modes, progress, pipelines (checklist 27, 30)."""
 
 import asyncio
 import json
@@ -148,11 +148,3 @@ def test_pipeline(make_embedding: MakeEmbedding, service: Emulator) -> None:
     assert all(node.embedding for node in pipeline.run(documents=documents))
     assert all(node.embedding for node in asyncio.run(pipeline.arun(documents=documents)))
     assert sizes(service) == [10, 10, 3]  # the second run was served from the cache
-
-
-def test_pipeline_with_processes(service: Emulator) -> None:
-    model = QwenEmbedding(**{"api_key": "sk-test", "base_url": service.base_url})
-    pipeline = IngestionPipeline(transformations=[model], disable_cache=True)
-    nodes = pipeline.run(documents=[Document(text=text) for text in TEXTS], num_workers=2)
-    assert sorted(node.get_content() for node in nodes) == sorted(TEXTS)
-    assert all(len(node.embedding or ()) == 1024 for node in nodes)
