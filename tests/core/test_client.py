@@ -187,7 +187,7 @@ def test_a_stall_ends_in_a_timeout_and_is_not_asked_again(
 ) -> None:
     qwen_emulator.reply(faults.stall_before_headers())
     with pytest.raises(errors.APITimeoutError):
-        run(msgspec.structs.replace(settings, timeout=0.2), request_)
+        run(msgspec.structs.replace(settings, timeout=0.5), request_)
     assert len(qwen_emulator.requests) == 1, "it may have been billed"
 
 
@@ -197,7 +197,7 @@ def test_a_stall_in_mid_stream_keeps_the_text(
 ) -> None:
     qwen_emulator.reply(faults.stall_after(Reply(text=["Once ", "upon ", "a time"]), chunks=2))
     with pytest.raises(errors.APITimeoutError) as caught:
-        run(msgspec.structs.replace(settings, timeout=0.2), request_)
+        run(msgspec.structs.replace(settings, timeout=0.5), request_)
     assert caught.value.partial is not None
     assert caught.value.partial.text == ("Once " if settings.protocol == "openai" else "Once upon ")
 
