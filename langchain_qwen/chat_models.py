@@ -20,7 +20,6 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from langchain_qwen.block_translator import PROVIDER
 from langchain_qwen.profiles import langchain_profile
-from qwen_core.models.catalogue import resolve
 from qwen_core.parameters import ChatFields, default_model
 from qwen_core.request import ChatRequest
 
@@ -110,7 +109,7 @@ class ChatQwen(ChatFields, BaseChatModel):
 
     def _resolve_model_profile(self) -> ModelProfile | None:
         return langchain_profile(
-            resolve(self.model),
+            self.known_profile(),
             enable_thinking=self.enable_thinking,
             reasoning_effort=self.reasoning_effort,
         )
@@ -288,4 +287,5 @@ IDENTIFYING_FIELDS = (
     "workspace",
     "base_url",
     "protocol",
+    "server",
 )

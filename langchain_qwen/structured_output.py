@@ -24,7 +24,6 @@ from pydantic import BaseModel
 
 from langchain_qwen.tools import ToolLike
 from qwen_core.errors import QwenWarning
-from qwen_core.models.catalogue import resolve
 from qwen_core.tool_definitions import safe_name
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ def structured(
         )
         method = "function_calling"
     if method is None:
-        takes_schema = resolve(model.model).json_schema and not is_pydantic_v1(schema)
+        takes_schema = model.known_profile().json_schema and not is_pydantic_v1(schema)
         method = "json_schema" if takes_schema else "function_calling"
     if method == "json_mode" and strict is not None:
         raise ValueError("strict means nothing in json_mode: there is no schema to be strict about.")

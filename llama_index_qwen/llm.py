@@ -35,7 +35,6 @@ from llama_index_instrumentation import get_dispatcher
 from pydantic import BaseModel, ConfigDict, Field
 
 from llama_index_qwen.component import QwenComponent
-from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
 from qwen_core.parameters import SHARED_FIELDS, ChatFields
 
@@ -74,7 +73,7 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
     @property
     def metadata(self) -> LLMMetadata:
         """What LlamaIndex's components ask of a model. Never fails, whatever the model's name."""
-        profile = resolve(self.model)
+        profile = self.known_profile()
         num_output = self.num_output or self.max_tokens or -1
         calls_functions = self.is_function_calling_model
         return LLMMetadata(
@@ -237,7 +236,7 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
 
         return structured_options(
             output_cls,
-            resolve(self.model),
+            self.known_profile(),
             self.pydantic_program_mode,
             calls_functions=self.metadata.is_function_calling_model,
             llm_kwargs=llm_kwargs,

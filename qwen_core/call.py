@@ -16,6 +16,7 @@ from qwen_core.cost import Cost
 from qwen_core.endpoints import rerank_url, warn_if_key_travels_openly
 from qwen_core.errors import (
     APIConnectionError,
+    AuthenticationError,
     IncompleteStreamError,
     QwenError,
     QwenWarning,
@@ -28,24 +29,30 @@ from qwen_core.models.retirement import warn_if_retired
 from qwen_core.overflow import check_length
 from qwen_core.protocols.base import EncodedRequest, StreamDecoder, WireProtocol
 from qwen_core.protocols.learned_endpoints import LEARNED_ENDPOINTS
-from qwen_core.protocols.selection import select_protocol
+from qwen_core.protocols.selection import OPENAI_COMPATIBLE, select_protocol
 from qwen_core.protocols.server_sent_events import BOM
 from qwen_core.protocols.stream_reader import StreamReader, looks_like_event_stream, lower_case, read_whole
 from qwen_core.region_hints import region_hint
 from qwen_core.request import (
     AnyEmbeddingRequest,
     ChatRequest,
+    EmbeddingRequest,
     EmbeddingResponse,
     RerankRequest,
     RerankResponse,
 )
 from qwen_core.response import ChatResponse
+from qwen_core.server_adaptation import adapt_to_server, with_instruction_in_queries
+from qwen_core.servers import profile_on
 from qwen_core.settings import ClientSettings, Connection, resolve_connection
 from qwen_core.text_parsers import FilteringDecoder, filters_for
 from qwen_core.thinking import thinks
 from qwen_core.timeouts import Deadline
 from qwen_core.transports.base import Answer, StatusFailure
 from qwen_core.usage import Usage
+
+OWN_RERANK_PATH = "/rerank"
+"""Where vLLM, SGLang and llama.cpp have it, below ``/v1``."""
 
 Encode = Callable[[ModelProfile], EncodedRequest]
 """Makes what is sent. Called again where the service says that the model is at its other endpoint."""
@@ -100,7 +107,8 @@ class Call:
         self.request_id: str | None = None
         self.began = monotonic()
         self.deadline = Deadline.of(self.connection.timeout, self.began)
-        warn_if_key_travels_openly(self.connection.base_url)
+        if self.connection.api_key:
+            warn_if_key_travels_openly(self.connection.base_url)
         warn_if_retired(profile)
 
     def elapsed(self) -> float:
@@ -193,10 +201,18 @@ class Call:
             vars(error).setdefault("is_retryable", True)
         error.host = error.host or self.host
         error.model = error.model or self.model
-        error.hint = error.hint or region_hint(error, self.host, self.profile)
+        error.hint = error.hint or region_hint(error, self.host, self.profile) or self._key_hint(error)
         error.request_id = error.request_id or self.request_id
         log_failure(self, error)
         return error
+
+    def _key_hint(self, error: QwenError) -> str | None:
+        if self.connection.api_key or not isinstance(error, AuthenticationError):
+            return None
+        return (
+            "No key was sent: the environment's is for Alibaba's service. Pass api_key=...; or "
+            'server="dashscope", if base_url leads to Alibaba after all.'
+        )
 
     def reroute(self, failure: QwenError) -> bool:
         """Whether to send the call once more, now to the endpoint that it was changed to (native 2).
@@ -224,9 +240,14 @@ class Call:
 
 def chat_call(settings: ClientSettings, request: ChatRequest, *, stream: bool, asynchronous: bool) -> Call:
     """The call for a chat request."""
-    profile = resolve(request.model)
-    protocol, losses = select_protocol(settings.protocol, profile, request)
-    adapted, changes = adapt(request, profile)
+    server = settings.own_server()
+    profile = profile_on(request.model, server)
+    if server is None:
+        protocol, losses = select_protocol(settings.protocol, profile, request)
+        adapted, changes = adapt(request, profile)
+    else:
+        protocol, losses = OPENAI_COMPATIBLE, ()
+        adapted, changes = adapt_to_server(request, profile, server, named=settings.server is not None)
 
     def encode(profile: ModelProfile) -> EncodedRequest:
         return protocol.encode(adapted, profile, stream)
@@ -247,8 +268,12 @@ def chat_call(settings: ClientSettings, request: ChatRequest, *, stream: bool, a
 
 def embedding_call(settings: ClientSettings, request: AnyEmbeddingRequest, *, asynchronous: bool) -> Call:
     """The call for one batch of texts or other contents."""
-    profile = resolve(request.model)
-    protocol, losses = select_protocol(settings.protocol, profile, request)
+    server = settings.own_server()
+    profile = profile_on(request.model, server)
+    protocol, losses = select_protocol("auto" if server else settings.protocol, profile, request)
+    if server is not None and isinstance(request, EmbeddingRequest):
+        protocol, losses = OPENAI_COMPATIBLE, ()
+        request = with_instruction_in_queries(request)
 
     def encode(profile: ModelProfile) -> EncodedRequest:
         return protocol.encode_embedding(request, profile)
@@ -261,14 +286,16 @@ def embedding_call(settings: ClientSettings, request: AnyEmbeddingRequest, *, as
 
 def rerank_call(settings: ClientSettings, request: RerankRequest, *, asynchronous: bool) -> Call:
     """The call for one batch of documents. The OpenAI-compatible wire has its rerankers at another path."""
-    profile = resolve(request.model)
+    server = settings.own_server()
+    profile = profile_on(request.model, server)
     protocol, losses = select_protocol(settings.protocol, profile, request)
 
     def encode(profile: ModelProfile) -> EncodedRequest:
-        return protocol.encode_rerank(request, profile)
+        encoded = protocol.encode_rerank(request, profile)
+        return encoded if server is None else msgspec.structs.replace(encoded, path=OWN_RERANK_PATH)
 
     call = Call(settings, profile, protocol, encode, asynchronous=asynchronous)
-    if protocol.name == "openai":
+    if protocol.name == "openai" and server is None:
         base_url = rerank_url(call.connection.base_url)
         call.connection = msgspec.structs.replace(call.connection, base_url=base_url)
     for message in losses:
@@ -276,8 +303,10 @@ def rerank_call(settings: ClientSettings, request: RerankRequest, *, asynchronou
     return call
 
 
-def must_stream(request: ChatRequest) -> bool:
+def must_stream(settings: ClientSettings, request: ChatRequest) -> bool:
     """Whether the model answers this request only in a stream, so that a whole answer has to be collected."""
+    if settings.own_server() is not None:
+        return False
     profile = resolve(request.model)
     streams = profile.stream_only or profile.stream_only_thinking or request.modalities
     if not (streams or request.enable_code_interpreter or request.enable_search):

@@ -25,7 +25,6 @@ from qwen_core.embeddings import EMBEDDING
 from qwen_core.errors import BadRequestError, QwenError
 from qwen_core.events import Event
 from qwen_core.media import ReadyMedia, has_media, ready_media
-from qwen_core.models.catalogue import resolve
 from qwen_core.off_loop import async_run, run
 from qwen_core.ordered import DEFAULT_CONCURRENCY, async_map_in_order, map_in_order
 from qwen_core.protocols.stream_reader import StreamReader
@@ -39,6 +38,7 @@ from qwen_core.request import (
 from qwen_core.rerank import RERANKING
 from qwen_core.response import ChatResponse
 from qwen_core.retries import OnRetry, async_retrying, retrying
+from qwen_core.servers import profile_on
 from qwen_core.settings import ClientSettings
 from qwen_core.transports.base import AsyncByteStream, ByteStream, StatusFailure
 from qwen_core.transports.pool import ASYNC_POOL, POOL
@@ -72,7 +72,7 @@ class QwenClient:
 
     def generate(self, request: ChatRequest) -> ChatResponse:
         """The whole answer. Raises a QwenError."""
-        if must_stream(request):
+        if must_stream(self.settings, request):
             accumulator = Accumulator()
             for event in self.stream(request):
                 accumulator.add(event)
@@ -128,7 +128,7 @@ class QwenClient:
         if not has_media(request.messages):
             return request
         ready = run(ready_media, request)
-        if documents := documents_to_upload(ready, resolve(request.model)):
+        if documents := documents_to_upload(ready, profile_on(request.model, self.settings.own_server())):
             return self._with_documents(ready, documents)
         if not ready.uploads:
             return ready.request
@@ -223,7 +223,7 @@ class AsyncQwenClient:
 
     async def generate(self, request: ChatRequest) -> ChatResponse:
         """The whole answer. Raises a QwenError."""
-        if must_stream(request):
+        if must_stream(self.settings, request):
             accumulator = Accumulator()
             async for event in self.stream(request):
                 accumulator.add(event)
@@ -279,7 +279,7 @@ class AsyncQwenClient:
         if not has_media(request.messages):
             return request
         ready = await async_run(ready_media, request)
-        if documents := documents_to_upload(ready, resolve(request.model)):
+        if documents := documents_to_upload(ready, profile_on(request.model, self.settings.own_server())):
             return await self._with_documents(ready, documents)
         if not ready.uploads:
             return ready.request

@@ -27,6 +27,8 @@ DEFAULT_REGION = "cn-beijing"
 
 PATHS: dict[Wire, str] = {"openai": "/compatible-mode/v1", "dashscope": "/api/v1"}
 RERANK_PATH = "/compatible-api/v1"
+OWN_SERVER_PATH = "/v1"
+"""Where vLLM, SGLang, llama.cpp and Ollama have the OpenAI-compatible API."""
 
 
 class Region(NamedTuple):
@@ -90,15 +92,26 @@ def resolve_region(region: str | None) -> str:
 
 
 def resolve_endpoint(
-    wire: Wire, *, region: str | None = None, workspace: str | None = None, base_url: str | None = None
+    wire: Wire,
+    *,
+    region: str | None = None,
+    workspace: str | None = None,
+    base_url: str | None = None,
+    own_server: bool = False,
 ) -> Endpoint:
     """Where requests of this wire go.
 
     ``base_url``, else the environment's ``DASHSCOPE_API_BASE``, wins over the region. A bare host gets the
     wire's path; a URL with a path is used as it is, except that the other wire's own path is exchanged for
-    this wire's, so that one base URL serves both.
+    this wire's, so that one base URL serves both. On a server of the user's own a bare host gets ``/v1``.
     """
     explicit = base_url or os.environ.get(BASE_URL_VARIABLE)
+    if own_server:
+        if not explicit:
+            raise UnsupportedFeatureError(
+                "A server of your own needs a base_url, such as http://localhost:8000/v1."
+            )
+        return Endpoint(_with_path(explicit, wire, OWN_SERVER_PATH), {})
     workspace_header = {"X-DashScope-WorkSpace": workspace} if workspace else {}
     if explicit:
         return Endpoint(_with_path(explicit, wire), workspace_header)
@@ -142,7 +155,7 @@ def warn_if_key_travels_openly(base_url: str) -> None:
 
 
 @lru_cache(maxsize=256)
-def _with_path(url: str, wire: Wire) -> str:
+def _with_path(url: str, wire: Wire, default: str | None = None) -> str:
     if "://" not in url:
         url = "https://" + url
     parts = urlsplit(url)
@@ -150,7 +163,7 @@ def _with_path(url: str, wire: Wire) -> str:
         raise UnsupportedFeatureError(f"base_url {url!r} is not an http or https URL.")
     path = parts.path.rstrip("/")
     if not path:
-        path = PATHS[wire]
+        path = default or PATHS[wire]
     for other, other_path in PATHS.items():
         if other != wire and path.endswith(other_path):
             path = path.removesuffix(other_path) + PATHS[wire]

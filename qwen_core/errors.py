@@ -231,7 +231,11 @@ RULES: tuple[Rule, ...] = (
         code=r"data_?inspection_?failed|FaqRuleBlocked|CustomRoleBlocked|IPInfringementSuspect",
     ),
     Rule(ContentFilterError, message=r"data may contain inappropriate content"),
-    Rule(ContextOverflowError, message=r"range of input length should be|maximum context length|input length"),
+    Rule(
+        ContextOverflowError,
+        # The last is llama.cpp's (server-context.cpp, b11434).
+        message=r"range of input length should be|maximum context length|input length|available context size",
+    ),
     Rule(AuthenticationError, code=r"invalid_?api_?key|NOT AUTHORIZED"),
     Rule(AuthenticationError, message=r"invalid access token"),
     Rule(QuotaExceededError, code=r"AllocationQuota\.FreeTierOnly"),

@@ -13,8 +13,10 @@ from pydantic import BaseModel, Field, SecretStr
 from qwen_core.endpoints import API_KEY_VARIABLE, DEFAULT_MODEL, MODEL_VARIABLE, resolve_region
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.messages import Message
+from qwen_core.models.profile import ModelProfile
 from qwen_core.options import ReasoningParserName, SearchOptions, ToolCallParserName, TranslationOptions
 from qwen_core.request import ChatRequest
+from qwen_core.servers import ServerName, own_server, profile_on
 from qwen_core.settings import DEFAULT_MAX_RETRIES, ClientSettings, ProtocolName
 from qwen_core.timeouts import Timeout
 
@@ -43,6 +45,9 @@ class ConnectionFields(BaseModel):
     """Wins over region; default: ``DASHSCOPE_API_BASE``. A bare host gets the protocol's path."""
     protocol: ProtocolName = "auto"
     """``auto``, ``openai`` or ``dashscope``."""
+    server: ServerName | None = None
+    """``vllm``, ``sglang``, ``llama.cpp``, ``ollama`` or ``other``: a server of your own at ``base_url``. Default:
+    ``dashscope``, but ``other`` where neither host nor path of ``base_url`` is Alibaba's."""
     timeout: float | Timeout | None = None
     """Seconds without any sign of life from the service, or ``Timeout(connect=..., read=..., total=...)``."""
     max_retries: int = Field(default=DEFAULT_MAX_RETRIES, ge=0)
@@ -64,6 +69,8 @@ class ConnectionFields(BaseModel):
             workspace=self.workspace,
             base_url=self.base_url,
             protocol=self.protocol,
+            server=self.server,
+            key_is_ambient="api_key" not in self.model_fields_set,
             timeout=self.timeout,
             max_retries=self.max_retries,
             default_headers=tuple((self.default_headers or {}).items()),
@@ -72,6 +79,17 @@ class ConnectionFields(BaseModel):
             # Both frameworks' models have the field, for limiters of any kind; only ours take tokens afterwards.
             spend=getattr(getattr(self, "rate_limiter", None), "spend", None),
         )
+
+    def known_profile(self) -> ModelProfile:
+        """What is known of the model where it is served. Never fails."""
+        server = own_server(
+            self.server,
+            base_url=self.base_url,
+            region=self.region,
+            workspace=self.workspace,
+            protocol=self.protocol,
+        )
+        return profile_on(getattr(self, "model", ""), server)
 
     def __getstate__(self) -> dict[Any, Any]:
         # A key from the environment stays out of pickles; the copy reads its own environment. HTTP clients belong

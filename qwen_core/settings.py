@@ -8,6 +8,7 @@ import msgspec
 
 from qwen_core.endpoints import API_KEY_VARIABLE, Endpoint, Wire, resolve_endpoint
 from qwen_core.errors import AuthenticationError, UnsupportedFeatureError
+from qwen_core.servers import Server, ServerName, own_server
 from qwen_core.timeouts import Timeout, as_timeout
 
 ProtocolName = Literal["auto", "openai", "dashscope"]
@@ -27,6 +28,10 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     workspace: str | None = None
     base_url: str | None = None
     protocol: ProtocolName = "auto"
+    server: ServerName | None = None
+    """Which kind of server answers; None: Alibaba's service, unless the base URL leads elsewhere."""
+    key_is_ambient: bool = False
+    """Whether ``api_key`` is the environment's, which is meant for Alibaba's service."""
     timeout: float | Timeout | None = None
     max_retries: int = DEFAULT_MAX_RETRIES
     default_headers: tuple[tuple[str, str], ...] = ()
@@ -38,9 +43,28 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"ClientSettings(region={self.region!r}, base_url={self.base_url!r}, protocol={self.protocol!r})"
 
+    def own_server(self) -> Server | None:
+        """The server where it is not Alibaba's service; None where it is."""
+        return own_server(
+            self.server,
+            base_url=self.base_url,
+            region=self.region,
+            workspace=self.workspace,
+            protocol=self.protocol,
+        )
+
     def resolve_key(self) -> str:
-        """The key, else the environment's; raises where there is none."""
+        """The key, else the environment's; raises where there is none.
+
+        A server of the user's own needs none, and gets the environment's only where its base URL stands in the
+        environment too: Alibaba's key is nothing for others.
+        """
+        own = self.own_server() is not None
+        if own and self.base_url and (self.key_is_ambient or not self.api_key):
+            return ""
         key = (self.api_key or os.environ.get(API_KEY_VARIABLE) or "").strip()
+        if not key and own:
+            return ""
         if not key:
             raise AuthenticationError(
                 f"No API key: set {API_KEY_VARIABLE} or pass api_key=...",
@@ -53,7 +77,10 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def endpoint(self, wire: Wire) -> Endpoint:
         """Where requests of this wire go."""
-        return resolve_endpoint(wire, region=self.region, workspace=self.workspace, base_url=self.base_url)
+        own = self.own_server() is not None
+        return resolve_endpoint(
+            wire, region=self.region, workspace=self.workspace, base_url=self.base_url, own_server=own
+        )
 
 
 def is_header_text(text: str) -> bool:
@@ -77,6 +104,11 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 
 def resolve_connection(settings: ClientSettings, wire: Wire, *, asynchronous: bool) -> Connection:
     """The connection that these settings mean at this moment, environment included."""
+    if wire == "dashscope" and settings.own_server() is not None:
+        raise UnsupportedFeatureError(
+            "Only Alibaba's service has the native DashScope protocol and the temporary store of large files.",
+            hint='Give smaller files or URLs; or server="dashscope", if base_url leads to Alibaba after all.',
+        )
     endpoint = settings.endpoint(wire)
     for name, value in settings.default_headers:
         if not is_header_text(value):

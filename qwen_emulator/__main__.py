@@ -12,6 +12,7 @@ The Qwen emulator is running. It has no model; any key is accepted.
 
   OpenAI-compatible  {compatible}
   native DashScope   {native}
+  self-hosted        {base}/vllm/v1, /sglang/v1, /llama.cpp/v1, /ollama/v1
 
 For the integrations:    export DASHSCOPE_API_BASE={base} DASHSCOPE_API_KEY=local
 For the openai SDK:      OpenAI(base_url="{compatible}", api_key="local")

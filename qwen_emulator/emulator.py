@@ -14,6 +14,7 @@ from qwen_emulator.requests import RecordedRequest
 from qwen_emulator.routes import ROUTES
 from qwen_emulator.server import Connections, Server
 from qwen_emulator.service import Service, Settings
+from qwen_emulator.wires.self_hosted import DIALECTS
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PATIENCE = 5.0
@@ -110,6 +111,12 @@ class Emulator:
     def native_url(self) -> str:
         """What the dashscope SDK calls its base address."""
         return f"{self.base_url}/api/v1"
+
+    def self_hosted_url(self, server: str = "vllm") -> str:
+        """The base URL of a server of open models: ``vllm``, ``sglang``, ``llama.cpp`` or ``ollama``."""
+        if server not in DIALECTS:
+            raise ValueError(f"no server is called {server!r}; there are {', '.join(DIALECTS)}")
+        return f"{self.base_url}/{server}/v1"
 
     def reply(self, *replies: Scripted | Responder) -> None:
         """Scripts answers: values are used once each, in order; a function of the request stays.

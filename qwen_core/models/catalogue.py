@@ -21,7 +21,7 @@ from qwen_core.models.profile import ModelProfile, Price, RegionalLimit
 _FIELDS = frozenset(ModelProfile.__struct_fields__)
 _FEATURES = ("tool_calling", "json_object", "json_schema", "search", "explicit_cache", "implicit_cache")
 _NOT_FACTS = frozenset(
-    {"name", "match", "source", "note", "features", "snapshots", "snapshot_of", "unknown", "prices"}
+    {"name", "match", "replace", "source", "note", "features", "snapshots", "snapshot_of", "unknown", "prices"}
 )
 _FIGURES = frozenset(Price.__struct_fields__) - {
     "region",
@@ -44,10 +44,11 @@ class _Layer(msgspec.Struct, frozen=True):
 
 
 class _Pattern(msgspec.Struct, frozen=True):
-    """A layer that holds for all names of a pattern: a family or a spelling."""
+    """A layer that holds for all names of a pattern: a family or a spelling, which is undone by ``replace``."""
 
     match: re.Pattern[str]
     layer: _Layer
+    replace: str = ""
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -146,7 +147,7 @@ def _canonical(name: str, catalogue: _Catalogue) -> tuple[str, list[_Layer]]:
             break
         if "/" in canonical and any(family.match.fullmatch(canonical) for family in catalogue.families):
             break
-        shorter = spelling.match.sub("", canonical)
+        shorter = spelling.match.sub(spelling.replace, canonical)
         if shorter and shorter != canonical:
             canonical = shorter
             if spelling.layer.facts:
@@ -191,7 +192,9 @@ def _pattern(word: str, table: Mapping[str, Any], sources: Mapping[str, Mapping[
         facts["certainty"] = "inherited"
     if "name" in table:
         facts["family"] = table["name"]
-    return _Pattern(re.compile(table["match"]), _Layer(layer.label, facts, layer.unknown))
+    return _Pattern(
+        re.compile(table["match"]), _Layer(layer.label, facts, layer.unknown), table.get("replace", "")
+    )
 
 
 def _layer(label: str, table: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any]]) -> _Layer:

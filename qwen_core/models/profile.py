@@ -23,6 +23,7 @@ Documents = Literal["file_id", "doc_url"]
 NativeEndpoint = Literal["text-generation", "multimodal-generation"]
 Fusion = Literal["enable_fusion", "one_content", "always"]
 Capability = Literal["tool_calling", "json_object", "search", "implicit_cache", "pdf"]
+ReasoningKey = Literal["reasoning_content", "reasoning"]
 Certainty = Literal["documented", "console", "third-party", "inherited", "id-only"]
 
 
@@ -141,6 +142,10 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                                  list in any case. The encoders
       max_completion_tokens      takes ``max_completion_tokens``; default False. The encoders
       refused_parameters         parameters that the service refuses for it; default none. The encoders warn
+      reasoning_keys             where the reasoning of earlier answers is put; default ``reasoning_content``.
+                                 The compatible encoder
+      done_ends_answer           an answer that says ``[DONE]`` is finished, even without a finish reason;
+                                 default False. The compatible decoder
       cumulative_stream          streamed text on the compatible protocol repeats all that came before;
                                  default False. The compatible decoder
 
@@ -228,6 +233,8 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_completion_tokens: bool = False
     refused_parameters: tuple[str, ...] = ()
     cumulative_stream: bool = False
+    reasoning_keys: tuple[ReasoningKey, ...] = ("reasoning_content",)
+    done_ends_answer: bool = False
 
     tool_calling: bool | None = None
     forced_tool_choice: bool = True

@@ -19,7 +19,7 @@ from qwen_core.messages import (
     ToolCallPart,
     VideoPart,
 )
-from qwen_core.models.profile import ModelProfile
+from qwen_core.models.profile import ModelProfile, ReasoningKey
 from qwen_core.protocols.shared_wire import SentFunction, SentMessage, SentToolCall
 from qwen_core.request import ChatRequest
 
@@ -44,13 +44,18 @@ def encode_messages(
     asked = [i for i, message in enumerate(messages) if message.role == "user" and type(message) is Message]
     last_user = max(asked, default=-1)
     return [
-        encode_message(message, encode_content, replay_reasoning=keep_all or i > last_user)
+        encode_message(message, encode_content, profile.reasoning_keys if keep_all or i > last_user else ())
         for i, message in enumerate(messages)
     ]
 
 
-def encode_message(message: Message, encode_content: EncodeContent, *, replay_reasoning: bool) -> SentMessage:
-    """One message. Texts of a user stay separate lines; those of an answer were one text and become it again."""
+def encode_message(
+    message: Message, encode_content: EncodeContent, reasoning_keys: tuple[ReasoningKey, ...]
+) -> SentMessage:
+    """One message, with its reasoning under these keys.
+
+    Texts of a user stay separate lines; those of an answer were one text and become it again.
+    """
     parts = message.parts
     if message.role != "assistant":
         return SentMessage(
@@ -64,14 +69,15 @@ def encode_message(message: Message, encode_content: EncodeContent, *, replay_re
         for part in parts
         if isinstance(part, ToolCallPart)
     ]
-    reasoning = message.reasoning if replay_reasoning else ""
+    reasoning = (message.reasoning if reasoning_keys else "") or UNSET
     visible = tuple([part for part in parts if not isinstance(part, NOT_SHOWN)])
     return SentMessage(
         role="assistant",
         content=encode_content(visible, ""),
         name=message.name or UNSET,
         tool_calls=calls or UNSET,
-        reasoning_content=reasoning or UNSET,
+        reasoning_content=reasoning if "reasoning_content" in reasoning_keys else UNSET,
+        reasoning=reasoning if "reasoning" in reasoning_keys else UNSET,
         partial=message.partial,
     )
 

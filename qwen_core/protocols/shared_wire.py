@@ -32,6 +32,7 @@ class SentMessage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     """A message. What ``content`` may be is each wire's own matter.
 
     ``reasoning_content`` is replayed under its own key and never inside the content (compatible 2.1, native 4.1).
+    Some servers of the user's own call it ``reasoning`` (compatible 7).
     """
 
     role: str
@@ -40,6 +41,7 @@ class SentMessage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     tool_calls: list[SentToolCall] | UnsetType = UNSET
     tool_call_id: str | UnsetType = UNSET
     reasoning_content: str | UnsetType = UNSET
+    reasoning: str | UnsetType = UNSET
     partial: bool = False
 
 

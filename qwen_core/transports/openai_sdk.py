@@ -36,7 +36,8 @@ CONTENT_TYPE = {"Content-Type": "application/json"}
 def client_arguments(connection: Connection) -> dict[str, Any]:
     """What both client classes are made with. Retries are ours, so that both wires behave alike."""
     return {
-        "api_key": connection.api_key,
+        # The SDK wants one, also where it is not sent: a server of the user's own may need none.
+        "api_key": connection.api_key or "none",
         "base_url": connection.base_url,
         "max_retries": 0,
         "http_client": connection.http_client,
@@ -66,6 +67,8 @@ def request_options(connection: Connection, request: EncodedRequest, end: float 
     ambient = os.environ.get("OPENAI_CUSTOM_HEADERS", "")
     names = [line.partition(":")[0].strip() for line in ambient.split("\n") if ":" in line]
     headers: dict[str, Any] = {name: openai.Omit() for name in names}
+    if not connection.api_key:
+        headers["Authorization"] = openai.Omit()
     return {
         "headers": {**headers, **CONTENT_TYPE, **dict(connection.headers), **request.headers},
         "follow_redirects": False,

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from qwen_emulator.routes import compatible, files, native, rerank
+from qwen_emulator.routes import compatible, files, native, rerank, self_hosted
 
-ROUTES = (*compatible.ROUTES, *files.ROUTES, *native.ROUTES, *rerank.ROUTES)
+ROUTES = (*compatible.ROUTES, *files.ROUTES, *native.ROUTES, *rerank.ROUTES, *self_hosted.ROUTES)

@@ -12,6 +12,8 @@ from tests.media.made import picture
 ROOT = Path(__file__).parents[2]
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
 
+OWN_SERVERS = {8000: "vllm", 11434: "ollama"}
+
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_example(example: str, qwen_emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,6 +22,8 @@ def test_example(example: str, qwen_emulator: Emulator, tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "rivers.txt").write_text("The Nile is a river in Africa. It flows north.", "utf-8")
+    for port, server in OWN_SERVERS.items():
+        example = example.replace(f"http://localhost:{port}/v1", qwen_emulator.self_hosted_url(server))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ImportWarning)
         exec(compile(example, "README.md", "exec"), {"texts": ["one", "two"], "png": picture()})

@@ -77,7 +77,7 @@ def test_a_retired_model_warns_once_with_date_and_successor() -> None:
 
 def test_an_embedding_or_rerank_model_warns_too(monkeypatch: pytest.MonkeyPatch) -> None:
     ended = msgspec.structs.replace(resolve("text-embedding-v3"), retired_on="2026-01-01")
-    monkeypatch.setattr("qwen_core.call.resolve", lambda _: ended)
+    monkeypatch.setattr("qwen_core.servers.resolve", lambda _: ended)
     with pytest.warns(QwenWarning, match="text-embedding-v3 was retired"):
         embedding_call(
             ClientSettings(api_key="k"),

@@ -199,6 +199,10 @@ def test_every_listed_id_resolves_to_an_entry() -> None:
         ("Qwen3-32B", "qwen3-32b"),
         ("Qwen/Qwen3-32B-FP8", "qwen3-32b"),
         ("qwen/qwen3-vl-8b-instruct", "qwen3-vl-8b-instruct"),
+        ("qwen3:8b", "qwen3-8b"),
+        ("qwen3:8b-q4_K_M", "qwen3-8b"),
+        ("hf.co/Qwen/Qwen3-8B-GGUF:Q4_K_M", "qwen3-8b"),
+        ("/models/Qwen3-8B-UD-Q4_K_XL.gguf", "qwen3-8b"),
         ("dashscope/qwen-plus", "qwen-plus"),
         ("openrouter/qwen/qwen3-max", "qwen3-max"),
         ("qwen-plus-2031-05-01", "qwen-plus"),
@@ -215,6 +219,19 @@ def test_spellings_lead_to_the_entry(spelling: str, entry: str) -> None:
     profile = resolve(spelling)
     assert profile.name == spelling
     assert profile.catalogue_id == entry
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "thinking"),
+    [
+        ("qwen2.5:7b-instruct", "qwen2-open", "none"),
+        ("qwen2.5vl:7b-fp16", "qwen-vl", "none"),
+        ("qwen3", "qwen", None),
+    ],
+)
+def test_names_of_other_servers_lead_to_the_family(name: str, family: str, thinking: str | None) -> None:
+    profile = resolve(name)
+    assert (profile.catalogue_id, profile.family, profile.thinking) == (None, family, thinking)
 
 
 def test_a_snapshot_has_the_facts_of_its_model_and_says_so() -> None:

@@ -21,11 +21,13 @@ DONE = b"[DONE]"
 class ChatStreamDecoder:
     """Turns the chunks of one answer into events. A whole answer is one chunk."""
 
-    __slots__ = ("answer", "done")
+    __slots__ = ("answer", "done", "done_ends_answer", "whole")
 
     def __init__(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> None:
         self.answer = OpenAnswer(profile, headers)
         self.done = False
+        self.done_ends_answer = profile.done_ends_answer
+        self.whole = False
 
     def feed(self, payload: bytes, status: int | None = None) -> Sequence[Event]:
         """The events of one payload. Raises a QwenError for an error, or for what cannot be read."""
@@ -62,13 +64,20 @@ class ChatStreamDecoder:
         return self.answer.finished
 
     def close(self) -> Sequence[Event]:
-        """The end. Raises where a choice has no finish reason: such an answer was cut."""
+        """The end. Raises where a choice has no finish reason: such an answer was cut.
+
+        Except where the server's own ``[DONE]``, or a whole body, says that it was not.
+        """
+        if self.done_ends_answer and (self.done or self.whole):
+            for choice in self.answer.choices:
+                choice.end("stop", None)
         return self.answer.close(decode_usage(self.answer.usage))
 
     def _take(self, choice: Choice, events: list[Event]) -> None:
         open_choice = self.answer.choice(choice.index)
         open_choice.end(choice.finish_reason, choice.logprobs)
         delta = choice.delta or choice.message
+        self.whole = self.whole or choice.message is not None
         if delta is None:
             return
         open_choice.add(delta.content, delta.reasoning_content or delta.reasoning, events)

@@ -21,7 +21,14 @@ class RerankAnswer(msgspec.Struct):
     id: str | None = None
 
 
-_read = msgspec.json.Decoder(RerankAnswer).decode
+class BareResult(msgspec.Struct):
+    """A document's position and score, as SGLang lists them without anything around ("Rerank models")."""
+
+    index: int
+    score: float
+
+
+_read = msgspec.json.Decoder(RerankAnswer | list[BareResult]).decode
 
 
 def encode(request: RerankRequest) -> EncodedRequest:
@@ -49,6 +56,8 @@ def texts(parts: Sequence[Part]) -> list[str]:
 def decode(payload: bytes, headers: Mapping[str, str]) -> RerankResponse:
     """The ranking, best first."""
     answer = read_answer(_read, payload, headers)
+    if isinstance(answer, list):
+        answer = RerankAnswer([Result(result.index, result.score) for result in answer])
     return RerankResponse(
         results=ranking(answer.results),
         total_tokens=tokens(answer.usage),

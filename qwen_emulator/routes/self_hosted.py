@@ -1,0 +1,111 @@
+"""Servers of open models, below ``/vllm/v1``, ``/sglang/v1``, ``/llama.cpp/v1`` and ``/ollama/v1``.
+
+They need no key. Parameters that they do not know they ignore, so that nothing here refuses one. Sources: see
+``wires.self_hosted``; SGLang's "Rerank models".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from qwen_emulator import tokens
+from qwen_emulator.conversation import Conversation, read_conversation
+from qwen_emulator.embeddings import embed
+from qwen_emulator.models import chat_facts, exists
+from qwen_emulator.ranking import best, relevance
+from qwen_emulator.replies import Failure, RawReply
+from qwen_emulator.requests import RecordedRequest
+from qwen_emulator.service import Service, route
+from qwen_emulator.wires.base import dump
+from qwen_emulator.wires.compatible import embeddings_object
+from qwen_emulator.wires.self_hosted import DIALECTS
+
+_DIMENSIONS = 1024
+_TAKES_NO_CHOICE = ("ollama",)
+_BARE_RANKING = ("sglang",)
+
+
+def _json(payload: Any) -> RawReply:
+    return RawReply(200, {"content-type": "application/json"}, (dump(payload),))
+
+
+def _chat(server: str, service: Service, request: RecordedRequest) -> RawReply:
+    body = request.body
+    return service.chat(
+        request, DIALECTS[server], lambda: _judge(body, "messages"), lambda: _read(server, body, request.stream)
+    )
+
+
+def _read(server: str, body: Mapping[str, Any], stream: bool) -> Conversation:
+    """The request as the answers want it: thinking is switched by each server's own parameter."""
+    thinking = (body.get("chat_template_kwargs") or {}).get("enable_thinking")
+    if server == "ollama":
+        thinking = False if body.get("reasoning_effort") == "none" else None
+    foreign: tuple[str, ...] = ("enable_thinking", "enable_search", "chat_template_kwargs", "reasoning_effort")
+    if server in _TAKES_NO_CHOICE:
+        foreign = (*foreign, "tool_choice")
+    parameters = {name: value for name, value in body.items() if name not in foreign}
+    # These may call several tools unless told otherwise.
+    parameters["parallel_tool_calls"] = body.get("parallel_tool_calls") is not False
+    if thinking is not None:
+        parameters["enable_thinking"] = thinking
+    model = body["model"]
+    facts = chat_facts(model.rpartition("/")[2].replace(":", "-"))
+    asked = read_conversation("openai", model, body["messages"], parameters, stream=stream)
+    return replace(asked, facts=replace(facts, json_schema=True, json_while_thinking=True))
+
+
+def _embeddings(server: str, service: Service, request: RecordedRequest) -> RawReply:
+    body = request.body
+
+    def produce() -> RawReply:
+        rows = [body["input"]] if isinstance(body["input"], str) else body["input"]
+        vectors = [embed(row, body.get("dimensions") or _DIMENSIONS) for row in rows]
+        used = tokens.count_all(rows)
+        as_base64 = body.get("encoding_format") == "base64"
+        return _json(embeddings_object(vectors, body["model"], used, request.request_id, as_base64=as_base64))
+
+    return service.other(request, DIALECTS[server], lambda: _judge(body, "input"), produce)
+
+
+def _rerank(server: str, service: Service, request: RecordedRequest) -> RawReply:
+    body = request.body
+
+    def produce() -> RawReply:
+        ranked = best(relevance(body["query"], body["documents"]), body.get("top_n"))
+        if server in _BARE_RANKING:
+            return _json([{"score": score, "document": body["documents"][place], "index": place}
+                          for place, score in ranked])  # fmt: skip
+        used = tokens.count_all([body["query"], *body["documents"]])
+        results = [{"index": place, "relevance_score": score} for place, score in ranked]
+        return _json({"model": body["model"], "usage": {"total_tokens": used}, "results": results})
+
+    return service.other(request, DIALECTS[server], lambda: _judge(body, "documents"), produce)
+
+
+def _models(server: str, service: Service, request: RecordedRequest) -> RawReply:
+    return _json({"object": "list", "data": [{"id": "Qwen/Qwen3-8B", "object": "model", "owned_by": server}]})
+
+
+def _judge(body: Any, needed: str) -> Failure | None:
+    if not isinstance(body, dict) or not isinstance(body.get("model"), str) or not body.get(needed):
+        return Failure(400, "BadRequestError", f"Field required: {needed}")
+    if not exists(body["model"]):
+        return Failure(404, "NotFoundError", f"The model `{body['model']}` does not exist.")
+    return None
+
+
+ROUTES = tuple(
+    route(method, f"/{re.escape(server)}/v1{path}", partial(handler, server), open_to_all=True)
+    for server in DIALECTS
+    for method, path, handler in (
+        ("POST", "/chat/completions", _chat),
+        ("POST", "/embeddings", _embeddings),
+        ("POST", "/rerank", _rerank),
+        ("GET", "/models", _models),
+    )
+)

@@ -1,0 +1,138 @@
+"""Chat completions as servers of open models write them. What they have in common is OpenAI's form.
+
+Sources: vLLM ``chat_completion/protocol.py`` and "Reasoning Outputs" (v0.26), SGLang ``openai/protocol.py``,
+llama.cpp ``server-common.cpp`` and ``server-task.cpp`` (b11434), Ollama ``openai/openai.go`` (fb30760).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from qwen_emulator.compose import Answer, CallPieces, Candidate
+from qwen_emulator.conversation import Conversation
+from qwen_emulator.replies import Failure, RawReply
+from qwen_emulator.wires.base import dump
+from qwen_emulator.wires.compatible import DONE, event
+
+
+@dataclass(frozen=True)
+class SelfHosted:
+    """The wire of one kind of server."""
+
+    reasoning_key: str = "reasoning_content"
+    whole_calls: bool = False
+    """A streamed call comes in one piece."""
+    fingerprint: str | None = None
+
+    def whole(self, answer: Answer, asked: Conversation) -> RawReply:
+        """An answer in one body."""
+        choices = [
+            {
+                "index": index,
+                "message": self._message(candidate),
+                "finish_reason": candidate.finish_reason,
+                "logprobs": None,
+            }
+            for index, candidate in enumerate(answer.candidates)
+        ]
+        payload = {**self._head(answer, "chat.completion"), "choices": choices, "usage": usage(answer)}
+        return RawReply(200, {"content-type": "application/json"}, (dump(payload),))
+
+    def stream(self, answer: Answer, asked: Conversation) -> RawReply:
+        """The same answer as events; the usage comes last, if it was asked for."""
+        head = self._head(answer, "chat.completion.chunk")
+        segments = [
+            event({**head, "choices": [{"index": index, "logprobs": None, "finish_reason": None, **choice}]})
+            for index, candidate in enumerate(answer.candidates)
+            for choice in self._choices(candidate)
+        ]
+        if (asked.parameters.get("stream_options") or {}).get("include_usage") is True:
+            segments.append(event({**head, "choices": [], "usage": usage(answer)}))
+        return RawReply(200, {"content-type": "text/event-stream; charset=utf-8"}, (*segments, DONE))
+
+    def failure(self, failure: Failure, request_id: str, *, stream: bool = False) -> RawReply:
+        """An HTTP error. The code is the status."""
+        return RawReply(
+            failure.status,
+            {"content-type": "application/json", **failure.headers},
+            (dump({"error": error(failure)}),),
+        )
+
+    def failure_event(self, failure: Failure, request_id: str, number: int) -> bytes:
+        """An error on a data line."""
+        return event({"error": error(failure)})
+
+    def refusal(self, failure: Failure, request_id: str, *, stream: bool) -> RawReply:
+        """The same as any other HTTP error."""
+        return self.failure(failure, request_id)
+
+    def _head(self, answer: Answer, kind: str) -> dict[str, Any]:
+        head = {
+            "id": f"chatcmpl-{answer.request_id}",
+            "object": kind,
+            "created": answer.created,
+            "model": answer.model,
+        }
+        return {**head, "system_fingerprint": self.fingerprint} if self.fingerprint else head
+
+    def _message(self, candidate: Candidate) -> dict[str, Any]:
+        message: dict[str, Any] = {"role": "assistant", "content": "".join(candidate.text)}
+        if candidate.reasoning:
+            message[self.reasoning_key] = "".join(candidate.reasoning)
+        if candidate.calls:
+            message["tool_calls"] = [written(call, place) for place, call in enumerate(candidate.calls)]
+        return message
+
+    def _choices(self, candidate: Candidate) -> Iterator[dict[str, Any]]:
+        yield {"delta": {"role": "assistant", "content": ""}}
+        for piece in candidate.reasoning:
+            yield {"delta": {self.reasoning_key: piece}}
+        for piece in candidate.text:
+            yield {"delta": {"content": piece}}
+        for place, call in enumerate(candidate.calls):
+            if self.whole_calls:
+                yield {"delta": {"tool_calls": [written(call, place)]}}
+                continue
+            first = {**written(call, place), "function": {"name": call.name, "arguments": ""}}
+            yield {"delta": {"tool_calls": [first]}}
+            for fragment in call.fragments:
+                yield {"delta": {"tool_calls": [{"index": place, "function": {"arguments": fragment}}]}}
+        yield {"delta": {}, "finish_reason": candidate.finish_reason}
+
+
+def written(call: CallPieces, place: int) -> dict[str, Any]:
+    """A whole call."""
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"index": place, "id": call.id, "type": "function", "function": function}
+
+
+def usage(answer: Answer) -> dict[str, Any]:
+    """Token counts; these servers do not tell reasoning apart."""
+    counts = answer.usage
+    return {
+        "prompt_tokens": counts.input_tokens,
+        "completion_tokens": counts.output_tokens,
+        "total_tokens": counts.total_tokens,
+        "prompt_tokens_details": {"cached_tokens": counts.cached_tokens} if counts.cached_tokens else None,
+    }
+
+
+def error(failure: Failure) -> dict[str, Any]:
+    """What is inside an error."""
+    return {
+        "message": failure.message,
+        "type": failure.type or failure.code,
+        "param": None,
+        "code": failure.status,
+    }
+
+
+DIALECTS = {
+    "vllm": SelfHosted(reasoning_key="reasoning"),
+    "sglang": SelfHosted(),
+    "llama.cpp": SelfHosted(),
+    "ollama": SelfHosted(reasoning_key="reasoning", whole_calls=True, fingerprint="fp_ollama"),
+}
+"""The servers that are known, each below a path of its own."""
