@@ -1,0 +1,92 @@
+"""Every notebook runs from its first cell to its last without a key, and shows what it is stored with.
+
+``QWEN_UPDATE_SNAPSHOT=1 python -m pytest tests/cookbook`` stores what they show now.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from tests.cookbook.execution import execute
+
+COOKBOOK = Path(__file__).parents[2] / "cookbook"
+NOTEBOOKS = sorted(path.stem for path in COOKBOOK.glob("*.ipynb"))
+WIDTH = 100
+"""Characters of a line of code that a browser shows."""
+OF_THIS_MACHINE = re.compile(r"/(?:tmp|root|home|work|Users|usr)/|127\.0\.0\.1|localhost|sk-(?!emulator)\w{8}")
+
+
+@pytest.fixture
+def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine on which nothing is set up. What a notebook sets is undone."""
+    for name in ("DASHSCOPE_API_KEY", "DASHSCOPE_API_BASE", "QWEN_MODEL"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path))
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    monkeypatch.chdir(COOKBOOK)
+
+
+@pytest.mark.usefixtures("no_key")
+@pytest.mark.filterwarnings("ignore", "error::qwen_core.errors.QwenWarning")
+@pytest.mark.parametrize("name", NOTEBOOKS)
+async def test_runs(name: str) -> None:
+    notebook = read(name)
+    stored = [said(cell) for cell in notebook.cells]
+    await execute(notebook)
+    if os.environ.get("QWEN_UPDATE_SNAPSHOT"):
+        nbformat.write(notebook, COOKBOOK / f"{name}.ipynb")
+        pytest.fail(f"{name} was stored with what it shows now; review the change")
+    assert [said(cell) for cell in notebook.cells] == stored
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_is_stored_with_good_outputs(name: str) -> None:
+    notebook = read(name)
+    nbformat.validate(notebook)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    assert outputs
+    for output in outputs:
+        assert output.output_type != "error" and output.get("name") != "stderr"
+    told = "\n".join(text for cell in notebook.cells for text in [cell.source, *said(cell)])
+    assert not OF_THIS_MACHINE.findall(told)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_fits_a_page(name: str) -> None:
+    code = [cell.source for cell in read(name).cells if cell.cell_type == "code"]
+    assert [line for source in code for line in source.splitlines() if len(line) > WIDTH] == []
+
+
+def test_the_way_to_the_service_is_one() -> None:
+    code = [cell.source for name in NOTEBOOKS for cell in read(name).cells if cell.cell_type == "code"]
+    ways = [source for source in code if "environ" in source]
+    assert len(ways) >= 9 and len(set(ways)) == 1
+
+
+def test_the_readme_lists_them_in_order() -> None:
+    listed = re.findall(r"\]\((\w+)\.ipynb\)", (COOKBOOK / "README.md").read_text("utf-8"))
+    assert listed == NOTEBOOKS
+
+
+def read(name: str) -> Any:
+    """A notebook of the cookbook."""
+    return nbformat.read(COOKBOOK / f"{name}.ipynb", as_version=4)
+
+
+def said(cell: Any) -> list[str]:
+    """What a cell shows. Bytes of pictures differ with fonts and libraries: it counts that they are there."""
+    return [
+        output.get("text") or "\n".join(without_media(kind, output.data[kind]) for kind in sorted(output.data))
+        for output in cell.get("outputs", ())
+    ]
+
+
+def without_media(kind: str, value: str) -> str:
+    """One form of an output, without the bytes of pictures and sounds."""
+    return kind if kind.startswith("image/") else re.sub(r"base64,[\w+/=]+", "base64", value)
