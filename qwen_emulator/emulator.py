@@ -9,6 +9,7 @@ from typing import Self
 
 from aiohttp import web
 
+from qwen_emulator.batches import BatchPlan, Ending
 from qwen_emulator.replies import Responder, Scripted
 from qwen_emulator.requests import RecordedRequest
 from qwen_emulator.routes import ROUTES
@@ -126,6 +127,19 @@ class Emulator:
         """
         self._service.script.add(*replies)
 
+    def plan_batches(
+        self, seconds: float = 0.0, ends: Ending = "completed", answered: int | None = None, *, tell: bool = True
+    ) -> None:
+        """Says how batch jobs go from now on, those that run included.
+
+        Args:
+            seconds: From their creation to their end; infinite holds them back until the next plan.
+            ends: The state they end in.
+            answered: How many lines of each are answered at most; None: all.
+            tell: Whether the lines that were not reached stand in the error file.
+        """
+        self._service.batches.plan = BatchPlan(seconds, ends, answered, tell)
+
     @property
     def replies_left(self) -> int:
         """How many scripted values have not been used."""
@@ -159,7 +173,7 @@ class Emulator:
         return self._connections.opened
 
     def reset(self) -> None:
-        """Forgets scripts, requests, caches and files; ids begin anew. Connections stay as they are."""
+        """Forgets scripts, requests, caches, files and batch jobs; ids begin anew. Connections stay as they are."""
         self._service.reset()
         self._requests.clear()
 

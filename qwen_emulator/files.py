@@ -15,6 +15,10 @@ from typing import Any
 from qwen_emulator.conversation import Conversation, Part, Turn
 
 PURPOSES = {"file-extract": "file-fe-", "batch": "file-batch-", "fine-tune": "file-ft-"}
+"""What a user may upload, and how the ids of it begin."""
+MADE = {"batch_output": "file-batch_output-"}
+"""What the service makes itself."""
+_PREFIXES = PURPOSES | MADE
 _FILE_ID = re.compile(r"fileid://([\w-]+)")
 
 
@@ -54,7 +58,7 @@ class FileStore:
         """Stores a file under an id that depends on its content and its place in line."""
         with self._lock:
             seed = hashlib.blake2b(data, digest_size=8, key=str(len(self._files)).encode()).hexdigest()
-            stored = StoredFile(PURPOSES[purpose] + seed, filename, purpose, data, int(time.time()))
+            stored = StoredFile(_PREFIXES[purpose] + seed, filename, purpose, data, int(time.time()))
             self._files[stored.id] = stored
         return stored
 

@@ -199,6 +199,42 @@ LISTED = (
 )
 """What the model lists show."""
 
+TEST_MODEL = "batch-test-model"
+BATCH_MODELS = frozenset(
+    {
+        "qwen3.8-max",
+        "qwen3.7-max",
+        "qwen3-max",
+        "qwen-max",
+        "qwen-max-latest",
+        "qwen3.7-plus",
+        "qwen3.6-plus",
+        "qwen3.5-plus",
+        "qwen-plus",
+        "qwen-plus-latest",
+        "qwen3.8-flash",
+        "qwen3.7-flash",
+        "qwen3.6-flash",
+        "qwen3.5-flash",
+        "qwen-flash",
+        "qwen-turbo",
+        "qwen-long",
+        "qwen-long-latest",
+        "qwq-plus",
+        "qwen3-vl-plus",
+        "qwen3-vl-flash",
+        "qwen-vl-max",
+        "qwen-vl-plus",
+        "qwen-vl-ocr",
+        "qwen-vl-ocr-latest",
+        "qwen3.5-omni-plus",
+        "text-embedding-v3",
+        "text-embedding-v4",
+        "qwen3.7-text-embedding",
+    }
+)
+"""Those that the Batch page lists for Beijing, less other makers' models."""
+
 
 def chat_facts(model: str) -> ChatFacts:
     """The facts of a chat model; of the permissive kind if the name is unknown."""

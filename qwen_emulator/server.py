@@ -17,6 +17,7 @@ from qwen_emulator.replies import RawReply
 from qwen_emulator.requests import Protocol, RecordedRequest
 
 MAX_BODY = 64 * 1024 * 1024
+MAX_UPLOAD = 512 * 1024 * 1024
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER with no time: closing the socket sends a reset."""
 
@@ -74,8 +75,9 @@ class Server(web.Server):
     def _make_request(
         self, message: RawRequestMessage, payload: StreamReader, protocol: Any, writer: Any, task: Any
     ) -> web.BaseRequest:
+        largest = MAX_UPLOAD if message.path.endswith("/files") else MAX_BODY
         return web.BaseRequest(
-            message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=MAX_BODY
+            message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=largest
         )
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:

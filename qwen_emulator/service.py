@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from qwen_emulator import answers
+from qwen_emulator.batches import BatchStore
 from qwen_emulator.compose import compose, request_id
 from qwen_emulator.conversation import Conversation
 from qwen_emulator.failures import CATALOGUE
@@ -62,8 +63,12 @@ class Service:
     script: Script = field(default_factory=Script)
     files: FileStore = field(default_factory=FileStore)
     cache: PromptCache = field(default_factory=PromptCache)
+    batches: BatchStore = field(init=False)
     _counter: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.batches = BatchStore(self.files)
 
     def reset(self) -> None:
         """Back to the beginning: the next request is the first again."""
@@ -72,6 +77,7 @@ class Service:
         self.script.clear()
         self.files.clear()
         self.cache.clear()
+        self.batches.clear()
 
     def respond(self, request: RecordedRequest) -> RawReply:
         """The bytes for one request."""

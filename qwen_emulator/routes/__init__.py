@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from qwen_emulator.routes import compatible, files, native, rerank, self_hosted
+from qwen_emulator.routes import batches, compatible, files, native, rerank, self_hosted
 
-ROUTES = (*compatible.ROUTES, *files.ROUTES, *native.ROUTES, *rerank.ROUTES, *self_hosted.ROUTES)
+ROUTES = (
+    *batches.ROUTES,
+    *compatible.ROUTES,
+    *files.ROUTES,
+    *native.ROUTES,
+    *rerank.ROUTES,
+    *self_hosted.ROUTES,
+)

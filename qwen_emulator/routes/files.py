@@ -1,17 +1,20 @@
-"""The files API of the compatible wire: upload, list, look up, delete."""
+"""The files API of the compatible wire: upload, list, look up, read, delete."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs
 
-from qwen_emulator.files import PURPOSES, read_form
+from qwen_emulator.files import MADE, PURPOSES, read_form
 from qwen_emulator.replies import RawReply
 from qwen_emulator.requests import RecordedRequest
 from qwen_emulator.service import Handler, Service, route
+from qwen_emulator.validation.batches import MAX_FILE
 from qwen_emulator.wires import COMPATIBLE
-from qwen_emulator.wires.base import json_reply
+from qwen_emulator.wires.base import headers, json_reply
 
 _ROOT = "/compatible-mode/v1/files"
+_PAGE = 2000
 
 
 def _upload(service: Service, request: RecordedRequest) -> RawReply:
@@ -22,12 +25,21 @@ def _upload(service: Service, request: RecordedRequest) -> RawReply:
     if "file" not in form:
         return _refused(request, "'file' is a required property", "file")
     filename, data = form["file"]
+    if purpose == "batch" and (not filename.endswith(".jsonl") or len(data) > MAX_FILE):
+        return _refused(request, "A file for batch is a .jsonl file of 500 MB at most.", "file")
     return json_reply(service.files.add(filename, purpose, data).described(), request.request_id)
 
 
 def _list(service: Service, request: RecordedRequest) -> RawReply:
+    query = {name: values[-1] for name, values in parse_qs(request.query).items()}
     stored = [file.described() for file in service.files.all()]
-    return json_reply({"object": "list", "has_more": False, "data": stored}, request.request_id)
+    stored = [file for file in stored if query.get("purpose") in (None, file["purpose"])]
+    if after := query.get("after"):
+        places = [place for place, file in enumerate(stored) if file["id"] == after]
+        stored = stored[places[0] + 1 :] if places else []
+    size = int(query.get("limit") or _PAGE)
+    page = {"object": "list", "has_more": len(stored) > size, "data": stored[:size]}
+    return json_reply(page, request.request_id)
 
 
 def _get(service: Service, request: RecordedRequest) -> RawReply:
@@ -35,6 +47,14 @@ def _get(service: Service, request: RecordedRequest) -> RawReply:
     if stored is None:
         return _refused(request, f"No such File object: {_identity(request)}", "id", 404)
     return json_reply(stored.described(), request.request_id)
+
+
+def _content(service: Service, request: RecordedRequest) -> RawReply:
+    identity = request.path.split("/")[-2]
+    stored = service.files.get(identity)
+    if stored is None or stored.purpose not in MADE:
+        return _refused(request, f"No such File object, or none that can be read: {identity}", "id", 404)
+    return RawReply(200, headers(request.request_id, "application/octet-stream"), (stored.data,))
 
 
 def _delete(service: Service, request: RecordedRequest) -> RawReply:
@@ -65,5 +85,6 @@ ROUTES = (
     route("POST", _ROOT, _scripted(_upload)),
     route("GET", _ROOT, _scripted(_list)),
     route("GET", f"{_ROOT}/[\\w-]+", _scripted(_get)),
+    route("GET", f"{_ROOT}/[\\w-]+/content", _scripted(_content)),
     route("DELETE", f"{_ROOT}/[\\w-]+", _scripted(_delete)),
 )
