@@ -72,6 +72,10 @@ class InvalidResponseError(errors.InvalidResponseError, QwenError):
     """See ``qwen_core.errors``."""
 
 
+class BatchError(errors.BatchError, QwenError):
+    """See ``qwen_core.errors``."""
+
+
 CLASSES: dict[type[errors.QwenError], type[errors.QwenError]] = {
     error.__mro__[1]: error
     for error in (
@@ -90,6 +94,7 @@ CLASSES: dict[type[errors.QwenError], type[errors.QwenError]] = {
         APIConnectionError,
         IncompleteStreamError,
         InvalidResponseError,
+        BatchError,
     )
 }
 

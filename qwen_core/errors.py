@@ -15,6 +15,7 @@
       APIConnectionError       the service could not be reached, or the connection broke before any answer
       IncompleteStreamError    the answer was cut; ``partial`` holds what had arrived
       InvalidResponseError     the answer cannot be understood
+      BatchError               a batch job ended without an answer to the request
 
 Codes and messages come from the "Error codes" pages of both wires (protocol documents: compatible 6, native 6).
 """
@@ -41,9 +42,11 @@ class QwenError(Exception):
         host: the host that was called.
         model: the model that was asked for.
         partial: what had arrived of a streamed answer before it failed.
+        batch_id: the batch job that the request was in, if it was in one.
     """
 
     is_retryable: bool = False
+    batch_id: str | None = None
     advice: ClassVar[str] = ""
 
     def __init__(
@@ -195,6 +198,12 @@ class InvalidResponseError(QwenError):
     """The answer cannot be understood. Is this host a Qwen service?"""
 
     advice = "Check base_url and protocol."
+
+
+class BatchError(QwenError):
+    """A batch job failed, expired or was cancelled before it got to the request. Nothing was billed for it."""
+
+    advice = "What the job did answer is kept; retry_failed submits the rest once more."
 
 
 class QwenWarning(UserWarning):

@@ -7,36 +7,32 @@ Source: protocol document "compatible", sections 1.2 and 3.
 
 import hashlib
 import io
-from collections.abc import Callable, MutableMapping
+from collections.abc import MutableMapping
 from contextlib import closing, suppress
-from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeVar
-from urllib.parse import quote, urlsplit
+from typing import Any, BinaryIO, NamedTuple
+from urllib.parse import quote, urlencode
 
 import msgspec
-from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_attempt
 
-from qwen_core.errors import APITimeoutError, BadRequestError, NotFoundError, QwenError
+from qwen_core.errors import APITimeoutError, BadRequestError, NotFoundError
 from qwen_core.forms import Form, upload_bar
 from qwen_core.media_checks import MEGABYTE
 from qwen_core.off_loop import async_run, async_sleep, run, sleep
-from qwen_core.protocols.error_bodies import decode_error, read_answer
-from qwen_core.retries import is_retryable, wait
-from qwen_core.settings import ClientSettings, Connection, resolve_connection
-from qwen_core.transports.base import StatusFailure
-from qwen_core.transports.plain_http import AsyncPlainTransport, PlainTransport
+from qwen_core.service_calls import AsyncServiceCalls, ServiceCalls, read
+from qwen_core.settings import ClientSettings
 
 LIMITS = {"file-extract": 150 * MEGABYTE, "batch": 500 * MEGABYTE, "fine-tune": 300 * MEGABYTE}
 """The purposes, and how large a file of each may be."""
 
 DONE = ("processed",)
+DONE_UNPARSED = ("processed", "uploaded")
+"""The same for batch files, which one document shows as "uploaded"."""
 FAILED = ("error", "failed", "cancelled")
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 5.0
 PATIENCE = 600.0
 PAGE = 100
-MISSING = 404
 
 Known = MutableMapping[str, str]
 """Ids of files by the hash of their content. Plain text, so that it can be kept."""
@@ -74,14 +70,6 @@ class Source(NamedTuple):
         return io.BytesIO(self.content) if isinstance(self.content, bytes) else self.content.open("rb")
 
 
-T = TypeVar("T", UploadedFile, Listing)
-
-
-def decoder(kind: type[T]) -> Callable[[bytes], T]:
-    """Reads an answer of this kind."""
-    return partial(msgspec.json.decode, type=kind)
-
-
 def read_source(content: Path | str | bytes, filename: str | None, purpose: str) -> Source:
     """The content with its size and hash. Raises where the service would not take it."""
     limit = LIMITS.get(purpose)
@@ -107,32 +95,15 @@ def _hash_file(path: Path) -> "hashlib._Hash":
         return hashlib.file_digest(content, "sha256")
 
 
-def file_url(connection: Connection, file_id: str = "") -> str:
+def file_path(file_id: str = "", part: str = "") -> str:
     """Where one file is, or all are."""
-    return f"{connection.base_url}/files" + (f"/{quote(file_id, safe='')}" if file_id else "")
+    return "/files" + (f"/{quote(file_id, safe='')}{part}" if file_id else "")
 
 
-def page_url(connection: Connection, after: str) -> str:
+def page_path(after: str, purpose: str | None) -> str:
     """Where the page behind a file is."""
-    return f"{file_url(connection)}?limit={PAGE}" + (f"&after={quote(after, safe='')}" if after else "")
-
-
-def key_headers(connection: Connection) -> dict[str, str]:
-    """What the service wants to see."""
-    return {"Authorization": f"Bearer {connection.api_key}", **dict(connection.headers)}
-
-
-def file_failure(error: QwenError | StatusFailure, connection: Connection) -> QwenError:
-    """The error to raise."""
-    if isinstance(error, StatusFailure):
-        answer, cause = error.answer, error.__cause__
-        error = decode_error(answer.status, answer.body, dict(answer.headers))
-        if answer.status == MISSING:
-            # The service calls this an invalid request.
-            error = NotFoundError(error.message, status_code=answer.status, request_id=error.request_id)
-        error.__cause__ = cause
-    error.host = error.host or urlsplit(connection.base_url).netloc
-    return error
+    query = {"limit": str(PAGE), "after": after, "purpose": purpose}
+    return "/files?" + urlencode({name: value for name, value in query.items() if value})
 
 
 def is_ready(file: UploadedFile) -> bool:
@@ -141,7 +112,7 @@ def is_ready(file: UploadedFile) -> bool:
         raise BadRequestError(
             f"The service could not read {file.filename!r}: {file.status_details or file.status}."
         )
-    return file.status in DONE
+    return file.status in (DONE_UNPARSED if file.purpose == "batch" else DONE)
 
 
 def next_wait(waited: float, pause: float, patience: float, file: UploadedFile) -> float:
@@ -149,16 +120,6 @@ def next_wait(waited: float, pause: float, patience: float, file: UploadedFile) 
     if waited >= patience:
         raise APITimeoutError(f"{file.filename!r} was not parsed within {patience:.0f} seconds.")
     return min(pause * 2, LONGEST_WAIT)
-
-
-def attempts(retries: int) -> dict[str, Any]:
-    """When and after how long a question is asked again: as a chat is."""
-    return {
-        "stop": stop_after_attempt(retries + 1),
-        "wait": wait,
-        "retry": retry_if_exception(is_retryable),
-        "reraise": True,
-    }
 
 
 class QwenFiles:
@@ -174,6 +135,7 @@ class QwenFiles:
         self.known: Known = {} if known is None else known
         self.show_progress = show_progress
         self._uploaded: list[str] = []
+        self._calls = ServiceCalls(settings)
 
     def __enter__(self) -> "QwenFiles":
         return self
@@ -203,7 +165,7 @@ class QwenFiles:
             opened = run(source.open)
             with closing(opened), upload_bar(source.size, self.show_progress) as on_sent:
                 form = Form({"purpose": purpose}, source.name, opened, source.size, on_sent)
-                file = self._ask("POST", file_url(self._connection()), UploadedFile, form)
+                file = read(UploadedFile, self._calls.send("POST", file_path(), form), self.settings)
             self._uploaded.append(file.id)
             self.known[source.digest] = file.id
         return file if is_ready(file) else self.wait(file.id, patience)
@@ -219,14 +181,18 @@ class QwenFiles:
 
     def get(self, file_id: str) -> UploadedFile:
         """One file."""
-        return self._ask("GET", file_url(self._connection(), file_id), UploadedFile)
+        return self._calls.ask("GET", file_path(file_id), UploadedFile)
 
-    def all(self) -> list[UploadedFile]:
-        """Every file of the account."""
+    def content(self, file_id: str) -> bytes:
+        """What is in a file that the service made, such as the results of a batch job. Others it does not give."""
+        return (self._calls.get("GET", file_path(file_id, "/content"))).body
+
+    def all(self, purpose: str | None = None) -> list[UploadedFile]:
+        """Every file of the account, or those of one purpose."""
         found: list[UploadedFile] = []
         while True:
             after = found[-1].id if found else ""
-            page = self._ask("GET", page_url(self._connection(), after), Listing)
+            page = self._calls.ask("GET", page_path(after, purpose), Listing)
             found += page.data
             if not page.has_more or not page.data:
                 return found
@@ -234,7 +200,7 @@ class QwenFiles:
     def delete(self, file_id: str) -> None:
         """Delete a file. One that is gone already is no error."""
         with suppress(NotFoundError):
-            self._ask("DELETE", file_url(self._connection(), file_id), UploadedFile)
+            self._calls.ask("DELETE", file_path(file_id), UploadedFile)
         for digest in [digest for digest, known in self.known.items() if known == file_id]:
             del self.known[digest]
 
@@ -255,26 +221,6 @@ class QwenFiles:
         except NotFoundError:
             return None
 
-    def _connection(self) -> Connection:
-        return resolve_connection(self.settings, "openai", asynchronous=False)
-
-    def _ask(self, method: str, url: str, kind: type[T], form: Form | None = None) -> T:
-        # A form can be read once, so that an upload is not tried again.
-        retries = self.settings.max_retries if form is None else 0
-        answer: T = Retrying(**attempts(retries))(self._send, method, url, kind, form)
-        return answer
-
-    def _send(self, method: str, url: str, kind: type[T], form: Form | None) -> T:
-        connection = self._connection()
-        transport = PlainTransport(connection)
-        try:
-            answer = transport.send(method, url, key_headers(connection), form)
-            return read_answer(decoder(kind), answer.body, dict(answer.headers))
-        except (QwenError, StatusFailure) as error:
-            raise file_failure(error, connection) from error.__cause__
-        finally:
-            transport.close()
-
 
 class AsyncQwenFiles:
     """The same without blocking: uploads, waits, finds again, deletes.
@@ -289,6 +235,7 @@ class AsyncQwenFiles:
         self.known: Known = {} if known is None else known
         self.show_progress = show_progress
         self._uploaded: list[str] = []
+        self._calls = AsyncServiceCalls(settings)
 
     async def __aenter__(self) -> "AsyncQwenFiles":
         return self
@@ -318,7 +265,7 @@ class AsyncQwenFiles:
             opened = await async_run(source.open)
             with closing(opened), upload_bar(source.size, self.show_progress) as on_sent:
                 form = Form({"purpose": purpose}, source.name, opened, source.size, on_sent)
-                file = await self._ask("POST", file_url(self._connection()), UploadedFile, form)
+                file = read(UploadedFile, await self._calls.send("POST", file_path(), form), self.settings)
             self._uploaded.append(file.id)
             self.known[source.digest] = file.id
         return file if is_ready(file) else await self.wait(file.id, patience)
@@ -334,14 +281,18 @@ class AsyncQwenFiles:
 
     async def get(self, file_id: str) -> UploadedFile:
         """One file."""
-        return await self._ask("GET", file_url(self._connection(), file_id), UploadedFile)
+        return await self._calls.ask("GET", file_path(file_id), UploadedFile)
 
-    async def all(self) -> list[UploadedFile]:
-        """Every file of the account."""
+    async def content(self, file_id: str) -> bytes:
+        """What is in a file that the service made, such as the results of a batch job. Others it does not give."""
+        return (await self._calls.get("GET", file_path(file_id, "/content"))).body
+
+    async def all(self, purpose: str | None = None) -> list[UploadedFile]:
+        """Every file of the account, or those of one purpose."""
         found: list[UploadedFile] = []
         while True:
             after = found[-1].id if found else ""
-            page = await self._ask("GET", page_url(self._connection(), after), Listing)
+            page = await self._calls.ask("GET", page_path(after, purpose), Listing)
             found += page.data
             if not page.has_more or not page.data:
                 return found
@@ -349,7 +300,7 @@ class AsyncQwenFiles:
     async def delete(self, file_id: str) -> None:
         """Delete a file. One that is gone already is no error."""
         with suppress(NotFoundError):
-            await self._ask("DELETE", file_url(self._connection(), file_id), UploadedFile)
+            await self._calls.ask("DELETE", file_path(file_id), UploadedFile)
         for digest in [digest for digest, known in self.known.items() if known == file_id]:
             del self.known[digest]
 
@@ -369,23 +320,3 @@ class AsyncQwenFiles:
             return await self.get(file_id)
         except NotFoundError:
             return None
-
-    def _connection(self) -> Connection:
-        return resolve_connection(self.settings, "openai", asynchronous=True)
-
-    async def _ask(self, method: str, url: str, kind: type[T], form: Form | None = None) -> T:
-        # A form can be read once, so that an upload is not tried again.
-        retries = self.settings.max_retries if form is None else 0
-        answer: T = await AsyncRetrying(**attempts(retries))(self._send, method, url, kind, form)
-        return answer
-
-    async def _send(self, method: str, url: str, kind: type[T], form: Form | None) -> T:
-        connection = self._connection()
-        transport = AsyncPlainTransport(connection)
-        try:
-            answer = await transport.send(method, url, key_headers(connection), form)
-            return read_answer(decoder(kind), answer.body, dict(answer.headers))
-        except (QwenError, StatusFailure) as error:
-            raise file_failure(error, connection) from error.__cause__
-        finally:
-            await transport.close()

@@ -5,12 +5,14 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress_bar(total: int, show: bool, title: str = "Embedding") -> Iterator[Callable[[int], None] | None]:
+def progress_bar(
+    total: int, show: bool, title: str = "Embedding", unit: str = "text"
+) -> Iterator[Callable[[int], None] | None]:
     """A function to be told how many were done; None, and no import, where no bar is wanted."""
     if not show:
         yield None
         return
     from tqdm.auto import tqdm
 
-    with tqdm(total=total, desc=title, unit="text") as bar:
+    with tqdm(total=total, desc=title, unit=unit) as bar:
         yield bar.update

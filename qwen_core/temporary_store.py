@@ -19,6 +19,7 @@ from qwen_core.forms import Form, OnSent, upload_bar
 from qwen_core.local_media import LocalFile
 from qwen_core.off_loop import async_run, run
 from qwen_core.protocols.error_bodies import decode_error, unreadable
+from qwen_core.service_calls import key_headers
 from qwen_core.settings import ClientSettings, Connection, resolve_connection
 from qwen_core.transports.base import StatusFailure
 from qwen_core.transports.plain_http import AsyncPlainTransport, PlainTransport
@@ -48,11 +49,6 @@ _decode_policy = msgspec.json.Decoder(PolicyAnswer).decode
 def policy_url(connection: Connection, model: str) -> str:
     """Where the policy is asked for. It belongs to one model."""
     return f"{connection.base_url}/uploads?action=getPolicy&model={quote(model, safe='')}"
-
-
-def key_headers(connection: Connection) -> dict[str, str]:
-    """What the service wants to see."""
-    return {"Authorization": f"Bearer {connection.api_key}", **dict(connection.headers)}
 
 
 def read_policy(payload: bytes, connection: Connection) -> Policy:

@@ -173,7 +173,7 @@ class Emulator:
         return self._connections.opened
 
     def reset(self) -> None:
-        """Forgets scripts, requests, caches, files and batch jobs; ids begin anew. Connections stay as they are."""
+        """Forgets scripts, requests, caches, files and batches; ids begin anew. Connections stay as they are."""
         self._service.reset()
         self._requests.clear()
 

@@ -16,6 +16,7 @@ from qwen_core.transports.base import Answer, StatusFailure
 from qwen_core.transports.http import attempt_timeout, connection_error, hide_keys, library_errors
 from qwen_core.transports.openai_sdk import http_library
 
+JSON = {"Content-Type": "application/json"}
 REDIRECTS = 300
 """Statuses from here on are no answers: a redirect is not followed, because it could lead anywhere."""
 
@@ -53,11 +54,12 @@ class PlainTransport:
         self._is_own = connection.http_client is None
         self._client: Any = connection.http_client or openai.DefaultHttpxClient()
 
-    def send(self, method: str, url: str, headers: Mapping[str, str], form: Form | None = None) -> Answer:
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: Form | bytes | None = None) -> Answer:
         """The answer. Raises StatusFailure for an error status."""
-        options: dict[str, Any] = {"content": form.blocks()} if form else {}
-        options |= exchange_options(self._connection, self._client)
-        headers = {**headers, **form.headers} if form else headers
+        options = exchange_options(self._connection, self._client)
+        if body is not None:
+            options["content"] = body.blocks() if isinstance(body, Form) else body
+        headers = {**headers, **(body.headers if isinstance(body, Form) else JSON if body else {})}
         with network_errors(self._client):
             response = self._client.request(method, url, headers=headers, **options)
         return as_answer(response)
@@ -76,11 +78,14 @@ class AsyncPlainTransport:
         self._is_own = connection.http_client is None
         self._client: Any = connection.http_client or openai.DefaultAsyncHttpxClient()
 
-    async def send(self, method: str, url: str, headers: Mapping[str, str], form: Form | None = None) -> Answer:
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: Form | bytes | None = None
+    ) -> Answer:
         """The answer. Raises StatusFailure for an error status."""
-        options: dict[str, Any] = {"content": form.async_blocks()} if form else {}
-        options |= exchange_options(self._connection, self._client)
-        headers = {**headers, **form.headers} if form else headers
+        options = exchange_options(self._connection, self._client)
+        if body is not None:
+            options["content"] = body.async_blocks() if isinstance(body, Form) else body
+        headers = {**headers, **(body.headers if isinstance(body, Form) else JSON if body else {})}
         with network_errors(self._client):
             response = await self._client.request(method, url, headers=headers, **options)
         return as_answer(response)

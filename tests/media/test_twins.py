@@ -4,12 +4,13 @@ import inspect
 
 import pytest
 
-from qwen_core import files, temporary_store
+from qwen_core import files, service_calls, temporary_store
 from qwen_core.transports import plain_http
 from tests.core.test_twins import synchronous
 
 PAIRS = [
     (files.QwenFiles, files.AsyncQwenFiles),
+    (service_calls.ServiceCalls, service_calls.AsyncServiceCalls),
     (temporary_store.TemporaryStore, temporary_store.AsyncTemporaryStore),
     (plain_http.PlainTransport, plain_http.AsyncPlainTransport),
 ]

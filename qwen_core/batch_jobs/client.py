@@ -1,0 +1,419 @@
+"""Batch jobs at half the price: files of requests that the service works through within a day to two weeks.
+
+``QwenBatchJobs`` and ``AsyncQwenBatchJobs`` are twins: a test strips ``async`` and ``await`` and holds them equal.
+Sources: compatible 1.2, and the pages "OpenAI compatible: Batch". ASSUMED: that a list shows what was just made.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from tenacity import AsyncRetrying, Retrying
+
+from qwen_core.batch_jobs.journal import FileRecord, Journal, RunRecord
+from qwen_core.batch_jobs.lines import LIMITS, BatchFile, Limits, Prepared, prepare
+from qwen_core.batch_jobs.results import Outcome, read_results, settle
+from qwen_core.batch_jobs.watch import Watch
+from qwen_core.batch_jobs.wire import CHAT_ENDPOINT, BatchJob, JobList, NewJob
+from qwen_core.call_log import logger
+from qwen_core.errors import BadRequestError, NotFoundError, QwenError
+from qwen_core.files import AsyncQwenFiles, QwenFiles
+from qwen_core.off_loop import async_run, async_sleep, run, sleep
+from qwen_core.progress import progress_bar
+from qwen_core.request import ChatRequest
+from qwen_core.service_calls import AsyncServiceCalls, ServiceCalls, attempts, read
+from qwen_core.settings import ClientSettings
+
+DAY = "24h"
+POLL_SECONDS = 60.0
+"""The longest time between two looks at a job; the documents ask for a minute or more."""
+
+LOST = "The journal names a job that this account does not have, or no more: jobs can be asked after for 30 days. "
+LOST += "Delete the run's file in the journal to submit its requests anew."
+
+
+class BatchOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How jobs are made and watched.
+
+    journal            folder for the records of runs: with it, requests that were uploaded or submitted before are
+                       not sent again, whatever happened to the process; None keeps the records in memory
+    completion_window  ``"24h"`` to ``"336h"``, or ``"1d"`` to ``"14d"``
+    name, description  shown in the console; up to 100 and 200 characters
+    endpoint           ``"/v1/chat/ds-test"`` for ``batch-test-model``
+    poll_seconds       the longest time between two looks at a job
+    show_progress      whether a progress bar counts the requests that are done
+    limits             how large a file may be
+    """
+
+    journal: Path | str | None = None
+    completion_window: str = DAY
+    name: str | None = None
+    description: str | None = None
+    endpoint: str = CHAT_ENDPOINT
+    poll_seconds: float = POLL_SECONDS
+    show_progress: bool = False
+    limits: Limits = LIMITS
+
+    def new_job(self, file_id: str) -> bytes:
+        """What asks for a job."""
+        said = {"ds_name": self.name, "ds_description": self.description}
+        metadata = {name: value for name, value in said.items() if value}
+        job = NewJob(file_id, self.endpoint, self.completion_window, metadata or None)
+        return msgspec.json.encode(job)
+
+
+def job_path(job_id: str = "", action: str = "") -> str:
+    """Where one job is, or all are."""
+    return "/batches" + (f"/{quote(job_id, safe='')}{action}" if job_id else "")
+
+
+def raise_first(outcomes: Sequence[object]) -> None:
+    """Raise the first error, if there is one."""
+    for outcome in outcomes:
+        if isinstance(outcome, QwenError):
+            raise outcome
+
+
+def failed_places(requests: Sequence[ChatRequest], outcomes: Sequence[Outcome]) -> list[int]:
+    """Where the errors stand."""
+    if len(requests) != len(outcomes):
+        raise BadRequestError(f"{len(requests)} requests cannot have {len(outcomes)} outcomes.")
+    return [place for place, outcome in enumerate(outcomes) if isinstance(outcome, QwenError)]
+
+
+def batches_of(outcomes: Sequence[Outcome], places: Sequence[int]) -> list[str]:
+    """The jobs that these errors are from."""
+    return sorted({getattr(outcomes[place], "batch_id", None) or "" for place in places})
+
+
+def in_order(prepared: Prepared, settled: Sequence[dict[int, Outcome]]) -> list[Outcome]:
+    """One outcome for each request."""
+    found: dict[int, Outcome] = {}
+    for outcomes in settled:
+        found.update(outcomes)
+    return [call if isinstance(call, QwenError) else found[place] for place, call in enumerate(prepared.calls)]
+
+
+class QwenBatchJobs:
+    """Runs requests as batch jobs. Safe to use from one thread at a time.
+
+    Example:
+        >>> jobs = QwenBatchJobs(ClientSettings(), journal='journal')
+        >>> outcomes = jobs.run(requests, return_exceptions=True)  # doctest: +SKIP
+    """
+
+    def __init__(self, settings: ClientSettings, **options: Any) -> None:
+        """``options`` are the fields of ``BatchOptions``."""
+        self.settings = settings
+        self.options = BatchOptions(**options)
+        self._journal = Journal(self.options.journal)
+        self._files = QwenFiles(settings)
+        self._calls = ServiceCalls(settings)
+
+    def run(self, requests: Sequence[ChatRequest], *, return_exceptions: bool = False) -> list[Outcome]:
+        """The answers, in order, once all jobs are done; days may pass.
+
+        Args:
+            requests: of any model that has batches. Those that a file has no room for go into further jobs.
+            return_exceptions: put errors in the place of answers. Otherwise the first one is raised: before
+                anything is sent, where a request cannot be; else when all is done, and nothing is lost then,
+                because the same call with True gives the other answers without a new job.
+        """
+        return self._run(self._prepare(requests), return_exceptions=return_exceptions)
+
+    def retry_failed(
+        self, requests: Sequence[ChatRequest], outcomes: Sequence[Outcome], *, return_exceptions: bool = False
+    ) -> list[Outcome]:
+        """The outcomes with those requests run once more whose outcome is an error."""
+        places = failed_places(requests, outcomes)
+        if not places:
+            return list(outcomes)
+        prepared = self._prepare([requests[place] for place in places], batches_of(outcomes, places))
+        again = self._run(prepared, return_exceptions=return_exceptions)
+        merged = dict(enumerate(outcomes)) | dict(zip(places, again, strict=True))
+        return list(merged.values())
+
+    def submit(self, requests: Sequence[ChatRequest]) -> list[BatchJob]:
+        """Upload and submit without waiting; ``run`` with the same requests waits and gives the answers."""
+        prepared = self._prepare(requests)
+        raise_first(prepared.calls)
+        record = self._submit(prepared)
+        return [self.get(file.job_id) for file in record.files if file.job_id]
+
+    def cancel(self, requests: Sequence[ChatRequest]) -> list[BatchJob]:
+        """Cancel the jobs of these requests. What is answered by then is charged, and ``run`` still gives it."""
+        jobs = []
+        for job_id in self._job_ids(requests):
+            job = self.get(job_id)
+            if not job.is_settled:
+                answer = self._calls.get("POST", job_path(job_id, "/cancel"))
+                job = read(BatchJob, answer, self.settings)
+            jobs.append(job)
+        return jobs
+
+    def clean_up(self, requests: Sequence[ChatRequest]) -> int:
+        """Delete the files of these requests and of their results, which the service keeps without end, and the
+        record of the run; the number of files. Jobs still running are cancelled first."""
+        prepared = self._prepare(requests)
+        record = run(self._journal.find, prepared.key)
+        jobs = self.cancel(requests)
+        files = [file.file_id for file in record.files] if record else []
+        files += [file for job in jobs for file in (job.output_file_id, job.error_file_id)]
+        ids = [file for file in files if file]
+        for file_id in ids:
+            self._files.delete(file_id)
+        run(self._journal.forget, prepared.key)
+        return len(ids)
+
+    def get(self, job_id: str) -> BatchJob:
+        """One job."""
+        return self._calls.ask("GET", job_path(job_id), BatchJob)
+
+    def _prepare(self, requests: Sequence[ChatRequest], origin: Sequence[str] = ()) -> Prepared:
+        options = self.options
+        beside = [options.completion_window, *origin]
+        return run(prepare, self.settings, requests, options.endpoint, options.limits, beside)
+
+    def _job_ids(self, requests: Sequence[ChatRequest]) -> list[str]:
+        prepared = self._prepare(requests)
+        record = run(self._journal.find, prepared.key)
+        return [file.job_id for file in record.files if file.job_id] if record else []
+
+    def _run(self, prepared: Prepared, *, return_exceptions: bool) -> list[Outcome]:
+        if not return_exceptions:
+            raise_first(prepared.calls)
+        record = self._submit(prepared)
+        jobs = self._wait(record, prepared.sent)
+        settled = [self._settle(*of_one, prepared) for of_one in zip(prepared.files, jobs, strict=True)]
+        outcomes = in_order(prepared, settled)
+        if not return_exceptions:
+            raise_first(outcomes)
+        return outcomes
+
+    def _submit(self, prepared: Prepared) -> RunRecord:
+        record = run(self._journal.open, prepared.key, len(prepared.files))
+        for file, lines in zip(record.files, prepared.files, strict=True):
+            Retrying(**attempts(self.settings.max_retries))(self._submit_file, record, file, lines)
+        return record
+
+    def _submit_file(self, record: RunRecord, file: FileRecord, lines: BatchFile) -> None:
+        """Carry on where this file was left. What was begun and has no id may be there all the same."""
+        if file.uploading and not file.file_id:
+            file.file_id = self._find_upload(file.name)
+        if not file.file_id:
+            file.uploading = True
+            run(self._journal.save, record)
+            file.file_id = self._upload(file.name, lines)
+        if file.submitting and not file.job_id:
+            file.job_id = self._find_job(file.file_id)
+        if not file.job_id:
+            file.submitting = True
+            run(self._journal.save, record)
+            answer = self._calls.send("POST", job_path(), self.options.new_job(file.file_id))
+            file.job_id = read(BatchJob, answer, self.settings).id
+            logger.info("%d requests submitted as batch job %s", len(lines.lines), file.job_id)
+        run(self._journal.save, record)
+
+    def _upload(self, name: str, lines: BatchFile) -> str:
+        with TemporaryDirectory(prefix="qwen-batch-") as folder:
+            path = Path(folder) / "lines.jsonl"
+            run(lines.write, path)
+            uploaded = QwenFiles(self.settings).upload(path, name, purpose="batch")
+        return uploaded.id
+
+    def _find_upload(self, name: str) -> str | None:
+        files = self._files.all("batch")
+        return next((file.id for file in files if file.filename == name), None)
+
+    def _find_job(self, file_id: str) -> str | None:
+        path = f"{job_path()}?limit=100&input_file_ids={quote(file_id, safe='')}"
+        listed = self._calls.ask("GET", path, JobList)
+        return next((job.id for job in listed.data or () if job.input_file_id == file_id), None)
+
+    def _wait(self, record: RunRecord, count: int) -> list[BatchJob]:
+        watch = Watch([file.job_id or "" for file in record.files], self.options.poll_seconds)
+        with progress_bar(count, self.options.show_progress, "Batch", "request") as on_progress:
+            while True:
+                for job_id in watch.open:
+                    try:
+                        watch.saw(job_id, self.get(job_id))
+                    except NotFoundError as error:
+                        error.hint = LOST
+                        raise
+                    except QwenError as error:
+                        watch.missed(error)
+                if on_progress:
+                    on_progress(watch.progress())
+                if not watch.open:
+                    return watch.jobs()
+                sleep(watch.next_pause())
+
+    def _settle(self, file: BatchFile, job: BatchJob, prepared: Prepared) -> dict[int, Outcome]:
+        ids = [file_id for file_id in (job.output_file_id, job.error_file_id) if file_id]
+        contents = [self._files.content(file_id) for file_id in ids]
+        results = run(read_results, contents)
+        return run(settle, file, job, results, prepared.calls)
+
+
+class AsyncQwenBatchJobs:
+    """Runs requests as batch jobs. Nothing blocks the event loop.
+
+    Example:
+        >>> jobs = AsyncQwenBatchJobs(ClientSettings(), journal='journal')
+        >>> outcomes = await jobs.run(requests, return_exceptions=True)  # doctest: +SKIP
+    """
+
+    def __init__(self, settings: ClientSettings, **options: Any) -> None:
+        """``options`` are the fields of ``BatchOptions``."""
+        self.settings = settings
+        self.options = BatchOptions(**options)
+        self._journal = Journal(self.options.journal)
+        self._files = AsyncQwenFiles(settings)
+        self._calls = AsyncServiceCalls(settings)
+
+    async def run(self, requests: Sequence[ChatRequest], *, return_exceptions: bool = False) -> list[Outcome]:
+        """The answers, in order, once all jobs are done; days may pass.
+
+        Args:
+            requests: of any model that has batches. Those that a file has no room for go into further jobs.
+            return_exceptions: put errors in the place of answers. Otherwise the first one is raised: before
+                anything is sent, where a request cannot be; else when all is done, and nothing is lost then,
+                because the same call with True gives the other answers without a new job.
+        """
+        return await self._run(await self._prepare(requests), return_exceptions=return_exceptions)
+
+    async def retry_failed(
+        self, requests: Sequence[ChatRequest], outcomes: Sequence[Outcome], *, return_exceptions: bool = False
+    ) -> list[Outcome]:
+        """The outcomes with those requests run once more whose outcome is an error."""
+        places = failed_places(requests, outcomes)
+        if not places:
+            return list(outcomes)
+        prepared = await self._prepare([requests[place] for place in places], batches_of(outcomes, places))
+        again = await self._run(prepared, return_exceptions=return_exceptions)
+        merged = dict(enumerate(outcomes)) | dict(zip(places, again, strict=True))
+        return list(merged.values())
+
+    async def submit(self, requests: Sequence[ChatRequest]) -> list[BatchJob]:
+        """Upload and submit without waiting; ``run`` with the same requests waits and gives the answers."""
+        prepared = await self._prepare(requests)
+        raise_first(prepared.calls)
+        record = await self._submit(prepared)
+        return [await self.get(file.job_id) for file in record.files if file.job_id]
+
+    async def cancel(self, requests: Sequence[ChatRequest]) -> list[BatchJob]:
+        """Cancel the jobs of these requests. What is answered by then is charged, and ``run`` still gives it."""
+        jobs = []
+        for job_id in await self._job_ids(requests):
+            job = await self.get(job_id)
+            if not job.is_settled:
+                answer = await self._calls.get("POST", job_path(job_id, "/cancel"))
+                job = read(BatchJob, answer, self.settings)
+            jobs.append(job)
+        return jobs
+
+    async def clean_up(self, requests: Sequence[ChatRequest]) -> int:
+        """Delete the files of these requests and of their results, which the service keeps without end, and the
+        record of the run; the number of files. Jobs still running are cancelled first."""
+        prepared = await self._prepare(requests)
+        record = await async_run(self._journal.find, prepared.key)
+        jobs = await self.cancel(requests)
+        files = [file.file_id for file in record.files] if record else []
+        files += [file for job in jobs for file in (job.output_file_id, job.error_file_id)]
+        ids = [file for file in files if file]
+        for file_id in ids:
+            await self._files.delete(file_id)
+        await async_run(self._journal.forget, prepared.key)
+        return len(ids)
+
+    async def get(self, job_id: str) -> BatchJob:
+        """One job."""
+        return await self._calls.ask("GET", job_path(job_id), BatchJob)
+
+    async def _prepare(self, requests: Sequence[ChatRequest], origin: Sequence[str] = ()) -> Prepared:
+        options = self.options
+        beside = [options.completion_window, *origin]
+        return await async_run(prepare, self.settings, requests, options.endpoint, options.limits, beside)
+
+    async def _job_ids(self, requests: Sequence[ChatRequest]) -> list[str]:
+        prepared = await self._prepare(requests)
+        record = await async_run(self._journal.find, prepared.key)
+        return [file.job_id for file in record.files if file.job_id] if record else []
+
+    async def _run(self, prepared: Prepared, *, return_exceptions: bool) -> list[Outcome]:
+        if not return_exceptions:
+            raise_first(prepared.calls)
+        record = await self._submit(prepared)
+        jobs = await self._wait(record, prepared.sent)
+        settled = [await self._settle(*of_one, prepared) for of_one in zip(prepared.files, jobs, strict=True)]
+        outcomes = in_order(prepared, settled)
+        if not return_exceptions:
+            raise_first(outcomes)
+        return outcomes
+
+    async def _submit(self, prepared: Prepared) -> RunRecord:
+        record = await async_run(self._journal.open, prepared.key, len(prepared.files))
+        for file, lines in zip(record.files, prepared.files, strict=True):
+            await AsyncRetrying(**attempts(self.settings.max_retries))(self._submit_file, record, file, lines)
+        return record
+
+    async def _submit_file(self, record: RunRecord, file: FileRecord, lines: BatchFile) -> None:
+        """Carry on where this file was left. What was begun and has no id may be there all the same."""
+        if file.uploading and not file.file_id:
+            file.file_id = await self._find_upload(file.name)
+        if not file.file_id:
+            file.uploading = True
+            await async_run(self._journal.save, record)
+            file.file_id = await self._upload(file.name, lines)
+        if file.submitting and not file.job_id:
+            file.job_id = await self._find_job(file.file_id)
+        if not file.job_id:
+            file.submitting = True
+            await async_run(self._journal.save, record)
+            answer = await self._calls.send("POST", job_path(), self.options.new_job(file.file_id))
+            file.job_id = read(BatchJob, answer, self.settings).id
+            logger.info("%d requests submitted as batch job %s", len(lines.lines), file.job_id)
+        await async_run(self._journal.save, record)
+
+    async def _upload(self, name: str, lines: BatchFile) -> str:
+        with TemporaryDirectory(prefix="qwen-batch-") as folder:
+            path = Path(folder) / "lines.jsonl"
+            await async_run(lines.write, path)
+            uploaded = await AsyncQwenFiles(self.settings).upload(path, name, purpose="batch")
+        return uploaded.id
+
+    async def _find_upload(self, name: str) -> str | None:
+        files = await self._files.all("batch")
+        return next((file.id for file in files if file.filename == name), None)
+
+    async def _find_job(self, file_id: str) -> str | None:
+        path = f"{job_path()}?limit=100&input_file_ids={quote(file_id, safe='')}"
+        listed = await self._calls.ask("GET", path, JobList)
+        return next((job.id for job in listed.data or () if job.input_file_id == file_id), None)
+
+    async def _wait(self, record: RunRecord, count: int) -> list[BatchJob]:
+        watch = Watch([file.job_id or "" for file in record.files], self.options.poll_seconds)
+        with progress_bar(count, self.options.show_progress, "Batch", "request") as on_progress:
+            while True:
+                for job_id in watch.open:
+                    try:
+                        watch.saw(job_id, await self.get(job_id))
+                    except NotFoundError as error:
+                        error.hint = LOST
+                        raise
+                    except QwenError as error:
+                        watch.missed(error)
+                if on_progress:
+                    on_progress(watch.progress())
+                if not watch.open:
+                    return watch.jobs()
+                await async_sleep(watch.next_pause())
+
+    async def _settle(self, file: BatchFile, job: BatchJob, prepared: Prepared) -> dict[int, Outcome]:
+        ids = [file_id for file_id in (job.output_file_id, job.error_file_id) if file_id]
+        contents = [await self._files.content(file_id) for file_id in ids]
+        results = await async_run(read_results, contents)
+        return await async_run(settle, file, job, results, prepared.calls)

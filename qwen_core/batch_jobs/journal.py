@@ -1,0 +1,87 @@
+"""What was uploaded and submitted, on disk, so that a process that was killed does neither twice.
+
+One JSON file for each run, named by the hash of what is sent; it holds ids of files and jobs, and nothing of the
+requests. Each step is written before it is begun and after it is done: one that was begun and has no id is looked
+for at the service. One process at a time may work on a run.
+"""
+
+import os
+import secrets
+import time
+from pathlib import Path
+
+import msgspec
+
+from qwen_core.errors import BadRequestError
+
+
+class FileRecord(msgspec.Struct):
+    """How far one file is. ``name`` is what it is called at the service, and nothing else is called so."""
+
+    name: str
+    uploading: bool = False
+    file_id: str | None = None
+    submitting: bool = False
+    job_id: str | None = None
+
+
+class RunRecord(msgspec.Struct):
+    """How far one run is."""
+
+    key: str
+    files: list[FileRecord]
+    created_at: int = 0
+
+
+class Journal:
+    """The records of runs. Without a folder they live as long as this object."""
+
+    def __init__(self, folder: Path | str | None) -> None:
+        self.folder = Path(folder) if folder is not None else None
+        self._records: dict[str, RunRecord] = {}
+
+    def open(self, key: str, files: int) -> RunRecord:
+        """The record of a run of so many files, from where it was left; a new one is not written yet."""
+        record = self.find(key)
+        if record is None:
+            name = secrets.token_hex(8)
+            names = [f"qwen-batch-{name}-{number}.jsonl" for number in range(1, files + 1)]
+            record = RunRecord(key, [FileRecord(name) for name in names], int(time.time()))
+            self._records[key] = record
+        return record
+
+    def find(self, key: str) -> RunRecord | None:
+        """The record of a run, if there is one. Raises BadRequestError for a file that is none."""
+        path = self._path(key)
+        if key in self._records or path is None or not path.exists():
+            return self._records.get(key)
+        try:
+            record = msgspec.json.decode(path.read_bytes(), type=RunRecord)
+        except (msgspec.DecodeError, OSError) as reason:
+            raise BadRequestError(
+                f"The journal {path} cannot be read: {reason}.", hint="Delete it to submit its requests anew."
+            ) from reason
+        self._records[key] = record
+        return record
+
+    def save(self, record: RunRecord) -> None:
+        """Write a record: all of it or, where the process is killed, none."""
+        path = self._path(record.key)
+        if path is None:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(f".{os.getpid()}.tmp")
+        with beside.open("wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(record)))
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+
+    def forget(self, key: str) -> None:
+        """Delete a record."""
+        self._records.pop(key, None)
+        if path := self._path(key):
+            path.unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path | None:
+        return self.folder / f"{key}.json" if self.folder else None

@@ -1,0 +1,116 @@
+"""Calls beside the models': for files and batch jobs, over a plain HTTP client.
+
+``ServiceCalls`` and ``AsyncServiceCalls`` are twins: a test strips ``async`` and ``await`` and holds them equal.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_attempt
+
+from qwen_core.errors import NotFoundError, QwenError
+from qwen_core.forms import Form
+from qwen_core.protocols.error_bodies import decode_error, read_answer
+from qwen_core.retries import is_retryable, wait
+from qwen_core.settings import ClientSettings, Connection, resolve_connection
+from qwen_core.transports.base import Answer, StatusFailure
+from qwen_core.transports.plain_http import AsyncPlainTransport, PlainTransport
+
+MISSING = 404
+
+T = TypeVar("T")
+
+
+def read(kind: type[T], answer: Answer, settings: ClientSettings) -> T:
+    """The answer as this kind of struct."""
+    decode: Callable[[bytes], T] = partial(msgspec.json.decode, type=kind)
+    try:
+        return read_answer(decode, answer.body, dict(answer.headers))
+    except QwenError as error:
+        error.host = settings.endpoint("openai").host
+        raise
+
+
+def key_headers(connection: Connection) -> dict[str, str]:
+    """What the service wants to see."""
+    return {"Authorization": f"Bearer {connection.api_key}", **dict(connection.headers)}
+
+
+def call_failure(error: QwenError | StatusFailure, connection: Connection) -> QwenError:
+    """The error to raise."""
+    if isinstance(error, StatusFailure):
+        answer, cause = error.answer, error.__cause__
+        error = decode_error(answer.status, answer.body, dict(answer.headers))
+        if answer.status == MISSING:
+            # The service calls this an invalid request.
+            error = NotFoundError(error.message, status_code=answer.status, request_id=error.request_id)
+        error.__cause__ = cause
+    error.host = error.host or urlsplit(connection.base_url).netloc
+    return error
+
+
+def attempts(retries: int) -> dict[str, Any]:
+    """When and after how long a question is asked again: as a chat is."""
+    return {
+        "stop": stop_after_attempt(retries + 1),
+        "wait": wait,
+        "retry": retry_if_exception(is_retryable),
+        "reraise": True,
+    }
+
+
+class ServiceCalls:
+    """Asks the service. Paths begin behind the base URL of the OpenAI-compatible wire."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self.settings = settings
+
+    def ask(self, method: str, path: str, kind: type[T]) -> T:
+        """The answer as this kind of struct. Tried again as a chat is."""
+        return read(kind, self.get(method, path), self.settings)
+
+    def get(self, method: str, path: str) -> Answer:
+        """The answer. Tried again as a chat is."""
+        answer: Answer = Retrying(**attempts(self.settings.max_retries))(self.send, method, path)
+        return answer
+
+    def send(self, method: str, path: str, body: Form | bytes | None = None) -> Answer:
+        """The answer, asked for once: a form can be read once, and what makes something new is made twice."""
+        connection = resolve_connection(self.settings, "openai", asynchronous=False)
+        transport = PlainTransport(connection)
+        try:
+            return transport.send(method, connection.base_url + path, key_headers(connection), body)
+        except (QwenError, StatusFailure) as error:
+            raise call_failure(error, connection) from error.__cause__
+        finally:
+            transport.close()
+
+
+class AsyncServiceCalls:
+    """Asks the service without blocking. Paths begin behind the base URL of the OpenAI-compatible wire."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self.settings = settings
+
+    async def ask(self, method: str, path: str, kind: type[T]) -> T:
+        """The answer as this kind of struct. Tried again as a chat is."""
+        return read(kind, await self.get(method, path), self.settings)
+
+    async def get(self, method: str, path: str) -> Answer:
+        """The answer. Tried again as a chat is."""
+        answer: Answer = await AsyncRetrying(**attempts(self.settings.max_retries))(self.send, method, path)
+        return answer
+
+    async def send(self, method: str, path: str, body: Form | bytes | None = None) -> Answer:
+        """The answer, asked for once: a form can be read once, and what makes something new is made twice."""
+        connection = resolve_connection(self.settings, "openai", asynchronous=True)
+        transport = AsyncPlainTransport(connection)
+        try:
+            return await transport.send(method, connection.base_url + path, key_headers(connection), body)
+        except (QwenError, StatusFailure) as error:
+            raise call_failure(error, connection) from error.__cause__
+        finally:
+            await transport.close()
