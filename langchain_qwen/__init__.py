@@ -14,6 +14,7 @@ from qwen_core.lazy_names import lazy_names
 from qwen_core.rate_limits import RateLimiter
 
 if TYPE_CHECKING:
+    from langchain_qwen.batch import QwenBatch
     from langchain_qwen.chat_models import ChatQwen
     from langchain_qwen.costs import CostCallbackHandler, get_cost_callback
     from langchain_qwen.embeddings import QwenEmbeddings
@@ -28,6 +29,7 @@ BaseRateLimiter.register(RateLimiter)
 __all__ = [
     "ChatQwen",
     "CostCallbackHandler",
+    "QwenBatch",
     "QwenEmbeddings",
     "QwenMultiModalEmbeddings",
     "QwenRerank",
@@ -41,6 +43,7 @@ __getattr__ = lazy_names(
     {
         "ChatQwen": "langchain_qwen.chat_models",
         "CostCallbackHandler": "langchain_qwen.costs",
+        "QwenBatch": "langchain_qwen.batch",
         "QwenEmbeddings": "langchain_qwen.embeddings",
         "QwenMultiModalEmbeddings": "langchain_qwen.multimodal_embeddings",
         "QwenRerank": "langchain_qwen.rerank",

@@ -12,6 +12,7 @@ except ModuleNotFoundError as missing:
 from qwen_core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from llama_index_qwen.batch import QwenBatch
     from llama_index_qwen.costs import CostEventHandler, count_costs
     from llama_index_qwen.embeddings import QwenEmbedding
     from llama_index_qwen.exceptions import UnusableAnswerError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CostEventHandler",
     "Qwen",
+    "QwenBatch",
     "QwenEmbedding",
     "QwenMultiModalEmbedding",
     "QwenRerank",
@@ -38,6 +40,7 @@ __getattr__ = lazy_names(
     {
         "CostEventHandler": "llama_index_qwen.costs",
         "Qwen": "llama_index_qwen.llm",
+        "QwenBatch": "llama_index_qwen.batch",
         "QwenEmbedding": "llama_index_qwen.embeddings",
         "QwenMultiModalEmbedding": "llama_index_qwen.multimodal_embeddings",
         "QwenRerank": "llama_index_qwen.rerank",

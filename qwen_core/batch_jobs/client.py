@@ -15,11 +15,11 @@ from tenacity import AsyncRetrying, Retrying
 
 from qwen_core.batch_jobs.journal import FileRecord, Journal, RunRecord
 from qwen_core.batch_jobs.lines import LIMITS, BatchFile, Limits, Prepared, prepare
-from qwen_core.batch_jobs.results import Outcome, read_results, settle
+from qwen_core.batch_jobs.results import Outcome, failures, merged, read_results, settle
 from qwen_core.batch_jobs.watch import Watch
 from qwen_core.batch_jobs.wire import CHAT_ENDPOINT, BatchJob, JobList, NewJob
 from qwen_core.call_log import logger
-from qwen_core.errors import BadRequestError, NotFoundError, QwenError
+from qwen_core.errors import NotFoundError, QwenError
 from qwen_core.files import AsyncQwenFiles, QwenFiles
 from qwen_core.off_loop import async_run, async_sleep, run, sleep
 from qwen_core.progress import progress_bar
@@ -45,6 +45,7 @@ class BatchOptions(msgspec.Struct, frozen=True, kw_only=True):
     endpoint           ``"/v1/chat/ds-test"`` for ``batch-test-model``
     poll_seconds       the longest time between two looks at a job
     show_progress      whether a progress bar counts the requests that are done
+    run                tells runs of the same requests apart, such as tonight's from yesterday's
     limits             how large a file may be
     """
 
@@ -55,6 +56,7 @@ class BatchOptions(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str = CHAT_ENDPOINT
     poll_seconds: float = POLL_SECONDS
     show_progress: bool = False
+    run: str = ""
     limits: Limits = LIMITS
 
     def new_job(self, file_id: str) -> bytes:
@@ -75,18 +77,6 @@ def raise_first(outcomes: Sequence[object]) -> None:
     for outcome in outcomes:
         if isinstance(outcome, QwenError):
             raise outcome
-
-
-def failed_places(requests: Sequence[ChatRequest], outcomes: Sequence[Outcome]) -> list[int]:
-    """Where the errors stand."""
-    if len(requests) != len(outcomes):
-        raise BadRequestError(f"{len(requests)} requests cannot have {len(outcomes)} outcomes.")
-    return [place for place, outcome in enumerate(outcomes) if isinstance(outcome, QwenError)]
-
-
-def batches_of(outcomes: Sequence[Outcome], places: Sequence[int]) -> list[str]:
-    """The jobs that these errors are from."""
-    return sorted({getattr(outcomes[place], "batch_id", None) or "" for place in places})
 
 
 def in_order(prepared: Prepared, settled: Sequence[dict[int, Outcome]]) -> list[Outcome]:
@@ -113,7 +103,9 @@ class QwenBatchJobs:
         self._files = QwenFiles(settings)
         self._calls = ServiceCalls(settings)
 
-    def run(self, requests: Sequence[ChatRequest], *, return_exceptions: bool = False) -> list[Outcome]:
+    def run(
+        self, requests: Sequence[ChatRequest], *, return_exceptions: bool = False, origin: Sequence[str] = ()
+    ) -> list[Outcome]:
         """The answers, in order, once all jobs are done; days may pass.
 
         Args:
@@ -121,20 +113,26 @@ class QwenBatchJobs:
             return_exceptions: put errors in the place of answers. Otherwise the first one is raised: before
                 anything is sent, where a request cannot be; else when all is done, and nothing is lost then,
                 because the same call with True gives the other answers without a new job.
+            origin: tells runs of the same requests apart: a run with another origin is another run.
         """
-        return self._run(self._prepare(requests), return_exceptions=return_exceptions)
+        prepared = self._prepare(requests, origin)
+        if not return_exceptions:
+            raise_first(prepared.calls)
+        record = self._submit(prepared)
+        jobs = self._wait(record, prepared.sent)
+        settled = [self._settle(*of_one, prepared) for of_one in zip(prepared.files, jobs, strict=True)]
+        outcomes = in_order(prepared, settled)
+        if not return_exceptions:
+            raise_first(outcomes)
+        return outcomes
 
     def retry_failed(
         self, requests: Sequence[ChatRequest], outcomes: Sequence[Outcome], *, return_exceptions: bool = False
     ) -> list[Outcome]:
         """The outcomes with those requests run once more whose outcome is an error."""
-        places = failed_places(requests, outcomes)
-        if not places:
-            return list(outcomes)
-        prepared = self._prepare([requests[place] for place in places], batches_of(outcomes, places))
-        again = self._run(prepared, return_exceptions=return_exceptions)
-        merged = dict(enumerate(outcomes)) | dict(zip(places, again, strict=True))
-        return list(merged.values())
+        places, origin = failures(requests, outcomes)
+        failed = [requests[place] for place in places]
+        return merged(outcomes, places, self.run(failed, return_exceptions=return_exceptions, origin=origin))
 
     def submit(self, requests: Sequence[ChatRequest]) -> list[BatchJob]:
         """Upload and submit without waiting; ``run`` with the same requests waits and gives the answers."""
@@ -174,24 +172,13 @@ class QwenBatchJobs:
 
     def _prepare(self, requests: Sequence[ChatRequest], origin: Sequence[str] = ()) -> Prepared:
         options = self.options
-        beside = [options.completion_window, *origin]
+        beside = [options.completion_window, options.run, *origin]
         return run(prepare, self.settings, requests, options.endpoint, options.limits, beside)
 
     def _job_ids(self, requests: Sequence[ChatRequest]) -> list[str]:
         prepared = self._prepare(requests)
         record = run(self._journal.find, prepared.key)
         return [file.job_id for file in record.files if file.job_id] if record else []
-
-    def _run(self, prepared: Prepared, *, return_exceptions: bool) -> list[Outcome]:
-        if not return_exceptions:
-            raise_first(prepared.calls)
-        record = self._submit(prepared)
-        jobs = self._wait(record, prepared.sent)
-        settled = [self._settle(*of_one, prepared) for of_one in zip(prepared.files, jobs, strict=True)]
-        outcomes = in_order(prepared, settled)
-        if not return_exceptions:
-            raise_first(outcomes)
-        return outcomes
 
     def _submit(self, prepared: Prepared) -> RunRecord:
         record = run(self._journal.open, prepared.key, len(prepared.files))
@@ -274,7 +261,9 @@ class AsyncQwenBatchJobs:
         self._files = AsyncQwenFiles(settings)
         self._calls = AsyncServiceCalls(settings)
 
-    async def run(self, requests: Sequence[ChatRequest], *, return_exceptions: bool = False) -> list[Outcome]:
+    async def run(
+        self, requests: Sequence[ChatRequest], *, return_exceptions: bool = False, origin: Sequence[str] = ()
+    ) -> list[Outcome]:
         """The answers, in order, once all jobs are done; days may pass.
 
         Args:
@@ -282,20 +271,26 @@ class AsyncQwenBatchJobs:
             return_exceptions: put errors in the place of answers. Otherwise the first one is raised: before
                 anything is sent, where a request cannot be; else when all is done, and nothing is lost then,
                 because the same call with True gives the other answers without a new job.
+            origin: tells runs of the same requests apart: a run with another origin is another run.
         """
-        return await self._run(await self._prepare(requests), return_exceptions=return_exceptions)
+        prepared = await self._prepare(requests, origin)
+        if not return_exceptions:
+            raise_first(prepared.calls)
+        record = await self._submit(prepared)
+        jobs = await self._wait(record, prepared.sent)
+        settled = [await self._settle(*of_one, prepared) for of_one in zip(prepared.files, jobs, strict=True)]
+        outcomes = in_order(prepared, settled)
+        if not return_exceptions:
+            raise_first(outcomes)
+        return outcomes
 
     async def retry_failed(
         self, requests: Sequence[ChatRequest], outcomes: Sequence[Outcome], *, return_exceptions: bool = False
     ) -> list[Outcome]:
         """The outcomes with those requests run once more whose outcome is an error."""
-        places = failed_places(requests, outcomes)
-        if not places:
-            return list(outcomes)
-        prepared = await self._prepare([requests[place] for place in places], batches_of(outcomes, places))
-        again = await self._run(prepared, return_exceptions=return_exceptions)
-        merged = dict(enumerate(outcomes)) | dict(zip(places, again, strict=True))
-        return list(merged.values())
+        places, origin = failures(requests, outcomes)
+        failed = [requests[place] for place in places]
+        return merged(outcomes, places, await self.run(failed, return_exceptions=return_exceptions, origin=origin))
 
     async def submit(self, requests: Sequence[ChatRequest]) -> list[BatchJob]:
         """Upload and submit without waiting; ``run`` with the same requests waits and gives the answers."""
@@ -335,24 +330,13 @@ class AsyncQwenBatchJobs:
 
     async def _prepare(self, requests: Sequence[ChatRequest], origin: Sequence[str] = ()) -> Prepared:
         options = self.options
-        beside = [options.completion_window, *origin]
+        beside = [options.completion_window, options.run, *origin]
         return await async_run(prepare, self.settings, requests, options.endpoint, options.limits, beside)
 
     async def _job_ids(self, requests: Sequence[ChatRequest]) -> list[str]:
         prepared = await self._prepare(requests)
         record = await async_run(self._journal.find, prepared.key)
         return [file.job_id for file in record.files if file.job_id] if record else []
-
-    async def _run(self, prepared: Prepared, *, return_exceptions: bool) -> list[Outcome]:
-        if not return_exceptions:
-            raise_first(prepared.calls)
-        record = await self._submit(prepared)
-        jobs = await self._wait(record, prepared.sent)
-        settled = [await self._settle(*of_one, prepared) for of_one in zip(prepared.files, jobs, strict=True)]
-        outcomes = in_order(prepared, settled)
-        if not return_exceptions:
-            raise_first(outcomes)
-        return outcomes
 
     async def _submit(self, prepared: Prepared) -> RunRecord:
         record = await async_run(self._journal.open, prepared.key, len(prepared.files))

@@ -1,14 +1,14 @@
 """Files of results to answers and errors, one for each request, in order."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from qwen_core.batch_jobs.lines import BatchFile
 from qwen_core.batch_jobs.wire import BatchJob, JobError, LineResponse, ResultLine
 from qwen_core.call import Call
-from qwen_core.errors import BatchError, QwenError, make_error
+from qwen_core.errors import BadRequestError, BatchError, QwenError, make_error
 from qwen_core.protocols.error_bodies import code_and_message, decode_error_body, unreadable
 from qwen_core.response import ChatResponse
 from qwen_core.transports.base import Answer, StatusFailure
@@ -26,6 +26,8 @@ REASONS = {
     "completed": "the service gave no result for it",
 }
 BAD_REQUEST = 400
+
+T = TypeVar("T")
 
 _decode = msgspec.json.Decoder(ResultLine).decode
 
@@ -63,6 +65,9 @@ def settle(
             outcome = call.failure(unanswered(job))
         if isinstance(outcome, QwenError):
             outcome.batch_id = job.id
+        else:
+            extras = {**(outcome.extras or {}), "batch_id": job.id}
+            outcome = msgspec.structs.replace(outcome, extras=extras)
         outcomes[line.place] = outcome
     return outcomes
 
@@ -89,7 +94,9 @@ def failed_line(error: Any, response: LineResponse) -> QwenError:
     code = code or str(fields.get("error_code") or "") or None
     message = message or str(fields.get("error_message") or "")
     if code in NOT_REACHED:
-        return BatchError(message or f"The request was not executed: {REASONS[NOT_REACHED[code]]}.", code=code)
+        missed = BatchError(message or f"The request was not executed: {REASONS[NOT_REACHED[code]]}.", code=code)
+        missed.is_retryable = True
+        return missed
     status = None if response.status_code == OK else response.status_code
     return make_error(status, code, message or "The request failed.", request_id=response.request_id)
 
@@ -109,3 +116,16 @@ def unanswered(job: BatchJob) -> BatchError:
     )
     error.is_retryable = job.status in ("expired", "cancelled")
     return error
+
+
+def failures(inputs: Sequence[object], outputs: Sequence[object]) -> tuple[list[int], list[str]]:
+    """Where errors stand, and the jobs that they are from, by which a retry is known again."""
+    if len(inputs) != len(outputs):
+        raise BadRequestError(f"{len(inputs)} inputs cannot have {len(outputs)} outputs.")
+    places = [place for place, output in enumerate(outputs) if isinstance(output, Exception)]
+    return places, ["retry", *sorted({getattr(outputs[place], "batch_id", None) or "" for place in places})]
+
+
+def merged(outputs: Sequence[T], places: Sequence[int], new: Sequence[T]) -> list[T]:
+    """The outputs with new ones in these places."""
+    return list((dict(enumerate(outputs)) | dict(zip(places, new, strict=True))).values())

@@ -1,0 +1,107 @@
+"""``QwenBatch``: many conversations through the service's Batch API, at half the price."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+
+from llama_index_qwen.llm import Qwen, one_call_only
+from llama_index_qwen.responses import to_response
+from qwen_core.batch_jobs import AsyncQwenBatchJobs, BatchJob, Outcome, QwenBatchJobs
+from qwen_core.batch_jobs.results import failures, merged
+from qwen_core.errors import QwenError
+from qwen_core.request import ChatRequest
+
+Conversation = str | Sequence[ChatMessage]
+
+
+class QwenBatch:
+    """Runs a model over many conversations as batch jobs. Answers take minutes to days and cost half.
+
+    Args:
+        llm: the model, with all that is set on it.
+        options: the fields of ``qwen_core.batch_jobs.BatchOptions``. With ``journal="folder"`` a process that was
+            killed and is started again on the same conversations uploads and submits nothing twice.
+
+    Example:
+        >>> batch = QwenBatch(Qwen(enable_thinking=False), journal="journal")
+        >>> answers = batch.chat(["One?", "Two?"], return_exceptions=True)  # doctest: +SKIP
+    """
+
+    def __init__(self, llm: Qwen, **options: Any) -> None:
+        self._llm = llm
+        self._jobs = QwenBatchJobs(llm.client_settings(), **options)
+        self._async_jobs = AsyncQwenBatchJobs(llm.client_settings(), **options)
+
+    def chat(
+        self, conversations: Sequence[Conversation], *, return_exceptions: bool = False, **kwargs: Any
+    ) -> list[ChatResponse | QwenError]:
+        """The answers in order, once all jobs are done. Of errors see ``QwenBatchJobs.run``.
+
+        ``kwargs`` are those of ``Qwen.chat``: ``tools``, ``response_format``, ...
+        """
+        requests = self._requests(conversations, kwargs)
+        return responses(requests, self._jobs.run(requests, return_exceptions=return_exceptions))
+
+    async def achat(
+        self, conversations: Sequence[Conversation], *, return_exceptions: bool = False, **kwargs: Any
+    ) -> list[ChatResponse | QwenError]:
+        """The same without blocking."""
+        requests = self._requests(conversations, kwargs)
+        return responses(requests, await self._async_jobs.run(requests, return_exceptions=return_exceptions))
+
+    def retry_failed(
+        self,
+        conversations: Sequence[Conversation],
+        answers: Sequence[ChatResponse | QwenError],
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[ChatResponse | QwenError]:
+        """The answers with those conversations run once more whose answer is an error."""
+        places, origin = failures(conversations, answers)
+        requests = self._requests([conversations[place] for place in places], kwargs)
+        outcomes = self._jobs.run(requests, return_exceptions=return_exceptions, origin=origin)
+        return merged(answers, places, responses(requests, outcomes))
+
+    async def aretry_failed(
+        self,
+        conversations: Sequence[Conversation],
+        answers: Sequence[ChatResponse | QwenError],
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[ChatResponse | QwenError]:
+        """The same without blocking."""
+        places, origin = failures(conversations, answers)
+        requests = self._requests([conversations[place] for place in places], kwargs)
+        outcomes = await self._async_jobs.run(requests, return_exceptions=return_exceptions, origin=origin)
+        return merged(answers, places, responses(requests, outcomes))
+
+    def submit(self, conversations: Sequence[Conversation], **kwargs: Any) -> list[BatchJob]:
+        """Upload and submit without waiting; ``chat`` with the same conversations waits and gives the answers."""
+        return self._jobs.submit(self._requests(conversations, kwargs))
+
+    def cancel(self, conversations: Sequence[Conversation], **kwargs: Any) -> list[BatchJob]:
+        """Cancel the jobs of these conversations. What is answered by then is charged, and ``chat`` gives it."""
+        return self._jobs.cancel(self._requests(conversations, kwargs))
+
+    def clean_up(self, conversations: Sequence[Conversation], **kwargs: Any) -> int:
+        """Delete the files of these conversations and of their results at the service, and the run's record."""
+        return self._jobs.clean_up(self._requests(conversations, kwargs))
+
+    def _requests(self, conversations: Sequence[Conversation], options: dict[str, Any]) -> list[ChatRequest]:
+        return [self._llm._request(messages_of(conversation), options) for conversation in conversations]
+
+
+def messages_of(conversation: Conversation) -> Sequence[ChatMessage]:
+    """A text as a conversation."""
+    return [ChatMessage(role="user", content=conversation)] if isinstance(conversation, str) else conversation
+
+
+def responses(requests: Sequence[ChatRequest], outcomes: Sequence[Outcome]) -> list[ChatResponse | QwenError]:
+    """The outcomes as LlamaIndex's responses."""
+    return [
+        outcome if isinstance(outcome, QwenError) else to_response(outcome, single_call=one_call_only(request))
+        for request, outcome in zip(requests, outcomes, strict=True)
+    ]

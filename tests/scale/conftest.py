@@ -1,0 +1,60 @@
+"""What the tests of batches and clusters share: an emulator, requests, and what it saw of them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from qwen_core import ChatRequest, ClientSettings
+from qwen_core.messages import Message, TextPart
+from qwen_emulator import Emulator, Failure, RecordedRequest
+
+KEY = "sk-batch-secret"
+FAST = {"poll_seconds": 0.02}
+
+
+@pytest.fixture(scope="session")
+def shared_emulator() -> Iterator[Emulator]:
+    with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def service(shared_emulator: Emulator) -> Emulator:
+    """The server with nothing recorded."""
+    shared_emulator.reset()
+    return shared_emulator
+
+
+@pytest.fixture
+def settings(service: Emulator) -> ClientSettings:
+    return ClientSettings(api_key=KEY, base_url=service.base_url, region="cn-beijing", max_retries=0)
+
+
+def ask(text: str, model: str = "qwen-plus", **fields: Any) -> ChatRequest:
+    return ChatRequest(model=model, messages=(Message("user", (TextPart(text),)),), **fields)
+
+
+def numbered(count: int) -> list[ChatRequest]:
+    """Requests whose answers are their numbers."""
+    return [ask(f"Say {number}") for number in range(count)]
+
+
+def posts(emulator: Emulator, path: str) -> int:
+    """How often something was made there."""
+    return sum(request.method == "POST" and request.path.endswith(path) for request in emulator.requests)
+
+
+def made(emulator: Emulator) -> tuple[int, int]:
+    """How many files were uploaded, and how many jobs submitted."""
+    return posts(emulator, "/files"), posts(emulator, "/batches")
+
+
+def refuse_word(emulator: Emulator, word: str, failure: str = "data_inspection") -> None:
+    """Chats that hold this word are refused."""
+
+    def respond(request: RecordedRequest) -> Failure | None:
+        said = str(request.messages[-1]["content"]) if request.messages else ""
+        return Failure.named(failure) if word in said else None
+
+    emulator.reply(respond)

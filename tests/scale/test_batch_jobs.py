@@ -1,0 +1,297 @@
+"""Batch jobs from requests to answers: in order, typed, split, waited for, retried, cancelled, cleaned up."""
+
+import asyncio
+import inspect
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from qwen_core import ChatRequest, ClientSettings
+from qwen_core.batch_jobs import AsyncQwenBatchJobs, Limits, Outcome, QwenBatchJobs
+from qwen_core.errors import (
+    APIConnectionError,
+    BadRequestError,
+    BatchError,
+    ContentFilterError,
+    NotFoundError,
+    QwenError,
+    QwenWarning,
+    ServerError,
+    UnsupportedFeatureError,
+)
+from qwen_core.files import QwenFiles
+from qwen_emulator import Altered, Emulator, Failure, RawReply, RecordedRequest
+from tests.core.test_twins import synchronous
+from tests.scale.conftest import FAST, KEY, ask, made, numbered, posts, refuse_word
+
+Run = Callable[..., list[Any]]
+
+
+def run_sync(settings: ClientSettings, requests: list[ChatRequest], **options: Any) -> list[Outcome]:
+    tolerant = options.pop("return_exceptions", False)
+    return QwenBatchJobs(settings, **FAST, **options).run(requests, return_exceptions=tolerant)
+
+
+def run_async(settings: ClientSettings, requests: list[ChatRequest], **options: Any) -> list[Outcome]:
+    tolerant = options.pop("return_exceptions", False)
+    jobs = AsyncQwenBatchJobs(settings, **FAST, **options)
+    return asyncio.run(jobs.run(requests, return_exceptions=tolerant))
+
+
+@pytest.fixture(params=[run_sync, run_async], ids=["sync", "async"])
+def run(request: pytest.FixtureRequest) -> Run:
+    chosen: Run = request.param
+    return chosen
+
+
+def texts(outcomes: list[Any]) -> list[str]:
+    return [type(outcome).__name__ if isinstance(outcome, QwenError) else outcome.text for outcome in outcomes]
+
+
+def test_twins() -> None:
+    assert synchronous(inspect.getsource(AsyncQwenBatchJobs)) == synchronous(inspect.getsource(QwenBatchJobs))
+
+
+def test_answers_come_in_order(run: Run, settings: ClientSettings, service: Emulator) -> None:
+    answers = run(settings, numbered(7), name="nightly", description="all")
+    assert texts(answers) == [str(number) for number in range(7)]
+    assert made(service) == (1, 1)
+    create = next(request for request in service.requests if request.path.endswith("/batches"))
+    assert create.body["metadata"] == {"ds_name": "nightly", "ds_description": "all"}
+    assert (create.body["endpoint"], create.body["completion_window"]) == ("/v1/chat/completions", "24h")
+    assert create.headers["Authorization"] == f"Bearer {KEY}"
+
+
+def test_nothing_is_asked_for_nothing(run: Run, settings: ClientSettings, service: Emulator) -> None:
+    assert run(settings, []) == [] and not service.requests
+
+
+def test_many_files_make_many_jobs(run: Run, settings: ClientSettings, service: Emulator) -> None:
+    requests = [*numbered(5), ask("Say 5", "qwen-flash"), ask("Say 6")]
+    answers = run(settings, requests, limits=Limits(lines=2))
+    assert texts(answers) == [str(number) for number in range(7)]
+    assert made(service) == (4, 4)
+
+
+def test_one_bad_line_is_one_error(run: Run, settings: ClientSettings, service: Emulator) -> None:
+    refuse_word(service, "3")
+    answers = run(settings, numbered(5), return_exceptions=True)
+    assert texts(answers) == ["0", "1", "2", "ContentFilterError", "4"]
+    assert answers[3].batch_id.startswith("batch_")
+    with pytest.raises(ContentFilterError):
+        run(settings, numbered(5))
+
+
+def test_what_cannot_be_sent_is_told_before_anything_is(
+    run: Run, settings: ClientSettings, service: Emulator
+) -> None:
+    requests = [*numbered(2), ask("Hi", server_tools=({"type": "web_search"},))]
+    with pytest.raises(UnsupportedFeatureError):
+        run(settings, requests)
+    assert not service.requests
+    assert texts(run(settings, requests, return_exceptions=True)) == ["0", "1", "UnsupportedFeatureError"]
+
+
+@pytest.mark.parametrize("tell", [True, False])
+@pytest.mark.parametrize("ends", ["expired", "failed"])
+def test_a_job_that_ends_early_keeps_its_answers(
+    run: Run, settings: ClientSettings, service: Emulator, ends: Any, tell: bool
+) -> None:
+    service.plan_batches(ends=ends, answered=2, tell=tell)
+    answers = run(settings, numbered(4), return_exceptions=True)
+    rest = "ServerError" if ends == "failed" and tell else "BatchError"
+    assert texts(answers) == ["0", "1", rest, rest]
+
+
+def test_a_file_that_is_refused(run: Run, settings: ClientSettings) -> None:
+    with pytest.warns(QwenWarning, match="no batches"):
+        answers = run(settings, [ask("1", "qwen3-coder-flash")], return_exceptions=True)
+    assert type(answers[0]) is NotFoundError and "not supported by the Batch API" in answers[0].message
+
+
+def test_the_test_model(run: Run, settings: ClientSettings) -> None:
+    (answer,) = run(settings, [ask("1", "batch-test-model")], endpoint="/v1/chat/ds-test")
+    assert answer.text == "This is a test result."
+
+
+def test_a_journal_holds_no_secret_and_no_content(settings: ClientSettings, tmp_path: Path) -> None:
+    QwenBatchJobs(settings, journal=tmp_path, **FAST).run([ask("Say confidential")])
+    (path,) = tmp_path.iterdir()
+    assert KEY not in path.read_text() and "confidential" not in path.read_text()
+    assert set(json.loads(path.read_text())) == {"key", "files", "created_at"}
+
+
+def test_the_same_requests_are_one_run(
+    run: Run, settings: ClientSettings, service: Emulator, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        assert texts(run(settings, numbered(3), journal=tmp_path)) == ["0", "1", "2"]
+    assert made(service) == (1, 1)
+    run(settings, numbered(3), journal=tmp_path, run="another night")
+    run(settings, numbered(3))
+    assert made(service) == (3, 3)
+
+
+def test_a_journal_that_is_none(run: Run, settings: ClientSettings, service: Emulator, tmp_path: Path) -> None:
+    run(settings, numbered(1), journal=tmp_path)
+    next(tmp_path.iterdir()).write_text("{")
+    with pytest.raises(BadRequestError, match="cannot be read"):
+        run(settings, numbered(1), journal=tmp_path)
+    assert made(service) == (1, 1)
+
+
+def test_a_job_that_is_gone_is_not_made_again(
+    run: Run, settings: ClientSettings, service: Emulator, tmp_path: Path
+) -> None:
+    run(settings, numbered(1), journal=tmp_path)
+    service.reset()
+    with pytest.raises(NotFoundError, match="30 days"):
+        run(settings, numbered(1), journal=tmp_path)
+    assert made(service) == (0, 0)
+
+
+def lose(path: str, service: Emulator) -> None:
+    """The first answer from this path is lost, after the service did what was asked."""
+    lost: list[RecordedRequest] = []
+
+    def respond(request: RecordedRequest) -> Any:
+        if request.method == "POST" and request.path.endswith(path) and not lost:
+            lost.append(request)
+            return Altered(None, lambda raw: RawReply(end="reset", send_head=False))
+        return None
+
+    service.reply(respond)
+
+
+@pytest.mark.parametrize("path", ["/files", "/batches"])
+def test_a_lost_answer_makes_nothing_twice(
+    run: Run, settings: ClientSettings, service: Emulator, path: str, tmp_path: Path
+) -> None:
+    lose(path, service)
+    with pytest.raises(APIConnectionError):
+        run(settings, numbered(2), journal=tmp_path)
+    assert texts(run(settings, numbered(2), journal=tmp_path)) == ["0", "1"]
+    assert made(service) == (1, 1)
+
+
+def test_throttling_is_waited_out(run: Run, settings: ClientSettings, service: Emulator) -> None:
+    busy = Failure.named("rate_limit", headers={"retry-after": "0"})
+    service.reply(busy, busy, busy)
+    assert texts(run(msgspec.structs.replace(settings, max_retries=3), numbered(2))) == ["0", "1"]
+    assert made(service) == (2, 1), "what may have been made is looked for before it is made again"
+
+
+def test_looks_that_fail_are_looked_again(run: Run, settings: ClientSettings, service: Emulator) -> None:
+    seen = []
+
+    def respond(request: RecordedRequest) -> Failure | None:
+        seen.append(request)
+        is_look = request.method == "GET" and "/batches/" in request.path
+        return Failure.named("internal_error") if is_look and len(seen) < 6 else None
+
+    service.reply(respond)
+    assert texts(run(settings, numbered(2))) == ["0", "1"]
+    assert made(service) == (1, 1)
+    service.reply(lambda request: Failure.named("internal_error") if "/batches/" in request.path else None)
+    with pytest.raises(ServerError):
+        run(settings, numbered(1))
+    service.reply(lambda request: Failure.named("access_denied") if "/batches/" in request.path else None)
+    with pytest.raises(QwenError, match="denied"):
+        run(settings, numbered(1))
+
+
+def test_progress(
+    run: Run, settings: ClientSettings, service: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(settings, numbered(3))
+    assert capsys.readouterr().err == ""
+    run(settings, numbered(3), show_progress=True)
+    assert "Batch: 100%" in (shown := capsys.readouterr().err) and "3/3" in shown
+
+
+def test_only_what_failed_is_retried(settings: ClientSettings, service: Emulator, tmp_path: Path) -> None:
+    def work() -> tuple[list[Any], list[Any]]:
+        jobs = QwenBatchJobs(settings, journal=tmp_path, **FAST)
+        first = jobs.run(numbered(4), return_exceptions=True)
+        return first, jobs.retry_failed(numbered(4), first, return_exceptions=True)
+
+    service.plan_batches(ends="expired", answered=2)
+    first, second = work()
+    assert texts(first) == ["0", "1", "BatchError", "BatchError"]
+    assert texts(second) == ["0", "1", "2", "3"]
+    assert made(service) == (2, 2)
+    assert texts(work()[1]) == ["0", "1", "2", "3"], "a retry is resumed as the first run is"
+    assert made(service) == (2, 2)
+
+
+def test_each_retry_is_another(settings: ClientSettings, service: Emulator, tmp_path: Path) -> None:
+    jobs = AsyncQwenBatchJobs(settings, journal=tmp_path, **FAST)
+
+    async def work() -> list[list[Any]]:
+        outcomes = [await jobs.run(numbered(3), return_exceptions=True)]
+        for _ in range(2):
+            outcomes.append(await jobs.retry_failed(numbered(3), outcomes[-1], return_exceptions=True))
+        return outcomes
+
+    refuse_word(service, "1")
+    assert [texts(outcome) for outcome in asyncio.run(work())] == [["0", "ContentFilterError", "2"]] * 3
+    assert made(service) == (3, 3)
+    with pytest.raises(BadRequestError):
+        QwenBatchJobs(settings).retry_failed(numbered(1), [])
+
+
+def test_submitting_without_waiting(settings: ClientSettings, service: Emulator) -> None:
+    service.plan_batches(seconds=float("inf"))
+    jobs = QwenBatchJobs(settings, **FAST)
+    (job,) = jobs.submit(numbered(2))
+    assert job.status == "validating" and not job.is_settled
+    service.plan_batches()
+    assert texts(jobs.run(numbered(2))) == ["0", "1"]
+    assert made(service) == (1, 1)
+
+
+def test_cancelling(settings: ClientSettings, service: Emulator) -> None:
+    service.plan_batches(seconds=float("inf"))
+    jobs = AsyncQwenBatchJobs(settings, **FAST)
+
+    async def work() -> tuple[list[Any], list[Any], list[Any]]:
+        assert await jobs.cancel(numbered(2)) == []
+        await jobs.submit(numbered(2))
+        cancelled = await jobs.cancel(numbered(2))
+        outcomes = await jobs.run(numbered(2), return_exceptions=True)
+        return cancelled, outcomes, await jobs.cancel(numbered(2))
+
+    cancelled, outcomes, again = asyncio.run(work())
+    assert [job.status for job in cancelled] == ["cancelling"]
+    assert [type(outcome) for outcome in outcomes] == [BatchError] * 2
+    assert all(outcome.is_retryable for outcome in outcomes)
+    assert [job.status for job in again] == ["cancelled"] and posts(service, "/cancel") == 1
+
+
+def test_cleaning_up(settings: ClientSettings, service: Emulator, tmp_path: Path) -> None:
+    jobs = QwenBatchJobs(settings, journal=tmp_path, **FAST)
+    jobs.run(numbered(2))
+    assert len(QwenFiles(settings).all()) == 2
+    assert jobs.clean_up(numbered(2)) == 2
+    assert not QwenFiles(settings).all() and not list(tmp_path.iterdir())
+    assert jobs.clean_up(numbered(2)) == 0
+
+
+def test_unknown_options_are_errors(settings: ClientSettings) -> None:
+    with pytest.raises(TypeError):
+        QwenBatchJobs(settings, journl="x")
+
+
+async def test_the_loop_goes_on(settings: ClientSettings, service: Emulator) -> None:
+    longest, loop = 0.0, asyncio.get_running_loop()
+    working = asyncio.ensure_future(AsyncQwenBatchJobs(settings, **FAST).run(numbered(300)))
+    while not working.done():
+        before = loop.time()
+        await asyncio.sleep(0.001)
+        longest = max(longest, loop.time() - before)
+    assert texts(working.result()) == [str(number) for number in range(300)]
+    assert longest < 0.5

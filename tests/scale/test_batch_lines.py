@@ -1,0 +1,127 @@
+"""Requests to lines and files: within the limits, none lost, none twice, encoded as single calls are."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qwen_core import ClientSettings
+from qwen_core.batch_jobs import Limits
+from qwen_core.batch_jobs.lines import Line, prepare, split
+from qwen_core.call import Call, chat_call
+from qwen_core.errors import QwenError, QwenWarning, UnsupportedFeatureError
+from qwen_core.messages import ImagePart, Message, TextPart, Tool
+from qwen_core.request import ChatRequest
+from tests.media.made import picture
+from tests.scale.conftest import ask
+
+SETTINGS = ClientSettings(api_key="sk", base_url="http://127.0.0.1:1")
+ENDPOINT = "/v1/chat/completions"
+
+groups = st.tuples(st.sampled_from(["a", "b"]), st.sampled_from([None, True]))
+limits = st.builds(Limits, lines=st.integers(1, 5), file_bytes=st.integers(20, 60), line_bytes=st.just(20))
+
+
+@given(st.lists(st.tuples(st.binary(min_size=1, max_size=20), groups), max_size=30), limits)
+def test_split(parts: list[tuple[bytes, tuple[str, bool | None]]], limit: Limits) -> None:
+    lines = [Line(place, text, group) for place, (text, group) in enumerate(parts)]
+    files = split(lines, limit)
+    assert sorted(line.place for file in files for line in file.lines) == list(range(len(lines)))
+    for file in files:
+        assert 1 <= len(file.lines) <= limit.lines
+        assert sum(len(line.text) for line in file.lines) <= limit.file_bytes
+        assert len({line.group for line in file.lines}) == 1
+        assert [line.place for line in file.lines] == sorted(line.place for line in file.lines)
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=5))
+def test_every_text_is_one_line(texts: list[str]) -> None:
+    requests = [ask(text) for text in texts]
+    prepared = prepare(SETTINGS, requests, ENDPOINT)
+    (file,) = prepared.files
+    rows = b"".join(line.text for line in file.lines).splitlines()
+    assert len(rows) == len(texts)
+    for place, (row, text) in enumerate(zip(rows, texts, strict=True)):
+        line = json.loads(row)
+        assert (line["custom_id"], line["method"], line["url"]) == (str(place), "POST", ENDPOINT)
+        assert line["body"]["messages"][-1]["content"] == text
+
+
+def test_a_line_is_what_a_call_sends() -> None:
+    tool = Tool(name="f", description="", parameters={"type": "object", "properties": {}})
+    request = ask("Hi", model="qwen3.7-plus", tools=(tool,), enable_thinking=False, temperature=0.5)
+    (file,) = prepare(SETTINGS, [request], ENDPOINT).files
+    single = chat_call(SETTINGS, request, stream=False, asynchronous=False)
+    body = json.loads(file.lines[0].text)["body"]
+    assert body == json.loads(single.encoded.body)
+    assert body["enable_thinking"] is False and "stream" not in body
+
+
+def test_models_and_thinking_go_into_files_of_their_own() -> None:
+    requests = [
+        ask("1"),
+        ask("2", "qwen-flash"),
+        ask("3", enable_thinking=True),
+        ask("4"),
+    ]
+    places = [[line.place for line in file.lines] for file in prepare(SETTINGS, requests, ENDPOINT).files]
+    assert places == [[0, 3], [1], [2]]
+
+
+def test_the_key_of_a_run_is_what_is_sent() -> None:
+    def key(*texts: str, origin: tuple[str, ...] = (), **fields: Any) -> str:
+        return prepare(SETTINGS, [ask(text, **fields) for text in texts], ENDPOINT, origin=origin).key
+
+    assert key("1", "2") == key("1", "2")
+    others = [key("2", "1"), key("1"), key("1", "2", max_tokens=5), key("1", "2", origin=("x",)), key("12")]
+    assert len({key("1", "2"), *others}) == 6
+
+
+NO_LINES = [
+    (ask("Hi", modalities=("text", "audio"), model="qwen3.5-omni-plus"), "sound"),
+    (ask("x" * 300), "bytes"),
+    (ask("Hi", server_tools=({"type": "web_search"},)), "tools that the service runs"),
+    (
+        ChatRequest(model="qwen3-vl-plus", messages=(Message("user", (ImagePart("oss://a/b.png"),)),)),
+        "headers",
+    ),
+    (ask("Hi", ocr_options={"task": "text_recognition"}), "OpenAI-compatible"),
+]
+
+
+@pytest.mark.parametrize(("request_", "said"), NO_LINES)
+def test_what_no_line_can_hold(request_: ChatRequest, said: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", QwenWarning)
+        prepared = prepare(SETTINGS, [ask("1"), request_], ENDPOINT, Limits(line_bytes=300))
+    good, bad = prepared.calls
+    assert isinstance(good, Call) and isinstance(bad, UnsupportedFeatureError)
+    assert said in str(bad) and prepared.sent == 1
+
+
+def test_the_other_wire_has_no_batches() -> None:
+    with pytest.raises(QwenError, match="OpenAI-compatible"):
+        prepare(ClientSettings(api_key="sk", protocol="dashscope"), [ask("1")], ENDPOINT)
+
+
+def test_a_model_without_batches_is_warned_of_once() -> None:
+    settings = ClientSettings(api_key="sk", region="cn-beijing")
+    with pytest.warns(QwenWarning, match="no batches for qwen3-coder-flash in cn-beijing") as told:
+        prepare(settings, [ask("1", "qwen3-coder-flash"), ask("2", "qwen3-coder-flash")], ENDPOINT)
+    assert len(told) == 1
+    prepare(settings, [ask("1")], ENDPOINT)
+
+
+def test_pictures_of_this_machine_go_into_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(picture())
+    parts = (ImagePart(str(path)), TextPart("What?"))
+    request = ChatRequest(
+        model="qwen3-vl-plus", messages=(Message("user", parts),), allow_local_files=(str(tmp_path),)
+    )
+    (file,) = prepare(SETTINGS, [request], ENDPOINT).files
+    assert b"data:image/png;base64," in file.lines[0].text
