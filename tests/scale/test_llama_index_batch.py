@@ -1,0 +1,62 @@
+"""``QwenBatch`` for LlamaIndex."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+
+from llama_index_qwen import Qwen, QwenBatch
+from qwen_core.errors import BatchError, ContentFilterError
+from qwen_emulator import Emulator
+from tests.scale.conftest import FAST, KEY, made, refuse_word
+
+
+@pytest.fixture
+def llm(service: Emulator) -> Qwen:
+    return Qwen(api_key=KEY, base_url=service.base_url, region="cn-beijing", max_retries=0)
+
+
+def texts(answers: Sequence[ChatResponse | Exception]) -> list[str]:
+    return [str(answer.message.content) if isinstance(answer, ChatResponse) else "error" for answer in answers]
+
+
+def test_conversations(llm: Qwen, service: Emulator) -> None:
+    refuse_word(service, "bad")
+    conversations: list[Any] = [
+        "Say a",
+        [ChatMessage(role="system", content="Hi"), ChatMessage(content="Say b")],
+        "bad",
+    ]
+    for answers in (
+        QwenBatch(llm, **FAST).chat(conversations, return_exceptions=True, max_tokens=9),
+        asyncio.run(QwenBatch(llm, **FAST).achat(conversations, return_exceptions=True)),
+    ):
+        assert texts(answers) == ["a", "b", "error"] and isinstance(answers[2], ContentFilterError)
+        usage = answers[0].raw["usage"]
+        price = (usage["prompt_tokens"] * 0.8 + usage["completion_tokens"] * 2) / 2e6
+        assert answers[0].raw["cost"]["total"] == pytest.approx(price)
+    with pytest.raises(ContentFilterError):
+        QwenBatch(llm, **FAST).chat(conversations)
+
+
+def test_resuming_and_retrying(llm: Qwen, service: Emulator, tmp_path: Path) -> None:
+    service.plan_batches(ends="expired", answered=1)
+    batch = QwenBatch(llm, journal=tmp_path, **FAST)
+    first = batch.chat(["Say a", "Say b"], return_exceptions=True)
+    assert texts(first) == ["a", "error"] and isinstance(first[1], BatchError)
+    assert texts(batch.retry_failed(["Say a", "Say b"], first)) == ["a", "b"]
+    again = QwenBatch(llm, journal=tmp_path, **FAST)
+    assert texts(asyncio.run(again.aretry_failed(["Say a", "Say b"], first))) == ["a", "b"]
+    assert made(service) == (2, 2)
+
+
+def test_submit_cancel_clean_up(llm: Qwen, service: Emulator) -> None:
+    service.plan_batches(seconds=float("inf"))
+    batch = QwenBatch(llm, **FAST)
+    assert [job.status for job in batch.submit(["Say a"])] == ["validating"]
+    assert [job.status for job in batch.cancel(["Say a"])] == ["cancelling"]
+    assert texts(batch.chat(["Say a"], return_exceptions=True)) == ["error"]
+    assert batch.clean_up(["Say a"]) == 2
