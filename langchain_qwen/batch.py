@@ -9,6 +9,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import get_config_list, merge_configs
 
 from langchain_qwen.batch_chain import Step, answered, give_out, in_a_row, take_apart
+from langchain_qwen.chat_calls import chat_request
 from langchain_qwen.exceptions import langchain_errors
 from qwen_core.batch_jobs import AsyncQwenBatchJobs, BatchJob, QwenBatchJobs
 from qwen_core.batch_jobs.results import failures, merged
@@ -189,7 +190,7 @@ class QwenBatch(Runnable[Any, Any]):
             try:
                 with langchain_errors():
                     messages = self._model._convert_input(prompt).to_messages()
-                    asked.append(Asked(messages, self._model._request(messages, stop, options)))
+                    asked.append(Asked(messages, chat_request(self._model, messages, stop, options)))
             except Exception as error:
                 asked.append(kept(error, tolerant))
         return asked

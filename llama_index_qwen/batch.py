@@ -5,7 +5,8 @@ from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 
-from llama_index_qwen.llm import Qwen, one_call_only
+from llama_index_qwen.chat_calls import chat_request, one_call_only
+from llama_index_qwen.llm import Qwen
 from llama_index_qwen.responses import to_response
 from qwen_core.batch_jobs import AsyncQwenBatchJobs, BatchJob, Outcome, QwenBatchJobs
 from qwen_core.batch_jobs.results import failures, merged
@@ -91,7 +92,7 @@ class QwenBatch:
         return self._jobs.clean_up(self._requests(conversations, kwargs))
 
     def _requests(self, conversations: Sequence[Conversation], options: dict[str, Any]) -> list[ChatRequest]:
-        return [self._llm._request(messages_of(conversation), options) for conversation in conversations]
+        return [chat_request(self._llm, messages_of(conversation), options) for conversation in conversations]
 
 
 def messages_of(conversation: Conversation) -> Sequence[ChatMessage]:

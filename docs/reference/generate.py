@@ -20,6 +20,7 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "llama_index_qwen": {},
     "qwen_core": {
+        "qwen_core.batch_jobs": ("QwenBatchJobs", "AsyncQwenBatchJobs", "BatchOptions", "BatchJob", "Limits"),
         "qwen_core.errors": (
             "QwenError",
             "AuthenticationError",
@@ -36,6 +37,7 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
             "APIConnectionError",
             "IncompleteStreamError",
             "InvalidResponseError",
+            "BatchError",
             "QwenWarning",
         ),
         "qwen_core.files": ("QwenFiles", "AsyncQwenFiles", "UploadedFile"),
