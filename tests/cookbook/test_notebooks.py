@@ -11,18 +11,20 @@ from typing import Any
 import nbformat
 import pytest
 
+from qwen_emulator import Emulator
 from tests.cookbook.execution import execute
 
 COOKBOOK = Path(__file__).parents[2] / "cookbook"
 NOTEBOOKS = sorted(path.stem for path in COOKBOOK.glob("*.ipynb"))
+WARNINGS = pytest.mark.filterwarnings("ignore", "error::qwen_core.errors.QwenWarning")
 WIDTH = 100
 """Characters of a line of code that a browser shows."""
 OF_THIS_MACHINE = re.compile(r"/(?:tmp|root|home|work|Users|usr)/|127\.0\.0\.1|localhost|sk-(?!emulator)\w{8}")
 
 
-@pytest.fixture
-def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A machine on which nothing is set up. What a notebook sets is undone."""
+@pytest.fixture(autouse=True)
+def nothing_set_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine as Jupyter finds it, without a key. What a notebook sets is undone."""
     for name in ("DASHSCOPE_API_KEY", "DASHSCOPE_API_BASE", "QWEN_MODEL"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -32,8 +34,7 @@ def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(COOKBOOK)
 
 
-@pytest.mark.usefixtures("no_key")
-@pytest.mark.filterwarnings("ignore", "error::qwen_core.errors.QwenWarning")
+@WARNINGS
 @pytest.mark.parametrize("name", NOTEBOOKS)
 async def test_runs(name: str) -> None:
     notebook = read(name)
@@ -43,6 +44,17 @@ async def test_runs(name: str) -> None:
         nbformat.write(notebook, COOKBOOK / f"{name}.ipynb")
         pytest.fail(f"{name} was stored with what it shows now; review the change")
     assert [said(cell) for cell in notebook.cells] == stored
+
+
+@WARNINGS
+@pytest.mark.parametrize("name", ["02_tools_and_agents", "05_thinking", "06_search"])
+async def test_runs_with_a_key(name: str, qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that script the emulator do without: here it is the service, which is told nothing."""
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-of-somebody")
+    monkeypatch.setenv("DASHSCOPE_API_BASE", qwen_emulator.base_url)
+    await execute(read(name))
+    keys = {request.headers["Authorization"] for request in qwen_emulator.requests}
+    assert keys == {"Bearer sk-of-somebody"}
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
