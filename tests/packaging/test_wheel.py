@@ -1,7 +1,9 @@
 """What is shipped: the wheel holds the packages and nothing of the repository, and works without it."""
 
+import email
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -33,6 +35,38 @@ def test_contents(wheel: Path) -> None:
     assert not [name for name in names if "tests" in name or "cookbook" in name or "benchmarks" in name]
     # An __init__.py there would hide LlamaIndex itself.
     assert "llama_index/__init__.py" not in names and "llama_index/llms/__init__.py" not in names
+
+
+def test_the_source_distribution_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path), "--target"]
+    subprocess.run([*build, "sdist"], cwd=ROOT, check=True, capture_output=True)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as files:
+        files.extractall(tmp_path, filter="data")
+    (source,) = (found for found in tmp_path.iterdir() if found.is_dir())
+    shipped = {found.name for found in source.iterdir()}
+    assert not shipped & {"tests", "cookbook", "benchmarks", "docs"}
+    subprocess.run([*build, "wheel"], cwd=source, check=True, capture_output=True)
+    (rebuilt,) = tmp_path.glob("*.whl")
+    contents = [
+        {name: files.read(name) for name in files.namelist()}
+        for files in (zipfile.ZipFile(wheel), zipfile.ZipFile(rebuilt))
+    ]
+    assert contents[0] == contents[1]
+
+
+def test_metadata(wheel: Path) -> None:
+    files = zipfile.ZipFile(wheel)
+    (folder,) = {name.partition("/")[0] for name in files.namelist() if ".dist-info/" in name}
+    metadata = email.message_from_bytes(files.read(f"{folder}/METADATA"))
+    extras = {"langchain", "llama-index", "dashscope", "aiohttp", "tokenizer", "emulator", "all"}
+    assert set(metadata.get_all("Provides-Extra", [])) == extras
+    needs = [need.partition("; extra == ") for need in metadata.get_all("Requires-Dist", [])]
+    of_all = {need for need, _, extra in needs if extra == "'all'"}
+    assert of_all == {need for need, _, extra in needs if extra not in ("", "'all'")}
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert "Typing :: Typed" in metadata.get_all("Classifier", [])
+    assert b"[pytest11]\nqwen_emulator = qwen_emulator.pytest_plugin" in files.read(f"{folder}/entry_points.txt")
 
 
 def test_it_works_without_the_repository(wheel: Path, tmp_path: Path) -> None:
