@@ -44,6 +44,7 @@ lowest: .venv-lowest/.dev
 $(VENV)/.runtime: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (set PYTHON=...)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV); this takes a minute or two, once."
 	@$(PIP) --editable ".[all]" || $(PIP_FAILED)
 	@touch $@
 

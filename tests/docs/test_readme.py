@@ -24,9 +24,10 @@ def test_example(example: str, qwen_emulator: Emulator, tmp_path: Path, monkeypa
     (tmp_path / "docs" / "rivers.txt").write_text("The Nile is a river in Africa. It flows north.", "utf-8")
     for port, server in OWN_SERVERS.items():
         example = example.replace(f"http://localhost:{port}/v1", qwen_emulator.self_hosted_url(server))
+    (tmp_path / "picture.png").write_bytes(picture())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ImportWarning)
-        exec(compile(example, "README.md", "exec"), {"texts": ["one", "two"], "png": picture()})
+        exec(compile(example, "README.md", "exec"), {})
     assert qwen_emulator.requests or "import count_usage" in example or "Emulator()" in example
 
 

@@ -1,0 +1,42 @@
+"""The README's comparison is what is measured, for every integration that is installed here."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from qwen_emulator import Emulator
+from tests.migration.features import FEATURES, LANGCHAIN, LLAMA_INDEX, here, measured
+
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+OURS = {"ChatQwen", "Qwen"}
+
+
+def table() -> dict[str, dict[str, str]]:
+    """The cells by feature and integration; ours share a column."""
+    found = re.search(r"^\| *\| `ChatQwen`, `Qwen` .*\n(?:\|.*\n)+", README, re.MULTILINE)
+    assert found
+    head, _, *rows = ([cell.strip() for cell in line.strip("|\n").split("|")] for line in found[0].splitlines())
+    names = [re.sub(r"`|\[|\]|\(.*\)", "", name) for name in head[1:]]
+    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
+
+
+TABLE = table()
+HERE = {name: peer for name, peer in {**LANGCHAIN, **LLAMA_INDEX}.items() if here(peer)}
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+@pytest.mark.parametrize("name", HERE)
+def test_cell(feature: str, name: str, qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    import dashscope
+
+    monkeypatch.setattr(dashscope, "base_http_api_url", dashscope.base_http_api_url)  # put back afterwards
+    probe = FEATURES[feature][name in LLAMA_INDEX]
+    if probe is not None:
+        written = TABLE[feature]["ChatQwen, Qwen" if name in OURS else name]
+        assert measured(HERE[name], probe, qwen_emulator) == written
+
+
+def test_all_integrations_are_in_the_table() -> None:
+    for row in FEATURES:
+        assert TABLE[row].keys() == (LANGCHAIN.keys() | LLAMA_INDEX.keys()) - OURS | {"ChatQwen, Qwen"}
