@@ -16,7 +16,7 @@ from qwen_emulator import Emulator, Failure, RecordedRequest
 pytest.importorskip("ray")
 
 ROOT = Path(__file__).parents[2]
-ROWS = 400
+ROWS = 300
 PER_SECOND = 100
 THROTTLED = 7
 """Every so many requests one is refused."""
