@@ -3,6 +3,7 @@
 A kernel of its own costs six seconds of CPU a notebook, most of them for imports that a worker of pytest has made.
 """
 
+import atexit
 import base64
 import io
 import sys
@@ -15,6 +16,7 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from nbformat.v4 import new_output
 from traitlets import Type
+from traitlets.config import Config
 
 
 class Hook(DisplayHook):
@@ -92,10 +94,11 @@ def _text(value: Any) -> Any:
 def _shell() -> Iterator[NotebookShell]:
     """A shell that is the process's own for a while, as `display` wants it."""
     main = sys.modules["__main__"]
-    shell = NotebookShell.instance()
-    shell.history_manager.enabled = False
+    shell = NotebookShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     try:
         yield shell
     finally:
+        atexit.unregister(shell.atexit_operations)
+        shell.atexit_operations()
         NotebookShell.clear_instance()
         sys.modules["__main__"] = main
