@@ -1,4 +1,5 @@
 # demo: see the main job done.  test: lint, strict types, all tests; wires and adapters on the lowest versions too.
+# self-hosted: the tests of servers of one's own, with a real one.
 # bench: measure beside the peers, in environments of their own; no part of test.
 # Needs only Python 3.11, pip, git and make.
 PYTHON ?= python3
@@ -9,7 +10,7 @@ QUESTION ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PIP_FAILED = { echo "Could not install the dependencies: see pip's message above. Is the package index reachable?"; exit 1; }
 
-.PHONY: reference faults soak demo test lint types unit lowest bench clean
+.PHONY: self-hosted reference faults soak demo test lint types unit lowest bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/python cookbook/quickstart.py --docs "$(DOCS)" --question "$(QUESTION)"
@@ -26,6 +27,11 @@ soak: $(VENV)/.dev
 # Write docs/reference out of the docstrings.
 reference: $(VENV)/.dev
 	$(BIN)/python -m docs.reference.generate
+
+# A real llama.cpp server, compiled once (about 11 minutes of one core; needs cmake and a C++ compiler), with a tiny
+# model of random weights.
+self-hosted: $(VENV)/.llama-server
+	$(BIN)/pytest tests/self_hosted -rs
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -50,6 +56,12 @@ $(VENV)/.runtime: pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
 	@$(PIP) --requirement requirements-dev.txt || $(PIP_FAILED)
+	@touch $@
+
+$(VENV)/.llama-server: $(VENV)/.dev requirements-self-hosted.txt
+	@LLAMA_CPP_BUILD_JOBS=2 CMAKE_ARGS="-DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_USE_PREBUILT_UI=OFF \
+		-DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_APP=OFF" \
+		$(PIP) --requirement requirements-self-hosted.txt || $(PIP_FAILED)
 	@touch $@
 
 bench: .venv-bench/.peers .venv-bench-llama-index/.peers .venv-bench-llama-index-dashscope/.peers
