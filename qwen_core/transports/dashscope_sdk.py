@@ -36,6 +36,7 @@ from qwen_core.transports.http import (
     cut_body,
     hide_keys,
     library_errors,
+    ssl_context,
 )
 
 CONTENT_TYPE = {"Content-Type": "application/json"}
@@ -113,7 +114,7 @@ class DashScopeTransport:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._http = connection.http_client or httpx.Client(limits=LIMITS)
+        self._http = connection.http_client or httpx.Client(limits=LIMITS, verify=ssl_context(httpx))
         self._client = dashscope.Client(**client_arguments(connection, self._http, httpx.Client))
 
     def send(self, request: EncodedRequest, end: float | None = None) -> Answer:
@@ -148,7 +149,7 @@ class AsyncDashScopeTransport:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._http = connection.http_client or httpx.AsyncClient(limits=LIMITS)
+        self._http = connection.http_client or httpx.AsyncClient(limits=LIMITS, verify=ssl_context(httpx))
         self._client = dashscope.AsyncClient(**client_arguments(connection, self._http, httpx.AsyncClient))
 
     async def send(self, request: EncodedRequest, end: float | None = None) -> Answer:

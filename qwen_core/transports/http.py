@@ -3,9 +3,12 @@
 The HTTP library is passed in as a module: the openai SDK brings httpx or httpx2, the dashscope SDK httpx.
 """
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
+from functools import cache
+from ssl import SSLContext
 from time import monotonic
 from typing import Any
 
@@ -32,6 +35,17 @@ SECRET_HEADERS = ("authorization", "proxy-authorization", "api-key", "x-api-key"
 
 NetworkErrors = Callable[[], AbstractContextManager[None]]
 """Makes a guard that translates what an SDK and its HTTP library raise."""
+
+
+def ssl_context(http: Any) -> SSLContext:
+    """The certificates that the HTTP library trusts, read once: it takes 20 ms, and each loop has its own pool."""
+    return _ssl_context(http, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@cache
+def _ssl_context(http: Any, file: str | None, directory: str | None) -> SSLContext:
+    context: SSLContext = http.create_ssl_context()
+    return context
 
 
 def library_errors(http: Any) -> tuple[type[Exception], ...]:

@@ -7,8 +7,8 @@ in by ``content`` and the response's own bytes come out, so that no typed model 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cached_property, partial
-from types import ModuleType
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 import openai
@@ -28,9 +28,13 @@ from qwen_core.transports.http import (
     cut_body,
     hide_keys,
     library_errors,
+    ssl_context,
 )
 
 CONTENT_TYPE = {"Content-Type": "application/json"}
+
+HTTP = import_module(openai.DefaultHttpxClient.__bases__[0].__module__.partition(".")[0])
+"""The HTTP library that the SDK stands on: httpx, or httpx2."""
 
 
 def client_arguments(connection: Connection) -> dict[str, Any]:
@@ -40,17 +44,19 @@ def client_arguments(connection: Connection) -> dict[str, Any]:
         "api_key": connection.api_key or "none",
         "base_url": connection.base_url,
         "max_retries": 0,
-        "http_client": connection.http_client,
     }
 
 
-def async_client_arguments(connection: Connection) -> dict[str, Any]:
+def make_http_client() -> Any:
+    """The HTTP client that the SDK would make."""
+    return openai.DefaultHttpxClient(verify=ssl_context(HTTP))
+
+
+def make_async_http_client() -> Any:
     """The same on aiohttp, where the SDK finds it: the pool of httpx is slow with hundreds of connections."""
-    arguments = client_arguments(connection)
-    if connection.http_client is None:
-        with suppress(RuntimeError):
-            arguments["http_client"] = openai.DefaultAioHttpClient()
-    return arguments
+    with suppress(RuntimeError):
+        return openai.DefaultAioHttpClient(verify=ssl_context(HTTP))
+    return openai.DefaultAsyncHttpxClient(verify=ssl_context(HTTP))
 
 
 def forget_openai_account(client: openai.OpenAI | openai.AsyncOpenAI) -> None:
@@ -76,13 +82,6 @@ def request_options(connection: Connection, request: EncodedRequest, end: float 
     }
 
 
-def http_library(response_or_client: object) -> ModuleType:
-    """The HTTP library in use, httpx or httpx2, told by the class of its object."""
-    import importlib
-
-    return importlib.import_module(type(response_or_client).__module__.partition(".")[0])
-
-
 @contextmanager
 def network_errors(http: Any) -> Iterator[None]:
     """Translate what the SDK and its HTTP library raise. The SDK's exception stays as the cause."""
@@ -105,17 +104,17 @@ def network_errors(http: Any) -> Iterator[None]:
         raise APIConnectionError(f"The connection failed: {error}") from error
 
 
+NETWORK_ERRORS: NetworkErrors = partial(network_errors, HTTP)
+
+
 class OpenAITransport:
     """See ``Transport``."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._client = openai.OpenAI(**client_arguments(connection))
+        http_client = connection.http_client or make_http_client()
+        self._client = openai.OpenAI(http_client=http_client, **client_arguments(connection))
         forget_openai_account(self._client)
-
-    @cached_property
-    def _network_errors(self) -> NetworkErrors:
-        return partial(network_errors, http_library(self._client.base_url))
 
     def send(self, request: EncodedRequest, end: float | None = None) -> Answer:
         stream = self.open_stream(request, end)
@@ -129,7 +128,7 @@ class OpenAITransport:
             stream.close()
 
     def open_stream(self, request: EncodedRequest, end: float | None = None) -> ResponseStream:
-        with self._network_errors():
+        with NETWORK_ERRORS():
             # A whole URL: to join a path to its base takes the SDK 50 µs.
             stream = self._client.post(
                 self._connection.base_url + request.path,
@@ -139,7 +138,7 @@ class OpenAITransport:
                 stream=True,
                 stream_cls=openai.Stream[object],
             )
-        return ResponseStream(stream.response, self._network_errors, end)
+        return ResponseStream(stream.response, NETWORK_ERRORS, end)
 
     def close(self) -> None:
         self._client.close()
@@ -150,12 +149,9 @@ class AsyncOpenAITransport:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._client = openai.AsyncOpenAI(**async_client_arguments(connection))
+        http_client = connection.http_client or make_async_http_client()
+        self._client = openai.AsyncOpenAI(http_client=http_client, **client_arguments(connection))
         forget_openai_account(self._client)
-
-    @cached_property
-    def _network_errors(self) -> NetworkErrors:
-        return partial(network_errors, http_library(self._client.base_url))
 
     async def send(self, request: EncodedRequest, end: float | None = None) -> Answer:
         stream = await self.open_stream(request, end)
@@ -169,7 +165,7 @@ class AsyncOpenAITransport:
             await stream.close()
 
     async def open_stream(self, request: EncodedRequest, end: float | None = None) -> AsyncResponseStream:
-        with self._network_errors():
+        with NETWORK_ERRORS():
             # A whole URL: to join a path to its base takes the SDK 50 µs.
             stream = await self._client.post(
                 self._connection.base_url + request.path,
@@ -179,7 +175,7 @@ class AsyncOpenAITransport:
                 stream=True,
                 stream_cls=openai.AsyncStream[object],
             )
-        return AsyncResponseStream(stream.response, self._network_errors, end)
+        return AsyncResponseStream(stream.response, NETWORK_ERRORS, end)
 
     async def close(self) -> None:
         await self._client.close()

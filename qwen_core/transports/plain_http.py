@@ -6,19 +6,24 @@ added to what is sent, so that a key goes only where its header says.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
 from typing import Any
-
-import openai
 
 from qwen_core.forms import Form
 from qwen_core.settings import Connection
 from qwen_core.transports.base import Answer, StatusFailure
 from qwen_core.transports.http import attempt_timeout, connection_error, hide_keys, library_errors
-from qwen_core.transports.openai_sdk import http_library
+from qwen_core.transports.openai_sdk import make_async_http_client, make_http_client
 
 JSON = {"Content-Type": "application/json"}
 REDIRECTS = 300
 """Statuses from here on are no answers: a redirect is not followed, because it could lead anywhere."""
+
+
+def http_library(client_or_url: object) -> ModuleType:
+    """The HTTP library in use, httpx or httpx2, told by the class of its object."""
+    return import_module(type(client_or_url).__module__.partition(".")[0])
 
 
 def exchange_options(connection: Connection, client: Any) -> dict[str, Any]:
@@ -52,7 +57,7 @@ class PlainTransport:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._is_own = connection.http_client is None
-        self._client: Any = connection.http_client or openai.DefaultHttpxClient()
+        self._client: Any = connection.http_client or make_http_client()
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: Form | bytes | None = None) -> Answer:
         """The answer. Raises StatusFailure for an error status."""
@@ -76,7 +81,7 @@ class AsyncPlainTransport:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._is_own = connection.http_client is None
-        self._client: Any = connection.http_client or openai.DefaultAsyncHttpxClient()
+        self._client: Any = connection.http_client or make_async_http_client()
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], body: Form | bytes | None = None
