@@ -9,7 +9,7 @@ from qwen_core import client
 from qwen_core.transports import dashscope_sdk, openai_sdk
 
 REPLACEMENTS = [
-    (r"\basync_|\ba(?=iter\(|next\()", ""),
+    (r"(?<![a-z])async_|\ba(?=iter\(|next\()", ""),
     (r"\baiter_", "iter_"),
     (r"\basync |\bawait ", ""),
     (r"ASYNC_POOL", "POOL"),
