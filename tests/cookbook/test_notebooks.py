@@ -78,9 +78,10 @@ def test_fits_a_page(name: str) -> None:
 
 
 def test_the_way_to_the_service_is_one() -> None:
-    code = [cell.source for name in NOTEBOOKS for cell in read(name).cells if cell.cell_type == "code"]
-    ways = [source for source in code if "environ" in source]
+    code = [[cell.source for cell in read(name).cells if cell.cell_type == "code"] for name in NOTEBOOKS]
+    ways = [source for sources in code for source in sources if "environ" in source]
     assert len(ways) >= 9 and len(set(ways)) == 1
+    assert [sources[-1] for sources in code if not sources[-1].endswith("emulator.stop()")] == []
 
 
 def test_the_readme_lists_them_in_order() -> None:
