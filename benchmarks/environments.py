@@ -52,8 +52,9 @@ for name in sys.argv[1:]:
 print(json.dumps(found))
 """
 
-# Tracing, proxies and keys of whoever runs this would be measured too.
-NOT_PASSED_ON = ("LANGSMITH", "LANGCHAIN", "OPENAI", "DASHSCOPE", "QWEN")
+# Tracing, proxies and keys of whoever runs this would be measured too; and without bytecode each import of what is
+# not installed by pip would be a compilation.
+NOT_PASSED_ON = ("LANGSMITH", "LANGCHAIN", "OPENAI", "DASHSCOPE", "QWEN", "PYTHONDONTWRITEBYTECODE")
 
 
 def interpreter(environment: Environment) -> str:

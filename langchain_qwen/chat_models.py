@@ -47,7 +47,9 @@ class ChatQwen(ChatFields, BaseChatModel):
         'The Nile.'
     """
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid", populate_by_name=True, arbitrary_types_allowed=True, defer_build=False
+    )
 
     model: str = Field(default_factory=default_model, validation_alias=AliasChoices("model", "model_name"))
     stop: list[str] | str | None = Field(default=None, validation_alias=AliasChoices("stop", "stop_sequences"))

@@ -56,7 +56,9 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
         'The Nile.'
     """
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid", populate_by_name=True, arbitrary_types_allowed=True, defer_build=False
+    )
 
     context_window: int | None = Field(default=None, gt=0)
     """Tokens that LlamaIndex may fill; None: what the catalogue knows of the model."""

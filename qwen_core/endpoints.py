@@ -63,10 +63,9 @@ BATCH_HOST = "batch.dashscope.aliyuncs.com"
 
 REGION_OF_HOST = {region.shared_host: name for name, region in REGIONS.items() if region.shared_host}
 REGION_OF_HOST[BATCH_HOST] = "cn-beijing"
-WORKSPACE_HOST = re.compile(
+WORKSPACE_HOST = (
     rf"[a-z0-9-]+\.(?P<region>{'|'.join(name for name, region in REGIONS.items() if region.workspace_hosts)})"
-    r"\.maas\.aliyuncs\.com",
-    re.IGNORECASE,
+    r"\.maas\.aliyuncs\.com"
 )
 
 
@@ -130,7 +129,7 @@ def resolve_endpoint(
 
 def region_of(host: str) -> str | None:
     """The region that a host of the service is in; None for any other host."""
-    found = WORKSPACE_HOST.fullmatch(host)
+    found = re.fullmatch(WORKSPACE_HOST, host, re.IGNORECASE)
     return found["region"] if found else REGION_OF_HOST.get(host)
 
 

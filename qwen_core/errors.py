@@ -22,6 +22,7 @@ Codes and messages come from the "Error codes" pages of both wires (protocol doc
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -300,14 +301,18 @@ CODE_NAMES = {
     "InternalError": "internal_error",
 }
 
-_PATTERNS = tuple(
-    (rule, re.compile(rule.code, re.IGNORECASE), re.compile(rule.message, re.IGNORECASE)) for rule in RULES
-)
+
+@cache
+def _patterns() -> tuple[tuple[Rule, re.Pattern[str], re.Pattern[str]], ...]:
+    """The rules with their patterns, compiled at the first error: at import they would cost 3 ms."""
+    return tuple(
+        (rule, re.compile(rule.code, re.IGNORECASE), re.compile(rule.message, re.IGNORECASE)) for rule in RULES
+    )
 
 
 def classify(status: int | None, code: str | None, message: str) -> Rule:
     """The row for an error answer. Codes decide before statuses: in a native stream every status is 400."""
-    for rule, code_pattern, message_pattern in _PATTERNS:
+    for rule, code_pattern, message_pattern in _patterns():
         if rule.status is not None and rule.status != status:
             continue
         if rule.code and not code_pattern.match(code or ""):

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from qwen_core.endpoints import API_KEY_VARIABLE, DEFAULT_MODEL, MODEL_VARIABLE, resolve_region
 from qwen_core.errors import UnsupportedFeatureError
@@ -34,6 +34,9 @@ def key_from_environment() -> SecretStr | None:
 
 class ConnectionFields(BaseModel):
     """How the service is reached. The same on chat models, embeddings and rerankers."""
+
+    # Nobody makes one of these alone: what pydantic builds for it would only delay the import.
+    model_config = ConfigDict(defer_build=True)
 
     api_key: SecretStr | None = Field(default_factory=key_from_environment, repr=False)
     """The key; default: ``DASHSCOPE_API_KEY``. Looked for at the first call."""

@@ -8,8 +8,6 @@ A profile advises and never forbids: it fills defaults, routes, translates and w
 fact is not known, which is not the same as "no".
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import msgspec
