@@ -4,6 +4,7 @@ Strings in metadata are concatenated when chunks are added up, so that all of it
 last chunk alone, as the usage does.
 """
 
+from copy import copy
 from typing import Any
 
 import msgspec
@@ -24,9 +25,7 @@ from qwen_core.usage import Usage
 def to_chunk(event: Event) -> ChatGenerationChunk:
     """The chunk for one event of a stream."""
     if isinstance(event, TextDelta):
-        return ChatGenerationChunk(
-            message=QwenMessageChunk(content=event.text, response_metadata={"model_provider": PROVIDER})
-        )
+        return text_chunk(event.text)
     if isinstance(event, ReasoningDelta):
         return _chunk(additional_kwargs={"reasoning_content": event.text})
     if isinstance(event, ToolCallDelta):
@@ -39,6 +38,24 @@ def to_chunk(event: Event) -> ChatGenerationChunk:
         usage_metadata=usage_metadata(event.usage),
         chunk_position="last",
     )
+
+
+def text_chunk(text: str) -> ChatGenerationChunk:
+    """A chunk of text: a copy of one that pydantic checked, at half the cost of a new one. Most chunks are such.
+
+    What can be altered in place is new in each.
+    """
+    message, chunk = copy(_MESSAGE), copy(_CHUNK)
+    vars(message).update(
+        content=text,
+        additional_kwargs={},
+        response_metadata={"model_provider": PROVIDER},
+        tool_calls=[],
+        invalid_tool_calls=[],
+        tool_call_chunks=[],
+    )
+    vars(chunk).update(text=text, message=message)
+    return chunk
 
 
 def to_result(response: ChatResponse) -> ChatResult:
@@ -138,3 +155,7 @@ def _chunk(**fields: Any) -> ChatGenerationChunk:
 
 def _audio(data: str, transcript: str, id: str | None) -> dict[str, Any]:
     return {"data": data, "transcript": transcript, **({"id": id} if id else {})}
+
+
+_MESSAGE = QwenMessageChunk(content="", response_metadata={"model_provider": PROVIDER})
+_CHUNK = ChatGenerationChunk(message=_MESSAGE)

@@ -8,6 +8,9 @@ from qwen_core.errors import InvalidResponseError
 
 BOM = b"\xef\xbb\xbf"
 STATUS_COMMENT = b":HTTP_STATUS/"
+DATA = b"data:"
+DATA_LINE = b"\ndata:"
+SPACE = ord(" ")
 
 MAX_EVENT = 64 * 1024 * 1024
 """Bytes between two payloads: a longer line, or more comments, is no answer but an attack on memory."""
@@ -34,42 +37,43 @@ class EventStreamReader:
         """The payloads that this segment completes."""
         if not segment:
             return []
-        if self._skip_newline:
-            self._skip_newline = False
-            if segment.startswith(b"\n"):
-                segment = segment[1:]
-        if b"\n" not in segment and b"\r" not in segment:
+        if self._skip_newline or b"\r" in segment:
+            segment = self._with_plain_newlines(segment)
+        end = segment.rfind(b"\n") + 1
+        if not end:
             self._pending.append(segment)
             self._wait_longer(len(segment))
             return []
+        lines = segment[:end]
         if self._pending:
-            self._pending.append(segment)
-            segment = b"".join(self._pending)
+            lines = b"".join([*self._pending, lines])
             self._pending.clear()
+        if end < len(segment):
+            self._pending.append(segment[end:])
         if not self._started:
             self._started = True
-            segment = segment.removeprefix(BOM)
-        if b"\r" in segment:
-            self._skip_newline = segment.endswith(b"\r")
-            segment = segment.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        lines = segment.split(b"\n")
-        rest = lines.pop()
-        if rest:
-            self._pending.append(rest)
+            lines = lines.removeprefix(BOM)
         payloads = self._take(lines)
         if payloads:
             self._silence = 0
         else:
-            self._wait_longer(len(segment))
+            self._wait_longer(len(lines))
         return payloads
 
     def close(self) -> list[bytes]:
         """The payload of a last event that no blank line ended."""
-        lines = [b"".join(self._pending), b""]
+        line = b"".join(self._pending)
         if not self._started:
-            lines[0] = lines[0].removeprefix(BOM)
+            line = line.removeprefix(BOM)
         self._pending.clear()
-        return self._take(lines)
+        return self._take(line + b"\n\n")
+
+    def _with_plain_newlines(self, segment: bytes) -> bytes:
+        """The segment with every line end as a newline. One that is cut between its two bytes is one."""
+        if self._skip_newline:
+            segment = segment.removeprefix(b"\n")
+        self._skip_newline = segment.endswith(b"\r")
+        return segment.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _wait_longer(self, size: int) -> None:
         self._silence += size
@@ -78,17 +82,26 @@ class EventStreamReader:
                 f"The answer cannot be read: more than {MAX_EVENT >> 20} MiB came without an event."
             )
 
-    def _take(self, lines: list[bytes]) -> list[bytes]:
+    def _take(self, lines: bytes) -> list[bytes]:
+        """The payloads that these whole lines complete: from ``data`` to ``data``, over what stands between."""
         payloads: list[bytes] = []
         data = self._data
-        for line in lines:
-            if line.startswith(b"data:"):
-                data.append(line[6:] if line.startswith(b"data: ") else line[5:])
-                continue
-            if data:
-                payloads.append(data[0] if len(data) == 1 else b"\n".join(data))
-                data.clear()
-            if line.startswith(STATUS_COMMENT):
-                status = line.removeprefix(STATUS_COMMENT).strip()
-                self.status = int(status) if status.isdigit() and len(status) == 3 and status != b"200" else None
+        size = len(lines)
+        place = 0
+        while place < size:
+            if not lines.startswith(DATA, place):
+                if data:
+                    payloads.append(data[0] if len(data) == 1 else b"\n".join(data))
+                    data.clear()
+                place = lines.find(DATA_LINE, place) + 1
+                if not place:
+                    break
+            end = lines.index(b"\n", place)
+            start = place + len(DATA)
+            data.append(lines[start + (lines[start] == SPACE) : end])
+            place = end + 1
+        place = lines.rfind(b"\n" + STATUS_COMMENT) + 1
+        if place or lines.startswith(STATUS_COMMENT):
+            status = lines[place + len(STATUS_COMMENT) : lines.index(b"\n", place)].strip()
+            self.status = int(status) if status.isdigit() and len(status) == 3 and status != b"200" else None
         return payloads

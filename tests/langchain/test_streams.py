@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, message_chunk_to_message
+from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_qwen import ChatQwen
+from langchain_qwen.chunks import to_chunk
 from langchain_qwen.exceptions import IncompleteStreamError, UnsupportedFeatureError
+from langchain_qwen.message_chunks import QwenMessageChunk
+from qwen_core.events import TextDelta
 from qwen_emulator import Emulator, Reply, ToolCall, faults
 from tests.langchain.conftest import MakeModel, deltas, total
 
@@ -48,6 +52,19 @@ async def test_deltas_and_one_end(service: Emulator, make: MakeModel, mode: str)
     metadata = whole.response_metadata
     assert metadata["model_name"] == "qwen-plus" and metadata["finish_reason"] == "stop"
     assert metadata["request_id"] and metadata["model_provider"] == "qwen"
+
+
+def test_a_chunk_of_text_is_what_pydantic_makes_and_shares_nothing() -> None:
+    chunk, other = to_chunk(TextDelta("Hello")), to_chunk(TextDelta("Hello"))
+    message = QwenMessageChunk(content="Hello", response_metadata={"model_provider": "qwen"})
+    made = ChatGenerationChunk(message=message)
+    assert chunk == made and chunk.text == made.text == "Hello"
+    for copied, new in ((chunk, made), (chunk.message, made.message)):
+        assert type(copied) is type(new) and copied.model_fields_set == new.model_fields_set
+        assert copied.model_dump() == new.model_dump() and dumpd(copied) == dumpd(new)
+        assert copied.__pydantic_private__ == new.__pydantic_private__
+    mutable = {name: value for name, value in vars(chunk.message).items() if isinstance(value, dict | list)}
+    assert mutable and not [name for name, value in mutable.items() if vars(other.message)[name] is value]
 
 
 async def test_a_stream_and_an_answer_in_one_piece_are_equal(service: Emulator, make: MakeModel) -> None:
