@@ -126,9 +126,14 @@ class QwenBatch(Runnable[Any, Any]):
         with langchain_errors():
             return self._jobs.cancel(requests_of(self._asked(self._before.batch(inputs), kwargs, True)))
 
-    def clean_up(self, inputs: list[Any], **kwargs: Any) -> int:
-        """Delete the files of these inputs and of their results at the service, and the record of the run."""
+    def clean_up(self, inputs: list[Any] | None = None, **kwargs: Any) -> int:
+        """Delete the files of these inputs and of their results at the service, and the record of the run.
+
+        None: of all runs of the journal, retries included. Gives the number of files.
+        """
         with langchain_errors():
+            if inputs is None:
+                return self._jobs.clean_up()
             return self._jobs.clean_up(requests_of(self._asked(self._before.batch(inputs), kwargs, True)))
 
     def _batch(

@@ -87,9 +87,12 @@ class QwenBatch:
         """Cancel the jobs of these conversations. What is answered by then is charged, and ``chat`` gives it."""
         return self._jobs.cancel(self._requests(conversations, kwargs))
 
-    def clean_up(self, conversations: Sequence[Conversation], **kwargs: Any) -> int:
-        """Delete the files of these conversations and of their results at the service, and the run's record."""
-        return self._jobs.clean_up(self._requests(conversations, kwargs))
+    def clean_up(self, conversations: Sequence[Conversation] | None = None, **kwargs: Any) -> int:
+        """Delete the files of these conversations and of their results at the service, and the run's record.
+
+        None: of all runs of the journal, retries included. Gives the number of files.
+        """
+        return self._jobs.clean_up(None if conversations is None else self._requests(conversations, kwargs))
 
     def _requests(self, conversations: Sequence[Conversation], options: dict[str, Any]) -> list[ChatRequest]:
         return [chat_request(self._llm, messages_of(conversation), options) for conversation in conversations]

@@ -143,28 +143,27 @@ class QwenBatchJobs:
 
     def cancel(self, requests: Sequence[ChatRequest]) -> list[BatchJob]:
         """Cancel the jobs of these requests. What is answered by then is charged, and ``run`` still gives it."""
-        jobs = []
-        for job_id in self._job_ids(requests):
-            job = self.get(job_id)
-            if not job.is_settled:
-                answer = self._calls.get("POST", job_path(job_id, "/cancel"))
-                job = read(BatchJob, answer, self.settings)
-            jobs.append(job)
+        jobs: list[BatchJob] = []
+        for record in self._records(requests):
+            jobs += self._cancel(record)
         return jobs
 
-    def clean_up(self, requests: Sequence[ChatRequest]) -> int:
-        """Delete the files of these requests and of their results, which the service keeps without end, and the
-        record of the run; the number of files. Jobs still running are cancelled first."""
-        prepared = self._prepare(requests)
-        record = run(self._journal.find, prepared.key)
-        jobs = self.cancel(requests)
-        files = [file.file_id for file in record.files] if record else []
-        files += [file for job in jobs for file in (job.output_file_id, job.error_file_id)]
-        ids = [file for file in files if file]
-        for file_id in ids:
-            self._files.delete(file_id)
-        run(self._journal.forget, prepared.key)
-        return len(ids)
+    def clean_up(self, requests: Sequence[ChatRequest] | None = None) -> int:
+        """Delete the files of these requests and of their results, which the service keeps without end.
+
+        The record of the run goes too, and a job that still runs is cancelled. None: all runs of the journal,
+        retries included. Gives the number of files.
+        """
+        count = 0
+        for record in self._records(requests):
+            jobs = self._cancel(record)
+            files = [file.file_id for file in record.files]
+            files += [file for job in jobs for file in (job.output_file_id, job.error_file_id)]
+            for file_id in filter(None, files):
+                self._files.delete(file_id)
+                count += 1
+            run(self._journal.forget, record.key)
+        return count
 
     def get(self, job_id: str) -> BatchJob:
         """One job."""
@@ -175,15 +174,28 @@ class QwenBatchJobs:
         beside = [options.completion_window, options.run, *origin]
         return run(prepare, self.settings, requests, options.endpoint, options.limits, beside)
 
-    def _job_ids(self, requests: Sequence[ChatRequest]) -> list[str]:
+    def _records(self, requests: Sequence[ChatRequest] | None) -> list[RunRecord]:
+        if requests is None:
+            return run(self._journal.all)
         prepared = self._prepare(requests)
         record = run(self._journal.find, prepared.key)
-        return [file.job_id for file in record.files if file.job_id] if record else []
+        return [record] if record else []
+
+    def _cancel(self, record: RunRecord) -> list[BatchJob]:
+        jobs = []
+        for job_id in [file.job_id for file in record.files if file.job_id]:
+            job = self.get(job_id)
+            if not job.is_settled:
+                answer = self._calls.get("POST", job_path(job_id, "/cancel"))
+                job = read(BatchJob, answer, self.settings)
+            jobs.append(job)
+        return jobs
 
     def _submit(self, prepared: Prepared) -> RunRecord:
-        record = run(self._journal.open, prepared.key, len(prepared.files))
-        for file, lines in zip(record.files, prepared.files, strict=True):
-            Retrying(**attempts(self.settings.max_retries))(self._submit_file, record, file, lines)
+        with self._journal.locked(prepared.key):
+            record = run(self._journal.open, prepared.key, len(prepared.files))
+            for file, lines in zip(record.files, prepared.files, strict=True):
+                Retrying(**attempts(self.settings.max_retries))(self._submit_file, record, file, lines)
         return record
 
     def _submit_file(self, record: RunRecord, file: FileRecord, lines: BatchFile) -> None:
@@ -301,28 +313,27 @@ class AsyncQwenBatchJobs:
 
     async def cancel(self, requests: Sequence[ChatRequest]) -> list[BatchJob]:
         """Cancel the jobs of these requests. What is answered by then is charged, and ``run`` still gives it."""
-        jobs = []
-        for job_id in await self._job_ids(requests):
-            job = await self.get(job_id)
-            if not job.is_settled:
-                answer = await self._calls.get("POST", job_path(job_id, "/cancel"))
-                job = read(BatchJob, answer, self.settings)
-            jobs.append(job)
+        jobs: list[BatchJob] = []
+        for record in await self._records(requests):
+            jobs += await self._cancel(record)
         return jobs
 
-    async def clean_up(self, requests: Sequence[ChatRequest]) -> int:
-        """Delete the files of these requests and of their results, which the service keeps without end, and the
-        record of the run; the number of files. Jobs still running are cancelled first."""
-        prepared = await self._prepare(requests)
-        record = await async_run(self._journal.find, prepared.key)
-        jobs = await self.cancel(requests)
-        files = [file.file_id for file in record.files] if record else []
-        files += [file for job in jobs for file in (job.output_file_id, job.error_file_id)]
-        ids = [file for file in files if file]
-        for file_id in ids:
-            await self._files.delete(file_id)
-        await async_run(self._journal.forget, prepared.key)
-        return len(ids)
+    async def clean_up(self, requests: Sequence[ChatRequest] | None = None) -> int:
+        """Delete the files of these requests and of their results, which the service keeps without end.
+
+        The record of the run goes too, and a job that still runs is cancelled. None: all runs of the journal,
+        retries included. Gives the number of files.
+        """
+        count = 0
+        for record in await self._records(requests):
+            jobs = await self._cancel(record)
+            files = [file.file_id for file in record.files]
+            files += [file for job in jobs for file in (job.output_file_id, job.error_file_id)]
+            for file_id in filter(None, files):
+                await self._files.delete(file_id)
+                count += 1
+            await async_run(self._journal.forget, record.key)
+        return count
 
     async def get(self, job_id: str) -> BatchJob:
         """One job."""
@@ -333,15 +344,28 @@ class AsyncQwenBatchJobs:
         beside = [options.completion_window, options.run, *origin]
         return await async_run(prepare, self.settings, requests, options.endpoint, options.limits, beside)
 
-    async def _job_ids(self, requests: Sequence[ChatRequest]) -> list[str]:
+    async def _records(self, requests: Sequence[ChatRequest] | None) -> list[RunRecord]:
+        if requests is None:
+            return await async_run(self._journal.all)
         prepared = await self._prepare(requests)
         record = await async_run(self._journal.find, prepared.key)
-        return [file.job_id for file in record.files if file.job_id] if record else []
+        return [record] if record else []
+
+    async def _cancel(self, record: RunRecord) -> list[BatchJob]:
+        jobs = []
+        for job_id in [file.job_id for file in record.files if file.job_id]:
+            job = await self.get(job_id)
+            if not job.is_settled:
+                answer = await self._calls.get("POST", job_path(job_id, "/cancel"))
+                job = read(BatchJob, answer, self.settings)
+            jobs.append(job)
+        return jobs
 
     async def _submit(self, prepared: Prepared) -> RunRecord:
-        record = await async_run(self._journal.open, prepared.key, len(prepared.files))
-        for file, lines in zip(record.files, prepared.files, strict=True):
-            await AsyncRetrying(**attempts(self.settings.max_retries))(self._submit_file, record, file, lines)
+        with self._journal.locked(prepared.key):
+            record = await async_run(self._journal.open, prepared.key, len(prepared.files))
+            for file, lines in zip(record.files, prepared.files, strict=True):
+                await AsyncRetrying(**attempts(self.settings.max_retries))(self._submit_file, record, file, lines)
         return record
 
     async def _submit_file(self, record: RunRecord, file: FileRecord, lines: BatchFile) -> None:

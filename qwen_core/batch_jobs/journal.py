@@ -2,17 +2,24 @@
 
 One JSON file for each run, named by the hash of what is sent; it holds ids of files and jobs, and nothing of the
 requests. Each step is written before it is begun and after it is done: one that was begun and has no id is looked
-for at the service. One process at a time may work on a run.
+for at the service. One process at a time submits a run.
 """
 
 import os
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from qwen_core.errors import BadRequestError
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # pragma: no cover - Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
 
 
 class FileRecord(msgspec.Struct):
@@ -40,6 +47,22 @@ class Journal:
         self.folder = Path(folder) if folder is not None else None
         self._records: dict[str, RunRecord] = {}
 
+    @contextmanager
+    def locked(self, key: str) -> Iterator[None]:
+        """Raise BadRequestError where another process is at this run. The lock ends with its process."""
+        if self.folder is None or fcntl is None:
+            yield
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / f"{key}.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as reason:
+                raise BadRequestError(
+                    "Another process is submitting the same requests.", hint="Wait for it, then call again."
+                ) from reason
+            yield
+
     def open(self, key: str, files: int) -> RunRecord:
         """The record of a run of so many files, from where it was left; a new one is not written yet."""
         record = self.find(key)
@@ -47,28 +70,33 @@ class Journal:
             name = secrets.token_hex(8)
             names = [f"qwen-batch-{name}-{number}.jsonl" for number in range(1, files + 1)]
             record = RunRecord(key, [FileRecord(name) for name in names], int(time.time()))
-            self._records[key] = record
         return record
 
     def find(self, key: str) -> RunRecord | None:
         """The record of a run, if there is one. Raises BadRequestError for a file that is none."""
-        path = self._path(key)
-        if key in self._records or path is None or not path.exists():
+        if self.folder is None:
             return self._records.get(key)
+        path = self._path(self.folder, key)
         try:
-            record = msgspec.json.decode(path.read_bytes(), type=RunRecord)
+            return msgspec.json.decode(path.read_bytes(), type=RunRecord)
+        except FileNotFoundError:
+            return None
         except (msgspec.DecodeError, OSError) as reason:
             raise BadRequestError(
                 f"The journal {path} cannot be read: {reason}.", hint="Delete it to submit its requests anew."
             ) from reason
-        self._records[key] = record
-        return record
+
+    def all(self) -> list[RunRecord]:
+        """Every record."""
+        keys = sorted(self._records if self.folder is None else [path.stem for path in self.folder.glob("*.json")])
+        return [record for key in keys if (record := self.find(key)) is not None]
 
     def save(self, record: RunRecord) -> None:
         """Write a record: all of it or, where the process is killed, none."""
-        path = self._path(record.key)
-        if path is None:
+        if self.folder is None:
+            self._records[record.key] = record
             return
+        path = self._path(self.folder, record.key)
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_suffix(f".{os.getpid()}.tmp")
         with beside.open("wb") as file:
@@ -80,8 +108,10 @@ class Journal:
     def forget(self, key: str) -> None:
         """Delete a record."""
         self._records.pop(key, None)
-        if path := self._path(key):
-            path.unlink(missing_ok=True)
+        if self.folder is not None:
+            self._path(self.folder, key).unlink(missing_ok=True)
+            self._path(self.folder, key).with_suffix(".lock").unlink(missing_ok=True)
 
-    def _path(self, key: str) -> Path | None:
-        return self.folder / f"{key}.json" if self.folder else None
+    @staticmethod
+    def _path(folder: Path, key: str) -> Path:
+        return folder / f"{key}.json"

@@ -18,10 +18,14 @@ from qwen_core.documents import documents_to_upload
 from qwen_core.errors import QwenError, QwenWarning, UnsupportedFeatureError
 from qwen_core.media import has_media, ready_media
 from qwen_core.models.catalogue import resolve
+from qwen_core.models.profile import ModelProfile
+from qwen_core.overflow import check_length, documented_limit
 from qwen_core.request import ChatRequest
 from qwen_core.settings import ClientSettings
 
 CHAT_PATH = "/chat/completions"
+BATCH_WINDOW = 262_144
+"""Tokens of context that a request in a batch may have, whatever the model takes otherwise."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -113,9 +117,16 @@ def line_call(settings: ClientSettings, request: ChatRequest) -> Call:
     if "audio" in (request.modalities or ()) or request.enable_code_interpreter:
         raise refused("what is answered in a stream only: sound, and the code interpreter")
     if call.pricing.prices is not None:
+        check_length(request.messages, within_window(call.profile))
         prices = call.pricing.prices._replace(batch=True)
         call.pricing = msgspec.structs.replace(call.pricing, prices=prices)
     return call
+
+
+def within_window(profile: ModelProfile) -> ModelProfile:
+    """The profile with the shorter inputs of batches."""
+    longest = min(documented_limit(profile) or BATCH_WINDOW, BATCH_WINDOW)
+    return msgspec.structs.replace(profile, max_input_tokens=longest, max_input_tokens_thinking=None)
 
 
 def with_media(request: ChatRequest) -> ChatRequest:

@@ -120,7 +120,7 @@ def test_the_test_model(run: Run, settings: ClientSettings) -> None:
 
 def test_a_journal_holds_no_secret_and_no_content(settings: ClientSettings, tmp_path: Path) -> None:
     QwenBatchJobs(settings, journal=tmp_path, **FAST).run([ask("Say confidential")])
-    (path,) = tmp_path.iterdir()
+    (path,) = tmp_path.glob("*.json")
     assert KEY not in path.read_text() and "confidential" not in path.read_text()
     assert set(json.loads(path.read_text())) == {"key", "files", "created_at"}
 
@@ -138,7 +138,7 @@ def test_the_same_requests_are_one_run(
 
 def test_a_journal_that_is_none(run: Run, settings: ClientSettings, service: Emulator, tmp_path: Path) -> None:
     run(settings, numbered(1), journal=tmp_path)
-    next(tmp_path.iterdir()).write_text("{")
+    next(tmp_path.glob("*.json")).write_text("{")
     with pytest.raises(BadRequestError, match="cannot be read"):
         run(settings, numbered(1), journal=tmp_path)
     assert made(service) == (1, 1)
@@ -279,6 +279,33 @@ def test_cleaning_up(settings: ClientSettings, service: Emulator, tmp_path: Path
     assert jobs.clean_up(numbered(2)) == 2
     assert not QwenFiles(settings).all() and not list(tmp_path.iterdir())
     assert jobs.clean_up(numbered(2)) == 0
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_cleaning_up_everything(settings: ClientSettings, service: Emulator, tmp_path: Path, kept: bool) -> None:
+    refuse_word(service, "1")
+    jobs = AsyncQwenBatchJobs(settings, journal=tmp_path if kept else None, **FAST)
+
+    async def work() -> int:
+        first = await jobs.run(numbered(2), return_exceptions=True)
+        await jobs.retry_failed(numbered(2), first, return_exceptions=True)
+        return await jobs.clean_up()
+
+    assert asyncio.run(work()) == 5 and not QwenFiles(settings).all()
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_two_at_once(settings: ClientSettings, service: Emulator, tmp_path: Path) -> None:
+    first, second = (AsyncQwenBatchJobs(settings, journal=tmp_path, **FAST) for _ in range(2))
+
+    async def work() -> list[Any]:
+        both = (jobs.run(numbered(2)) for jobs in (first, second))
+        return await asyncio.gather(*both, return_exceptions=True)
+
+    outcomes = asyncio.run(work())
+    (refused,) = [outcome for outcome in outcomes if isinstance(outcome, BadRequestError)]
+    assert "Another process" in refused.message and made(service) == (1, 1)
+    assert texts(asyncio.run(second.run(numbered(2)))) == ["0", "1"]
 
 
 def test_unknown_options_are_errors(settings: ClientSettings) -> None:

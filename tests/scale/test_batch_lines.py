@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from qwen_core import ClientSettings
 from qwen_core.batch_jobs import Limits
-from qwen_core.batch_jobs.lines import Line, prepare, split
+from qwen_core.batch_jobs.lines import Line, prepare, split, within_window
 from qwen_core.call import Call, chat_call
-from qwen_core.errors import QwenError, QwenWarning, UnsupportedFeatureError
+from qwen_core.errors import ContextOverflowError, QwenError, QwenWarning, UnsupportedFeatureError
 from qwen_core.messages import ImagePart, Message, TextPart, Tool
+from qwen_core.models.catalogue import resolve
+from qwen_core.overflow import documented_limit
 from qwen_core.request import ChatRequest
 from tests.media.made import picture
 from tests.scale.conftest import ask
@@ -106,6 +108,14 @@ def test_what_no_line_can_hold(request_: ChatRequest, said: str) -> None:
 def test_the_other_wire_has_no_batches() -> None:
     with pytest.raises(QwenError, match="OpenAI-compatible"):
         prepare(ClientSettings(api_key="sk", protocol="dashscope"), [ask("1")], ENDPOINT)
+
+
+def test_the_window_of_batches_is_shorter() -> None:
+    limits = [documented_limit(within_window(resolve(name))) for name in ("qwen-plus", "qwen-max")]
+    assert limits == [262_144, documented_limit(resolve("qwen-max"))]
+    settings = ClientSettings(api_key="sk", region="cn-beijing")
+    (error,) = prepare(settings, [ask("字" * 3_000_000)], ENDPOINT, Limits(line_bytes=10**8)).calls
+    assert isinstance(error, ContextOverflowError)
 
 
 def test_a_model_without_batches_is_warned_of_once() -> None:
