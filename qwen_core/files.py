@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from qwen_core.decodable import decodable
 from qwen_core.errors import APITimeoutError, BadRequestError, NotFoundError
 from qwen_core.forms import Form, upload_bar
 from qwen_core.media_checks import MEGABYTE
@@ -38,6 +39,7 @@ Known = MutableMapping[str, str]
 """Ids of files by the hash of their content. Plain text, so that it can be kept."""
 
 
+@decodable
 class UploadedFile(msgspec.Struct, frozen=True):
     """A file at the service. ``status`` is ``processed`` when a model can read it."""
 
@@ -50,6 +52,7 @@ class UploadedFile(msgspec.Struct, frozen=True):
     created_at: int | None = None
 
 
+@decodable
 class Listing(msgspec.Struct, frozen=True):
     """One page of the account's files."""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from qwen_core.decodable import decodable
 from qwen_core.errors import BadRequestError
 
 try:
@@ -22,6 +23,7 @@ except ModuleNotFoundError:  # pragma: no cover - Windows has no such locks
     fcntl = None  # type: ignore[assignment]
 
 
+@decodable
 class FileRecord(msgspec.Struct):
     """How far one file is. ``name`` is what it is called at the service, and nothing else is called so."""
 
@@ -32,6 +34,7 @@ class FileRecord(msgspec.Struct):
     job_id: str | None = None
 
 
+@decodable
 class RunRecord(msgspec.Struct):
     """How far one run is."""
 

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from qwen_core.decodable import decodable
+
 SETTLED = ("completed", "failed", "expired", "cancelled")
 """The states that a job ends in. Before: validating, in_progress, finalizing, cancelling."""
 
@@ -39,6 +41,7 @@ class RequestCounts(msgspec.Struct, frozen=True):
     failed: int = 0
 
 
+@decodable
 class BatchJob(msgspec.Struct, frozen=True):
     """A job at the service."""
 
@@ -71,6 +74,7 @@ class BatchJob(msgspec.Struct, frozen=True):
         return (self.errors.data or []) if self.errors else []
 
 
+@decodable
 class JobList(msgspec.Struct, frozen=True):
     """One page of jobs."""
 
