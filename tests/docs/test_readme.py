@@ -1,4 +1,4 @@
-"""Every Python example of the README runs as it stands, with the emulator in the place of the service."""
+"""Every Python example of both READMEs runs as it stands, with the emulator in the place of the service."""
 
 import re
 import warnings
@@ -10,12 +10,18 @@ from qwen_emulator import Emulator
 from tests.media.made import picture
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+EXAMPLES = [
+    pytest.param(example, id=f"{name}-{number}")
+    for name in ("README.md", "README.zh-CN.md")
+    for number, example in enumerate(
+        re.findall(r"^```python\n(.*?)^```", (ROOT / name).read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    )
+]
 
 OWN_SERVERS = {8000: "vllm", 11434: "ollama"}
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+@pytest.mark.parametrize("example", EXAMPLES)
 def test_example(example: str, qwen_emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-test")
     monkeypatch.setenv("DASHSCOPE_API_BASE", qwen_emulator.base_url)
@@ -32,4 +38,4 @@ def test_example(example: str, qwen_emulator: Emulator, tmp_path: Path, monkeypa
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) >= 6
+    assert len(EXAMPLES) >= 12
