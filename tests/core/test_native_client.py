@@ -29,7 +29,7 @@ from qwen_core.settings import Connection
 from qwen_core.transports import pool
 from qwen_emulator import Emulator, Failure, RawReply, RecordedRequest, Reply, SearchResult, faults
 from tests.core.conftest import KEY
-from tests.core.test_client import WAYS, Run, async_generate, generate, stream
+from tests.core.ways import WAYS, Run, async_generate, generate, stream
 
 TEXT = "/api/v1/services/aigc/text-generation/generation"
 MULTIMODAL = "/api/v1/services/aigc/multimodal-generation/generation"

@@ -1,0 +1,157 @@
+"""Connections: streams as they arrive, closing, reuse, event loops, threads."""
+
+import asyncio
+import gc
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+import pytest
+
+from qwen_core import (
+    AsyncQwenClient,
+    ChatRequest,
+    ClientSettings,
+    QwenClient,
+)
+from qwen_core.events import TextDelta
+from qwen_emulator import Emulator, Reply, faults
+from tests.core.ways import generate, stream
+
+
+def test_a_stream_arrives_as_it_is_written(
+    settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    qwen_emulator.reply(faults.slow(Reply(text=["one", "two", "three"]), 0.1))
+    times = [time.monotonic() for event in QwenClient(settings).stream(request_) if isinstance(event, TextDelta)]
+    assert len(times) == 3 and times[2] - times[0] > 0.15
+
+
+def wait_for(condition: Callable[[], bool]) -> bool:
+    """Whether it becomes true within two seconds."""
+    end = time.monotonic() + 2
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
+
+
+LONG = Reply(text=["word "] * 400)
+
+
+def test_leaving_a_stream_closes_it(
+    settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    qwen_emulator.reply(faults.slow(LONG, 0.01))
+    gc.disable()
+    try:
+        events = QwenClient(settings).stream(request_)
+        next(iter(events))
+        events.close()  # type: ignore[attr-defined]
+        assert wait_for(lambda: len(qwen_emulator.aborted_requests) == 1)
+    finally:
+        gc.enable()
+
+
+async def test_leaving_an_async_stream_closes_it(
+    settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    qwen_emulator.reply(faults.slow(LONG, 0.01))
+    events = AsyncQwenClient(settings).stream(request_)
+    await anext(aiter(events))
+    await events.aclose()  # type: ignore[attr-defined]
+    assert await asyncio.to_thread(wait_for, lambda: len(qwen_emulator.aborted_requests) == 1)
+
+
+async def test_cancelling_an_async_call_closes_it(
+    settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    qwen_emulator.reply(faults.stall_before_headers())
+    task = asyncio.create_task(AsyncQwenClient(settings).generate(request_))
+    assert await asyncio.to_thread(wait_for, lambda: len(qwen_emulator.requests) == 1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await asyncio.to_thread(wait_for, lambda: len(qwen_emulator.aborted_requests) == 1)
+
+
+def test_connections_are_used_again(
+    settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    before = qwen_emulator.connections_opened
+    for run in (generate, stream, generate, stream):
+        run(settings, request_)
+    assert qwen_emulator.connections_opened - before <= 1
+
+
+async def test_async_connections_are_used_again(
+    settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    before = qwen_emulator.connections_opened
+    for _ in range(3):
+        await AsyncQwenClient(settings).generate(request_)
+        async for _event in AsyncQwenClient(settings).stream(request_):
+            pass
+    assert qwen_emulator.connections_opened - before <= 1
+
+
+def test_twenty_event_loops_in_a_row(
+    settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    client = AsyncQwenClient(msgspec.structs.replace(settings, max_retries=0))
+    before = qwen_emulator.open_connections
+    for _ in range(20):
+        assert asyncio.run(client.generate(request_)).text
+    assert wait_for(lambda: qwen_emulator.open_connections <= before), "each loop closed its connections"
+
+
+def test_eight_threads_share_a_client(
+    settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    qwen_emulator.reply(lambda request: str(request.messages[-1]["content"]).upper())
+    client = QwenClient(settings)
+
+    def ask(number: int) -> bool:
+        from qwen_core.messages import Message, TextPart
+
+        request = msgspec.structs.replace(request_, messages=(Message("user", (TextPart(f"thread {number}"),)),))
+        return client.generate(request).text == f"THREAD {number}"
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(ask, range(64)))
+
+
+async def test_a_slow_answer_does_not_block_the_loop(
+    settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    qwen_emulator.reply(faults.slow(Reply(text=["a"] * 8), 0.05))
+    longest = 0.0
+
+    async def tick() -> None:
+        nonlocal longest
+        while True:
+            start = time.monotonic()
+            await asyncio.sleep(0.005)
+            longest = max(longest, time.monotonic() - start)
+
+    await AsyncQwenClient(settings).generate(request_)  # the SDK's import and first connection
+    ticker = asyncio.create_task(tick())
+    await AsyncQwenClient(settings).generate(request_)
+    ticker.cancel()
+    assert longest < 0.15
+
+
+def test_a_lock_guards_the_pool(settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator) -> None:
+    """Threads that start together make one pool between them."""
+    fresh = msgspec.structs.replace(settings, default_headers=(("X-Fresh", "pool"),))
+    barrier = threading.Barrier(8)
+
+    def ask(_: int) -> int:
+        barrier.wait()
+        return len(QwenClient(fresh).generate(request_).text)
+
+    before = qwen_emulator.connections_opened
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(ask, range(8)))
+    assert qwen_emulator.connections_opened - before <= 8
