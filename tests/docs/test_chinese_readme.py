@@ -110,3 +110,11 @@ def test_links_within_lead_somewhere() -> None:
         assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors
         for target in LINK.findall(text):
             assert (ROOT / target).exists() or target.startswith("https://"), target
+
+
+def test_the_table_of_models_is_the_same() -> None:
+    blocks = [
+        re.findall(r"<!-- python .*?<!-- end -->", (ROOT / name).read_text("utf-8"), re.DOTALL)
+        for name in (ENGLISH, CHINESE)
+    ]
+    assert blocks[0] == blocks[1] and blocks[0]

@@ -8,10 +8,10 @@ import pickle
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import Any
 
 from qwen_emulator import Emulator, Failure, RecordedRequest, Reply, SearchResult, ToolCall, faults
+from tests.migration.guide import installed
 
 KEY = "sk-of-the-features"
 PICTURE = "https://example.com/cat.png"
@@ -297,10 +297,7 @@ FEATURES: dict[str, tuple[Probe | None, Probe | None]] = {
 
 def here(peer: Peer) -> bool:
     """Whether it is installed."""
-    try:
-        return find_spec(peer.package) is not None
-    except ModuleNotFoundError:
-        return False
+    return installed(peer.package)
 
 
 def measured(peer: Peer, probe: Probe | None, emulator: Emulator) -> str:

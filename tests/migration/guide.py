@@ -27,6 +27,14 @@ PEER = re.compile(
 ADDRESS = "https://dashscope.aliyuncs.com/compatible-mode/v1"
 
 
+def installed(module: str) -> bool:
+    """Whether it can be imported here."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
 class Pair(NamedTuple):
     """The same thing done twice."""
 
@@ -43,10 +51,7 @@ class Pair(NamedTuple):
     @property
     def runs_here(self) -> bool:
         """Whether that package is in this environment; `make lowest` holds those that the main one cannot."""
-        try:
-            return find_spec(self.peer) is not None
-        except ModuleNotFoundError:
-            return False
+        return installed(self.peer)
 
 
 PAIRS = {

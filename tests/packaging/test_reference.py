@@ -1,5 +1,7 @@
 """docs/reference is what the code says: a change of the public surface shows in a diff."""
 
+import re
+
 import pytest
 
 from docs.reference.generate import FOLDER, PUBLIC, pages
@@ -31,3 +33,16 @@ def test_every_error_is_there() -> None:
     for name, found in vars(errors).items():
         if isinstance(found, type) and issubclass(found, (errors.QwenError, errors.QwenWarning)):
             assert f"## `{name}`" in PAGES["qwen_core.md"]
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/migration.md"])
+def test_what_the_documents_import_is_there(name: str) -> None:
+    text = (FOLDER.parents[1] / name).read_text("utf-8")
+    imports = re.findall(
+        r"^from ((?:qwen|langchain_qwen|llama_index_qwen)[\w.]*) import ([\w, ]+)", text, re.MULTILINE
+    )
+    assert imports
+    for module, names in imports:
+        page = PAGES[f"{module.partition('.')[0]}.md"]
+        for imported in names.split(","):
+            assert f"## `{imported.strip()}`" in page
