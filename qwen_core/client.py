@@ -24,7 +24,8 @@ from qwen_core.documents import KNOWN_FILES, Document, documents_to_upload, with
 from qwen_core.embeddings import EMBEDDING
 from qwen_core.errors import BadRequestError, QwenError
 from qwen_core.events import Event
-from qwen_core.media import ReadyMedia, has_media, ready_media
+from qwen_core.media import ReadyMedia, ready_media
+from qwen_core.messages import has_media
 from qwen_core.off_loop import async_run, run
 from qwen_core.ordered import DEFAULT_CONCURRENCY, async_map_in_order, map_in_order
 from qwen_core.protocols.stream_reader import StreamReader

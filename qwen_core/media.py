@@ -14,10 +14,17 @@ from qwen_core.errors import BadRequestError
 from qwen_core.local_media import AllowedFiles, LocalFile, allowed_path, local_file
 from qwen_core.media_checks import BODY_LIMIT, MEGABYTE, check_inline, check_remote
 from qwen_core.media_formats import MediaKind
-from qwen_core.messages import AudioPart, FilePart, ImagePart, Message, Part, VideoPart
+from qwen_core.messages import (
+    MEDIA_PARTS,
+    AudioPart,
+    FilePart,
+    ImagePart,
+    Message,
+    Part,
+    VideoPart,
+    has_media,
+)
 from qwen_core.request import ChatRequest
-
-MEDIA_PARTS = (ImagePart, VideoPart, AudioPart, FilePart)
 
 KINDS: dict[type, MediaKind] = {
     ImagePart: "image",
@@ -37,11 +44,6 @@ class ReadyMedia(NamedTuple):
     def with_urls(self, urls: Mapping[str, str]) -> ChatRequest:
         """The request with what was uploaded at its new address."""
         return with_urls(self.request, lambda url, kind: urls.get(url, url))
-
-
-def has_media(messages: Sequence[Message]) -> bool:
-    """Whether there is anything to make ready."""
-    return any(isinstance(part, MEDIA_PARTS) for message in messages for part in message.parts)
 
 
 def media_urls(messages: Sequence[Message]) -> Iterator[tuple[str, MediaKind]]:
@@ -123,4 +125,4 @@ def with_urls(request: ChatRequest, change: Callable[[str, MediaKind], str]) -> 
     return msgspec.structs.replace(request, messages=messages)
 
 
-__all__ = ["AllowedFiles", "ReadyMedia", "has_media", "media_urls", "ready_media", "scheme_of", "with_urls"]
+__all__ = ["AllowedFiles", "ReadyMedia", "media_urls", "ready_media", "scheme_of", "with_urls"]

@@ -4,6 +4,7 @@ Plain immutable values that both frameworks and both wires share. A message has 
 result is a message of role ``tool`` that names the call it answers.
 """
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -86,6 +87,8 @@ class Message(msgspec.Struct, frozen=True):
     @property
     def text(self) -> str:
         """The visible text, joined."""
+        if len(self.parts) == 1 and type(self.parts[0]) is TextPart:
+            return self.parts[0].text
         return "".join(part.text for part in self.parts if isinstance(part, TextPart))
 
     @property
@@ -97,6 +100,18 @@ class Message(msgspec.Struct, frozen=True):
     def tool_calls(self) -> tuple[ToolCallPart, ...]:
         """The calls that this message asks for."""
         return tuple(part for part in self.parts if isinstance(part, ToolCallPart))
+
+
+MEDIA_PARTS = (ImagePart, VideoPart, AudioPart, FilePart)
+
+
+def has_media(messages: Iterable[Message]) -> bool:
+    """Whether anything in these messages is more than words."""
+    for message in messages:
+        for part in message.parts:
+            if type(part) is not TextPart and isinstance(part, MEDIA_PARTS):
+                return True
+    return False
 
 
 class Tool(msgspec.Struct, frozen=True):

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.local_media import AllowedFiles
-from qwen_core.media import has_media, ready_media
-from qwen_core.messages import Message, Part
+from qwen_core.media import ready_media
+from qwen_core.messages import Message, Part, has_media
 from qwen_core.request import ChatRequest
 
 

@@ -8,16 +8,16 @@ from msgspec import UNSET
 
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.messages import (
+    MEDIA_PARTS,
     AudioPart,
     FilePart,
-    ImagePart,
     Message,
     Part,
     ReasoningPart,
     TextPart,
     Tool,
     ToolCallPart,
-    VideoPart,
+    has_media,
 )
 from qwen_core.models.profile import ModelProfile, ReasoningKey
 from qwen_core.protocols.shared_wire import SentFunction, SentMessage, SentToolCall
@@ -27,7 +27,6 @@ Content = str | list[dict[str, Any]]
 EncodeContent = Callable[[tuple[Part, ...], str], Content]
 """Makes a message's content of its visible parts. The separator stands between texts that become one."""
 
-MEDIA_PARTS = (ImagePart, VideoPart, AudioPart, FilePart)
 NOT_SHOWN = (ToolCallPart, ReasoningPart, AudioPart)
 """Parts of an answer beside its content. What a model said aloud is in its text too, and none takes it back."""
 
@@ -40,7 +39,9 @@ def encode_messages(
     """The conversation. Old reasoning is replayed within the current tool round, and before it where asked."""
     keep = request.preserve_thinking
     keep_all = profile.preserve_thinking_default if keep is None else keep
-    messages = list(with_file_messages(with_tool_media(request.messages)))
+    messages: Sequence[Message] = request.messages
+    if has_media(messages):
+        messages = list(with_file_messages(with_tool_media(messages)))
     asked = [i for i, message in enumerate(messages) if message.role == "user" and type(message) is Message]
     last_user = max(asked, default=-1)
     return [
@@ -195,4 +196,6 @@ def media_urls(messages: Sequence[Message]) -> Iterator[str]:
 
 def oss_headers(messages: Sequence[Message]) -> dict[str, str]:
     """What has to be sent along where a URL is one of the temporary store's (compatible 2.6, native 1.5)."""
+    if not has_media(messages):
+        return {}
     return OSS_HEADERS if any(url.startswith("oss://") for url in media_urls(messages)) else {}

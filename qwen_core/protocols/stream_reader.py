@@ -58,23 +58,26 @@ class StreamReader:
         An error behind some events does not take them along: they are returned, and ``close`` raises it.
         """
         try:
-            return self._feed(segment)
+            if self._is_json is None:
+                segment = self._look(segment)
+            if self._is_json:
+                return self._keep(segment)
+            payloads = self._frames.feed(segment)
+            if len(payloads) == 1:
+                self._read_any = True
+                return self._decoder.feed(payloads[0], self._frames.status)
+            return self._decode(payloads)
         except NONSENSE as reason:
             raise unreadable(segment, f"{type(reason).__name__}: {reason}") from reason
 
-    def _feed(self, segment: bytes) -> Sequence[Event]:
-        if self._is_json is None:
-            segment = self._look(segment)
-        if self._is_json:
-            self._body.append(segment)
-            self._body_size += len(segment)
-            if self._body_size > MAX_EVENT:
-                raise InvalidResponseError(f"The answer cannot be read: it is longer than {MAX_EVENT >> 20} MiB.")
-            return ()
-        payloads = self._frames.feed(segment)
-        if len(payloads) == 1:
-            self._read_any = True
-            return self._decoder.feed(payloads[0], self._frames.status)
+    def _keep(self, segment: bytes) -> Sequence[Event]:
+        self._body.append(segment)
+        self._body_size += len(segment)
+        if self._body_size > MAX_EVENT:
+            raise InvalidResponseError(f"The answer cannot be read: it is longer than {MAX_EVENT >> 20} MiB.")
+        return ()
+
+    def _decode(self, payloads: Sequence[bytes]) -> Sequence[Event]:
         events: list[Event] = []
         for payload in payloads:
             self._read_any = True
