@@ -282,9 +282,11 @@ class ChatQwen(ChatFields, BaseChatModel):
         )
 
 
+NOT_ASKED = ("allow_local_files", "show_progress")
+
 # What changes an answer: everything that is asked, and whom; no key, header or client.
 IDENTIFYING_FIELDS = (
-    *(name for name in ChatFields.model_fields if name in ChatRequest.__struct_fields__),
+    *(name for name in ChatFields.model_fields if name in ChatRequest.__struct_fields__ and name not in NOT_ASKED),
     "region",
     "workspace",
     "base_url",

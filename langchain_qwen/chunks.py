@@ -33,11 +33,14 @@ def to_chunk(event: Event) -> ChatGenerationChunk:
         return _chunk(tool_call_chunks=[piece])
     if isinstance(event, AudioDelta):
         return _chunk(additional_kwargs={"audio": _audio(event.data, event.transcript, event.id)})
-    return _chunk(
+    last = _chunk(
         response_metadata=response_metadata(event, event.choices[0]),
         usage_metadata=usage_metadata(event.usage),
         chunk_position="last",
     )
+    # Where tracers look for it, as in a whole answer.
+    last.generation_info = {"finish_reason": event.choices[0].finish_reason}
+    return last
 
 
 def text_chunk(text: str) -> ChatGenerationChunk:
