@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from langchain_core.messages import BaseMessage
@@ -43,12 +44,17 @@ class QwenBatch(Runnable[Any, Any]):
     def __init__(self, llm: Step, **options: Any) -> None:
         with langchain_errors():
             parts = take_apart(llm)
+        self._llm, self._given = llm, options
         self._before, self._after = in_a_row(parts.before), in_a_row(parts.after)
         self._model, self._options, self._config = parts.model, parts.options, parts.config
         self._answered = answered(parts.model)
         settings = parts.model.client_settings()
         self._jobs = QwenBatchJobs(settings, **options)
         self._async_jobs = AsyncQwenBatchJobs(settings, **options)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Made anew of its model, which knows how to leave out the key.
+        return partial(type(self), **self._given), (self._llm,)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """The answer to one input, as a job of its own."""

@@ -140,7 +140,7 @@ def answered(model: ChatQwen) -> AnsweredChatQwen:
     """The model to give answers out with. It asks nobody, so that it neither waits nor caches."""
     fields = {name: getattr(model, name) for name in type(model).model_fields if name in ChatQwen.model_fields}
     own = {"rate_limiter": None, "cache": False, "disable_streaming": True, "name": model.name or "ChatQwen"}
-    return AnsweredChatQwen.model_construct(**{**fields, **own})
+    return AnsweredChatQwen.model_construct(set(model.model_fields_set), **{**fields, **own})
 
 
 def give_out(outcome: ChatResponse | QwenError) -> None:

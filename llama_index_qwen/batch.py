@@ -1,6 +1,7 @@
 """``QwenBatch``: many conversations through the service's Batch API, at half the price."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
@@ -30,9 +31,13 @@ class QwenBatch:
     """
 
     def __init__(self, llm: Qwen, **options: Any) -> None:
-        self._llm = llm
+        self._llm, self._given = llm, options
         self._jobs = QwenBatchJobs(llm.client_settings(), **options)
         self._async_jobs = AsyncQwenBatchJobs(llm.client_settings(), **options)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Made anew of its model, which knows how to leave out the key.
+        return partial(type(self), **self._given), (self._llm,)
 
     def chat(
         self, conversations: Sequence[Conversation], *, return_exceptions: bool = False, **kwargs: Any

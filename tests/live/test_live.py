@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from langchain_qwen import QwenEmbeddings
+from langchain_qwen import ChatQwen, QwenBatch, QwenEmbeddings
 from qwen_core import ClientSettings
 from qwen_core.settings import ProtocolName
 from tests.parity.scenarios import WEATHER, Outcome, Scenario, user
@@ -63,6 +63,13 @@ def test_a_tool_call(way: str, protocol: ProtocolName) -> None:
 def test_an_unknown_model(protocol: ProtocolName) -> None:
     scenario = Scenario("unknown", None, Outcome(), (user("hi"),), "qwen-nonexistent")
     assert WHOLE["core"](scenario, settings(protocol)).error == "NotFoundError"
+
+
+def test_a_batch_job_of_the_model_that_costs_nothing() -> None:
+    model = ChatQwen(model="batch-test-model", region=REGION)
+    batch = QwenBatch(model, endpoint="/v1/chat/ds-test", completion_window="24h", poll_seconds=10)
+    assert all(answer.content for answer in batch.batch(["Hello!", "What is 2+2?"]))
+    assert batch.clean_up() >= 2
 
 
 def test_embeddings() -> None:

@@ -1,12 +1,13 @@
 """``QwenBatch`` for LangChain: models, tools, schemas and chains; order, errors, callbacks and costs."""
 
 import asyncio
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.callbacks import UsageMetadataCallbackHandler
+from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler
 from langchain_core.exceptions import ModelError, OutputParserException
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.output_parsers import StrOutputParser
@@ -150,6 +151,24 @@ def test_callbacks_see_each_answer(run: Run, model: ChatQwen) -> None:
     usage = [answer.usage_metadata for answer in answers]
     at_once = sum(use["input_tokens"] * 0.8 + use["output_tokens"] * 2 for use in usage) / 1e6
     assert costs.totals.by_currency["CNY"] == pytest.approx(at_once / 2), "half of the price"
+
+
+def test_the_key_is_in_no_trace_and_no_pickle(
+    run: Run, service: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DASHSCOPE_API_KEY", KEY)
+    batch = QwenBatch(ChatQwen(base_url=service.base_url), **FAST)
+    seen: list[Any] = []
+
+    class Watch(BaseCallbackHandler):
+        def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+            seen.append((args, kwargs))
+
+    run(batch, ["Say a"], {"callbacks": [Watch()]})
+    assert seen and KEY not in repr(seen) and KEY not in repr(batch)
+    pickled = pickle.dumps(batch)
+    assert KEY.encode() not in pickled
+    assert run(pickle.loads(pickled), ["Say a"])[0].content == "a"
 
 
 def test_a_limiter_does_not_hold_answers_back(model: ChatQwen) -> None:

@@ -1,6 +1,7 @@
 """``QwenBatch`` for LlamaIndex."""
 
 import asyncio
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,13 @@ def test_resuming_and_retrying(llm: Qwen, service: Emulator, tmp_path: Path) -> 
     again = QwenBatch(llm, journal=tmp_path, **FAST)
     assert texts(asyncio.run(again.aretry_failed(["Say a", "Say b"], first))) == ["a", "b"]
     assert made(service) == (2, 2)
+
+
+def test_the_key_is_in_no_pickle(service: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHSCOPE_API_KEY", KEY)
+    pickled = pickle.dumps(QwenBatch(Qwen(base_url=service.base_url), **FAST))
+    assert KEY.encode() not in pickled
+    assert texts(pickle.loads(pickled).chat(["Say a"])) == ["a"]
 
 
 def test_submit_cancel_clean_up(llm: Qwen, service: Emulator) -> None:
