@@ -65,9 +65,8 @@ def read(folder: Path) -> list[Document]:
     ]
 
 
-def rag(folder: Path, question: str) -> None:
+def rag(documents: list[Document], folder: Path, question: str) -> None:
     """Documents to vectors, the question to the passages that fit, and these to an answer."""
-    documents = read(folder)
     print(f"LlamaIndex: {len(documents)} documents from {folder} -> QwenEmbedding() -> Qwen()")
     index = VectorStoreIndex.from_documents(
         documents, transformations=[MarkdownNodeParser()], embed_model=QwenEmbedding(), show_progress=True
@@ -91,9 +90,10 @@ def main() -> None:
     arguments = parser.parse_args()
     own = arguments.docs.resolve() != HANDBOOK.resolve()
     question = arguments.question or ("What are these documents about?" if own else QUESTION)
+    documents = read(arguments.docs)  # what is wrong with the folder is said before anything is asked
     with service():
         chain()
-        rag(arguments.docs, question)
+        rag(documents, arguments.docs, question)
 
 
 if __name__ == "__main__":
