@@ -13,6 +13,7 @@ from langchain_qwen.batch_chain import Step, answered, give_out, in_a_row, take_
 from langchain_qwen.chat_calls import chat_request
 from langchain_qwen.exceptions import langchain_errors
 from qwen_core.batch_jobs import AsyncQwenBatchJobs, BatchJob, QwenBatchJobs
+from qwen_core.batch_jobs.journal import as_journal
 from qwen_core.batch_jobs.results import failures, merged
 from qwen_core.request import ChatRequest
 
@@ -49,8 +50,9 @@ class QwenBatch(Runnable[Any, Any]):
         self._model, self._options, self._config = parts.model, parts.options, parts.config
         self._answered = answered(parts.model)
         settings = parts.model.client_settings()
-        self._jobs = QwenBatchJobs(settings, **options)
-        self._async_jobs = AsyncQwenBatchJobs(settings, **options)
+        shared = {**options, "journal": as_journal(options.get("journal"))}
+        self._jobs = QwenBatchJobs(settings, **shared)
+        self._async_jobs = AsyncQwenBatchJobs(settings, **shared)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Made anew of its model, which knows how to leave out the key.
@@ -125,12 +127,23 @@ class QwenBatch(Runnable[Any, Any]):
     def submit(self, inputs: list[Any], **kwargs: Any) -> list[BatchJob]:
         """Upload and submit without waiting; ``batch`` with the same inputs waits and gives the outputs."""
         with langchain_errors():
-            return self._jobs.submit(requests_of(self._asked(self._before.batch(inputs), kwargs, False)))
+            return self._jobs.submit(self._requests(inputs, kwargs, tolerant=False))
+
+    async def asubmit(self, inputs: list[Any], **kwargs: Any) -> list[BatchJob]:
+        """The same without blocking."""
+        with langchain_errors():
+            requests = await asyncio.to_thread(self._requests, inputs, kwargs, tolerant=False)
+            return await self._async_jobs.submit(requests)
 
     def cancel(self, inputs: list[Any], **kwargs: Any) -> list[BatchJob]:
         """Cancel the jobs of these inputs. What is answered by then is charged, and ``batch`` still gives it."""
         with langchain_errors():
-            return self._jobs.cancel(requests_of(self._asked(self._before.batch(inputs), kwargs, True)))
+            return self._jobs.cancel(self._requests(inputs, kwargs))
+
+    async def acancel(self, inputs: list[Any], **kwargs: Any) -> list[BatchJob]:
+        """The same without blocking."""
+        with langchain_errors():
+            return await self._async_jobs.cancel(await asyncio.to_thread(self._requests, inputs, kwargs))
 
     def clean_up(self, inputs: list[Any] | None = None, **kwargs: Any) -> int:
         """Delete the files of these inputs and of their results at the service, and the record of the run.
@@ -138,9 +151,17 @@ class QwenBatch(Runnable[Any, Any]):
         None: of all runs of the journal, retries included. Gives the number of files.
         """
         with langchain_errors():
-            if inputs is None:
-                return self._jobs.clean_up()
-            return self._jobs.clean_up(requests_of(self._asked(self._before.batch(inputs), kwargs, True)))
+            return self._jobs.clean_up(None if inputs is None else self._requests(inputs, kwargs))
+
+    async def aclean_up(self, inputs: list[Any] | None = None, **kwargs: Any) -> int:
+        """The same without blocking."""
+        with langchain_errors():
+            requests = None if inputs is None else await asyncio.to_thread(self._requests, inputs, kwargs)
+            return await self._async_jobs.clean_up(requests)
+
+    def _requests(self, inputs: list[Any], kwargs: dict[str, Any], *, tolerant: bool = True) -> list[ChatRequest]:
+        prompts = self._before.batch(inputs, return_exceptions=tolerant)
+        return requests_of(self._asked(prompts, kwargs, tolerant))
 
     def _batch(
         self, inputs: list[Any], config: Config, tolerant: bool, kwargs: dict[str, Any], origin: Sequence[str] = ()

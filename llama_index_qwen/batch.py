@@ -10,6 +10,7 @@ from llama_index_qwen.chat_calls import chat_request, one_call_only
 from llama_index_qwen.llm import Qwen
 from llama_index_qwen.responses import to_response
 from qwen_core.batch_jobs import AsyncQwenBatchJobs, BatchJob, Outcome, QwenBatchJobs
+from qwen_core.batch_jobs.journal import as_journal
 from qwen_core.batch_jobs.results import failures, merged
 from qwen_core.errors import QwenError
 from qwen_core.request import ChatRequest
@@ -32,8 +33,9 @@ class QwenBatch:
 
     def __init__(self, llm: Qwen, **options: Any) -> None:
         self._llm, self._given = llm, options
-        self._jobs = QwenBatchJobs(llm.client_settings(), **options)
-        self._async_jobs = AsyncQwenBatchJobs(llm.client_settings(), **options)
+        shared = {**options, "journal": as_journal(options.get("journal"))}
+        self._jobs = QwenBatchJobs(llm.client_settings(), **shared)
+        self._async_jobs = AsyncQwenBatchJobs(llm.client_settings(), **shared)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Made anew of its model, which knows how to leave out the key.
@@ -88,9 +90,17 @@ class QwenBatch:
         """Upload and submit without waiting; ``chat`` with the same conversations waits and gives the answers."""
         return self._jobs.submit(self._requests(conversations, kwargs))
 
+    async def asubmit(self, conversations: Sequence[Conversation], **kwargs: Any) -> list[BatchJob]:
+        """The same without blocking."""
+        return await self._async_jobs.submit(self._requests(conversations, kwargs))
+
     def cancel(self, conversations: Sequence[Conversation], **kwargs: Any) -> list[BatchJob]:
         """Cancel the jobs of these conversations. What is answered by then is charged, and ``chat`` gives it."""
         return self._jobs.cancel(self._requests(conversations, kwargs))
+
+    async def acancel(self, conversations: Sequence[Conversation], **kwargs: Any) -> list[BatchJob]:
+        """The same without blocking."""
+        return await self._async_jobs.cancel(self._requests(conversations, kwargs))
 
     def clean_up(self, conversations: Sequence[Conversation] | None = None, **kwargs: Any) -> int:
         """Delete the files of these conversations and of their results at the service, and the run's record.
@@ -98,6 +108,11 @@ class QwenBatch:
         None: of all runs of the journal, retries included. Gives the number of files.
         """
         return self._jobs.clean_up(None if conversations is None else self._requests(conversations, kwargs))
+
+    async def aclean_up(self, conversations: Sequence[Conversation] | None = None, **kwargs: Any) -> int:
+        """The same without blocking."""
+        requests = None if conversations is None else self._requests(conversations, kwargs)
+        return await self._async_jobs.clean_up(requests)
 
     def _requests(self, conversations: Sequence[Conversation], options: dict[str, Any]) -> list[ChatRequest]:
         return [chat_request(self._llm, messages_of(conversation), options) for conversation in conversations]

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 from tenacity import AsyncRetrying, Retrying
 
-from qwen_core.batch_jobs.journal import FileRecord, Journal, RunRecord
+from qwen_core.batch_jobs.journal import FileRecord, Journal, RunRecord, as_journal
 from qwen_core.batch_jobs.lines import LIMITS, BatchFile, Limits, Prepared, prepare
 from qwen_core.batch_jobs.results import Outcome, failures, merged, read_results, settle
 from qwen_core.batch_jobs.watch import Watch
@@ -39,7 +39,8 @@ class BatchOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How jobs are made and watched.
 
     journal            folder for the records of runs: with it, requests that were uploaded or submitted before are
-                       not sent again, whatever happened to the process; None keeps the records in memory
+                       not sent again, whatever happened to the process; None keeps the records in memory. A
+                       ``Journal`` can be shared
     completion_window  ``"24h"`` to ``"336h"``, or ``"1d"`` to ``"14d"``
     name, description  shown in the console; up to 100 and 200 characters
     endpoint           ``"/v1/chat/ds-test"`` for ``batch-test-model``
@@ -49,7 +50,7 @@ class BatchOptions(msgspec.Struct, frozen=True, kw_only=True):
     limits             how large a file may be
     """
 
-    journal: Path | str | None = None
+    journal: Journal | Path | str | None = None
     completion_window: str = DAY
     name: str | None = None
     description: str | None = None
@@ -99,7 +100,7 @@ class QwenBatchJobs:
         """``options`` are the fields of ``BatchOptions``."""
         self.settings = settings
         self.options = BatchOptions(**options)
-        self._journal = Journal(self.options.journal)
+        self._journal = as_journal(self.options.journal)
         self._files = QwenFiles(settings)
         self._calls = ServiceCalls(settings)
 
@@ -269,7 +270,7 @@ class AsyncQwenBatchJobs:
         """``options`` are the fields of ``BatchOptions``."""
         self.settings = settings
         self.options = BatchOptions(**options)
-        self._journal = Journal(self.options.journal)
+        self._journal = as_journal(self.options.journal)
         self._files = AsyncQwenFiles(settings)
         self._calls = AsyncServiceCalls(settings)
 

@@ -118,3 +118,8 @@ class Journal:
     @staticmethod
     def _path(folder: Path, key: str) -> Path:
         return folder / f"{key}.json"
+
+
+def as_journal(journal: Journal | Path | str | None) -> Journal:
+    """A journal as it is, or one in this folder."""
+    return journal if isinstance(journal, Journal) else Journal(journal)

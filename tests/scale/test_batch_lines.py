@@ -110,12 +110,13 @@ def test_the_other_wire_has_no_batches() -> None:
         prepare(ClientSettings(api_key="sk", protocol="dashscope"), [ask("1")], ENDPOINT)
 
 
-def test_the_window_of_batches_is_shorter() -> None:
+def test_the_window_of_batches_is_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
     limits = [documented_limit(within_window(resolve(name))) for name in ("qwen-plus", "qwen-max")]
     assert limits == [262_144, documented_limit(resolve("qwen-max"))]
     settings = ClientSettings(api_key="sk", region="cn-beijing")
-    (error,) = prepare(settings, [ask("字" * 3_000_000)], ENDPOINT, Limits(line_bytes=10**8)).calls
-    assert isinstance(error, ContextOverflowError)
+    monkeypatch.setattr("qwen_core.batch_jobs.lines.BATCH_WINDOW", 100)
+    good, bad = prepare(settings, [ask("Hi"), ask("word " * 2000)], ENDPOINT).calls
+    assert isinstance(good, Call) and isinstance(bad, ContextOverflowError)
 
 
 def test_a_model_without_batches_is_warned_of_once() -> None:

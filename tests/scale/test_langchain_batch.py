@@ -214,3 +214,17 @@ def test_submit_cancel_clean_up(model: ChatQwen, service: Emulator) -> None:
     assert isinstance(batch.batch(inputs, return_exceptions=True)[0], BatchError)
     assert batch.clean_up(inputs) == 2
     assert made(service) == (1, 1)
+
+
+def test_without_blocking_the_same(model: ChatQwen, service: Emulator) -> None:
+    service.plan_batches(seconds=float("inf"))
+    batch = QwenBatch(model, **FAST)
+
+    async def work() -> None:
+        assert [job.status for job in await batch.asubmit(["Say a"])] == ["validating"]
+        assert [job.status for job in await batch.acancel(["Say a"])] == ["cancelling"]
+
+    asyncio.run(work())
+    assert isinstance(batch.batch(["Say a"], return_exceptions=True)[0], BatchError), "both know of the job"
+    assert made(service) == (1, 1)
+    assert asyncio.run(batch.aclean_up()) == 2

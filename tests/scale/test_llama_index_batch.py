@@ -68,3 +68,17 @@ def test_submit_cancel_clean_up(llm: Qwen, service: Emulator) -> None:
     assert [job.status for job in batch.cancel(["Say a"])] == ["cancelling"]
     assert texts(batch.chat(["Say a"], return_exceptions=True)) == ["error"]
     assert batch.clean_up(["Say a"]) == 2
+
+
+def test_without_blocking_the_same(llm: Qwen, service: Emulator) -> None:
+    service.plan_batches(seconds=float("inf"))
+    batch = QwenBatch(llm, **FAST)
+
+    async def work() -> None:
+        assert [job.status for job in await batch.asubmit(["Say a"])] == ["validating"]
+        assert [job.status for job in await batch.acancel(["Say a"])] == ["cancelling"]
+
+    asyncio.run(work())
+    assert texts(batch.chat(["Say a"], return_exceptions=True)) == ["error"]
+    assert made(service) == (1, 1)
+    assert asyncio.run(batch.aclean_up(["Say a"])) == 2
