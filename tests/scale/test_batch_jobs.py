@@ -314,11 +314,16 @@ def test_unknown_options_are_errors(settings: ClientSettings) -> None:
 
 
 async def test_the_loop_goes_on(settings: ClientSettings, service: Emulator) -> None:
-    longest, loop = 0.0, asyncio.get_running_loop()
-    working = asyncio.ensure_future(AsyncQwenBatchJobs(settings, **FAST).run(numbered(300)))
-    while not working.done():
+    """While requests are written, and while jobs are waited for."""
+    service.plan_batches(seconds=float("inf"))
+    pause, longest, loop = 2.0, 0.0, asyncio.get_running_loop()
+    working = asyncio.ensure_future(AsyncQwenBatchJobs(settings, poll_seconds=pause).run(numbered(300)))
+    end = loop.time() + pause
+    while loop.time() < end or not any("/batches/" in request.path for request in service.requests):
         before = loop.time()
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0.005)
         longest = max(longest, loop.time() - before)
-    assert texts(working.result()) == [str(number) for number in range(300)]
-    assert longest < 0.5
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    assert longest < pause * 0.75
