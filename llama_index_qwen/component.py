@@ -3,15 +3,15 @@
 from typing import Any
 
 from llama_index.core.callbacks import CallbackManager
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field
 
-from qwen_core.parameters import ConnectionFields, key_from_environment
+from qwen_core.parameters import ConnectionFields, SecretOrText, key_from_environment
 
 
 class QwenComponent(ConnectionFields):
     """Connection fields of which LlamaIndex's ``to_dict``, events and cache keys see no secret."""
 
-    api_key: SecretStr | None = Field(default_factory=key_from_environment, exclude=True, repr=False)
+    api_key: SecretOrText | None = Field(default_factory=key_from_environment, exclude=True, repr=False)
     """The key; default: ``DASHSCOPE_API_KEY``. Looked for at the first call."""
     base_url: str | None = Field(default=None, validation_alias=AliasChoices("base_url", "api_base"))
     """Wins over region; default: ``DASHSCOPE_API_BASE``. A bare host gets the protocol's path."""

@@ -13,11 +13,11 @@ from qwen_core.tool_definitions import to_core_tool_choice
 
 
 def tool_definition(tool: BaseTool | Mapping[str, Any]) -> Mapping[str, Any]:
-    """A tool in OpenAI's form: its whole schema, with ``$defs``."""
+    """A tool in OpenAI's form: its whole schema, with ``$defs``, and its own name, by which it is called."""
     if isinstance(tool, Mapping):
         return tool
     definition: dict[str, Any] = tool.metadata.to_openai_tool(skip_length_check=True)
-    return definition
+    return {**definition, "function": {**definition["function"], "name": tool.metadata.get_name()}}
 
 
 def tool_options(

@@ -45,9 +45,10 @@ from qwen_core.response import ChatResponse
 from qwen_core.server_adaptation import adapt_to_server, with_instruction_in_queries
 from qwen_core.servers import profile_on
 from qwen_core.settings import ClientSettings, Connection, resolve_connection
-from qwen_core.text_parsers import FilteringDecoder, filters_for
+from qwen_core.text_parsers import EventFilter, FilteringDecoder, filters_for
 from qwen_core.thinking import thinks
 from qwen_core.timeouts import Deadline
+from qwen_core.tool_names import OwnNames, with_names_to_send
 from qwen_core.transports.base import Answer, StatusFailure
 from qwen_core.usage import Usage
 
@@ -63,6 +64,7 @@ class Call:
 
     __slots__ = (
         "_encode",
+        "_own_names",
         "_request",
         "_rerouted",
         "_spend",
@@ -89,6 +91,7 @@ class Call:
         asynchronous: bool,
         request: ChatRequest | None = None,
         thinking: bool | None = None,
+        own_names: Mapping[str, str] | None = None,
     ) -> None:
         self.model = profile.name
         self.protocol = protocol
@@ -101,6 +104,7 @@ class Call:
         self.connection: Connection = resolve_connection(settings, protocol.name, asynchronous=asynchronous)
         self._encode = encode
         self._request = request
+        self._own_names = own_names
         self._rerouted = False
         self._spend = settings.spend
         self.attempt = 1
@@ -144,7 +148,7 @@ class Call:
         headers = lower_case(answer.headers)
         if looks_like_event_stream(answer.body):
             return read_whole(answer.body, self._decoder(self.profile, headers))
-        if filters_for(self._request):
+        if self._filters():
             response = read_whole(answer.body, self._decoder(self.profile, headers))
             return msgspec.structs.replace(response, payload=answer.body)
         return self.protocol.decode(answer.body.removeprefix(BOM), self.profile, headers)
@@ -186,8 +190,12 @@ class Call:
 
     def _decoder(self, profile: ModelProfile, headers: Mapping[str, str]) -> StreamDecoder:
         decoder = self.protocol.stream_decoder(profile, headers)
-        filters = filters_for(self._request)
+        filters = self._filters()
         return FilteringDecoder(decoder, filters) if filters else decoder
+
+    def _filters(self) -> list[EventFilter]:
+        filters = filters_for(self._request)
+        return [*filters, OwnNames(self._own_names)] if self._own_names else filters
 
     def failure(self, error: QwenError | StatusFailure, seen: Sequence[Event] = ()) -> QwenError:
         """The error to raise: typed, with where it happened and what had arrived."""
@@ -242,6 +250,7 @@ def chat_call(settings: ClientSettings, request: ChatRequest, *, stream: bool, a
     """The call for a chat request."""
     server = settings.own_server()
     profile = profile_on(request.model, server)
+    request, own_names = with_names_to_send(request)
     if server is None:
         protocol, losses = select_protocol(settings.protocol, profile, request)
         adapted, changes = adapt(request, profile)
@@ -260,6 +269,7 @@ def chat_call(settings: ClientSettings, request: ChatRequest, *, stream: bool, a
         asynchronous=asynchronous,
         request=request,
         thinking=asked_to_think(adapted, profile),
+        own_names=own_names,
     )
     for message in (*losses, *changes, *call.encoded.warnings):
         warnings.warn(message, QwenWarning, stacklevel=2)

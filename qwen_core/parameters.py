@@ -6,7 +6,7 @@ pydantic models.
 
 import os
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -19,6 +19,12 @@ from qwen_core.request import ChatRequest
 from qwen_core.servers import ServerName, own_server, profile_on
 from qwen_core.settings import DEFAULT_MAX_RETRIES, ClientSettings, ProtocolName
 from qwen_core.timeouts import Timeout
+
+if TYPE_CHECKING:
+    # Checkers without pydantic's plugin know nothing of its conversions, and would refuse a plain text.
+    SecretOrText = SecretStr | str
+else:
+    SecretOrText = SecretStr
 
 
 def default_model() -> str:
@@ -38,7 +44,7 @@ class ConnectionFields(BaseModel):
     # Nobody makes one of these alone: what pydantic builds for it would only delay the import.
     model_config = ConfigDict(defer_build=True)
 
-    api_key: SecretStr | None = Field(default_factory=key_from_environment, repr=False)
+    api_key: SecretOrText | None = Field(default_factory=key_from_environment, repr=False)
     """The key; default: ``DASHSCOPE_API_KEY``. Looked for at the first call."""
     region: str | None = None
     """``cn-beijing`` (default), ``ap-southeast-1``, ``us-east-1``, ..., or ``cn intl us hk de jp``."""
@@ -66,8 +72,9 @@ class ConnectionFields(BaseModel):
         """These fields as the core takes them."""
         if self.base_url is None:
             resolve_region(self.region)
+        key = self.api_key
         return ClientSettings(
-            api_key=self.api_key.get_secret_value() if self.api_key else None,
+            api_key=key.get_secret_value() if isinstance(key, SecretStr) else key,
             region=self.region,
             workspace=self.workspace,
             base_url=self.base_url,

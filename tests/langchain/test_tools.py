@@ -207,3 +207,11 @@ def test_answers_of_a_schema_beside_tools(service: Emulator, make: MakeModel) ->
         parameters = service.last_request.parameters
         assert parameters["response_format"] == wanted
         assert parameters["tools"][0]["function"]["name"] == "get_weather"
+
+
+def test_a_tool_of_any_name_is_called_under_it(service: Emulator, model: ChatQwen) -> None:
+    weather = StructuredTool.from_function(get_weather, name="weather.today in 中国")
+    bound = model.bind_tools([weather], tool_choice="weather.today in 中国")
+    for answer in (bound.invoke("What is the weather in Rome?"), total(bound.stream("Weather in Rome?"))):  # type: ignore[arg-type]
+        assert isinstance(answer, AIMessage)
+        assert [call["name"] for call in answer.tool_calls] == ["weather.today in 中国"]

@@ -167,3 +167,11 @@ def test_a_round_of_tools(make: MakeModel, service: Emulator) -> None:
     )
     answer = llm.chat_with_tools([ADD, TODAY], chat_history=[*history, response.message, result])
     assert "42" in (answer.message.content or "")
+
+
+def test_a_tool_of_any_name_is_called_under_it(make: MakeModel, service: Emulator) -> None:
+    llm, named = make(), FunctionTool.from_defaults(ADD.fn, name="sum.of 两个", description="Add two numbers.")
+    response = llm.chat_with_tools([named], "Add 1 and 2", tool_required=True)
+    assert [call.tool_name for call in llm.get_tool_calls_from_response(response)] == ["sum.of 两个"]
+    *_, last = llm.stream_chat_with_tools([named], "Add 1 and 2", tool_required=True)
+    assert [call.tool_name for call in llm.get_tool_calls_from_response(last)] == ["sum.of 两个"]

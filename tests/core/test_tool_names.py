@@ -1,0 +1,66 @@
+"""Tools whose names the service refuses: sent under others, and called under their own."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qwen_core.client import AsyncQwenClient, QwenClient
+from qwen_core.events import ToolCallDelta
+from qwen_core.messages import Message, TextPart, Tool, ToolCallPart
+from qwen_core.request import ChatRequest
+from qwen_core.settings import ClientSettings
+from qwen_core.tool_names import names_to_send, with_names_to_send
+from qwen_emulator import Emulator, Reply, ToolCall
+
+NAME = "weather.查询 v2"
+SENT = "weather____v2"
+
+
+def request_for(*names: str, **fields: Any) -> ChatRequest:
+    tools = tuple(Tool(name, parameters={"type": "object", "properties": {}}) for name in names)
+    question = Message("user", (TextPart("Weather?"),))
+    return ChatRequest(model="qwen-plus", messages=(question,), tools=tools, **fields)
+
+
+@given(st.lists(st.text(max_size=80), unique=True, max_size=8))
+def test_every_tool_has_a_name_of_its_own_that_the_service_takes(names: list[str]) -> None:
+    sent, back = with_names_to_send(request_for(*names))
+    given_names = [tool.name for tool in sent.tools]
+    assert len(set(given_names)) == len(names)
+    assert all(0 < len(name) <= 64 and name.isascii() and " " not in name for name in given_names)
+    assert [back.get(name, name) for name in given_names] == names
+
+
+def test_good_names_stay_and_are_not_taken() -> None:
+    request = request_for("get_weather", "x-1")
+    assert with_names_to_send(request) == (request, {})
+    assert names_to_send(dict.fromkeys(["a b", "a_b", "a.b"])) == {"a b": "a_b_2", "a.b": "a_b_3"}
+
+
+@pytest.mark.parametrize("forced", [None, NAME])
+async def test_calls_come_back_under_the_users_name(
+    settings: ClientSettings, qwen_emulator: Emulator, forced: str | None
+) -> None:
+    qwen_emulator.reply(*[Reply(tool_calls=[ToolCall(SENT, {"city": "Rome"})])] * 3)
+    request = request_for(NAME, tool_choice=forced)
+    whole = QwenClient(settings).generate(request), await AsyncQwenClient(settings).generate(request)
+    for answer in whole:
+        assert [call.name for call in answer.message.tool_calls] == [NAME]
+    deltas = [event for event in QwenClient(settings).stream(request) if isinstance(event, ToolCallDelta)]
+    assert deltas[0].name == NAME
+    sent = qwen_emulator.last_request.parameters
+    assert sent["tools"][0]["function"]["name"] == SENT
+    assert forced is None or sent["tool_choice"]["function"]["name"] == SENT
+
+
+def test_earlier_calls_are_sent_under_the_same_name(settings: ClientSettings, qwen_emulator: Emulator) -> None:
+    request = request_for(NAME)
+    call = Message("assistant", (ToolCallPart("c1", NAME, "{}"),))
+    result = Message("tool", (TextPart("Sunny"),), name=NAME, tool_call_id="c1")
+    history = (*request.messages, call, result)
+    QwenClient(settings).generate(ChatRequest(model="qwen-plus", messages=history, tools=request.tools))
+    called, answered = qwen_emulator.last_request.messages[1:]
+    assert called["tool_calls"][0]["function"]["name"] == SENT
+    assert answered.get("name", SENT) == SENT
