@@ -163,7 +163,7 @@ def _with_path(url: str, wire: Wire, default: str | None = None) -> str:
     path = parts.path.rstrip("/")
     if not path:
         path = default or PATHS[wire]
-    for other, other_path in PATHS.items():
+    for other, other_path in PATHS.items() if default is None else ():
         if other != wire and path.endswith(other_path):
             path = path.removesuffix(other_path) + PATHS[wire]
     return urlunsplit(parts._replace(path=path))

@@ -321,5 +321,8 @@ def test_a_gateway_to_alibaba_can_be_named(service: Emulator) -> None:
 def test_a_bare_host_gets_the_usual_path(service: Emulator) -> None:
     model = Qwen(model=MODEL, base_url=service.base_url, server="vllm")
     assert model.client_settings().endpoint("openai").base_url == f"{service.base_url}/v1"
+    # A path is used as it is, also one that Alibaba's native protocol has.
+    model = Qwen(model=MODEL, base_url=f"{service.base_url}/api/v1", server="other")
+    assert model.client_settings().endpoint("openai").base_url == f"{service.base_url}/api/v1"
     with pytest.raises(UnsupportedFeatureError, match="needs a base_url"):
         Qwen(model=MODEL, server="vllm").complete("Hi")
