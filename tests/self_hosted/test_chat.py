@@ -20,6 +20,7 @@ from qwen_core.errors import (
     QwenWarning,
     UnsupportedFeatureError,
 )
+from qwen_core.temporary_store import TemporaryStore
 from qwen_emulator import Emulator, Failure, RawReply, Reply, ToolCall
 from tests.langchain.conftest import total as total_of_chunks
 from tests.self_hosted.conftest import SECRET
@@ -326,3 +327,17 @@ def test_a_bare_host_gets_the_usual_path(service: Emulator) -> None:
     assert model.client_settings().endpoint("openai").base_url == f"{service.base_url}/api/v1"
     with pytest.raises(UnsupportedFeatureError, match="needs a base_url"):
         Qwen(model=MODEL, server="vllm").complete("Hi")
+
+
+def test_cache_marks_are_left_out_with_a_warning(service: Emulator) -> None:
+    marked = HumanMessage([{"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}])
+    with pytest.warns(QwenWarning, match="no explicit context cache"):
+        chain_model(service, "vllm").invoke([marked])
+    assert service.last_request.messages == [{"role": "user", "content": "Hi"}]
+
+
+def test_nothing_is_uploaded_to_alibabas_store(service: Emulator) -> None:
+    settings = chain_model(service, "vllm").client_settings()
+    with pytest.raises(UnsupportedFeatureError, match="temporary store"):
+        TemporaryStore(settings)
+    assert service.requests == []
