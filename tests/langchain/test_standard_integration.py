@@ -56,7 +56,14 @@ def no_downloads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("langchain_tests.integration_tests.chat_models.httpx.get", Download)
 
 
+@pytest.fixture(scope="session")
+def vcr_config() -> dict[str, Any]:
+    """The emulator is the recording: what goes to it is neither recorded nor played back."""
+    return {"ignore_localhost": True}
+
+
 @pytest.mark.filterwarnings("ignore::qwen_core.errors.QwenWarning")
+@pytest.mark.filterwarnings("ignore:Benchmark fixture was not used")  # without a recording its test streams once
 @pytest.mark.usefixtures("service")
 class ChatQwenIntegration(ChatModelIntegrationTests):
     protocol: ClassVar[str]
@@ -76,6 +83,10 @@ class ChatQwenIntegration(ChatModelIntegrationTests):
     @property
     def chat_model_class(self) -> type[BaseChatModel]:
         return ChatQwen
+
+    @property
+    def enable_vcr_tests(self) -> bool:
+        return True
 
     @property
     def chat_model_params(self) -> dict[str, Any]:
