@@ -4,14 +4,14 @@
 two equal), and has no facts of its own.
 """
 
-import pkgutil
 from collections.abc import Iterable
+from pathlib import Path
 
 import msgspec
 
 from qwen_core.models.profile import ModelProfile
 
-FILE = "folded.jsonl"
+FILE = Path(__file__).with_name("folded.jsonl")
 
 _decode = msgspec.json.Decoder(ModelProfile).decode
 
@@ -23,9 +23,7 @@ def write_folded(profiles: Iterable[ModelProfile]) -> bytes:
 
 def read_folded(name: str) -> ModelProfile | None:
     """The profile of the model that is listed under exactly this name, if one is."""
-    content = pkgutil.get_data("qwen_core.models", FILE) or b""
-    line = b'{"name":' + msgspec.json.encode(name) + b","
-    start = 0 if content.startswith(line) else content.find(b"\n" + line) + 1
-    if not content.startswith(line, start):
-        return None
-    return _decode(content[start : content.index(b"\n", start)])
+    beginning = b'{"name":' + msgspec.json.encode(name) + b","
+    with FILE.open("rb") as lines:
+        line = next((line for line in lines if line.startswith(beginning)), None)
+    return None if line is None else _decode(line)
