@@ -38,7 +38,7 @@ from qwen_core.request import (
 )
 from qwen_core.rerank import RERANKING
 from qwen_core.response import ChatResponse
-from qwen_core.retries import OnRetry, async_retrying, retrying
+from qwen_core.retries import OnRetry, async_retry, retry
 from qwen_core.servers import profile_on
 from qwen_core.settings import ClientSettings
 from qwen_core.transports.base import AsyncByteStream, ByteStream, StatusFailure
@@ -80,13 +80,13 @@ class QwenClient:
             return accumulator.response()
         request = self._with_media(request)
         call = chat_call(self.settings, request, stream=False, asynchronous=False)
-        return retrying(self.settings.max_retries, self.on_retry)(self._generate, call)
+        return retry(self.settings.max_retries, self.on_retry, self._generate, call)
 
     def stream(self, request: ChatRequest) -> Iterator[Event]:
         """The answer's events as they arrive. Raises a QwenError, with what had arrived as ``partial``."""
         request = self._with_media(request)
         call = chat_call(self.settings, request, stream=True, asynchronous=False)
-        opened: OpenStream = retrying(self.settings.max_retries, self.on_retry)(self._open, call)
+        opened: OpenStream = retry(self.settings.max_retries, self.on_retry, self._open, call)
         source, segments, reader, events = opened
         seen: list[Event] = []
         try:
@@ -196,7 +196,7 @@ class QwenClient:
         parts = split_if_learned(work, call, request)
         if parts is None:
             try:
-                answer: A = retrying(self.settings.max_retries, self.on_retry)(self._send, work, call)
+                answer: A = retry(self.settings.max_retries, self.on_retry, self._send, work, call)
                 return answer
             except BadRequestError as refusal:
                 parts = split_after_refusal(work, call, request, refusal)
@@ -231,13 +231,13 @@ class AsyncQwenClient:
             return accumulator.response()
         request = await self._with_media(request)
         call = chat_call(self.settings, request, stream=False, asynchronous=True)
-        return await async_retrying(self.settings.max_retries, self.on_retry)(self._generate, call)
+        return await async_retry(self.settings.max_retries, self.on_retry, self._generate, call)
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[Event]:
         """The answer's events as they arrive. Raises a QwenError, with what had arrived as ``partial``."""
         request = await self._with_media(request)
         call = chat_call(self.settings, request, stream=True, asynchronous=True)
-        opened: AsyncOpenStream = await async_retrying(self.settings.max_retries, self.on_retry)(self._open, call)
+        opened: AsyncOpenStream = await async_retry(self.settings.max_retries, self.on_retry, self._open, call)
         source, segments, reader, events = opened
         seen: list[Event] = []
         try:
@@ -347,7 +347,7 @@ class AsyncQwenClient:
         parts = split_if_learned(work, call, request)
         if parts is None:
             try:
-                answer: A = await async_retrying(self.settings.max_retries, self.on_retry)(self._send, work, call)
+                answer: A = await async_retry(self.settings.max_retries, self.on_retry, self._send, work, call)
                 return answer
             except BadRequestError as refusal:
                 parts = split_after_refusal(work, call, request, refusal)

@@ -5,12 +5,12 @@ stream is tried again until its first event and never after. All attempts and wa
 deadline (``timeouts``).
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception
+from tenacity import AsyncRetrying, BaseRetrying, RetryCallState, Retrying, retry_if_exception
 from tenacity.wait import wait_exponential, wait_random
 
 from qwen_core.call import Call
@@ -32,6 +32,9 @@ def is_retryable(error: BaseException) -> bool:
     if not isinstance(error, QwenError) or not error.is_retryable:
         return False
     return error.retry_after is None or error.retry_after <= LONGEST_RETRY_AFTER
+
+
+if_retryable = retry_if_exception(is_retryable)
 
 
 def wait(state: RetryCallState) -> float:
@@ -75,25 +78,34 @@ def _arguments(max_retries: int) -> dict[str, Any]:
     return {
         "stop": lambda state: state.attempt_number > max_retries or is_too_late(state),
         "wait": wait,
-        "retry": retry_if_exception(is_retryable),
+        "retry": if_retryable,
         "before": begin,
         "reraise": True,
     }
 
 
-def retrying(max_retries: int, on_retry: OnRetry | None = None) -> Retrying:
-    """Attempts for a synchronous call."""
+T = TypeVar("T")
+
+
+def retry(max_retries: int, on_retry: OnRetry | None, attempt: Callable[..., T], *arguments: Any) -> T:
+    """What the attempt gives, tried again as said above. The last argument is the call."""
 
     def before_sleep(state: RetryCallState) -> None:
         say(state)
         if on_retry is not None:
             on_retry(state)
 
-    return Retrying(before_sleep=before_sleep, **_arguments(max_retries))
+    retrying = Retrying(before_sleep=before_sleep, **_arguments(max_retries))
+    try:
+        return retrying(attempt, *arguments)
+    finally:
+        _let_go(retrying)
 
 
-def async_retrying(max_retries: int, on_retry: OnRetry | None = None) -> AsyncRetrying:
-    """Attempts for an asynchronous call."""
+async def async_retry(
+    max_retries: int, on_retry: OnRetry | None, attempt: Callable[..., Awaitable[T]], *arguments: Any
+) -> T:
+    """The same, awaited."""
 
     async def before_sleep(state: RetryCallState) -> None:
         say(state)
@@ -101,4 +113,13 @@ def async_retrying(max_retries: int, on_retry: OnRetry | None = None) -> AsyncRe
         if isawaitable(told):
             await told
 
-    return AsyncRetrying(before_sleep=before_sleep, **_arguments(max_retries))
+    retrying = AsyncRetrying(before_sleep=before_sleep, **_arguments(max_retries))
+    try:
+        return await retrying(attempt, *arguments)
+    finally:
+        _let_go(retrying)
+
+
+def _let_go(retrying: BaseRetrying) -> None:
+    # Its list of steps refers to itself, and so the answer would stay until the garbage collector runs.
+    retrying.iter_state.reset()

@@ -104,6 +104,20 @@ def network_errors(http: Any) -> Iterator[None]:
         raise APIConnectionError(f"The connection failed: {error}") from error
 
 
+class BodyStream(openai.Stream[object]):
+    """An answer whose bytes are read here. The SDK's iterator would keep it until the garbage collector runs."""
+
+    def __init__(self, *, response: Any, **_: Any) -> None:
+        self.response = response
+
+
+class AsyncBodyStream(openai.AsyncStream[object]):
+    """The same, awaited."""
+
+    def __init__(self, *, response: Any, **_: Any) -> None:
+        self.response = response
+
+
 NETWORK_ERRORS: NetworkErrors = partial(network_errors, HTTP)
 
 
@@ -136,7 +150,7 @@ class OpenAITransport:
                 options=request_options(self._connection, request, end),
                 cast_to=object,
                 stream=True,
-                stream_cls=openai.Stream[object],
+                stream_cls=BodyStream,
             )
         return ResponseStream(stream.response, NETWORK_ERRORS, end)
 
@@ -173,7 +187,7 @@ class AsyncOpenAITransport:
                 options=request_options(self._connection, request, end),
                 cast_to=object,
                 stream=True,
-                stream_cls=openai.AsyncStream[object],
+                stream_cls=AsyncBodyStream,
             )
         return AsyncResponseStream(stream.response, NETWORK_ERRORS, end)
 

@@ -155,3 +155,42 @@ def test_a_lock_guards_the_pool(settings: ClientSettings, request_: ChatRequest,
     with ThreadPoolExecutor(8) as threads:
         assert all(threads.map(ask, range(8)))
     assert qwen_emulator.connections_opened - before <= 8
+
+
+OURS = {"qwen_core", "openai", "tenacity", "dashscope"}
+
+
+def left_for_the_collector() -> set[str]:
+    """The kinds of our objects that only the garbage collector finds."""
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        gc.collect()
+        return {f"{type(one).__module__}.{type(one).__name__}" for one in gc.garbage if module_of(one) in OURS}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+
+
+def module_of(one: object) -> str:
+    return str(type(one).__module__).partition(".")[0]
+
+
+def test_calls_leave_nothing_to_the_garbage_collector(settings: ClientSettings, request_: ChatRequest) -> None:
+    client = QwenClient(settings)
+    client.generate(request_)
+    gc.collect()
+    client.generate(request_)
+    list(client.stream(request_))
+    assert not left_for_the_collector()
+
+
+async def test_async_calls_leave_nothing_to_the_garbage_collector(
+    settings: ClientSettings, request_: ChatRequest
+) -> None:
+    client = AsyncQwenClient(settings)
+    await client.generate(request_)
+    gc.collect()
+    await client.generate(request_)
+    async for _ in client.stream(request_):
+        pass
+    assert not left_for_the_collector()
