@@ -1,6 +1,7 @@
 """A large job against a service that throttles: nothing lost, nothing sent twice, nothing piled up."""
 
 import asyncio
+import logging
 import threading
 import tracemalloc
 from collections import Counter
@@ -71,16 +72,23 @@ class EveryTenth:
     ],
 )
 def test_all_vectors_in_order_and_no_batch_served_twice(
-    job: Job, protocol: str, service: Emulator, no_waiting: None, capsys: pytest.CaptureFixture[str]
+    job: Job,
+    protocol: str,
+    service: Emulator,
+    no_waiting: None,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     if protocol == "dashscope":
         pytest.importorskip("dashscope")
     throttling = EveryTenth()
     service.reply(throttling)
+    caplog.set_level(logging.INFO, "qwen_core")
     vectors = job(protocol)
     assert len(vectors) == 10_000
     for place in range(0, 10_000, 97):
         assert vectors[place] == embed(TEXTS[place], DIMENSIONS)
+    assert {vars(record)["error"] for record in caplog.records} == {"RateLimitError"}, "what else was tried again?"
     assert set(throttling.served.values()) == {1}
     assert sorted(text for texts in throttling.served for text in texts) == sorted(TEXTS)
     assert throttling.refused >= 110
