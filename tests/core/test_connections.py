@@ -4,7 +4,8 @@ import asyncio
 import gc
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -160,37 +161,42 @@ def test_a_lock_guards_the_pool(settings: ClientSettings, request_: ChatRequest,
 OURS = {"qwen_core", "openai", "tenacity", "dashscope"}
 
 
-def left_for_the_collector() -> set[str]:
-    """The kinds of our objects that only the garbage collector finds."""
-    gc.set_debug(gc.DEBUG_SAVEALL)
-    try:
-        gc.collect()
-        return {f"{type(one).__module__}.{type(one).__name__}" for one in gc.garbage if module_of(one) in OURS}
-    finally:
-        gc.set_debug(0)
-        gc.garbage.clear()
+def ours() -> Counter[str]:
+    """How many objects of each of our kinds there are."""
+    kinds = (type(one) for one in gc.get_objects())
+    names = (f"{kind.__module__}.{kind.__name__}" for kind in kinds if isinstance(kind.__module__, str))
+    return Counter(name for name in names if name.partition(".")[0] in OURS)
 
 
-def module_of(one: object) -> str:
-    return str(type(one).__module__).partition(".")[0]
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """What goes away in the test does so by itself."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
+@pytest.mark.usefixtures("no_collector")
 def test_calls_leave_nothing_to_the_garbage_collector(settings: ClientSettings, request_: ChatRequest) -> None:
     client = QwenClient(settings)
-    client.generate(request_)
-    gc.collect()
-    client.generate(request_)
-    list(client.stream(request_))
-    assert not left_for_the_collector()
+    counts = []
+    for _ in range(2):
+        client.generate(request_)
+        list(client.stream(request_))
+        counts.append(ours())
+    assert not counts[1] - counts[0]
 
 
+@pytest.mark.usefixtures("no_collector")
 async def test_async_calls_leave_nothing_to_the_garbage_collector(
     settings: ClientSettings, request_: ChatRequest
 ) -> None:
     client = AsyncQwenClient(settings)
-    await client.generate(request_)
-    gc.collect()
-    await client.generate(request_)
-    async for _ in client.stream(request_):
-        pass
-    assert not left_for_the_collector()
+    counts = []
+    for _ in range(2):
+        await client.generate(request_)
+        async for _event in client.stream(request_):
+            pass
+        counts.append(ours())
+    assert not counts[1] - counts[0]
