@@ -5,7 +5,7 @@ stream is tried again until its first event and never after. All attempts and wa
 deadline (``timeouts``).
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from inspect import isawaitable
 from time import monotonic
 from typing import Any, TypeVar
@@ -87,6 +87,29 @@ def _arguments(max_retries: int) -> dict[str, Any]:
 T = TypeVar("T")
 
 
+def run_attempts(rules: Mapping[str, Any], attempt: Callable[..., T], *arguments: Any) -> T:
+    """What the attempt gives, tried again by tenacity's rules."""
+    retrying = Retrying(**rules)
+    try:
+        return retrying(attempt, *arguments)
+    finally:
+        _let_go(retrying)
+
+
+async def async_run_attempts(rules: Mapping[str, Any], attempt: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+    """The same, awaited."""
+    retrying = AsyncRetrying(**rules)
+    try:
+        return await retrying(attempt, *arguments)
+    finally:
+        _let_go(retrying)
+
+
+def _let_go(retrying: BaseRetrying) -> None:
+    # Its list of steps refers to itself, and so the answer would stay until the garbage collector runs.
+    retrying.iter_state.reset()
+
+
 def retry(max_retries: int, on_retry: OnRetry | None, attempt: Callable[..., T], *arguments: Any) -> T:
     """What the attempt gives, tried again as said above. The last argument is the call."""
 
@@ -95,11 +118,7 @@ def retry(max_retries: int, on_retry: OnRetry | None, attempt: Callable[..., T],
         if on_retry is not None:
             on_retry(state)
 
-    retrying = Retrying(before_sleep=before_sleep, **_arguments(max_retries))
-    try:
-        return retrying(attempt, *arguments)
-    finally:
-        _let_go(retrying)
+    return run_attempts({"before_sleep": before_sleep, **_arguments(max_retries)}, attempt, *arguments)
 
 
 async def async_retry(
@@ -113,13 +132,5 @@ async def async_retry(
         if isawaitable(told):
             await told
 
-    retrying = AsyncRetrying(before_sleep=before_sleep, **_arguments(max_retries))
-    try:
-        return await retrying(attempt, *arguments)
-    finally:
-        _let_go(retrying)
-
-
-def _let_go(retrying: BaseRetrying) -> None:
-    # Its list of steps refers to itself, and so the answer would stay until the garbage collector runs.
-    retrying.iter_state.reset()
+    rules = {"before_sleep": before_sleep, **_arguments(max_retries)}
+    return await async_run_attempts(rules, attempt, *arguments)

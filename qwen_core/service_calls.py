@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
-from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import stop_after_attempt
 
 from qwen_core.errors import NotFoundError, QwenError
 from qwen_core.forms import Form
 from qwen_core.protocols.error_bodies import decode_error, read_answer
-from qwen_core.retries import is_retryable, wait
+from qwen_core.retries import async_run_attempts, if_retryable, run_attempts, wait
 from qwen_core.settings import ClientSettings, Connection, resolve_connection
 from qwen_core.transports.base import Answer, StatusFailure
 from qwen_core.transports.plain_http import AsyncPlainTransport, PlainTransport
@@ -57,7 +57,7 @@ def attempts(retries: int) -> dict[str, Any]:
     return {
         "stop": stop_after_attempt(retries + 1),
         "wait": wait,
-        "retry": retry_if_exception(is_retryable),
+        "retry": if_retryable,
         "reraise": True,
     }
 
@@ -74,8 +74,7 @@ class ServiceCalls:
 
     def get(self, method: str, path: str) -> Answer:
         """The answer. Tried again as a chat is."""
-        answer: Answer = Retrying(**attempts(self.settings.max_retries))(self.send, method, path)
-        return answer
+        return run_attempts(attempts(self.settings.max_retries), self.send, method, path)
 
     def send(self, method: str, path: str, body: Form | bytes | None = None) -> Answer:
         """The answer, asked for once: a form can be read once, and what makes something new is made twice."""
@@ -101,8 +100,7 @@ class AsyncServiceCalls:
 
     async def get(self, method: str, path: str) -> Answer:
         """The answer. Tried again as a chat is."""
-        answer: Answer = await AsyncRetrying(**attempts(self.settings.max_retries))(self.send, method, path)
-        return answer
+        return await async_run_attempts(attempts(self.settings.max_retries), self.send, method, path)
 
     async def send(self, method: str, path: str, body: Form | bytes | None = None) -> Answer:
         """The answer, asked for once: a form can be read once, and what makes something new is made twice."""

@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from tenacity import AsyncRetrying, Retrying
 
 from qwen_core.batch_jobs.journal import FileRecord, Journal, RunRecord, as_journal
 from qwen_core.batch_jobs.lines import LIMITS, BatchFile, Limits, Prepared, prepare
@@ -24,6 +23,7 @@ from qwen_core.files import AsyncQwenFiles, QwenFiles
 from qwen_core.off_loop import async_run, async_sleep, run, sleep
 from qwen_core.progress import progress_bar
 from qwen_core.request import ChatRequest
+from qwen_core.retries import async_run_attempts, run_attempts
 from qwen_core.service_calls import AsyncServiceCalls, ServiceCalls, attempts, read
 from qwen_core.settings import ClientSettings
 
@@ -195,8 +195,9 @@ class QwenBatchJobs:
     def _submit(self, prepared: Prepared) -> RunRecord:
         with self._journal.locked(prepared.key):
             record = run(self._journal.open, prepared.key, len(prepared.files))
+            rules = attempts(self.settings.max_retries)
             for file, lines in zip(record.files, prepared.files, strict=True):
-                Retrying(**attempts(self.settings.max_retries))(self._submit_file, record, file, lines)
+                run_attempts(rules, self._submit_file, record, file, lines)
         return record
 
     def _submit_file(self, record: RunRecord, file: FileRecord, lines: BatchFile) -> None:
@@ -365,8 +366,9 @@ class AsyncQwenBatchJobs:
     async def _submit(self, prepared: Prepared) -> RunRecord:
         with self._journal.locked(prepared.key):
             record = await async_run(self._journal.open, prepared.key, len(prepared.files))
+            rules = attempts(self.settings.max_retries)
             for file, lines in zip(record.files, prepared.files, strict=True):
-                await AsyncRetrying(**attempts(self.settings.max_retries))(self._submit_file, record, file, lines)
+                await async_run_attempts(rules, self._submit_file, record, file, lines)
         return record
 
     async def _submit_file(self, record: RunRecord, file: FileRecord, lines: BatchFile) -> None:
