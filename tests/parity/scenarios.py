@@ -15,6 +15,7 @@ WEATHER = Tool(
     "The weather of a city.",
     {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 )
+DOTTED = Tool("weather.now", "The weather of a city.", WEATHER.parameters)
 CLOCK = Tool("get_time", "The time somewhere.", {"type": "object", "properties": {}})
 
 
@@ -122,6 +123,12 @@ SCENARIOS = [
         Reply(tool_calls=[ToolCall("get_time", "", id="call_1")]),
         Outcome(tool_calls=(("call_1", "get_time", "{}"),), finish_reason="tool_calls"),
         options={"tools": (CLOCK,)},
+    ),
+    Scenario(
+        "a tool whose name the service refuses",
+        Reply(tool_calls=[ToolCall("weather_now", {"city": "Paris"}, id="call_1")]),
+        Outcome(tool_calls=(("call_1", "weather.now", '{"city":"Paris"}'),), finish_reason="tool_calls"),
+        options={"tools": (DOTTED,)},
     ),
     Scenario(
         "spaces and scripts in arguments",
