@@ -1,6 +1,5 @@
 """What the tests of facts share: an emulator that stands for the service in Beijing, whose prices are known."""
 
-from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
@@ -9,13 +8,6 @@ import pytest
 from qwen_emulator import Emulator
 
 NATIVE = pytest.param("dashscope", marks=pytest.mark.skipif(not find_spec("dashscope"), reason="needs dashscope"))
-
-
-@pytest.fixture(scope="session")
-def shared_emulator() -> Iterator[Emulator]:
-    """One server for all tests."""
-    with Emulator() as emulator:
-        yield emulator
 
 
 @pytest.fixture

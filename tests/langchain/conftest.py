@@ -1,7 +1,7 @@
 """What the LangChain tests share: an emulator of the service, and models that talk to it."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import reduce
 from importlib.util import find_spec
 from operator import add
@@ -16,13 +16,6 @@ from qwen_emulator import Emulator, RawReply
 NATIVE = pytest.param("dashscope", marks=pytest.mark.skipif(not find_spec("dashscope"), reason="needs dashscope"))
 
 MakeModel = Callable[..., ChatQwen]
-
-
-@pytest.fixture(scope="session")
-def shared_emulator() -> Iterator[Emulator]:
-    """One server for all tests; each begins with it empty."""
-    with Emulator() as emulator:
-        yield emulator
 
 
 @pytest.fixture

@@ -30,13 +30,6 @@ OLD_CORE = "rate_limiter" not in Qwen.model_fields
 """Whether this is a core of the beginning of the supported range."""
 
 
-@pytest.fixture(scope="session")
-def shared_emulator() -> Iterator[Emulator]:
-    """One server for the whole run."""
-    with Emulator() as emulator:
-        yield emulator
-
-
 @pytest.fixture
 def service(shared_emulator: Emulator) -> Iterator[Emulator]:
     """The server with nothing scripted and nothing recorded."""

@@ -1,7 +1,7 @@
 """What the media tests share: an emulator, and one way to ask that is the same for frameworks, wires and modes."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,13 +16,6 @@ KEY = "sk-media-secret"
 MODEL = "qwen3-vl-plus"
 
 Make = Callable[..., Any]
-
-
-@pytest.fixture(scope="session")
-def shared_emulator() -> Iterator[Emulator]:
-    """One server for the whole run."""
-    with Emulator() as emulator:
-        yield emulator
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What the tests of batches and clusters share: an emulator, requests, and what it saw of them."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,12 +10,6 @@ from qwen_emulator import Emulator, Failure, RecordedRequest
 
 KEY = "sk-batch-secret"
 FAST = {"poll_seconds": 0.02}
-
-
-@pytest.fixture(scope="session")
-def shared_emulator() -> Iterator[Emulator]:
-    with Emulator() as emulator:
-        yield emulator
 
 
 @pytest.fixture

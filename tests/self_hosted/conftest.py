@@ -1,20 +1,11 @@
 """One emulator for the tests of servers of one's own, and a key in the environment that none of them may see."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from qwen_emulator import Emulator
 
 SECRET = "sk-alibaba-secret"
 SERVERS = ("vllm", "sglang", "llama.cpp", "ollama")
-
-
-@pytest.fixture(scope="session")
-def shared_emulator() -> Iterator[Emulator]:
-    """One server for all tests; each begins with it empty."""
-    with Emulator() as emulator:
-        yield emulator
 
 
 @pytest.fixture
