@@ -43,7 +43,7 @@ class QwenBatch(Runnable[Any, Any]):
     """
 
     def __init__(self, llm: Step, **options: Any) -> None:
-        with langchain_errors():
+        with langchain_errors:
             parts = take_apart(llm)
         self._llm, self._given = llm, options
         self._before, self._after = in_a_row(parts.before), in_a_row(parts.after)
@@ -126,23 +126,23 @@ class QwenBatch(Runnable[Any, Any]):
 
     def submit(self, inputs: list[Any], **kwargs: Any) -> list[BatchJob]:
         """Upload and submit without waiting; ``batch`` with the same inputs waits and gives the outputs."""
-        with langchain_errors():
+        with langchain_errors:
             return self._jobs.submit(self._requests(inputs, kwargs, tolerant=False))
 
     async def asubmit(self, inputs: list[Any], **kwargs: Any) -> list[BatchJob]:
         """The same without blocking."""
-        with langchain_errors():
+        with langchain_errors:
             requests = await asyncio.to_thread(self._requests, inputs, kwargs, tolerant=False)
             return await self._async_jobs.submit(requests)
 
     def cancel(self, inputs: list[Any], **kwargs: Any) -> list[BatchJob]:
         """Cancel the jobs of these inputs. What is answered by then is charged, and ``batch`` still gives it."""
-        with langchain_errors():
+        with langchain_errors:
             return self._jobs.cancel(self._requests(inputs, kwargs))
 
     async def acancel(self, inputs: list[Any], **kwargs: Any) -> list[BatchJob]:
         """The same without blocking."""
-        with langchain_errors():
+        with langchain_errors:
             return await self._async_jobs.cancel(await asyncio.to_thread(self._requests, inputs, kwargs))
 
     def clean_up(self, inputs: list[Any] | None = None, **kwargs: Any) -> int:
@@ -150,12 +150,12 @@ class QwenBatch(Runnable[Any, Any]):
 
         None: of all runs of the journal, retries included. Gives the number of files.
         """
-        with langchain_errors():
+        with langchain_errors:
             return self._jobs.clean_up(None if inputs is None else self._requests(inputs, kwargs))
 
     async def aclean_up(self, inputs: list[Any] | None = None, **kwargs: Any) -> int:
         """The same without blocking."""
-        with langchain_errors():
+        with langchain_errors:
             requests = None if inputs is None else await asyncio.to_thread(self._requests, inputs, kwargs)
             return await self._async_jobs.clean_up(requests)
 
@@ -169,7 +169,7 @@ class QwenBatch(Runnable[Any, Any]):
         configs = get_config_list(config, len(inputs))
         prompts = self._before.batch(inputs, configs, return_exceptions=tolerant)
         asked = self._asked(prompts, kwargs, tolerant)
-        with langchain_errors():
+        with langchain_errors:
             outcomes = iter(self._jobs.run(requests_of(asked), return_exceptions=tolerant, origin=origin))
         answers: list[Any] = []
         for one, run_config in zip(asked, configs, strict=True):
@@ -192,7 +192,7 @@ class QwenBatch(Runnable[Any, Any]):
         configs = get_config_list(config, len(inputs))
         prompts = await self._before.abatch(inputs, configs, return_exceptions=tolerant)
         asked = await asyncio.to_thread(self._asked, prompts, kwargs, tolerant)
-        with langchain_errors():
+        with langchain_errors:
             requests = requests_of(asked)
             outcomes = iter(await self._async_jobs.run(requests, return_exceptions=tolerant, origin=origin))
         answers: list[Any] = []
@@ -220,7 +220,7 @@ class QwenBatch(Runnable[Any, Any]):
                 asked.append(prompt)
                 continue
             try:
-                with langchain_errors():
+                with langchain_errors:
                     messages = self._model._convert_input(prompt).to_messages()
                     asked.append(Asked(messages, chat_request(self._model, messages, stop, options)))
             except Exception as error:

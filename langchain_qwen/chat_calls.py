@@ -71,7 +71,7 @@ def generate(
     options: Options,
 ) -> ChatResult:
     """A whole answer."""
-    with langchain_errors():
+    with langchain_errors:
         client = QwenClient(model.client_settings(), run_manager.on_retry if run_manager else None)
         return to_result(client.generate(chat_request(model, messages, stop, options)))
 
@@ -84,7 +84,7 @@ async def agenerate(
     options: Options,
 ) -> ChatResult:
     """A whole answer, without blocking."""
-    with langchain_errors():
+    with langchain_errors:
         client = AsyncQwenClient(model.client_settings(), run_manager.on_retry if run_manager else None)
         return to_result(await client.generate(chat_request(model, messages, stop, options)))
 
@@ -97,7 +97,7 @@ def events(
     options: Options,
 ) -> Iterator[Event]:
     """The core's events of an answer."""
-    with langchain_errors():
+    with langchain_errors:
         client = QwenClient(model.client_settings(), run_manager.on_retry if run_manager else None)
         yield from client.stream(stream_request(model, messages, stop, options))
 
@@ -110,7 +110,7 @@ async def aevents(
     options: Options,
 ) -> AsyncGenerator[Event, None]:
     """The core's events of an answer, without blocking."""
-    with langchain_errors():
+    with langchain_errors:
         client = AsyncQwenClient(model.client_settings(), run_manager.on_retry if run_manager else None)
         stream = client.stream(stream_request(model, messages, stop, options))
         # Closed here and at once: left to the loop, the connection would outlive a consumer that broke off.

@@ -67,8 +67,8 @@ class ChatQwen(ChatFields, BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        fields = {name: getattr(self, name) for name in IDENTIFYING_FIELDS}
-        return {name: value for name, value in fields.items() if value is not None}
+        fields = vars(self)
+        return {name: value for name in IDENTIFYING_FIELDS if (value := fields[name]) is not None}
 
     @classmethod
     def is_lc_serializable(cls) -> bool:

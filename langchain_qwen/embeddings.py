@@ -30,7 +30,7 @@ class TextBatches(ReprOfWhatWasSet, BatchFields, TextEmbeddingFields):
 
     def _embed(self, texts: list[str], role: TextType, output_type: OutputType | None = None) -> EmbeddingResponse:
         show = self.show_progress and role == "document"
-        with langchain_errors(), progress_bar(len(texts), show) as on_batch:
+        with langchain_errors, progress_bar(len(texts), show) as on_batch:
             return QwenClient(self.client_settings()).embed(
                 self.embedding_request(texts, role, output_type),
                 on_batch,
@@ -42,7 +42,7 @@ class TextBatches(ReprOfWhatWasSet, BatchFields, TextEmbeddingFields):
         self, texts: list[str], role: TextType, output_type: OutputType | None = None
     ) -> EmbeddingResponse:
         show = self.show_progress and role == "document"
-        with langchain_errors(), progress_bar(len(texts), show) as on_batch:
+        with langchain_errors, progress_bar(len(texts), show) as on_batch:
             return await AsyncQwenClient(self.client_settings()).embed(
                 self.embedding_request(texts, role, output_type),
                 on_batch,

@@ -4,12 +4,10 @@ Each class here is a subclass of the core's class of the same name, of ``QwenErr
 ``ModelError`` for it.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from langchain_core import exceptions as langchain
 
 from qwen_core import errors
+from qwen_core.error_translation import ErrorTranslation
 
 
 class QwenError(errors.QwenError, langchain.ModelError):
@@ -100,20 +98,22 @@ CLASSES: dict[type[errors.QwenError], type[errors.QwenError]] = {
 
 
 def to_langchain(error: errors.QwenError) -> errors.QwenError:
-    """The same error in the class that LangChain knows too."""
+    """The same error in the class that LangChain knows too. The SDK's exception stays the cause."""
     kind = CLASSES.get(type(error))
     if kind is None:
         return error
     converted = kind(error.message)
     converted.__dict__.update(error.__dict__)
     converted.is_retryable = error.is_retryable
+    converted.__cause__ = error.__cause__
     return converted
 
 
-@contextmanager
-def langchain_errors() -> Iterator[None]:
-    """Raise the core's errors in LangChain's classes; the SDK's exception stays the cause."""
-    try:
-        yield
-    except errors.QwenError as error:
-        raise to_langchain(error) from error.__cause__
+def _translate(error: BaseException) -> BaseException | None:
+    if not isinstance(error, errors.QwenError) or type(error) not in CLASSES:
+        return None
+    return to_langchain(error)
+
+
+langchain_errors = ErrorTranslation(_translate)
+"""Raises the core's errors in LangChain's classes."""

@@ -67,14 +67,14 @@ class QwenMultiModalEmbeddings(ReprOfWhatWasSet, BatchFields, MultimodalEmbeddin
         return (await self._aembed([(TextPart(text),)]))[0]
 
     def _embed(self, contents: Sequence[tuple[Part, ...]]) -> list[list[float]]:
-        with langchain_errors(), progress_bar(len(contents), self.show_progress) as on_batch:
+        with langchain_errors, progress_bar(len(contents), self.show_progress) as on_batch:
             client = QwenClient(self.client_settings())
             request = self.multimodal_request(contents)
             answer = client.embed(request, on_batch, batch_size=self.batch_size, workers=self.max_concurrency)
             return answer.vectors
 
     async def _aembed(self, contents: Sequence[tuple[Part, ...]]) -> list[list[float]]:
-        with langchain_errors(), progress_bar(len(contents), self.show_progress) as on_batch:
+        with langchain_errors, progress_bar(len(contents), self.show_progress) as on_batch:
             client = AsyncQwenClient(self.client_settings())
             request = self.multimodal_request(contents)
             answer = await client.embed(

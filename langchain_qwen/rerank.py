@@ -42,13 +42,13 @@ class QwenRerank(ReprOfWhatWasSet, RerankFields, BaseDocumentCompressor):
 
     def rerank(self, query: Item, documents: Sequence[Item], *, top_n: int | None = None) -> list[Ranked]:
         """The positions of the most relevant items and their scores, best first. Items may be images or videos."""
-        with langchain_errors():
+        with langchain_errors:
             request = self._request(query, documents, top_n)
             return QwenClient(self.client_settings()).rerank(request, workers=self.max_concurrency).results
 
     async def arerank(self, query: Item, documents: Sequence[Item], *, top_n: int | None = None) -> list[Ranked]:
         """The positions of the most relevant items and their scores, best first. Items may be images or videos."""
-        with langchain_errors():
+        with langchain_errors:
             client = AsyncQwenClient(self.client_settings())
             request = self._request(query, documents, top_n)
             return (await client.rerank(request, workers=self.max_concurrency)).results

@@ -6,6 +6,7 @@ deadline (``timeouts``).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from inspect import isawaitable
 from time import monotonic
 from typing import Any, TypeVar
@@ -74,8 +75,9 @@ def failure_of(state: RetryCallState) -> QwenError | None:
     return error if isinstance(error, QwenError) else None
 
 
-def _arguments(max_retries: int) -> dict[str, Any]:
+def _rules(max_retries: int, before_sleep: Callable[[RetryCallState], object]) -> dict[str, Any]:
     return {
+        "before_sleep": before_sleep,
         "stop": lambda state: state.attempt_number > max_retries or is_too_late(state),
         "wait": wait,
         "retry": if_retryable,
@@ -86,21 +88,51 @@ def _arguments(max_retries: int) -> dict[str, Any]:
 
 T = TypeVar("T")
 
+Rules = Callable[[], Mapping[str, Any]]
+"""Makes tenacity's arguments. ``retry`` among them is ``if_retryable``."""
 
-def run_attempts(rules: Mapping[str, Any], attempt: Callable[..., T], *arguments: Any) -> T:
-    """What the attempt gives, tried again by tenacity's rules."""
-    retrying = Retrying(**rules)
+
+def run_attempts(rules: Rules, attempt: Callable[..., T], *arguments: Any) -> T:
+    """What the attempt gives, tried again by tenacity's rules.
+
+    The first attempt is made without it: to set it up takes as long as to read an answer.
+    """
     try:
-        return retrying(attempt, *arguments)
+        return attempt(*arguments)
+    except QwenError as error:
+        if not is_retryable(error):
+            raise
+        failures = [error]
+
+    def replay_first(*arguments: Any) -> T:
+        if failures:
+            raise failures.pop()
+        return attempt(*arguments)
+
+    retrying = Retrying(**rules())
+    try:
+        return retrying(replay_first, *arguments)
     finally:
         _let_go(retrying)
 
 
-async def async_run_attempts(rules: Mapping[str, Any], attempt: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+async def async_run_attempts(rules: Rules, attempt: Callable[..., Awaitable[T]], *arguments: Any) -> T:
     """The same, awaited."""
-    retrying = AsyncRetrying(**rules)
     try:
-        return await retrying(attempt, *arguments)
+        return await attempt(*arguments)
+    except QwenError as error:
+        if not is_retryable(error):
+            raise
+        failures = [error]
+
+    async def replay_first(*arguments: Any) -> T:
+        if failures:
+            raise failures.pop()
+        return await attempt(*arguments)
+
+    retrying = AsyncRetrying(**rules())
+    try:
+        return await retrying(replay_first, *arguments)
     finally:
         _let_go(retrying)
 
@@ -118,7 +150,7 @@ def retry(max_retries: int, on_retry: OnRetry | None, attempt: Callable[..., T],
         if on_retry is not None:
             on_retry(state)
 
-    return run_attempts({"before_sleep": before_sleep, **_arguments(max_retries)}, attempt, *arguments)
+    return run_attempts(partial(_rules, max_retries, before_sleep), attempt, *arguments)
 
 
 async def async_retry(
@@ -132,5 +164,4 @@ async def async_retry(
         if isawaitable(told):
             await told
 
-    rules = {"before_sleep": before_sleep, **_arguments(max_retries)}
-    return await async_run_attempts(rules, attempt, *arguments)
+    return await async_run_attempts(partial(_rules, max_retries, before_sleep), attempt, *arguments)

@@ -74,7 +74,7 @@ class ServiceCalls:
 
     def get(self, method: str, path: str) -> Answer:
         """The answer. Tried again as a chat is."""
-        return run_attempts(attempts(self.settings.max_retries), self.send, method, path)
+        return run_attempts(partial(attempts, self.settings.max_retries), self.send, method, path)
 
     def send(self, method: str, path: str, body: Form | bytes | None = None) -> Answer:
         """The answer, asked for once: a form can be read once, and what makes something new is made twice."""
@@ -100,7 +100,7 @@ class AsyncServiceCalls:
 
     async def get(self, method: str, path: str) -> Answer:
         """The answer. Tried again as a chat is."""
-        return await async_run_attempts(attempts(self.settings.max_retries), self.send, method, path)
+        return await async_run_attempts(partial(attempts, self.settings.max_retries), self.send, method, path)
 
     async def send(self, method: str, path: str, body: Form | bytes | None = None) -> Answer:
         """The answer, asked for once: a form can be read once, and what makes something new is made twice."""

@@ -5,6 +5,7 @@ Sources: compatible 1.2, and the pages "OpenAI compatible: Batch". ASSUMED: that
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -195,7 +196,7 @@ class QwenBatchJobs:
     def _submit(self, prepared: Prepared) -> RunRecord:
         with self._journal.locked(prepared.key):
             record = run(self._journal.open, prepared.key, len(prepared.files))
-            rules = attempts(self.settings.max_retries)
+            rules = partial(attempts, self.settings.max_retries)
             for file, lines in zip(record.files, prepared.files, strict=True):
                 run_attempts(rules, self._submit_file, record, file, lines)
         return record
@@ -366,7 +367,7 @@ class AsyncQwenBatchJobs:
     async def _submit(self, prepared: Prepared) -> RunRecord:
         with self._journal.locked(prepared.key):
             record = await async_run(self._journal.open, prepared.key, len(prepared.files))
-            rules = attempts(self.settings.max_retries)
+            rules = partial(attempts, self.settings.max_retries)
             for file, lines in zip(record.files, prepared.files, strict=True):
                 await async_run_attempts(rules, self._submit_file, record, file, lines)
         return record

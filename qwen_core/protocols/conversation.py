@@ -146,8 +146,7 @@ def with_values(target: dict[str, Any], **fields: Any) -> dict[str, Any]:
 
 def named_values(request: ChatRequest, names: Sequence[str]) -> dict[str, Any]:
     """The fields of these names that the caller set."""
-    values = ((name, getattr(request, name)) for name in names)
-    return {name: value for name, value in values if value is not None}
+    return {name: value for name in names if (value := getattr(request, name)) is not None}
 
 
 def refuse(request: ChatRequest, names: Sequence[str], wire: str, hint: str) -> None:

@@ -10,8 +10,6 @@ document "native", 4.4), and ``client.chat``, which chooses the endpoint and par
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import dashscope
@@ -21,21 +19,22 @@ from dashscope.v2.errors import APIConnectionError as SDKConnectionError
 from dashscope.v2.errors import APITimeoutError as SDKTimeoutError
 from dashscope.v2.errors import DashScopeError
 
-from qwen_core.errors import APIConnectionError, QwenError, UnsupportedFeatureError
+from qwen_core.error_translation import ErrorTranslation, caused
+from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.protocols.base import EncodedRequest
 from qwen_core.settings import Connection
 from qwen_core.timeouts import READ
 from qwen_core.transports.base import Answer, StatusFailure
 from qwen_core.transports.http import (
+    CUT_BODY,
     OK,
     AsyncResponseStream,
     Body,
     ResponseStream,
     attempt_timeout,
     connection_error,
-    cut_body,
     hide_keys,
-    library_errors,
+    library_failure,
     ssl_context,
 )
 
@@ -82,25 +81,18 @@ def call_arguments(connection: Connection, request: EncodedRequest, end: float |
     }
 
 
-@contextmanager
-def network_errors() -> Iterator[None]:
-    """Translate what the SDK and httpx raise. The SDK's exception stays as the cause."""
-    try:
-        yield
-    except QwenError:
-        raise
-    except SDKConnectionError as error:
+def failure(error: BaseException) -> BaseException | None:
+    """Our error for what the SDK and httpx raise, with that as the cause."""
+    if isinstance(error, SDKConnectionError):
         hide_keys(error)
-        raise connection_error(error.__cause__ or error, httpx, SDKTimeoutError) from error
-    except DashScopeError as error:
+        return caused(connection_error(error.__cause__ or error, httpx, SDKTimeoutError), error)
+    if isinstance(error, DashScopeError):
         hide_keys(error)
-        raise StatusFailure(failed_answer(error)) from error
-    except library_errors(httpx) as error:
-        hide_keys(error)
-        raise connection_error(error, httpx) from error
-    except OSError as error:
-        # A socket error that the library let through.
-        raise APIConnectionError(f"The connection failed: {error}") from error
+        return caused(StatusFailure(failed_answer(error)), error)
+    return library_failure(error, httpx)
+
+
+NETWORK_ERRORS = ErrorTranslation(failure)
 
 
 def failed_answer(error: DashScopeError) -> Answer:
@@ -121,7 +113,7 @@ class DashScopeTransport:
         stream = self.open_stream(request, end)
         try:
             body = Body()
-            with cut_body():
+            with CUT_BODY:
                 for segment in stream:
                     body.add(segment)
             return Answer(OK, stream.headers, body.whole())
@@ -129,14 +121,14 @@ class DashScopeTransport:
             stream.close()
 
     def open_stream(self, request: EncodedRequest, end: float | None = None) -> ResponseStream:
-        with network_errors():
+        with NETWORK_ERRORS:
             response = self._client.transport.open_stream(
                 "POST", request.path, **call_arguments(self._connection, request, end)
             )
             if response.status_code >= REDIRECTS:
                 response.close()
                 raise StatusFailure(Answer(response.status_code, response.headers, b""))
-        return ResponseStream(response, network_errors, end)
+        return ResponseStream(response, NETWORK_ERRORS, end)
 
     def close(self) -> None:
         self._client.close()
@@ -156,7 +148,7 @@ class AsyncDashScopeTransport:
         stream = await self.open_stream(request, end)
         try:
             body = Body()
-            with cut_body():
+            with CUT_BODY:
                 async for segment in stream:
                     body.add(segment)
             return Answer(OK, stream.headers, body.whole())
@@ -164,14 +156,14 @@ class AsyncDashScopeTransport:
             await stream.close()
 
     async def open_stream(self, request: EncodedRequest, end: float | None = None) -> AsyncResponseStream:
-        with network_errors():
+        with NETWORK_ERRORS:
             response = await self._client.transport.open_stream(
                 "POST", request.path, **call_arguments(self._connection, request, end)
             )
             if response.status_code >= REDIRECTS:
                 await response.aclose()
                 raise StatusFailure(Answer(response.status_code, response.headers, b""))
-        return AsyncResponseStream(response, network_errors, end)
+        return AsyncResponseStream(response, NETWORK_ERRORS, end)
 
     async def close(self) -> None:
         await self._client.aclose()

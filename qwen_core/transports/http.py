@@ -5,13 +5,14 @@ The HTTP library is passed in as a module: the openai SDK brings httpx or httpx2
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import cache
 from ssl import SSLContext
 from time import monotonic
 from typing import Any
 
+from qwen_core.error_translation import ErrorTranslation, caused
 from qwen_core.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -33,9 +34,6 @@ DRAIN_SEGMENTS = 16
 
 SECRET_HEADERS = ("authorization", "proxy-authorization", "api-key", "x-api-key", "cookie")
 
-NetworkErrors = Callable[[], AbstractContextManager[None]]
-"""Makes a guard that translates what an SDK and its HTTP library raise."""
-
 
 def ssl_context(http: Any) -> SSLContext:
     """The certificates that the HTTP library trusts, read once: it takes 20 ms, and each loop has its own pool."""
@@ -48,9 +46,14 @@ def _ssl_context(http: Any, file: str | None, directory: str | None) -> SSLConte
     return context
 
 
-def library_errors(http: Any) -> tuple[type[Exception], ...]:
-    """What the HTTP library itself raises, where the SDK lets it through."""
-    return http.HTTPError, http.StreamError, http.InvalidURL
+def library_failure(error: BaseException, http: Any) -> BaseException | None:
+    """Our error for what the HTTP library itself raises, or lets through, with that as the cause."""
+    if isinstance(error, (http.HTTPError, http.StreamError, http.InvalidURL)):
+        hide_keys(error)
+        return caused(connection_error(error, http), error)
+    if isinstance(error, OSError):
+        return caused(APIConnectionError(f"The connection failed: {error}"), error)
+    return None
 
 
 def connection_error(error: BaseException, http: Any, *timeouts: type[Exception]) -> QwenError:
@@ -122,15 +125,16 @@ class Body:
         return b"".join(self._segments)
 
 
-@contextmanager
-def cut_body() -> Iterator[None]:
-    """A whole answer that breaks off while it arrives has been written, and billed: it is not asked for again."""
-    try:
-        yield
-    except APIConnectionError as error:
-        cut = IncompleteStreamError(f"The answer was cut. {error.message}")
-        cut.is_retryable = False
-        raise cut from error.__cause__
+def _cut(error: BaseException) -> BaseException | None:
+    if not isinstance(error, APIConnectionError):
+        return None
+    cut = IncompleteStreamError(f"The answer was cut. {error.message}")
+    cut.is_retryable = False
+    return caused(cut, error.__cause__)
+
+
+CUT_BODY = ErrorTranslation(_cut)
+"""A whole answer that breaks off while it arrives has been written, and billed: it is not asked for again."""
 
 
 def never() -> bool:
@@ -174,7 +178,7 @@ def is_plain(response: Any) -> bool:
 class ResponseStream:
     """The bytes of a response, as they arrive, until ``end``."""
 
-    def __init__(self, response: Any, network_errors: NetworkErrors, end: float | None) -> None:
+    def __init__(self, response: Any, network_errors: ErrorTranslation, end: float | None) -> None:
         self.headers: Mapping[str, str] = response.headers
         self._response = response
         self._network_errors = network_errors
@@ -183,7 +187,7 @@ class ResponseStream:
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            with self._network_errors():
+            with self._network_errors:
                 response = self._response
                 for segment in response.iter_raw() if is_plain(response) else response.iter_bytes():
                     if monotonic() > self._end:
@@ -214,7 +218,7 @@ class ResponseStream:
 class AsyncResponseStream:
     """The bytes of a response, as they arrive, until ``end``, awaited."""
 
-    def __init__(self, response: Any, network_errors: NetworkErrors, end: float | None) -> None:
+    def __init__(self, response: Any, network_errors: ErrorTranslation, end: float | None) -> None:
         self.headers: Mapping[str, str] = response.headers
         self._response = response
         self._network_errors = network_errors
@@ -223,7 +227,7 @@ class AsyncResponseStream:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            with self._network_errors():
+            with self._network_errors:
                 response = self._response
                 async for segment in response.aiter_raw() if is_plain(response) else response.aiter_bytes():
                     if monotonic() > self._end:

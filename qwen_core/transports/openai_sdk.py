@@ -4,34 +4,32 @@ The SDK's public ``client.post`` keeps its authentication, pool, proxies, timeou
 in by ``content`` and the response's own bytes come out, so that no typed model is built on the way.
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
+from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 import openai
 
-from qwen_core.errors import APIConnectionError, QwenError
+from qwen_core.error_translation import ErrorTranslation, caused
 from qwen_core.protocols.base import EncodedRequest
 from qwen_core.settings import Connection
 from qwen_core.transports.base import Answer, StatusFailure
 from qwen_core.transports.http import (
+    CUT_BODY,
     OK,
     AsyncResponseStream,
     Body,
-    NetworkErrors,
     ResponseStream,
     attempt_timeout,
     connection_error,
-    cut_body,
     hide_keys,
-    library_errors,
+    library_failure,
     ssl_context,
 )
 
-CONTENT_TYPE = {"Content-Type": "application/json"}
+ADDED_TO_EACH_CALL = ("x-stainless-retry-count", "x-stainless-read-timeout")
+"""Headers that the SDK makes for each call."""
 
 HTTP = import_module(openai.DefaultHttpxClient.__bases__[0].__module__.partition(".")[0])
 """The HTTP library that the SDK stands on: httpx, or httpx2."""
@@ -59,66 +57,51 @@ def make_async_http_client() -> Any:
     return openai.DefaultAsyncHttpxClient(verify=ssl_context(HTTP))
 
 
-def forget_openai_account(client: openai.OpenAI | openai.AsyncOpenAI) -> None:
-    """Drop the organisation and project that the SDK takes from the environment: they are not for Alibaba."""
-    client.organization = None
-    client.project = None
+def own_headers(connection: Connection, client: openai.OpenAI | openai.AsyncOpenAI) -> dict[str, Any]:
+    """The headers of every call. What the SDK adds by itself is left out, at 5 µs each.
 
-
-def request_options(connection: Connection, request: EncodedRequest, end: float | None) -> Any:
-    """The headers and timeouts of one call. Headers that OPENAI_CUSTOM_HEADERS would add are left out.
-
-    Redirects are not followed: they would carry the conversation elsewhere.
+    It tells of the machine, and sends what OPENAI_CUSTOM_HEADERS says, which is not for Alibaba.
     """
-    ambient = os.environ.get("OPENAI_CUSTOM_HEADERS", "")
-    names = [line.partition(":")[0].strip() for line in ambient.split("\n") if ":" in line]
-    headers: dict[str, Any] = {name: openai.Omit() for name in names}
-    if not connection.api_key:
-        headers["Authorization"] = openai.Omit()
+    own = {
+        "Accept": "application/json",
+        "Content-Type": "application/json",
+        "User-Agent": client.user_agent,
+        "Authorization": f"Bearer {connection.api_key}" if connection.api_key else openai.Omit(),
+        **dict(connection.headers),
+    }
+    added = (*client.default_headers, *ADDED_TO_EACH_CALL)
+    return {**{name: openai.Omit() for name in added if name not in own}, **own}
+
+
+def request_options(
+    connection: Connection, headers: Mapping[str, Any], request: EncodedRequest, end: float | None
+) -> Any:
+    """The headers and timeouts of one call.
+
+    Redirects are not followed: they would carry the conversation elsewhere. ``max_retries`` is what the client has
+    already; unsaid, the SDK copies a default of it for each call.
+    """
     return {
-        "headers": {**headers, **CONTENT_TYPE, **dict(connection.headers), **request.headers},
+        "headers": {**headers, **request.headers},
         "follow_redirects": False,
+        "max_retries": 0,
         **attempt_timeout(connection, end, openai.Timeout),
     }
 
 
-@contextmanager
-def network_errors(http: Any) -> Iterator[None]:
-    """Translate what the SDK and its HTTP library raise. The SDK's exception stays as the cause."""
-    try:
-        yield
-    except QwenError:
-        raise
-    except openai.APIStatusError as error:
+def failure(error: BaseException) -> BaseException | None:
+    """Our error for what the SDK and its HTTP library raise, with that as the cause."""
+    if isinstance(error, openai.APIStatusError):
         hide_keys(error)
         response = error.response
-        raise StatusFailure(Answer(response.status_code, response.headers, response.content)) from error
-    except openai.APIConnectionError as error:
+        return caused(StatusFailure(Answer(response.status_code, response.headers, response.content)), error)
+    if isinstance(error, openai.APIConnectionError):
         hide_keys(error)
-        raise connection_error(error.__cause__ or error, http, openai.APITimeoutError) from error
-    except library_errors(http) as error:
-        hide_keys(error)
-        raise connection_error(error, http) from error
-    except OSError as error:
-        # A socket error that the library let through.
-        raise APIConnectionError(f"The connection failed: {error}") from error
+        return caused(connection_error(error.__cause__ or error, HTTP, openai.APITimeoutError), error)
+    return library_failure(error, HTTP)
 
 
-class BodyStream(openai.Stream[object]):
-    """An answer whose bytes are read here. The SDK's iterator would keep it until the garbage collector runs."""
-
-    def __init__(self, *, response: Any, **_: Any) -> None:
-        self.response = response
-
-
-class AsyncBodyStream(openai.AsyncStream[object]):
-    """The same, awaited."""
-
-    def __init__(self, *, response: Any, **_: Any) -> None:
-        self.response = response
-
-
-NETWORK_ERRORS: NetworkErrors = partial(network_errors, HTTP)
+NETWORK_ERRORS = ErrorTranslation(failure)
 
 
 class OpenAITransport:
@@ -128,13 +111,13 @@ class OpenAITransport:
         self._connection = connection
         http_client = connection.http_client or make_http_client()
         self._client = openai.OpenAI(http_client=http_client, **client_arguments(connection))
-        forget_openai_account(self._client)
+        self._headers = own_headers(connection, self._client)
 
     def send(self, request: EncodedRequest, end: float | None = None) -> Answer:
         stream = self.open_stream(request, end)
         try:
             body = Body()
-            with cut_body():
+            with CUT_BODY:
                 for segment in stream:
                     body.add(segment)
             return Answer(OK, stream.headers, body.whole())
@@ -142,17 +125,18 @@ class OpenAITransport:
             stream.close()
 
     def open_stream(self, request: EncodedRequest, end: float | None = None) -> ResponseStream:
-        with NETWORK_ERRORS():
+        with NETWORK_ERRORS:
             # A whole URL: to join a path to its base takes the SDK 50 µs.
-            stream = self._client.post(
+            # A response that was asked for is given even of a stream.
+            response = self._client.post(
                 self._connection.base_url + request.path,
                 content=request.body,
-                options=request_options(self._connection, request, end),
-                cast_to=object,
+                options=request_options(self._connection, self._headers, request, end),
+                cast_to=HTTP.Response,
                 stream=True,
-                stream_cls=BodyStream,
+                stream_cls=openai.Stream[object],
             )
-        return ResponseStream(stream.response, NETWORK_ERRORS, end)
+        return ResponseStream(response, NETWORK_ERRORS, end)
 
     def close(self) -> None:
         self._client.close()
@@ -165,13 +149,13 @@ class AsyncOpenAITransport:
         self._connection = connection
         http_client = connection.http_client or make_async_http_client()
         self._client = openai.AsyncOpenAI(http_client=http_client, **client_arguments(connection))
-        forget_openai_account(self._client)
+        self._headers = own_headers(connection, self._client)
 
     async def send(self, request: EncodedRequest, end: float | None = None) -> Answer:
         stream = await self.open_stream(request, end)
         try:
             body = Body()
-            with cut_body():
+            with CUT_BODY:
                 async for segment in stream:
                     body.add(segment)
             return Answer(OK, stream.headers, body.whole())
@@ -179,17 +163,18 @@ class AsyncOpenAITransport:
             await stream.close()
 
     async def open_stream(self, request: EncodedRequest, end: float | None = None) -> AsyncResponseStream:
-        with NETWORK_ERRORS():
+        with NETWORK_ERRORS:
             # A whole URL: to join a path to its base takes the SDK 50 µs.
-            stream = await self._client.post(
+            # A response that was asked for is given even of a stream.
+            response = await self._client.post(
                 self._connection.base_url + request.path,
                 content=request.body,
-                options=request_options(self._connection, request, end),
-                cast_to=object,
+                options=request_options(self._connection, self._headers, request, end),
+                cast_to=HTTP.Response,
                 stream=True,
-                stream_cls=AsyncBodyStream,
+                stream_cls=openai.AsyncStream[object],
             )
-        return AsyncResponseStream(stream.response, NETWORK_ERRORS, end)
+        return AsyncResponseStream(response, NETWORK_ERRORS, end)
 
     async def close(self) -> None:
         await self._client.close()

@@ -4,16 +4,17 @@ The client is the user's own, or the openai SDK's default one, which knows proxi
 added to what is sent, so that a key goes only where its header says.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from qwen_core.error_translation import ErrorTranslation
 from qwen_core.forms import Form
 from qwen_core.settings import Connection
 from qwen_core.transports.base import Answer, StatusFailure
-from qwen_core.transports.http import attempt_timeout, connection_error, hide_keys, library_errors
+from qwen_core.transports.http import attempt_timeout, library_failure
 from qwen_core.transports.openai_sdk import make_async_http_client, make_http_client
 
 JSON = {"Content-Type": "application/json"}
@@ -32,15 +33,9 @@ def exchange_options(connection: Connection, client: Any) -> dict[str, Any]:
     return {"follow_redirects": False, **attempt_timeout(connection, None, timeout)}
 
 
-@contextmanager
-def network_errors(client: Any) -> Iterator[None]:
-    """Translate what the HTTP library raises."""
-    http = http_library(client.base_url)
-    try:
-        yield
-    except library_errors(http) as error:
-        hide_keys(error)
-        raise connection_error(error, http) from error
+def network_errors(client: Any) -> ErrorTranslation:
+    """Translates what the HTTP library raises."""
+    return ErrorTranslation(partial(library_failure, http=http_library(client.base_url)))
 
 
 def as_answer(response: Any) -> Answer:
