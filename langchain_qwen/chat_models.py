@@ -81,9 +81,11 @@ class ChatQwen(ChatFields, BaseChatModel):
         return {"api_key": "DASHSCOPE_API_KEY"}
 
     def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        # LangChain's own changes the process's filters for warnings for the time of each call, in all threads.
+        params = {**self._identifying_params, "_type": self._llm_type, "stop": stop, **kwargs}
         # Traced as it is, and headers may hold keys.
-        kwargs.pop("extra_headers", None)
-        return super()._get_invocation_params(stop, **kwargs)
+        params.pop("extra_headers", None)
+        return params
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy. What LangChain remembers of this object is not taken along where it would be wrong."""

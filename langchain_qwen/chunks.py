@@ -4,7 +4,6 @@ Strings in metadata are concatenated when chunks are added up, so that all of it
 last chunk alone, as the usage does.
 """
 
-from copy import copy
 from typing import Any
 
 import msgspec
@@ -16,6 +15,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_qwen.block_translator import PROVIDER
 from langchain_qwen.citations import annotations
 from langchain_qwen.message_chunks import QwenMessageChunk, spoken
+from langchain_qwen.templates import Template
 from langchain_qwen.tool_calls import tool_calls
 from qwen_core.events import AudioDelta, ChoiceEnd, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
 from qwen_core.response import ChatResponse, Choice
@@ -44,12 +44,8 @@ def to_chunk(event: Event) -> ChatGenerationChunk:
 
 
 def text_chunk(text: str) -> ChatGenerationChunk:
-    """A chunk of text: a copy of one that pydantic checked, at half the cost of a new one. Most chunks are such.
-
-    What can be altered in place is new in each.
-    """
-    message, chunk = copy(_MESSAGE), copy(_CHUNK)
-    vars(message).update(
+    """A chunk of text. Most chunks are such."""
+    message = CHUNK_MESSAGE.copy(
         content=text,
         additional_kwargs={},
         response_metadata={"model_provider": PROVIDER},
@@ -57,15 +53,15 @@ def text_chunk(text: str) -> ChatGenerationChunk:
         invalid_tool_calls=[],
         tool_call_chunks=[],
     )
-    vars(chunk).update(text=text, message=message)
-    return chunk
+    return CHUNK.copy(text=text, message=message)
 
 
 def to_result(response: ChatResponse) -> ChatResult:
     """The result for a whole answer, one generation for each choice."""
-    return ChatResult(
+    return RESULT.copy(
         generations=[
-            ChatGeneration(
+            GENERATION.copy(
+                text=choice.message.text,
                 message=to_message(response, choice, usage=response.usage if position == 0 else None),
                 generation_info={"finish_reason": choice.finish_reason},
             )
@@ -90,7 +86,7 @@ def to_message(response: ChatResponse, choice: Choice, *, usage: Usage | None) -
     metadata = response_metadata(response, choice)
     if usage is None:
         metadata.pop("cost", None)
-    return AIMessage(
+    return MESSAGE.copy(
         content=choice.message.text,
         additional_kwargs=additional_kwargs,
         tool_calls=calls,
@@ -160,5 +156,8 @@ def _audio(data: str, transcript: str, id: str | None) -> dict[str, Any]:
     return {"data": data, "transcript": transcript, **({"id": id} if id else {})}
 
 
-_MESSAGE = QwenMessageChunk(content="", response_metadata={"model_provider": PROVIDER})
-_CHUNK = ChatGenerationChunk(message=_MESSAGE)
+MESSAGE = Template(AIMessage(content=""))
+GENERATION = Template(ChatGeneration(message=AIMessage(content="")))
+RESULT = Template(ChatResult(generations=[]))
+CHUNK_MESSAGE = Template(QwenMessageChunk(content=""))
+CHUNK = Template(ChatGenerationChunk(message=QwenMessageChunk(content="")))

@@ -22,7 +22,7 @@ from qwen_core.errors import (
     QwenWarning,
     UnsupportedFeatureError,
 )
-from qwen_core.events import Event, Finish, TextDelta
+from qwen_core.events import Event, Finish
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
 from qwen_core.models.retirement import warn_if_retired
@@ -122,7 +122,7 @@ class Call:
     def answered(self, response: ChatResponse) -> ChatResponse:
         """The answer, written into the log."""
         self.spent(response.usage.total_tokens if response.usage else None)
-        log_answer(self, response.usage, response.request_id, response.text)
+        log_answer(self, response.usage, response.request_id, lambda: response.text)
         return response
 
     def spent(self, tokens: int | None) -> None:
@@ -135,8 +135,7 @@ class Call:
         last = seen[-1] if seen else None
         if isinstance(last, Finish):
             self.spent(last.usage.total_tokens if last.usage else None)
-            text = "".join([event.text for event in seen if isinstance(event, TextDelta)])
-            log_answer(self, last.usage, last.request_id, text)
+            log_answer(self, last.usage, last.request_id, lambda: accumulate(seen).text)
 
     def decode(self, answer: Answer) -> ChatResponse:
         """The answer in a whole body, which may be an event stream all the same."""

@@ -10,6 +10,7 @@ Quiet by default: answers and failures, which the caller sees anyway, are DEBUG,
 
 import logging
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ def facts(call: "Call", event: str) -> dict[str, Any]:
     }
 
 
-def log_answer(call: "Call", usage: "Usage | None", request_id: str | None, text: str = "") -> None:
-    """A whole answer came."""
+def log_answer(call: "Call", usage: "Usage | None", request_id: str | None, text: Callable[[], str]) -> None:
+    """A whole answer came. ``text`` makes what was said, where that is written down."""
     if not logger.isEnabledFor(logging.DEBUG):
         return
     fields = facts(call, "answered")
@@ -45,7 +46,7 @@ def log_answer(call: "Call", usage: "Usage | None", request_id: str | None, text
     fields["output_tokens"] = usage.output_tokens if usage else None
     if os.environ.get(CONTENT_VARIABLE) == "1":
         fields["request"] = call.encoded.body.decode()
-        fields["response"] = text
+        fields["response"] = text()
     logger.debug(
         "%s answered over %s in %.2f s, attempt %d (request id %s)",
         call.model,

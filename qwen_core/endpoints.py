@@ -127,6 +127,7 @@ def resolve_endpoint(
     return Endpoint(f"https://{shared_host}{PATHS[wire]}", workspace_header)
 
 
+@lru_cache(maxsize=256)
 def region_of(host: str) -> str | None:
     """The region that a host of the service is in; None for any other host."""
     found = re.fullmatch(WORKSPACE_HOST, host, re.IGNORECASE)
@@ -144,10 +145,10 @@ def rerank_url(base_url: str) -> str:
 
 def warn_if_key_travels_openly(base_url: str) -> None:
     """Warn when a key would cross a network without encryption."""
-    parts = urlsplit(base_url)
-    if parts.scheme == "http" and not _is_local(parts.hostname or ""):
+    host = _openly_reached(base_url)
+    if host is not None:
         warnings.warn(
-            f"The API key is sent unencrypted: {parts.hostname} is reached by plain http. Use https.",
+            f"The API key is sent unencrypted: {host} is reached by plain http. Use https.",
             QwenWarning,
             stacklevel=2,
         )
@@ -177,6 +178,11 @@ def _check_workspace(workspace: str) -> None:
 
 
 @lru_cache(maxsize=256)
+def _openly_reached(base_url: str) -> str | None:
+    parts = urlsplit(base_url)
+    return parts.hostname if parts.scheme == "http" and not _is_local(parts.hostname or "") else None
+
+
 def _is_local(hostname: str) -> bool:
     if hostname == "localhost" or hostname.endswith(".localhost"):
         return True

@@ -213,7 +213,8 @@ class ChatFields(ConnectionFields):
                 f"Unknown argument(s) {', '.join(sorted(unknown))}.",
                 hint="Parameters of the service that have no name here go into extra_body={...}.",
             )
-        values: dict[str, Any] = {name: getattr(self, name) for name in SHARED_FIELDS}
+        fields = vars(self)
+        values = {name: value for name in SHARED_FIELDS if (value := fields[name]) is not None}
         values.update(overrides)
         values["extra_body"] = {**(self.extra_body or {}), **(overrides.get("extra_body") or {})} or None
         for name in TUPLE_FIELDS:
