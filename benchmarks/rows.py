@@ -216,7 +216,7 @@ def starts() -> Iterator[Row]:
     ):
         home: Environment = "langchain" if environment == "langchain" else "llama-index"
         figures = tuple(Figure(line, Subject(home, statement=line)) for line in (ours, theirs))
-        yield Row(ours, "ms", figures, (Check(ours, theirs, bound),))
+        yield Row(ours, "ms", figures, (Check(ours, theirs, bound),), rounds=30)
     constructing = {
         model: subject("langchain", "construct", model, WHOLE, fresh=True)
         for model in ("ChatQwen", "ChatOpenAI", "langchain-qwq")

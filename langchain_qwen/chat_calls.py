@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.messages import BaseMessage
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from langchain_protocol import MessagesData
 
     from langchain_qwen.chat_models import ChatQwen
+
+T = TypeVar("T")
 
 Options = dict[str, Any]
 """The arguments of one call, beside its messages."""
@@ -102,21 +104,23 @@ def events(
         yield from client.stream(stream_request(model, messages, stop, options))
 
 
-async def aevents(
+async def aconverted(
     model: ChatQwen,
     messages: list[BaseMessage],
     stop: list[str] | None,
     run_manager: AsyncCallbackManagerForLLMRun | None,
     options: Options,
-) -> AsyncGenerator[Event, None]:
-    """The core's events of an answer, without blocking."""
+    convert: Callable[[Event], Iterable[T]],
+) -> AsyncIterator[T]:
+    """What the core's events of an answer become, without blocking."""
     with langchain_errors:
         client = AsyncQwenClient(model.client_settings(), run_manager.on_retry if run_manager else None)
         stream = client.stream(stream_request(model, messages, stop, options))
         # Closed here and at once: left to the loop, the connection would outlive a consumer that broke off.
         async with aclosing(cast(AsyncGenerator[Event, None], stream)) as events:
             async for event in events:
-                yield event
+                for converted in convert(event):
+                    yield converted
 
 
 def chunks(
@@ -130,7 +134,7 @@ def chunks(
     return map(to_chunk, events(model, messages, stop, run_manager, options))
 
 
-async def achunks(
+def achunks(
     model: ChatQwen,
     messages: list[BaseMessage],
     stop: list[str] | None,
@@ -138,9 +142,7 @@ async def achunks(
     options: Options,
 ) -> AsyncIterator[ChatGenerationChunk]:
     """The chunks of an answer, without blocking."""
-    async with aclosing(aevents(model, messages, stop, run_manager, options)) as events:
-        async for event in events:
-            yield to_chunk(event)
+    return aconverted(model, messages, stop, run_manager, options, lambda event: (to_chunk(event),))
 
 
 def block_events(
@@ -156,7 +158,7 @@ def block_events(
         yield from writer.add(event)
 
 
-async def ablock_events(
+def ablock_events(
     model: ChatQwen,
     messages: list[BaseMessage],
     stop: list[str] | None,
@@ -165,10 +167,7 @@ async def ablock_events(
 ) -> AsyncIterator[MessagesData]:
     """An answer as LangChain's events of content blocks, without blocking."""
     writer = BlockEvents(run_manager.run_id if run_manager else None)
-    async with aclosing(aevents(model, messages, stop, run_manager, options)) as events:
-        async for event in events:
-            for written in writer.add(event):
-                yield written
+    return aconverted(model, messages, stop, run_manager, options, writer.add)
 
 
 def count_tokens(model: ChatQwen, messages: list[BaseMessage], tools: Sequence[ToolLike]) -> int:
