@@ -91,7 +91,8 @@ class BareClient:
         from qwen_core.client import QwenClient
         from qwen_core.settings import ClientSettings
 
-        self._client = QwenClient(ClientSettings(api_key=KEY, base_url=url, protocol="openai"))
+        settings = ClientSettings(api_key=KEY, base_url=url, protocol="openai", server="dashscope")
+        self._client = QwenClient(settings)
 
     def stream(self, messages: list[BaseMessage]) -> Iterator[object]:
         from qwen_core.messages import Message, TextPart
@@ -108,7 +109,7 @@ def make_model(model: str, url: str, pieces: int = 1) -> Any:
             from langchain_qwen import ChatQwen
 
             protocol: Any = "dashscope" if model.endswith("native") else "openai"
-            return ChatQwen(model=MODEL, api_key=KEY, base_url=url, protocol=protocol)
+            return ChatQwen(model=MODEL, api_key=KEY, base_url=url, protocol=protocol, server="dashscope")
         case "ChatOpenAI":
             from langchain_openai import ChatOpenAI
 

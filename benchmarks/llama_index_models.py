@@ -63,7 +63,7 @@ def make_model(model: str, url: str, pieces: int = 1) -> Any:
             from llama_index_qwen import Qwen
 
             protocol: Any = "dashscope" if model.endswith("native") else "openai"
-            return Qwen(model=MODEL, api_key=KEY, base_url=url, protocol=protocol)
+            return Qwen(model=MODEL, api_key=KEY, base_url=url, protocol=protocol, server="dashscope")
         case "OpenAILike":
             from llama_index.llms.openai_like import OpenAILike
 

@@ -49,6 +49,8 @@ def retirement_notice(profile: ModelProfile, today: date) -> str | None:
 
 def warn_if_retired(profile: ModelProfile) -> None:
     """Warn of a model's announced end, once for each model."""
+    if profile.retired_on is None:
+        return
     notice = retirement_notice(profile, date.today())
     if notice is not None and TOLD.first_time(profile.name):
         warnings.warn(notice, QwenWarning, stacklevel=2)

@@ -102,7 +102,6 @@ def own_headers(
     """
     encodings = {name: value for name, value in http_client.headers.items() if name == "accept-encoding"}
     own = {
-        "Accept": "application/json",
         "Content-Type": "application/json",
         "User-Agent": client.user_agent,
         **encodings,
@@ -118,8 +117,8 @@ def request_options(
 ) -> Any:
     """The headers and timeouts of one call.
 
-    Redirects are not followed: they would carry the conversation elsewhere. The last two say what holds anyway;
-    unsaid, the SDK makes a deep copy of its default for each call.
+    Redirects are not followed: they would carry the conversation elsewhere. The last three say what holds anyway:
+    unsaid, the SDK makes a deep copy of a default, or a random key that it never sends, for each call.
     """
     return {
         "headers": {**headers, **request.headers},
@@ -127,6 +126,7 @@ def request_options(
         **attempt_timeout(connection, end, openai.Timeout),
         "max_retries": 0,
         "security": SECURITY,
+        "idempotency_key": "",
     }
 
 
