@@ -4,6 +4,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
+put = object.__setattr__
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -23,12 +25,9 @@ class Template(Generic[M]):
     def copy(self, **values: Any) -> M:
         """A copy with these values."""
         made = self._kind.__new__(self._kind)
-        made.__setstate__(
-            {
-                "__dict__": {**self._values, **values},
-                "__pydantic_fields_set__": self._names,
-                "__pydantic_extra__": {} if self._takes_extra else None,
-                "__pydantic_private__": None,
-            }
-        )
+        # What ``model_construct`` does, without a look at each field.
+        put(made, "__dict__", {**self._values, **values})
+        put(made, "__pydantic_fields_set__", self._names)
+        put(made, "__pydantic_extra__", {} if self._takes_extra else None)
+        put(made, "__pydantic_private__", None)
         return made

@@ -63,12 +63,11 @@ def of_attempt(timeout: Timeout, end: float | None, now: float) -> dict[str, flo
     Waiting for a free connection is not limited on its own: others' calls end in bounded time.
     """
     left = None if end is None else max(end - now, 0.001)
-    longest = [span for span in (timeout.read, left) if span is not None]
-    silence = min(longest) if longest else None
-    connect = [span for span in (timeout.connect, left) if span is not None]
-    return {
-        "connect": min(connect) if connect else None,
-        "read": silence,
-        "write": silence,
-        "pool": left,
-    }
+    silence = _shorter(timeout.read, left)
+    return {"connect": _shorter(timeout.connect, left), "read": silence, "write": silence, "pool": left}
+
+
+def _shorter(one: float | None, other: float | None) -> float | None:
+    if one is None:
+        return other
+    return one if other is None or one < other else other

@@ -71,7 +71,7 @@ def select_protocol(name: ProtocolName, profile: ModelProfile, request: AnyReque
     if name == "auto" and wanted and not profile.compatible_only and sdk_is_installed():
         return Selection(DASHSCOPE_NATIVE)
     remedy = f"Install the dashscope SDK: {EXTRA}" if name == "auto" else 'Use protocol="dashscope" or "auto".'
-    return Selection(OPENAI_COMPATIBLE, tuple(f"{loss} {remedy}" for loss in losses))
+    return Selection(OPENAI_COMPATIBLE, tuple([f"{loss} {remedy}" for loss in losses]))
 
 
 def losses_without_native(profile: ModelProfile, request: AnyRequest | None) -> Iterator[str]:
