@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -283,6 +284,10 @@ class ChatQwen(ChatFields, BaseChatModel):
             self, schema, method=method, include_raw=include_raw, strict=strict, tools=tools, **kwargs
         )
 
+
+# LangChain asks for it with each call, and to work it out takes as long as all that we do with the request.
+for method in (ChatQwen._generate, ChatQwen._agenerate):
+    vars(method)["__signature__"] = signature(method)
 
 NOT_ASKED = ("allow_local_files", "show_progress")
 
