@@ -177,7 +177,7 @@ def calls() -> Iterator[Row]:
     yield Row(
         "ChatQwen.invoke, short",
         "µs",
-        tuple(Figure(model, subject("langchain", "invoke", model, WHOLE, repeat=100)) for model in models),
+        tuple(Figure(model, subject("langchain", "invoke", model, WHOLE, repeat=300)) for model in models),
         (Check("ChatQwen", "ChatOpenAI", 0.55),),
     )
     yield Row(
