@@ -156,8 +156,19 @@ def _audio(data: str, transcript: str, id: str | None) -> dict[str, Any]:
     return {"data": data, "transcript": transcript, **({"id": id} if id else {})}
 
 
-MESSAGE = Template(AIMessage(content=""))
-GENERATION = Template(ChatGeneration(message=AIMessage(content="")))
-RESULT = Template(ChatResult(generations=[]))
-CHUNK_MESSAGE = Template(QwenMessageChunk(content=""))
+_METADATA: dict[str, Any] = {"model_provider": PROVIDER}
+
+MESSAGE = Template(
+    AIMessage(
+        content="",
+        additional_kwargs={},
+        tool_calls=[],
+        invalid_tool_calls=[],
+        response_metadata=_METADATA,
+        usage_metadata=None,
+    )
+)
+GENERATION = Template(ChatGeneration(message=AIMessage(content=""), generation_info={}))
+RESULT = Template(ChatResult(generations=[], llm_output={}))
+CHUNK_MESSAGE = Template(QwenMessageChunk(content="", response_metadata=_METADATA))
 CHUNK = Template(ChatGenerationChunk(message=QwenMessageChunk(content="")))

@@ -19,9 +19,9 @@ def tool_calls(
         if arguments is None:
             invalid.append(
                 InvalidToolCall(
-                    type="invalid_tool_call", name=part.name, args=part.arguments, id=part.id, error=error
+                    type="invalid_tool_call", id=part.id, name=part.name, args=part.arguments, error=error
                 )
             )
         else:
-            calls.append(ToolCall(type="tool_call", name=part.name, args=arguments, id=part.id))
+            calls.append(ToolCall(name=part.name, args=arguments, id=part.id, type="tool_call"))
     return calls, invalid

@@ -79,14 +79,12 @@ class AioHTTPClient(ReadyRequests, openai.DefaultAioHttpClient):
     """The same on aiohttp: the pool of httpx is slow with hundreds of connections."""
 
 
-def make_http_client(kind: Any = openai.DefaultHttpxClient) -> Any:
-    """An HTTP client, by default what the SDK would make."""
+def make_http_client(kind: Any) -> Any:
+    """A new HTTP client of this class."""
     return kind(verify=ssl_context(HTTP))
 
 
-def make_async_http_client(
-    on_aiohttp: Any = openai.DefaultAioHttpClient, on_httpx: Any = openai.DefaultAsyncHttpxClient
-) -> Any:
+def make_async_http_client(on_aiohttp: Any, on_httpx: Any) -> Any:
     """The same, awaited; on aiohttp, where the SDK finds it."""
     with suppress(RuntimeError):
         return on_aiohttp(verify=ssl_context(HTTP))

@@ -10,6 +10,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+import openai
+
 from qwen_core.error_translation import ErrorTranslation
 from qwen_core.forms import Form
 from qwen_core.settings import Connection
@@ -17,6 +19,7 @@ from qwen_core.transports.base import Answer, StatusFailure
 from qwen_core.transports.http import attempt_timeout, library_failure
 from qwen_core.transports.openai_sdk import make_async_http_client, make_http_client
 
+ASYNC_KINDS = (openai.DefaultAioHttpClient, openai.DefaultAsyncHttpxClient)
 JSON = {"Content-Type": "application/json"}
 REDIRECTS = 300
 """Statuses from here on are no answers: a redirect is not followed, because it could lead anywhere."""
@@ -52,7 +55,7 @@ class PlainTransport:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._is_own = connection.http_client is None
-        self._client: Any = connection.http_client or make_http_client()
+        self._client: Any = connection.http_client or make_http_client(openai.DefaultHttpxClient)
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: Form | bytes | None = None) -> Answer:
         """The answer. Raises StatusFailure for an error status."""
@@ -76,7 +79,7 @@ class AsyncPlainTransport:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._is_own = connection.http_client is None
-        self._client: Any = connection.http_client or make_async_http_client()
+        self._client: Any = connection.http_client or make_async_http_client(*ASYNC_KINDS)
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], body: Form | bytes | None = None

@@ -9,6 +9,7 @@ import pytest
 
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings
 from qwen_core.settings import Connection
+from qwen_core.transports import openai_sdk
 from qwen_core.transports.openai_sdk import AsyncOpenAITransport
 from qwen_core.transports.pool import MAX_POOLS
 from qwen_emulator import Emulator
@@ -33,7 +34,7 @@ def refuse_aiohttp(**arguments: object) -> None:
 def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The HTTP library under the SDK."""
     if request.param == "httpx":
-        monkeypatch.setattr(openai, "DefaultAioHttpClient", refuse_aiohttp)
+        monkeypatch.setattr(openai_sdk, "AioHTTPClient", refuse_aiohttp)
     elif not has_aiohttp():
         pytest.skip("the SDK finds no aiohttp")
     return str(request.param)
@@ -48,9 +49,9 @@ def settings(qwen_emulator: Emulator) -> ClientSettings:
 async def test_the_library_that_is_there(library: str) -> None:
     connection = Connection(wire="openai", base_url="http://127.0.0.1", api_key=KEY)
     transport = AsyncOpenAITransport(connection)
-    name = type(transport._client._client).__name__
+    client = transport._client._client
     await transport.close()
-    assert ("AioHttp" in name) == (library == "aiohttp")
+    assert isinstance(client, openai.DefaultAioHttpClient) == (library == "aiohttp")
 
 
 def test_many_configurations_leave_nothing_open(

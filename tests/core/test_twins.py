@@ -16,6 +16,7 @@ REPLACEMENTS = [
     (r"AsyncIterator", "Iterator"),
     (r"__aiter__", "__iter__"),
     (r"\.aclose\(", ".close("),
+    (r"AioHTTPClient, AsyncHTTPClient", "HTTPClient"),
     (r"asynchronous=True", "asynchronous=False"),
     (r"Async(?=[A-Z])", ""),
 ]

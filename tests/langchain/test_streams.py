@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, message_chunk_to_message
-from langchain_core.outputs import ChatGenerationChunk
+from langchain_core.messages.tool import tool_call
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from langchain_qwen import ChatQwen
-from langchain_qwen.chunks import to_chunk
+from langchain_qwen.chunks import to_chunk, to_result
 from langchain_qwen.exceptions import IncompleteStreamError, UnsupportedFeatureError
 from langchain_qwen.message_chunks import QwenMessageChunk
 from qwen_core.events import TextDelta
+from qwen_core.messages import Message, ReasoningPart, TextPart, ToolCallPart
+from qwen_core.response import ChatResponse, Choice
+from qwen_core.usage import Usage
 from qwen_emulator import Emulator, Reply, ToolCall, faults
 from tests.langchain.conftest import MakeModel, deltas, total
 
@@ -65,6 +69,49 @@ def test_a_chunk_of_text_is_what_pydantic_makes_and_shares_nothing() -> None:
         assert copied.__pydantic_private__ == new.__pydantic_private__
     mutable = {name: value for name, value in vars(chunk.message).items() if isinstance(value, dict | list)}
     assert mutable and not [name for name, value in mutable.items() if vars(other.message)[name] is value]
+
+
+def test_an_answer_is_what_pydantic_makes_and_shares_nothing() -> None:
+    call = ToolCallPart("call_1", "look_up", '{"word": "Nile"}')
+    said = Message("assistant", (ReasoningPart("Hm."), TextPart("Hello"), call))
+    usage = Usage(input_tokens=3, output_tokens=2, total_tokens=5, raw={"total_tokens": 5})
+    response = ChatResponse(choices=(Choice(message=said, finish_reason="tool_calls"),), usage=usage, model="m")
+    result, other = to_result(response), to_result(response)
+    message = result.generations[0].message
+    assert isinstance(message, AIMessage)
+    given = (
+        "content",
+        "additional_kwargs",
+        "tool_calls",
+        "invalid_tool_calls",
+        "response_metadata",
+        "usage_metadata",
+    )
+    remade = AIMessage(**{name: getattr(message, name) for name in given})
+    generation = ChatGeneration(message=remade, generation_info=result.generations[0].generation_info)
+    made = ChatResult(generations=[generation], llm_output=result.llm_output)
+    assert result == made == other and message.tool_calls and message.text == "Hello"
+    pairs = ((result, made), (result.generations[0], made.generations[0]), (message, remade))
+    for copied, new in pairs:
+        assert type(copied) is type(new) and copied.model_fields_set == new.model_fields_set
+        assert copied.model_dump() == new.model_dump() and dumpd(copied) == dumpd(new)
+    mutable = {name: value for name, value in vars(message).items() if isinstance(value, dict | list)}
+    others = vars(other.generations[0].message)
+    assert mutable and not [name for name, value in mutable.items() if others[name] is value]
+
+
+def test_what_is_done_to_a_chunk_is_not_done_to_others() -> None:
+    chunk, other = to_chunk(TextDelta("Hello")).message, to_chunk(TextDelta("Hello")).message
+    names, dumped = set(other.model_fields_set), other.model_dump()
+    chunk.id = "run-1"
+    chunk.note = "mine"  # type: ignore[attr-defined]
+    chunk.additional_kwargs["kept"] = chunk
+    assert isinstance(chunk, AIMessageChunk)
+    chunk.tool_calls.append(tool_call(name="f", args={}, id="1"))
+    changed = chunk.model_copy(update={"content": "Bye", "name": "x"})
+    assert (changed.content, changed.id, chunk.content) == ("Bye", "run-1", "Hello")
+    assert other.model_fields_set == names and other.model_dump() == dumped
+    assert to_chunk(TextDelta("Hello")).message.model_dump() == dumped
 
 
 async def test_a_stream_and_an_answer_in_one_piece_are_equal(service: Emulator, make: MakeModel) -> None:
