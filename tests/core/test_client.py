@@ -121,6 +121,9 @@ def test_nothing_of_openais_account_is_sent(
         assert "mine" not in str(dict(sent.headers)) and "sk-openai" not in str(dict(sent.headers))
         assert sent.headers["authorization"] == f"Bearer {KEY}"
         assert sent.headers["x-tenant"] == "t"
+        # Nor what the openai SDK tells of this machine.
+        assert not [name for name in sent.headers if "stainless" in name.lower()]
+        assert "gzip" in sent.headers["accept-encoding"] and sent.headers["user-agent"]
 
 
 @pytest.mark.parametrize("run", WAYS)
