@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     from langchain_qwen.structured_output import Method, Schema
     from langchain_qwen.tools import ToolLike
+else:
+    # A model with fallbacks reads the types of these methods, and what the names stand for takes long to import.
+    Method = Schema = ToolLike = Any
 
 try:
     VERSION = version("qwen-integrations")

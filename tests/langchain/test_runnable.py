@@ -19,7 +19,7 @@ from langchain_core.runnables import ConfigurableField, RunnableConfig
 
 from langchain_qwen import ChatQwen
 from langchain_qwen.exceptions import QwenError, RateLimitError, ServerError
-from qwen_emulator import Emulator, Failure, Reply
+from qwen_emulator import Emulator, Failure, Reply, ToolCall
 from tests.langchain.conftest import MakeModel, total
 
 COUNT = "Count from 1 to 5."
@@ -83,6 +83,17 @@ def test_with_fallbacks(service: Emulator, make: MakeModel) -> None:
     assert [request.model for request in service.requests] == ["qwen-plus", "qwen-flash"]
     service.reply(Failure.named("rate_limit"))
     assert total(model.stream(COUNT)).content == NUMBERS  # type: ignore[arg-type]
+
+
+def test_tools_and_schemas_are_bound_to_all_fallbacks(service: Emulator, make: MakeModel) -> None:
+    model: Any = make(max_retries=0).with_fallbacks([make(model="qwen-flash")])
+    properties = {"name": {"type": "string"}}
+    tool = {"title": "City", "description": "A city.", "type": "object", "properties": properties}
+    service.reply(Failure.named("rate_limit"), Reply(tool_calls=[ToolCall("City", {"name": "Rome"})]))
+    assert model.bind_tools([tool]).invoke("Where?").tool_calls[0]["args"] == {"name": "Rome"}
+    service.reply(Failure.named("rate_limit"), Reply(tool_calls=[ToolCall("City", {"name": "Rome"})]))
+    assert model.with_structured_output(tool).invoke("Where?") == {"name": "Rome"}
+    assert [request.model for request in service.requests] == ["qwen-plus", "qwen-flash"] * 2
 
 
 def test_own_retries(service: Emulator, make: MakeModel) -> None:
