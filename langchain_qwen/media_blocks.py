@@ -108,8 +108,18 @@ def file_parts(block: Block) -> Sequence[Part]:
     file_id = source.get("file_id") or (source.get("id") if source.get("source_type") == "id" else None)
     if file_id:
         return (FilePart(file_id=str(file_id), filename=filename),)
+    mime_type = next((str(source[key]) for key in TYPE_KEYS if source.get(key)), "")
+    if (convert := MEDIA_FILES.get(mime_type.partition("/")[0])) is not None:
+        return convert(source)
     return (FilePart(url=source_url(source), filename=filename),)
 
+
+# What a file is, by the first half of its MIME type; anything else is a document.
+MEDIA_FILES: dict[str, Callable[[Block], Sequence[Part]]] = {
+    "image": image_parts,
+    "video": video_parts,
+    "audio": audio_parts,
+}
 
 MEDIA_BLOCKS: dict[str, Callable[[Block], Sequence[Part]]] = {
     "image": image_parts,

@@ -4,6 +4,7 @@ Content may be text, or blocks in LangChain's own form (v0 and v1), OpenAI's or 
 raises; nothing is dropped in silence.
 """
 
+import base64
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -98,10 +99,12 @@ def ai_message_to_core(message: AIMessage, answered: frozenset[str]) -> Message:
         if isinstance(reasoning, str) and reasoning:
             content = (ReasoningPart(reasoning), *content)
     if message.tool_calls or message.invalid_tool_calls or not is_text:
-        calls = {call.id: call for call in message_tool_calls(message, answered)}
-        in_content = {part.id: part for part in content if isinstance(part, ToolCallPart)}
-        others = tuple(part for part in content if not isinstance(part, ToolCallPart))
-        content = (*others, *{**in_content, **calls}.values())
+        calls = message_tool_calls(message, answered)
+        # Whoever gives two calls one id, or none, means two calls.
+        known = {call.id for call in calls}
+        rest = [part for part in content if not isinstance(part, ToolCallPart)]
+        in_content = [part for part in content if isinstance(part, ToolCallPart) and part.id not in known]
+        content = (*rest, *in_content, *calls)
     return Message(
         "assistant",
         content,
@@ -186,8 +189,27 @@ def _tool_call(block: Block) -> Sequence[Part]:
     return (ToolCallPart(str(block.get("id") or name), name, arguments),)
 
 
+def _refusal(block: Block) -> Sequence[Part]:
+    return (TextPart(str(block.get("refusal") or "")),)
+
+
 def _plain_text(block: Block) -> Sequence[Part]:
-    return (TextPart(str(block.get("text") or block.get("refusal") or "")),)
+    if isinstance(text := block.get("text"), str):
+        return (TextPart(text),)
+    data = block.get("base64")
+    if data is None:
+        return file_parts(block)
+    try:
+        content = data if isinstance(data, bytes | bytearray) else base64.b64decode(data, validate=True)
+        return (TextPart(content.decode()),)
+    except ValueError as wrong:
+        raise UnsupportedFeatureError("The base64 of a text-plain block is not text in UTF-8.") from wrong
+
+
+def _non_standard(block: Block) -> Sequence[Part]:
+    # LangChain wraps what it has no name for, such as DashScope's own items and bare URLs of OpenAI's.
+    value = block.get("value")
+    return block_to_parts(value if isinstance(value, Mapping) else {})
 
 
 def _as_text(block: Block) -> Sequence[Part]:
@@ -217,7 +239,8 @@ ITEMS = ("text", "image", "video", "audio")
 BLOCKS: dict[str, Callable[[Block], Sequence[Part]]] = {
     "text": _text,
     "text-plain": _plain_text,
-    "refusal": _plain_text,
+    "refusal": _refusal,
+    "non_standard": _non_standard,
     "reasoning": _reasoning,
     "thinking": _reasoning,
     "redacted_thinking": _nothing,

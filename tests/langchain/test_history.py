@@ -120,6 +120,8 @@ def test_what_came_out_goes_in_again(service: Emulator, make: MakeModel, output_
         assert assistant["tool_calls"] == [SENT_CALL]
 
 
+UNNAMED: Any = {"type": "non_standard", "value": {"type": "input_image", "image_url": PICTURE}}
+
 CONTENTS: dict[str, tuple[BaseMessage, Any]] = {
     "text": (HumanMessage("hi"), "hi"),
     "texts": (HumanMessage(["a", {"type": "text", "text": "b"}]), "a\nb"),
@@ -147,6 +149,16 @@ CONTENTS: dict[str, tuple[BaseMessage, Any]] = {
     "video": (
         HumanMessage([{"type": "video", "url": "https://x.test/a.mp4"}]),
         [{"type": "video_url", "video_url": {"url": "https://x.test/a.mp4"}}],
+    ),
+    "audio as a file": (
+        HumanMessage([{"type": "file", "base64": "AAAA", "mime_type": "audio/wav"}]),
+        [{"type": "input_audio", "input_audio": {"data": "data:;base64,AAAA", "format": "wav"}}],
+    ),
+    "image as a file": (HumanMessage([{"type": "file", "base64": PNG, "mime_type": "image/png"}]), [IMAGE]),
+    "what LangChain has no name for": (HumanMessage(content_blocks=[UNNAMED]), [IMAGE]),
+    "plain text in base64": (
+        HumanMessage([{"type": "text-plain", "base64": "aMOp", "mime_type": "text/plain"}]),
+        "hé",
     ),
     "audio of OpenAI": (
         HumanMessage([{"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]),
@@ -180,6 +192,14 @@ def test_results_of_tools(service: Emulator) -> None:
     assert len(pictures) == 1
 
 
+@pytest.mark.parametrize("id", ["c1", None])
+def test_two_calls_under_one_id_are_two_calls(service: Emulator, model: ChatQwen, id: str | None) -> None:
+    calls = [{**CALL, "id": id, "args": {"city": city}} for city in ("Rome", "Paris")]
+    results = [ToolMessage(text, tool_call_id=id or CALL["name"]) for text in ("sunny", "rainy")]
+    found = sent(service, model, ASK, AIMessage("", tool_calls=calls), *results)
+    assert [call["function"]["arguments"]["city"] for call in found[1]["tool_calls"]] == ["Rome", "Paris"]
+
+
 def test_a_broken_call_in_the_history(service: Emulator, model: ChatQwen) -> None:
     call = {"type": "invalid_tool_call", "id": "c1", "name": "f", "args": '{"a', "error": "cut"}
     broken = AIMessage("Now.", invalid_tool_calls=[call])
@@ -205,5 +225,7 @@ def test_what_langchain_keeps_for_itself_is_not_sent(service: Emulator, model: C
 def test_what_has_no_place_is_refused(model: ChatQwen) -> None:
     with pytest.raises(UnsupportedFeatureError, match="holographic"):
         model.invoke([HumanMessage([{"type": "holographic", "data": "x"}])])
+    with pytest.raises(UnsupportedFeatureError, match="not text in UTF-8"):
+        model.invoke([HumanMessage([{"type": "text-plain", "base64": "////", "mime_type": "text/plain"}])])
     with pytest.raises(UnsupportedFeatureError, match="No role"):
         model.invoke([ChatMessage(role="pope", content="hi")])
