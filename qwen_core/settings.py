@@ -20,7 +20,8 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Immutable, and equal to another when both may share connections.
 
     ``timeout`` is in seconds, see ``Timeout``; None is what the service itself keeps to. ``http_client`` and
-    ``http_async_client`` are clients of the SDK's HTTP library, used as they are.
+    ``http_async_client`` are clients of the SDK's HTTP library, used as they are: bodies of errors, else cut at a
+    megabyte and at the total timeout, are then read whole.
     """
 
     api_key: str | None = None

@@ -48,6 +48,17 @@ def html(status: int = 502) -> RawReply:
     return RawReply(status, {"content-type": "text/html"}, (page.encode(),))
 
 
+def endless_error(status: int = 503, pause: float = 0.0) -> RawReply:
+    """An error whose message never ends: a gigabyte at once, or drops with seconds between them."""
+    size, count = (1, 100_000) if pause else (64 * 1024, 16 * 1024)
+    return RawReply(
+        status,
+        {"content-type": "application/json"},
+        (b'{"error": {"message": "', *[b"x" * size] * count),
+        pause=pause,
+    )
+
+
 def empty(status: int = 200, content_type: str = "application/json") -> RawReply:
     """A body without a byte."""
     return RawReply(status, {"content-type": content_type})

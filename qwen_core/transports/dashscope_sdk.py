@@ -25,13 +25,14 @@ from qwen_core.protocols.base import EncodedRequest
 from qwen_core.settings import Connection
 from qwen_core.timeouts import READ
 from qwen_core.transports.base import Answer, StatusFailure
+from qwen_core.transports.error_bodies import SUCCESS_END, async_hooks, hooks
 from qwen_core.transports.http import (
     CUT_BODY,
     OK,
     AsyncResponseStream,
     Body,
     ResponseStream,
-    attempt_timeout,
+    bound_attempt,
     connection_error,
     hide_keys,
     library_failure,
@@ -43,8 +44,15 @@ CONTENT_TYPE = {"Content-Type": "application/json"}
 LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=100)
 """The openai SDK's, so that both wires carry the same load. This SDK's own are 100, 20, or what is set there."""
 
-REDIRECTS = 300
-"""Statuses from here on are no answers. The SDK follows no redirects, and refuses only from 400 on."""
+
+def make_http_client() -> httpx.Client:
+    """An HTTP client."""
+    return httpx.Client(limits=LIMITS, verify=ssl_context(httpx), event_hooks=hooks(httpx))
+
+
+def make_async_http_client() -> httpx.AsyncClient:
+    """The same, awaited."""
+    return httpx.AsyncClient(limits=LIMITS, verify=ssl_context(httpx), event_hooks=async_hooks(httpx))
 
 
 def client_arguments(connection: Connection, http_client: Any, kind: type) -> dict[str, Any]:
@@ -77,7 +85,7 @@ def call_arguments(connection: Connection, request: EncodedRequest, end: float |
         "headers": {**CONTENT_TYPE, **dict(connection.headers), **request.headers},
         "base_url": connection.base_url,
         "api_key": connection.api_key,
-        **attempt_timeout(connection, end, httpx.Timeout),
+        **bound_attempt(connection, end, httpx.Timeout),
     }
 
 
@@ -106,7 +114,7 @@ class DashScopeTransport:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._http = connection.http_client or httpx.Client(limits=LIMITS, verify=ssl_context(httpx))
+        self._http = connection.http_client or make_http_client()
         self._client = dashscope.Client(**client_arguments(connection, self._http, httpx.Client))
 
     def send(self, request: EncodedRequest, end: float | None = None) -> Answer:
@@ -125,7 +133,8 @@ class DashScopeTransport:
             response = self._client.transport.open_stream(
                 "POST", request.path, **call_arguments(self._connection, request, end)
             )
-            if response.status_code >= REDIRECTS:
+            # The SDK follows no redirects, and refuses only from 400 on.
+            if response.status_code >= SUCCESS_END:
                 response.close()
                 raise StatusFailure(Answer(response.status_code, response.headers, b""))
         return ResponseStream(response, NETWORK_ERRORS, end)
@@ -141,7 +150,7 @@ class AsyncDashScopeTransport:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._http = connection.http_client or httpx.AsyncClient(limits=LIMITS, verify=ssl_context(httpx))
+        self._http = connection.http_client or make_async_http_client()
         self._client = dashscope.AsyncClient(**client_arguments(connection, self._http, httpx.AsyncClient))
 
     async def send(self, request: EncodedRequest, end: float | None = None) -> Answer:
@@ -160,7 +169,8 @@ class AsyncDashScopeTransport:
             response = await self._client.transport.open_stream(
                 "POST", request.path, **call_arguments(self._connection, request, end)
             )
-            if response.status_code >= REDIRECTS:
+            # The SDK follows no redirects, and refuses only from 400 on.
+            if response.status_code >= SUCCESS_END:
                 await response.aclose()
                 raise StatusFailure(Answer(response.status_code, response.headers, b""))
         return AsyncResponseStream(response, NETWORK_ERRORS, end)

@@ -22,8 +22,10 @@ from qwen_core.errors import (
 )
 from qwen_core.settings import Connection
 from qwen_core.timeouts import Timeout, of_attempt
+from qwen_core.transports.error_bodies import END
 
 OK = 200
+NEVER = float("inf")
 
 MAX_BODY = 256 * 1024 * 1024
 """Bytes of a whole answer, decompressed. Speech and vectors are a few megabytes."""
@@ -72,8 +74,12 @@ def describe(error: BaseException) -> str:
     return f"{error} [{type(error).__name__}]" if str(error) else type(error).__name__
 
 
-def attempt_timeout(connection: Connection, end: float | None, kind: Any) -> dict[str, Any]:
-    """The SDK's argument for the timeouts of one attempt. If none are said, a user's own client keeps its own."""
+def bound_attempt(connection: Connection, end: float | None, kind: Any) -> dict[str, Any]:
+    """Set when the body of an error is over, and give the SDK's argument for the timeouts of one attempt.
+
+    If no timeouts are said, a user's own client keeps its own.
+    """
+    END.set(NEVER if end is None else end)
     if connection.http_client is not None and connection.timeout == Timeout():
         return {}
     return {"timeout": kind(**of_attempt(connection.timeout, end, monotonic()))}
@@ -182,7 +188,7 @@ class ResponseStream:
         self.headers: Mapping[str, str] = response.headers
         self._response = response
         self._network_errors = network_errors
-        self._end = float("inf") if end is None else end
+        self._end = NEVER if end is None else end
         self.enough: Callable[[], bool] = never
 
     def __iter__(self) -> Iterator[bytes]:
@@ -222,7 +228,7 @@ class AsyncResponseStream:
         self.headers: Mapping[str, str] = response.headers
         self._response = response
         self._network_errors = network_errors
-        self._end = float("inf") if end is None else end
+        self._end = NEVER if end is None else end
         self.enough: Callable[[], bool] = never
 
     async def __aiter__(self) -> AsyncIterator[bytes]:

@@ -16,13 +16,14 @@ from qwen_core.error_translation import ErrorTranslation, caused
 from qwen_core.protocols.base import EncodedRequest
 from qwen_core.settings import Connection
 from qwen_core.transports.base import Answer, StatusFailure
+from qwen_core.transports.error_bodies import async_hooks, hooks
 from qwen_core.transports.http import (
     CUT_BODY,
     OK,
     AsyncResponseStream,
     Body,
     ResponseStream,
-    attempt_timeout,
+    bound_attempt,
     connection_error,
     hide_keys,
     library_failure,
@@ -81,14 +82,14 @@ class AioHTTPClient(ReadyRequests, openai.DefaultAioHttpClient):
 
 def make_http_client(kind: Any) -> Any:
     """A new HTTP client of this class."""
-    return kind(verify=ssl_context(HTTP))
+    return kind(verify=ssl_context(HTTP), event_hooks=hooks(HTTP))
 
 
 def make_async_http_client(on_aiohttp: Any, on_httpx: Any) -> Any:
     """The same, awaited; on aiohttp, where the SDK finds it."""
     with suppress(RuntimeError):
-        return on_aiohttp(verify=ssl_context(HTTP))
-    return on_httpx(verify=ssl_context(HTTP))
+        return on_aiohttp(verify=ssl_context(HTTP), event_hooks=async_hooks(HTTP))
+    return on_httpx(verify=ssl_context(HTTP), event_hooks=async_hooks(HTTP))
 
 
 def own_headers(
@@ -121,7 +122,7 @@ def request_options(
     return {
         "headers": {**headers, **request.headers},
         "follow_redirects": False,
-        **attempt_timeout(connection, end, openai.Timeout),
+        **bound_attempt(connection, end, openai.Timeout),
         "max_retries": 0,
         "security": SECURITY,
         "idempotency_key": "",

@@ -7,6 +7,7 @@ added to what is sent, so that a key goes only where its header says.
 from collections.abc import Mapping
 from functools import partial
 from importlib import import_module
+from time import monotonic
 from types import ModuleType
 from typing import Any
 
@@ -15,14 +16,15 @@ import openai
 from qwen_core.error_translation import ErrorTranslation
 from qwen_core.forms import Form
 from qwen_core.settings import Connection
+from qwen_core.timeouts import Deadline
 from qwen_core.transports.base import Answer, StatusFailure
-from qwen_core.transports.http import attempt_timeout, library_failure
+from qwen_core.transports.error_bodies import SUCCESS_END
+from qwen_core.transports.http import AsyncResponseStream, ResponseStream, bound_attempt, library_failure
 from qwen_core.transports.openai_sdk import make_async_http_client, make_http_client
 
+KINDS = (openai.DefaultHttpxClient,)
 ASYNC_KINDS = (openai.DefaultAioHttpClient, openai.DefaultAsyncHttpxClient)
 JSON = {"Content-Type": "application/json"}
-REDIRECTS = 300
-"""Statuses from here on are no answers: a redirect is not followed, because it could lead anywhere."""
 
 
 def http_library(client_or_url: object) -> ModuleType:
@@ -30,23 +32,9 @@ def http_library(client_or_url: object) -> ModuleType:
     return import_module(type(client_or_url).__module__.partition(".")[0])
 
 
-def exchange_options(connection: Connection, client: Any) -> dict[str, Any]:
-    """What both kinds of client are told for one exchange."""
-    timeout = http_library(client.base_url).Timeout
-    return {"follow_redirects": False, **attempt_timeout(connection, None, timeout)}
-
-
-def network_errors(client: Any) -> ErrorTranslation:
-    """Translates what the HTTP library raises."""
-    return ErrorTranslation(partial(library_failure, http=http_library(client.base_url)))
-
-
-def as_answer(response: Any) -> Answer:
-    """The whole answer; raises for an error status."""
-    answer = Answer(response.status_code, response.headers, response.content)
-    if answer.status >= REDIRECTS:
-        raise StatusFailure(answer)
-    return answer
+def sent_headers(headers: Mapping[str, str], body: Form | bytes | None) -> dict[str, str]:
+    """The headers of one exchange, with those that say what the body is."""
+    return {**headers, **(body.headers if isinstance(body, Form) else JSON if body else {})}
 
 
 class PlainTransport:
@@ -55,17 +43,29 @@ class PlainTransport:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._is_own = connection.http_client is None
-        self._client: Any = connection.http_client or make_http_client(openai.DefaultHttpxClient)
+        self._client: Any = connection.http_client or make_http_client(*KINDS)
+        self._http = http_library(self._client.base_url)
+        self._network_errors = ErrorTranslation(partial(library_failure, http=self._http))
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: Form | bytes | None = None) -> Answer:
         """The answer. Raises StatusFailure for an error status."""
-        options = exchange_options(self._connection, self._client)
-        if body is not None:
-            options["content"] = body.blocks() if isinstance(body, Form) else body
-        headers = {**headers, **(body.headers if isinstance(body, Form) else JSON if body else {})}
-        with network_errors(self._client):
-            response = self._client.request(method, url, headers=headers, **options)
-        return as_answer(response)
+        end = Deadline.of(self._connection.timeout, monotonic()).end
+        with self._network_errors:
+            request = self._client.build_request(
+                method,
+                url,
+                content=body.blocks() if isinstance(body, Form) else body,
+                headers=sent_headers(headers, body),
+                **bound_attempt(self._connection, end, self._http.Timeout),
+            )
+            response = self._client.send(request, stream=True, follow_redirects=False)
+        stream = ResponseStream(response, self._network_errors, end)
+        try:
+            if response.status_code >= SUCCESS_END:
+                raise StatusFailure(Answer(response.status_code, response.headers, response.read()))
+            return Answer(response.status_code, response.headers, b"".join([segment for segment in stream]))
+        finally:
+            stream.close()
 
     def close(self) -> None:
         """Close the connections, unless they are the user's."""
@@ -80,18 +80,30 @@ class AsyncPlainTransport:
         self._connection = connection
         self._is_own = connection.http_client is None
         self._client: Any = connection.http_client or make_async_http_client(*ASYNC_KINDS)
+        self._http = http_library(self._client.base_url)
+        self._network_errors = ErrorTranslation(partial(library_failure, http=self._http))
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], body: Form | bytes | None = None
     ) -> Answer:
         """The answer. Raises StatusFailure for an error status."""
-        options = exchange_options(self._connection, self._client)
-        if body is not None:
-            options["content"] = body.async_blocks() if isinstance(body, Form) else body
-        headers = {**headers, **(body.headers if isinstance(body, Form) else JSON if body else {})}
-        with network_errors(self._client):
-            response = await self._client.request(method, url, headers=headers, **options)
-        return as_answer(response)
+        end = Deadline.of(self._connection.timeout, monotonic()).end
+        with self._network_errors:
+            request = self._client.build_request(
+                method,
+                url,
+                content=body.async_blocks() if isinstance(body, Form) else body,
+                headers=sent_headers(headers, body),
+                **bound_attempt(self._connection, end, self._http.Timeout),
+            )
+            response = await self._client.send(request, stream=True, follow_redirects=False)
+        stream = AsyncResponseStream(response, self._network_errors, end)
+        try:
+            if response.status_code >= SUCCESS_END:
+                raise StatusFailure(Answer(response.status_code, response.headers, await response.aread()))
+            return Answer(response.status_code, response.headers, b"".join([segment async for segment in stream]))
+        finally:
+            await stream.close()
 
     async def close(self) -> None:
         """Close the connections, unless they are the user's."""

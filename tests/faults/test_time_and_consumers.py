@@ -2,9 +2,10 @@
 
 import asyncio
 import gc
+import gzip
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import msgspec
@@ -13,9 +14,11 @@ import pytest
 from langchain_qwen import ChatQwen
 from llama_index_qwen import Qwen
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, errors
+from qwen_core.files import AsyncQwenFiles, QwenFiles
 from qwen_core.timeouts import Timeout
 from qwen_emulator import Emulator, RawReply, Reply, faults
 from tests.faults.conftest import KEY
+from tests.faults.matrix import PROTOCOLS
 
 LONG = faults.slow(Reply(["word "] * 400), 0.01)
 
@@ -51,6 +54,76 @@ def test_total_ends_a_whole_answer_of_drops(
     qwen_emulator.reply(faults.slow(faults.byte_by_byte(Reply("slow")), 0.05))
     with pytest.raises(errors.APITimeoutError, match="total"):
         QwenClient(timed(settings, Timeout(read=5, total=0.4))).generate(request_)
+
+
+Ask = Callable[[ClientSettings, ChatRequest], Any]
+
+CHATS: dict[str, Ask] = {
+    "whole": lambda settings, request: QwenClient(settings).generate(request),
+    "stream": lambda settings, request: list(QwenClient(settings).stream(request)),
+    "whole async": lambda settings, request: asyncio.run(AsyncQwenClient(settings).generate(request)),
+    "stream async": lambda settings, request: asyncio.run(drained(AsyncQwenClient(settings).stream(request))),
+}
+FILES: dict[str, Ask] = {
+    "file": lambda settings, _: QwenFiles(settings).get("file-1"),
+    "file async": lambda settings, _: asyncio.run(AsyncQwenFiles(settings).get("file-1")),
+}
+
+
+async def drained(events: AsyncIterator[Any]) -> list[Any]:
+    return [event async for event in events]
+
+
+@pytest.fixture(
+    params=[
+        *(pytest.param((wire, ask), id=f"{wire} {name}") for wire in PROTOCOLS for name, ask in CHATS.items()),
+        *(pytest.param(("auto", ask), id=name) for name, ask in FILES.items()),
+    ]
+)
+def ask(
+    qwen_emulator: Emulator, request: pytest.FixtureRequest, request_: ChatRequest
+) -> Callable[[Timeout], object]:
+    """Every way to ask the service, tried once."""
+    protocol, asked = request.param
+
+    def ask_within(timeout: Timeout) -> object:
+        settings = ClientSettings(
+            api_key=KEY, base_url=qwen_emulator.base_url, protocol=protocol, timeout=timeout, max_retries=0
+        )
+        return asked(settings, request_)
+
+    return ask_within
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.02])
+def test_an_error_without_end_is_the_error_of_its_status(
+    pause: float, ask: Callable[[Timeout], object], qwen_emulator: Emulator
+) -> None:
+    qwen_emulator.reply(faults.endless_error(429, pause=pause))
+    begin = time.monotonic()
+    with pytest.raises(errors.RateLimitError) as caught:
+        ask(Timeout(read=5, total=0.3 if pause else 60))
+    assert time.monotonic() - begin < 3
+    assert caught.value.status_code == 429
+    assert wait_for(lambda: len(qwen_emulator.aborted_requests) == 1)
+    assert qwen_emulator.last_request.chunks_sent < 1000
+
+
+def test_an_error_whose_body_breaks_is_the_error_of_its_status(
+    ask: Callable[[Timeout], object], qwen_emulator: Emulator
+) -> None:
+    qwen_emulator.reply(RawReply(401, {"content-length": "99"}, (b'{"code": ',), end="reset"))
+    with pytest.raises(errors.AuthenticationError) as caught:
+        ask(Timeout())
+    assert caught.value.status_code == 401
+
+
+def test_a_compressed_error_is_read(ask: Callable[[Timeout], object], qwen_emulator: Emulator) -> None:
+    body = b'{"code": "PostpaidBillOverdue", "message": "The postpaid bill is overdue."}'
+    qwen_emulator.reply(RawReply(429, {"content-encoding": "gzip"}, (gzip.compress(body),)))
+    with pytest.raises(errors.PermissionDeniedError) as caught:
+        ask(Timeout())
+    assert "overdue" in caught.value.message and caught.value.status_code == 429
 
 
 def test_connect_has_a_time_of_its_own(settings: ClientSettings, request_: ChatRequest) -> None:
