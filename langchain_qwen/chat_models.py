@@ -278,7 +278,7 @@ class ChatQwen(ChatFields, BaseChatModel):
                 elsewhere), or ``json_mode``.
             include_raw: give ``{"raw", "parsed", "parsing_error"}`` and raise no parsing error.
             strict: ask for strict schema adherence.
-            tools: further tools that the model may call; only with ``json_schema``.
+            tools: further tools that the model may call first: the value is None then. Only with ``json_schema``.
             kwargs: bound as they are.
         """
         from langchain_qwen.structured_output import structured

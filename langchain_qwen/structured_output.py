@@ -69,11 +69,22 @@ class WholeAnswer:
         return super().parse_result(result, partial=partial)  # type: ignore[misc]
 
 
-class WholeJson(WholeAnswer, JsonOutputParser):
+class WholeText(WholeAnswer):
+    """The same for text. An answer that asks for other tools first is none yet: it gives None."""
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """The value, None, or an OutputParserException that says why there is none."""
+        message = getattr(result[0], "message", None) if result else None
+        if isinstance(message, AIMessage) and message.tool_calls:
+            return None
+        return super().parse_result(result, partial=partial)
+
+
+class WholeJson(WholeText, JsonOutputParser):
     """JSON text to a dict."""
 
 
-class WholeObject(WholeAnswer, PydanticOutputParser[TBaseModel]):
+class WholeObject(WholeText, PydanticOutputParser[TBaseModel]):
     """JSON text to an object."""
 
 

@@ -1,6 +1,7 @@
 """``with_structured_output``: three methods, every kind of schema, whole and streamed."""
 
 import json
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -167,6 +168,19 @@ def test_a_call_that_cannot_be_used(service: Emulator, make: MakeModel, schema: 
     service.reply("I would rather talk.")
     with pytest.raises(OutputParserException, match="in text instead"):
         chain.invoke(ASK)
+
+
+@pytest.mark.parametrize("schema", [JokeDict, Joke])
+def test_an_answer_that_asks_for_a_tool_first(service: Emulator, make: MakeModel, schema: Any) -> None:
+    tool = {"name": "look_up", "description": "Look up.", "parameters": {"type": "object", "properties": {}}}
+    bind = partial(make(model=CAN).with_structured_output, schema, method="json_schema", tools=[tool])
+    asks = Reply("Let me see.", tool_calls=[ToolCall("look_up", {})])
+    service.reply(asks, asks, asks)
+    found = bind(include_raw=True).invoke(ASK)
+    assert found["parsed"] is None and found["parsing_error"] is None
+    assert found["raw"].tool_calls[0]["name"] == "look_up"
+    assert bind().invoke(ASK) is None
+    assert not list(bind().stream(ASK))
 
 
 def test_what_makes_no_sense(make: MakeModel) -> None:
