@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from qwen_core.json_encoding import encode_json
 from qwen_core.messages import Message, TextPart
 from qwen_core.models.profile import ModelProfile
 from qwen_core.modes import (
@@ -94,7 +95,7 @@ def fit_response_format(request: ChatRequest, profile: ModelProfile, warnings: l
     if not wanted or wanted.get("type") != "json_schema" or profile.json_schema is not False:
         return request
     inner: dict[str, Any] = wanted.get("json_schema") or {}
-    schema = msgspec.json.encode(inner.get("schema") or {}).decode()
+    schema = encode_json(inner.get("schema") or {}).decode()
     warnings.append(
         f"{request.model} takes no JSON schema: it gets JSON mode and the schema in words. The answer is not "
         'guaranteed to match; use method="function_calling" or a model with json_schema for that.'

@@ -8,8 +8,7 @@ read. What is billed is what the service reports, not this.
 import binascii
 from collections.abc import Callable, Sequence
 
-import msgspec
-
+from qwen_core.json_encoding import encode_json
 from qwen_core.media_formats import image_size, wav_byte_rate
 from qwen_core.messages import (
     AudioPart,
@@ -84,7 +83,7 @@ def count_conversation(
 def definition(tool: Tool) -> str:
     """A tool as the template writes it."""
     fields = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
-    return msgspec.json.encode({"type": "function", "function": fields}).decode()
+    return encode_json({"type": "function", "function": fields}).decode()
 
 
 def _count_message(message: Message, count: CountText, media: "_Media") -> int:

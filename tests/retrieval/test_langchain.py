@@ -9,11 +9,13 @@ from typing import Any, ClassVar
 
 import pytest
 from langchain_core.embeddings import Embeddings
+from langchain_core.messages import AIMessage
+from langchain_core.output_parsers import StrOutputParser
 from langchain_core.stores import InMemoryByteStore
 from langchain_tests.integration_tests import EmbeddingsIntegrationTests
 from langchain_tests.unit_tests import EmbeddingsUnitTests
 
-from langchain_qwen import QwenEmbeddings, QwenMultiModalEmbeddings, QwenSparseEmbeddings
+from langchain_qwen import QwenEmbeddings, QwenMultiModalEmbeddings, QwenRerank, QwenSparseEmbeddings
 from langchain_qwen.exceptions import AuthenticationError, RateLimitError
 from qwen_core import count_usage
 from qwen_core.errors import BadRequestError, UnsupportedFeatureError
@@ -70,6 +72,16 @@ class TestUnit(EmbeddingsUnitTests):
     @property
     def init_from_env_params(self) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
         return {"DASHSCOPE_API_KEY": "sk-env"}, self.fields, {"api_key": "sk-env"}
+
+
+@both_protocols
+def test_texts_of_answers_are_embedded_and_ranked(service: Emulator, protocol: Any) -> None:
+    """``message.text`` is a text of LangChain's own class, and ``StrOutputParser`` hands it on."""
+    text = StrOutputParser().invoke(AIMessage("The Nile flows north."))
+    embeddings = QwenEmbeddings(protocol=protocol)
+    assert embeddings.embed_documents([text]) == embeddings.embed_documents(["The Nile flows north."])
+    assert sent_texts(service)[0] == ["The Nile flows north."]
+    assert QwenRerank(protocol=protocol).rerank(text, [text])[0].score > 0
 
 
 @both_protocols

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.json_encoding import encode_json
 from qwen_core.messages import AudioPart, ImagePart, Part, TextPart, VideoPart
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import EncodedRequest
@@ -82,7 +83,7 @@ def encode_texts(request: EmbeddingRequest) -> EncodedRequest:
         ),
     }
     merge_extra(body, request.extra_body)
-    return EncodedRequest(path=TEXT_PATH, body=msgspec.json.encode(body), headers=WHOLE_HEADERS)
+    return EncodedRequest(path=TEXT_PATH, body=encode_json(body), headers=WHOLE_HEADERS)
 
 
 def encode_contents(request: MultimodalEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
@@ -109,7 +110,7 @@ def encode_contents(request: MultimodalEmbeddingRequest, profile: ModelProfile) 
     merge_extra(body, request.extra_body)
     return EncodedRequest(
         path=MULTIMODAL_PATH,
-        body=msgspec.json.encode(body),
+        body=encode_json(body),
         headers={**WHOLE_HEADERS, **(OSS_HEADERS if any(map(is_temporary, contents)) else {})},
     )
 

@@ -7,9 +7,8 @@ the headers (section 1.5).
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from qwen_core.errors import QwenError
+from qwen_core.json_encoding import encode_json
 from qwen_core.messages import AudioPart, FilePart, ImagePart, Part, TextPart, VideoPart
 from qwen_core.models.profile import ModelProfile, NativeEndpoint
 from qwen_core.protocols.base import EncodedRequest, merge_body
@@ -105,7 +104,7 @@ def encode(request: ChatRequest, profile: ModelProfile, stream: bool) -> Encoded
     merge_extra(body, request.extra_body)
     return EncodedRequest(
         path=PATHS[endpoint],
-        body=msgspec.json.encode(body),
+        body=encode_json(body),
         headers={
             **(STREAM_HEADERS if stream else WHOLE_HEADERS),
             **oss_headers(request.messages),

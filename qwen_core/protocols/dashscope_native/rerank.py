@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from qwen_core.json_encoding import encode_json
 from qwen_core.messages import TextPart
 from qwen_core.protocols.base import EncodedRequest
 from qwen_core.protocols.conversation import OSS_HEADERS, with_values
@@ -52,7 +53,7 @@ def encode(request: RerankRequest) -> EncodedRequest:
     temporary = any(isinstance(part, dict) and is_temporary(part) for part in (query, *documents))
     return EncodedRequest(
         path=PATH,
-        body=msgspec.json.encode(body),
+        body=encode_json(body),
         headers={**WHOLE_HEADERS, **(OSS_HEADERS if temporary else {})},
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.json_encoding import encode_json
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import EncodedRequest, merge_body
 from qwen_core.protocols.error_bodies import read_answer
@@ -46,7 +47,7 @@ def encode(request: AnyEmbeddingRequest, profile: ModelProfile) -> EncodedReques
     body: dict[str, Any] = {"model": request.model, "input": request.texts, "encoding_format": "float"}
     if request.dimensions is not None:
         body["dimensions"] = request.dimensions
-    return EncodedRequest(path="/embeddings", body=msgspec.json.encode(merge_body(body, request.extra_body)))
+    return EncodedRequest(path="/embeddings", body=encode_json(merge_body(body, request.extra_body)))
 
 
 def decode(payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import msgspec
-
+from qwen_core.json_encoding import encode_json
 from qwen_core.messages import AudioPart, FilePart, ImagePart, Part, TextPart, VideoPart
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import EncodedRequest, merge_body
@@ -75,7 +74,7 @@ def encode(request: ChatRequest, profile: ModelProfile, stream: bool) -> Encoded
         body["stream_options"] = {"include_usage": True}
     return EncodedRequest(
         path="/chat/completions",
-        body=msgspec.json.encode(merge_body(body, request.extra_body)),
+        body=encode_json(merge_body(body, request.extra_body)),
         headers={**oss_headers(request.messages), **(request.extra_headers or {})},
         cumulative=stream and profile.cumulative_stream,
     )

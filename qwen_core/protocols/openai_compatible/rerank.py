@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.json_encoding import encode_json
 from qwen_core.messages import Part, TextPart
 from qwen_core.protocols.base import EncodedRequest, merge_body
 from qwen_core.protocols.conversation import with_values
@@ -39,7 +40,7 @@ def encode(request: RerankRequest) -> EncodedRequest:
         top_n=None if request.top_n is None else min(request.top_n, len(documents)),
         instruct=request.instruct,
     )
-    return EncodedRequest(path="/reranks", body=msgspec.json.encode(merge_body(body, request.extra_body)))
+    return EncodedRequest(path="/reranks", body=encode_json(merge_body(body, request.extra_body)))
 
 
 def texts(parts: Sequence[Part]) -> list[str]:

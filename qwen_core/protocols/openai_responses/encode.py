@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.json_encoding import encode_json
 from qwen_core.messages import AudioPart, ImagePart, Part, TextPart
 from qwen_core.models.profile import ModelProfile
 from qwen_core.modes import marked_places
@@ -79,7 +78,7 @@ def encode(request: ChatRequest, profile: ModelProfile, stream: bool) -> Encoded
     cached = SESSION_CACHE if any(marked_places(request.messages)) else {}
     return EncodedRequest(
         path="/responses",
-        body=msgspec.json.encode(merge_body(body, request.extra_body)),
+        body=encode_json(merge_body(body, request.extra_body)),
         headers={**oss_headers(request.messages), **cached, **(request.extra_headers or {})},
         warnings=tuple(
             f"{name} has no effect beside tools that the service runs." for name in named_values(request, IGNORED)
