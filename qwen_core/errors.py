@@ -43,7 +43,7 @@ class QwenError(Exception):
         host: the host that was called.
         model: the model that was asked for.
         partial: what had arrived of a streamed answer before it failed.
-        batch_id: the batch job that the request was in, if it was in one.
+        batch_id: the batch job that the request was in, or the name of its file where a job was refused.
     """
 
     is_retryable: bool = False

@@ -11,13 +11,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
-
-from qwen_core.batch_jobs.journal import FileRecord, Journal, RunRecord, as_journal
-from qwen_core.batch_jobs.lines import LIMITS, BatchFile, Limits, Prepared, prepare
+from qwen_core.batch_jobs.journal import FileRecord, RunRecord, as_journal
+from qwen_core.batch_jobs.lines import BatchFile, Prepared, prepare
+from qwen_core.batch_jobs.options import BatchOptions
+from qwen_core.batch_jobs.refusals import Refusals, begun, has_no_job, refuse, retried
 from qwen_core.batch_jobs.results import Outcome, failures, merged, read_results, settle
 from qwen_core.batch_jobs.watch import Watch
-from qwen_core.batch_jobs.wire import CHAT_ENDPOINT, BatchJob, JobList, NewJob
+from qwen_core.batch_jobs.wire import BatchJob, JobList
 from qwen_core.call_log import logger
 from qwen_core.errors import NotFoundError, QwenError
 from qwen_core.files import AsyncQwenFiles, QwenFiles
@@ -28,45 +28,8 @@ from qwen_core.retries import async_run_attempts, run_attempts
 from qwen_core.service_calls import AsyncServiceCalls, ServiceCalls, attempts, read
 from qwen_core.settings import ClientSettings
 
-DAY = "24h"
-POLL_SECONDS = 60.0
-"""The longest time between two looks at a job; the documents ask for a minute or more."""
-
 LOST = "The journal names a job that this account does not have, or no more: jobs can be asked after for 30 days. "
 LOST += "Delete the run's file in the journal to submit its requests anew."
-
-
-class BatchOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How jobs are made and watched.
-
-    journal            folder for the records of runs: with it, requests that were uploaded or submitted before are
-                       not sent again, whatever happened to the process; None keeps the records in memory. A
-                       ``Journal`` can be shared
-    completion_window  ``"24h"`` to ``"336h"``, or ``"1d"`` to ``"14d"``
-    name, description  shown in the console; up to 100 and 200 characters
-    endpoint           ``"/v1/chat/ds-test"`` for ``batch-test-model``
-    poll_seconds       the longest time between two looks at a job
-    show_progress      whether a progress bar counts the requests that are done
-    run                tells runs of the same requests apart, such as tonight's from yesterday's
-    limits             how large a file may be
-    """
-
-    journal: Journal | Path | str | None = None
-    completion_window: str = DAY
-    name: str | None = None
-    description: str | None = None
-    endpoint: str = CHAT_ENDPOINT
-    poll_seconds: float = POLL_SECONDS
-    show_progress: bool = False
-    run: str = ""
-    limits: Limits = LIMITS
-
-    def new_job(self, file_id: str) -> bytes:
-        """What asks for a job."""
-        said = {"ds_name": self.name, "ds_description": self.description}
-        metadata = {name: value for name, value in said.items() if value}
-        job = NewJob(file_id, self.endpoint, self.completion_window, metadata or None)
-        return msgspec.json.encode(job)
 
 
 def job_path(job_id: str = "", action: str = "") -> str:
@@ -112,17 +75,21 @@ class QwenBatchJobs:
 
         Args:
             requests: of any model that has batches. Those that a file has no room for go into further jobs.
-            return_exceptions: put errors in the place of answers. Otherwise the first one is raised: before
-                anything is sent, where a request cannot be; else when all is done, and nothing is lost then,
-                because the same call with True gives the other answers without a new job.
+            return_exceptions: put errors in the place of answers, also of all in a file that the service refuses;
+                the same call submits that file anew. Otherwise the first one is raised: before anything is sent,
+                where a request cannot be; at once, where a file is refused; else when all is done. Nothing is
+                lost, because the same call with True gives the other answers without a new job. What is out of
+                reach, or throttled for longer than retries last, is raised either way; the same call goes on.
             origin: tells runs of the same requests apart: a run with another origin is another run.
         """
         prepared = self._prepare(requests, origin)
         if not return_exceptions:
             raise_first(prepared.calls)
-        record = self._submit(prepared)
+        run(self._journal.mark_retried, origin)
+        record, refused = self._submit(prepared, return_exceptions)
         jobs = self._wait(record, prepared.sent)
-        settled = [self._settle(*of_one, prepared) for of_one in zip(prepared.files, jobs, strict=True)]
+        files = zip(record.files, prepared.files, strict=True)
+        settled = [self._settle(*of_one, jobs, refused, prepared) for of_one in files]
         outcomes = in_order(prepared, settled)
         if not return_exceptions:
             raise_first(outcomes)
@@ -140,7 +107,7 @@ class QwenBatchJobs:
         """Upload and submit without waiting; ``run`` with the same requests waits and gives the answers."""
         prepared = self._prepare(requests)
         raise_first(prepared.calls)
-        record = self._submit(prepared)
+        record, _ = self._submit(prepared)
         return [self.get(file.job_id) for file in record.files if file.job_id]
 
     def cancel(self, requests: Sequence[ChatRequest]) -> list[BatchJob]:
@@ -193,28 +160,38 @@ class QwenBatchJobs:
             jobs.append(job)
         return jobs
 
-    def _submit(self, prepared: Prepared) -> RunRecord:
+    def _submit(self, prepared: Prepared, tolerant: bool = False) -> tuple[RunRecord, Refusals]:
+        refused: Refusals = {}
         with self._journal.locked(prepared.key):
             record = run(self._journal.open, prepared.key, len(prepared.files))
             rules = partial(attempts, self.settings.max_retries)
             for file, lines in zip(record.files, prepared.files, strict=True):
-                run_attempts(rules, self._submit_file, record, file, lines)
-        return record
+                try:
+                    run_attempts(rules, self._submit_file, record, file, lines)
+                except QwenError as error:
+                    if not (tolerant and has_no_job(file, error)):
+                        raise
+                    refused[file.name] = error
+        return record, refused
 
     def _submit_file(self, record: RunRecord, file: FileRecord, lines: BatchFile) -> None:
         """Carry on where this file was left. What was begun and has no id may be there all the same."""
+        if file.retried:
+            raise retried(file)
         if file.uploading and not file.file_id:
             file.file_id = self._find_upload(file.name)
         if not file.file_id:
             file.uploading = True
             run(self._journal.save, record)
-            file.file_id = self._upload(file.name, lines)
+            with begun(file, "uploading"):
+                file.file_id = self._upload(file.name, lines)
         if file.submitting and not file.job_id:
             file.job_id = self._find_job(file.file_id)
         if not file.job_id:
             file.submitting = True
             run(self._journal.save, record)
-            answer = self._calls.send("POST", job_path(), self.options.new_job(file.file_id))
+            with begun(file, "submitting"):
+                answer = self._calls.send("POST", job_path(), self.options.new_job(file.file_id))
             file.job_id = read(BatchJob, answer, self.settings).id
             logger.info("%d requests submitted as batch job %s", len(lines.lines), file.job_id)
         run(self._journal.save, record)
@@ -235,8 +212,8 @@ class QwenBatchJobs:
         listed = self._calls.ask("GET", path, JobList)
         return next((job.id for job in listed.data or () if job.input_file_id == file_id), None)
 
-    def _wait(self, record: RunRecord, count: int) -> list[BatchJob]:
-        watch = Watch([file.job_id or "" for file in record.files], self.options.poll_seconds)
+    def _wait(self, record: RunRecord, count: int) -> dict[str, BatchJob]:
+        watch = Watch([file.job_id for file in record.files if file.job_id], self.options.poll_seconds)
         with progress_bar(count, self.options.show_progress, "Batch", "request") as on_progress:
             while True:
                 for job_id in watch.open:
@@ -253,11 +230,21 @@ class QwenBatchJobs:
                     return watch.jobs()
                 sleep(watch.next_pause())
 
-    def _settle(self, file: BatchFile, job: BatchJob, prepared: Prepared) -> dict[int, Outcome]:
+    def _settle(
+        self,
+        file: FileRecord,
+        lines: BatchFile,
+        jobs: dict[str, BatchJob],
+        refused: Refusals,
+        prepared: Prepared,
+    ) -> dict[int, Outcome]:
+        if file.job_id is None:
+            return run(refuse, lines, file.name, refused[file.name], prepared)
+        job = jobs[file.job_id]
         ids = [file_id for file_id in (job.output_file_id, job.error_file_id) if file_id]
         contents = [self._files.content(file_id) for file_id in ids]
         results = run(read_results, contents)
-        return run(settle, file, job, results, prepared.calls)
+        return run(settle, lines, job, results, prepared.calls)
 
 
 class AsyncQwenBatchJobs:
@@ -283,17 +270,21 @@ class AsyncQwenBatchJobs:
 
         Args:
             requests: of any model that has batches. Those that a file has no room for go into further jobs.
-            return_exceptions: put errors in the place of answers. Otherwise the first one is raised: before
-                anything is sent, where a request cannot be; else when all is done, and nothing is lost then,
-                because the same call with True gives the other answers without a new job.
+            return_exceptions: put errors in the place of answers, also of all in a file that the service refuses;
+                the same call submits that file anew. Otherwise the first one is raised: before anything is sent,
+                where a request cannot be; at once, where a file is refused; else when all is done. Nothing is
+                lost, because the same call with True gives the other answers without a new job. What is out of
+                reach, or throttled for longer than retries last, is raised either way; the same call goes on.
             origin: tells runs of the same requests apart: a run with another origin is another run.
         """
         prepared = await self._prepare(requests, origin)
         if not return_exceptions:
             raise_first(prepared.calls)
-        record = await self._submit(prepared)
+        await async_run(self._journal.mark_retried, origin)
+        record, refused = await self._submit(prepared, return_exceptions)
         jobs = await self._wait(record, prepared.sent)
-        settled = [await self._settle(*of_one, prepared) for of_one in zip(prepared.files, jobs, strict=True)]
+        files = zip(record.files, prepared.files, strict=True)
+        settled = [await self._settle(*of_one, jobs, refused, prepared) for of_one in files]
         outcomes = in_order(prepared, settled)
         if not return_exceptions:
             raise_first(outcomes)
@@ -311,7 +302,7 @@ class AsyncQwenBatchJobs:
         """Upload and submit without waiting; ``run`` with the same requests waits and gives the answers."""
         prepared = await self._prepare(requests)
         raise_first(prepared.calls)
-        record = await self._submit(prepared)
+        record, _ = await self._submit(prepared)
         return [await self.get(file.job_id) for file in record.files if file.job_id]
 
     async def cancel(self, requests: Sequence[ChatRequest]) -> list[BatchJob]:
@@ -364,28 +355,38 @@ class AsyncQwenBatchJobs:
             jobs.append(job)
         return jobs
 
-    async def _submit(self, prepared: Prepared) -> RunRecord:
+    async def _submit(self, prepared: Prepared, tolerant: bool = False) -> tuple[RunRecord, Refusals]:
+        refused: Refusals = {}
         with self._journal.locked(prepared.key):
             record = await async_run(self._journal.open, prepared.key, len(prepared.files))
             rules = partial(attempts, self.settings.max_retries)
             for file, lines in zip(record.files, prepared.files, strict=True):
-                await async_run_attempts(rules, self._submit_file, record, file, lines)
-        return record
+                try:
+                    await async_run_attempts(rules, self._submit_file, record, file, lines)
+                except QwenError as error:
+                    if not (tolerant and has_no_job(file, error)):
+                        raise
+                    refused[file.name] = error
+        return record, refused
 
     async def _submit_file(self, record: RunRecord, file: FileRecord, lines: BatchFile) -> None:
         """Carry on where this file was left. What was begun and has no id may be there all the same."""
+        if file.retried:
+            raise retried(file)
         if file.uploading and not file.file_id:
             file.file_id = await self._find_upload(file.name)
         if not file.file_id:
             file.uploading = True
             await async_run(self._journal.save, record)
-            file.file_id = await self._upload(file.name, lines)
+            with begun(file, "uploading"):
+                file.file_id = await self._upload(file.name, lines)
         if file.submitting and not file.job_id:
             file.job_id = await self._find_job(file.file_id)
         if not file.job_id:
             file.submitting = True
             await async_run(self._journal.save, record)
-            answer = await self._calls.send("POST", job_path(), self.options.new_job(file.file_id))
+            with begun(file, "submitting"):
+                answer = await self._calls.send("POST", job_path(), self.options.new_job(file.file_id))
             file.job_id = read(BatchJob, answer, self.settings).id
             logger.info("%d requests submitted as batch job %s", len(lines.lines), file.job_id)
         await async_run(self._journal.save, record)
@@ -406,8 +407,8 @@ class AsyncQwenBatchJobs:
         listed = await self._calls.ask("GET", path, JobList)
         return next((job.id for job in listed.data or () if job.input_file_id == file_id), None)
 
-    async def _wait(self, record: RunRecord, count: int) -> list[BatchJob]:
-        watch = Watch([file.job_id or "" for file in record.files], self.options.poll_seconds)
+    async def _wait(self, record: RunRecord, count: int) -> dict[str, BatchJob]:
+        watch = Watch([file.job_id for file in record.files if file.job_id], self.options.poll_seconds)
         with progress_bar(count, self.options.show_progress, "Batch", "request") as on_progress:
             while True:
                 for job_id in watch.open:
@@ -424,8 +425,18 @@ class AsyncQwenBatchJobs:
                     return watch.jobs()
                 await async_sleep(watch.next_pause())
 
-    async def _settle(self, file: BatchFile, job: BatchJob, prepared: Prepared) -> dict[int, Outcome]:
+    async def _settle(
+        self,
+        file: FileRecord,
+        lines: BatchFile,
+        jobs: dict[str, BatchJob],
+        refused: Refusals,
+        prepared: Prepared,
+    ) -> dict[int, Outcome]:
+        if file.job_id is None:
+            return await async_run(refuse, lines, file.name, refused[file.name], prepared)
+        job = jobs[file.job_id]
         ids = [file_id for file_id in (job.output_file_id, job.error_file_id) if file_id]
         contents = [await self._files.content(file_id) for file_id in ids]
         results = await async_run(read_results, contents)
-        return await async_run(settle, file, job, results, prepared.calls)
+        return await async_run(settle, lines, job, results, prepared.calls)

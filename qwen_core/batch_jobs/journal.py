@@ -8,7 +8,7 @@ for at the service. One process at a time submits a run.
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,13 +25,22 @@ except ModuleNotFoundError:  # pragma: no cover - Windows has no such locks
 
 @decodable
 class FileRecord(msgspec.Struct):
-    """How far one file is. ``name`` is what it is called at the service, and nothing else is called so."""
+    """How far one file is. ``name`` is what it is called at the service, and nothing else is called so.
+
+    ``retried`` is one whose job was refused and whose requests are in another run since: it is left alone.
+    """
 
     name: str
     uploading: bool = False
     file_id: str | None = None
     submitting: bool = False
     job_id: str | None = None
+    retried: bool = False
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether something may be at the service whose id is not known."""
+        return (self.uploading and not self.file_id) or (self.submitting and not self.job_id)
 
 
 @decodable
@@ -107,6 +116,16 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
+
+    def mark_retried(self, names: Iterable[str]) -> None:
+        """Note which files without a job a retry takes over."""
+        taken = set(names)
+        for record in self.all() if taken else ():
+            found = [file for file in record.files if file.name in taken]
+            for file in found:
+                file.retried = True
+            if found:
+                self.save(record)
 
     def forget(self, key: str) -> None:
         """Delete a record."""

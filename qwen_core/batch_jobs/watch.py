@@ -16,7 +16,6 @@ class Watch:
 
     def __init__(self, job_ids: Sequence[str], poll_seconds: float) -> None:
         self._seen: dict[str, BatchJob | None] = dict.fromkeys(job_ids)
-        self._order = tuple(job_ids)
         self._pause = min(FIRST_PAUSE, poll_seconds)
         self._longest = poll_seconds
         self._misses = 0
@@ -51,6 +50,6 @@ class Watch:
         self._pause = min(pause * 2, self._longest)
         return pause
 
-    def jobs(self) -> list[BatchJob]:
-        """All jobs, in order. Asked when none is open."""
-        return [job for job_id in self._order if (job := self._seen[job_id]) is not None]
+    def jobs(self) -> dict[str, BatchJob]:
+        """All jobs by their ids. Asked when none is open."""
+        return {job_id: job for job_id, job in self._seen.items() if job is not None}

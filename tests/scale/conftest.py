@@ -51,3 +51,15 @@ def refuse_word(emulator: Emulator, word: str, failure: str = "data_inspection")
         return Failure.named(failure) if word in said else None
 
     emulator.reply(respond)
+
+
+def refuse_second(service: Emulator, path: str, failure: str = "bill_overdue") -> None:
+    """The account is overdue behind the first file."""
+    seen: list[RecordedRequest] = []
+
+    def respond(request: RecordedRequest) -> Failure | None:
+        if request.method == "POST" and request.path.endswith(path):
+            seen.append(request)
+        return Failure.named(failure) if len(seen) > 1 and request is seen[-1] else None
+
+    service.reply(respond)

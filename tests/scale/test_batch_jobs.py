@@ -18,6 +18,7 @@ from qwen_core.errors import (
     BatchError,
     ContentFilterError,
     NotFoundError,
+    PermissionDeniedError,
     QwenError,
     QwenWarning,
     ServerError,
@@ -26,7 +27,7 @@ from qwen_core.errors import (
 from qwen_core.files import QwenFiles
 from qwen_emulator import Altered, Emulator, Failure, RawReply, RecordedRequest
 from tests.core.test_twins import synchronous
-from tests.scale.conftest import FAST, KEY, ask, made, numbered, posts, refuse_word
+from tests.scale.conftest import FAST, KEY, ask, made, numbered, posts, refuse_second, refuse_word
 
 Run = Callable[..., list[Any]]
 
@@ -327,3 +328,66 @@ async def test_the_loop_goes_on(settings: ClientSettings, service: Emulator) -> 
     with pytest.raises(asyncio.CancelledError):
         await working
     assert longest < pause * 0.75
+
+
+TWO_FILES: dict[str, Any] = {"limits": Limits(lines=2), "return_exceptions": True}
+
+
+@pytest.mark.parametrize("path", ["/files", "/batches"])
+def test_a_refused_file_leaves_the_others_alone(
+    run: Run, settings: ClientSettings, service: Emulator, path: str, tmp_path: Path
+) -> None:
+    refuse_second(service, path)
+    answers = run(settings, numbered(4), journal=tmp_path, **TWO_FILES)
+    assert texts(answers) == ["0", "1", "PermissionDeniedError", "PermissionDeniedError"]
+    assert answers[2] is not answers[3] and "overdue" in answers[2].message
+    assert (answers[3].model, answers[3].batch_id) == ("qwen-plus", answers[2].batch_id)
+    service.reply(lambda request: None)
+    before = made(service)
+    assert texts(run(settings, numbered(4), journal=tmp_path, **TWO_FILES)) == ["0", "1", "2", "3"]
+    assert made(service) == (before[0] + (path == "/files"), before[1] + 1), "only what was refused is made"
+
+
+@pytest.mark.parametrize("path", ["/files", "/batches"])
+def test_a_refused_file_that_was_retried_is_not_submitted_too(
+    settings: ClientSettings, service: Emulator, path: str, tmp_path: Path
+) -> None:
+    async def work() -> tuple[list[Any], list[Any]]:
+        jobs = AsyncQwenBatchJobs(settings, journal=tmp_path, limits=Limits(lines=2), **FAST)
+        first = await jobs.run(numbered(4), return_exceptions=True)
+        return first, await jobs.retry_failed(numbered(4), first, return_exceptions=True)
+
+    refuse_second(service, path)
+    assert texts(asyncio.run(work())[1]) == ["0", "1", "PermissionDeniedError", "PermissionDeniedError"]
+    service.reply(lambda request: None)
+    first, second = asyncio.run(work())
+    assert texts(first) == ["0", "1", "BatchError", "BatchError"]
+    assert texts(second) == ["0", "1", "2", "3"]
+    before = made(service)
+    assert texts(asyncio.run(work())[1]) == ["0", "1", "2", "3"]
+    assert made(service) == before
+
+
+def test_a_refused_file_is_raised_at_once_where_errors_are(
+    run: Run, settings: ClientSettings, service: Emulator, tmp_path: Path
+) -> None:
+    refuse_second(service, "/batches")
+    with pytest.raises(PermissionDeniedError):
+        run(settings, numbered(4), journal=tmp_path, limits=Limits(lines=2))
+    service.reply(lambda request: None)
+    assert texts(run(settings, numbered(4), journal=tmp_path, **TWO_FILES)) == ["0", "1", "2", "3"]
+    assert made(service) == (2, 3)
+
+
+@pytest.mark.parametrize("failure", ["rate_limit", "internal_error"])
+def test_what_may_be_made_all_the_same_is_raised(
+    run: Run, settings: ClientSettings, service: Emulator, tmp_path: Path, failure: str
+) -> None:
+    refuse_second(service, "/batches", failure)
+    with pytest.raises(QwenError, match=r"later|limit"):
+        run(settings, numbered(4), journal=tmp_path, **TWO_FILES)
+    lose("/batches", service)
+    with pytest.raises(APIConnectionError):
+        run(settings, numbered(4), journal=tmp_path, **TWO_FILES)
+    assert texts(run(settings, numbered(4), journal=tmp_path, **TWO_FILES)) == ["0", "1", "2", "3"]
+    assert made(service) == (2, 3)

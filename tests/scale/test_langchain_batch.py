@@ -17,9 +17,15 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from langchain_qwen import ChatQwen, QwenBatch, RateLimiter, get_cost_callback
-from langchain_qwen.exceptions import BatchError, ContentFilterError, UnsupportedFeatureError
+from langchain_qwen.exceptions import (
+    BatchError,
+    ContentFilterError,
+    PermissionDeniedError,
+    UnsupportedFeatureError,
+)
+from qwen_core.batch_jobs import Limits
 from qwen_emulator import Emulator, Reply, ToolCall
-from tests.scale.conftest import FAST, KEY, made, refuse_word
+from tests.scale.conftest import FAST, KEY, made, refuse_second, refuse_word
 
 Run = Callable[..., list[Any]]
 
@@ -80,6 +86,19 @@ def test_errors_in_place_or_raised(run: Run, model: ChatQwen, service: Emulator)
     assert isinstance(error, ContentFilterError) and isinstance(error, ModelError)
     with pytest.raises(ContentFilterError):
         run(QwenBatch(model, **FAST), ["Say a", "bad"])
+
+
+def test_a_refused_file_is_an_error_for_its_inputs(run: Run, model: ChatQwen, service: Emulator) -> None:
+    refuse_second(service, "/batches")
+    batch = QwenBatch(model, limits=Limits(lines=2), **FAST)
+    inputs: list[Any] = ["Say a", "Say b", "Say c"]
+    *good, overdue = run(batch, inputs, return_exceptions=True)
+    assert [answer.content for answer in good] == ["a", "b"]
+    assert isinstance(overdue, PermissionDeniedError) and isinstance(overdue, ModelError)
+    service.reply(lambda request: None)
+    outputs = batch.retry_failed(inputs, [*good, overdue])
+    assert [answer.content for answer in outputs] == ["a", "b", "c"]
+    assert made(service) == (3, 3), "the first, the refused one, the retry"
 
 
 def test_what_cannot_be_asked(run: Run, model: ChatQwen, service: Emulator) -> None:
