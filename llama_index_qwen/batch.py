@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+from llama_index.core.llms.callbacks import llm_chat_callback
 
 from llama_index_qwen.chat_calls import chat_request, one_call_only
 from llama_index_qwen.llm import Qwen
@@ -46,17 +47,20 @@ class QwenBatch:
     ) -> list[ChatResponse | QwenError]:
         """The answers in order, once all jobs are done. Of errors see ``QwenBatchJobs.run``.
 
+        LlamaIndex's events and callbacks tell of each as of a chat, with its usage and cost, whenever it is given.
         ``kwargs`` are those of ``Qwen.chat``: ``tools``, ``response_format``, ...
         """
         requests = self._requests(conversations, kwargs)
-        return responses(requests, self._jobs.run(requests, return_exceptions=return_exceptions))
+        outcomes = self._jobs.run(requests, return_exceptions=return_exceptions)
+        return self._responses(conversations, kwargs, requests, outcomes)
 
     async def achat(
         self, conversations: Sequence[Conversation], *, return_exceptions: bool = False, **kwargs: Any
     ) -> list[ChatResponse | QwenError]:
         """The same without blocking."""
         requests = self._requests(conversations, kwargs)
-        return responses(requests, await self._async_jobs.run(requests, return_exceptions=return_exceptions))
+        outcomes = await self._async_jobs.run(requests, return_exceptions=return_exceptions)
+        return self._responses(conversations, kwargs, requests, outcomes)
 
     def retry_failed(
         self,
@@ -68,9 +72,10 @@ class QwenBatch:
     ) -> list[ChatResponse | QwenError]:
         """The answers with those conversations run once more whose answer is an error."""
         places, origin = failures(conversations, answers)
-        requests = self._requests([conversations[place] for place in places], kwargs)
+        failed = [conversations[place] for place in places]
+        requests = self._requests(failed, kwargs)
         outcomes = self._jobs.run(requests, return_exceptions=return_exceptions, origin=origin)
-        return merged(answers, places, responses(requests, outcomes))
+        return merged(answers, places, self._responses(failed, kwargs, requests, outcomes))
 
     async def aretry_failed(
         self,
@@ -82,9 +87,10 @@ class QwenBatch:
     ) -> list[ChatResponse | QwenError]:
         """The same without blocking."""
         places, origin = failures(conversations, answers)
-        requests = self._requests([conversations[place] for place in places], kwargs)
+        failed = [conversations[place] for place in places]
+        requests = self._requests(failed, kwargs)
         outcomes = await self._async_jobs.run(requests, return_exceptions=return_exceptions, origin=origin)
-        return merged(answers, places, responses(requests, outcomes))
+        return merged(answers, places, self._responses(failed, kwargs, requests, outcomes))
 
     def submit(self, conversations: Sequence[Conversation], **kwargs: Any) -> list[BatchJob]:
         """Upload and submit without waiting; ``chat`` with the same conversations waits and gives the answers."""
@@ -117,15 +123,48 @@ class QwenBatch:
     def _requests(self, conversations: Sequence[Conversation], options: dict[str, Any]) -> list[ChatRequest]:
         return [chat_request(self._llm, messages_of(conversation), options) for conversation in conversations]
 
+    def _responses(
+        self,
+        conversations: Sequence[Conversation],
+        options: dict[str, Any],
+        requests: Sequence[ChatRequest],
+        outcomes: Sequence[Outcome],
+    ) -> list[ChatResponse | QwenError]:
+        answered = AnsweredChat(self._llm)
+        given: list[ChatResponse | QwenError] = []
+        for conversation, request, outcome in zip(conversations, requests, outcomes, strict=True):
+            answered.outcome, answered.single_call = outcome, one_call_only(request)
+            try:
+                given.append(answered.chat(messages_of(conversation), **options))
+            except QwenError as error:
+                given.append(error)
+        return given
+
+
+class AnsweredChat:
+    """A model whose answer is there already: events and callbacks are LlamaIndex's own."""
+
+    rate_limiter = None
+
+    def __init__(self, llm: Qwen) -> None:
+        self.callback_manager = llm.callback_manager
+        self.outcome: Outcome | None = None
+        self.single_call = False
+        self._payload = llm.to_payload()
+
+    def to_payload(self) -> dict[str, Any]:
+        """What events say of the model."""
+        return self._payload
+
+    @llm_chat_callback()
+    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        """The outcome, raised where it is an error."""
+        if isinstance(self.outcome, QwenError):
+            raise self.outcome
+        assert self.outcome is not None
+        return to_response(self.outcome, single_call=self.single_call)
+
 
 def messages_of(conversation: Conversation) -> Sequence[ChatMessage]:
     """A text as a conversation."""
     return [ChatMessage(role="user", content=conversation)] if isinstance(conversation, str) else conversation
-
-
-def responses(requests: Sequence[ChatRequest], outcomes: Sequence[Outcome]) -> list[ChatResponse | QwenError]:
-    """The outcomes as LlamaIndex's responses."""
-    return [
-        outcome if isinstance(outcome, QwenError) else to_response(outcome, single_call=one_call_only(request))
-        for request, outcome in zip(requests, outcomes, strict=True)
-    ]

@@ -2,17 +2,19 @@
 
 import asyncio
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 
-from llama_index_qwen import Qwen, QwenBatch
-from qwen_core.errors import BatchError, ContentFilterError
+from llama_index_qwen import Qwen, QwenBatch, count_costs
+from qwen_core.batch_jobs import Limits
+from qwen_core.errors import BatchError, ContentFilterError, PermissionDeniedError
 from qwen_emulator import Emulator
-from tests.scale.conftest import FAST, KEY, made, refuse_word
+from tests.scale.conftest import FAST, KEY, made, refuse_second, refuse_word
 
 
 @pytest.fixture
@@ -52,6 +54,41 @@ def test_resuming_and_retrying(llm: Qwen, service: Emulator, tmp_path: Path) -> 
     again = QwenBatch(llm, journal=tmp_path, **FAST)
     assert texts(asyncio.run(again.aretry_failed(["Say a", "Say b"], first))) == ["a", "b"]
     assert made(service) == (2, 2)
+
+
+Chat = Callable[[QwenBatch, list[Any]], list[Any]]
+
+
+def chat_sync(batch: QwenBatch, conversations: list[Any]) -> list[Any]:
+    return batch.chat(conversations, return_exceptions=True)
+
+
+def chat_async(batch: QwenBatch, conversations: list[Any]) -> list[Any]:
+    return asyncio.run(batch.achat(conversations, return_exceptions=True))
+
+
+@pytest.mark.parametrize("chat", [chat_sync, chat_async])
+def test_a_batch_is_counted(chat: Chat, llm: Qwen, service: Emulator) -> None:
+    refuse_word(service, "bad")
+    counter = TokenCountingHandler()
+    llm.callback_manager = CallbackManager([counter])
+    conversations = ["Say a", "bad", "Say c"]
+    with count_costs() as costs:
+        answers = chat(QwenBatch(llm, **FAST), conversations)
+        assert texts(answers) == ["a", "error", "c"]
+        expected = sum(answer.raw["cost"]["total"] for answer in answers if isinstance(answer, ChatResponse))
+        assert costs.calls == {"qwen-plus": 2} and costs.by_currency["CNY"] == pytest.approx(expected)
+        service.reply(lambda request: None)
+        QwenBatch(llm, **FAST).retry_failed(conversations, answers)
+        assert costs.calls == {"qwen-plus": 3} and not costs.unpriced
+    assert counter.llm_token_counts[0].total_token_count == answers[0].raw["usage"]["total_tokens"]
+
+
+@pytest.mark.parametrize("chat", [chat_sync, chat_async])
+def test_a_refused_file_is_an_error_for_its_conversations(chat: Chat, llm: Qwen, service: Emulator) -> None:
+    refuse_second(service, "/batches")
+    answers = chat(QwenBatch(llm, limits=Limits(lines=2), **FAST), ["Say a", "Say b", "Say c"])
+    assert texts(answers) == ["a", "b", "error"] and isinstance(answers[2], PermissionDeniedError)
 
 
 def test_the_key_is_in_no_pickle(service: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
