@@ -200,6 +200,7 @@ class QwenBatchJobs:
         with TemporaryDirectory(prefix="qwen-batch-") as folder:
             path = Path(folder) / "lines.jsonl"
             run(lines.write, path)
+            # Not self._files: it knows what it uploaded, and would give another run's file with the same lines.
             uploaded = QwenFiles(self.settings).upload(path, name, purpose="batch")
         return uploaded.id
 
@@ -395,6 +396,7 @@ class AsyncQwenBatchJobs:
         with TemporaryDirectory(prefix="qwen-batch-") as folder:
             path = Path(folder) / "lines.jsonl"
             await async_run(lines.write, path)
+            # Not self._files: it knows what it uploaded, and would give another run's file with the same lines.
             uploaded = await AsyncQwenFiles(self.settings).upload(path, name, purpose="batch")
         return uploaded.id
 
