@@ -14,6 +14,7 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.language_models import LangSmithParams, LanguageModelInput
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.language_models.model_profile import ModelProfile
+from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
@@ -83,6 +84,13 @@ class ChatQwen(ChatFields, BaseChatModel):
     def lc_secrets(self) -> dict[str, str]:
         """Which fields are secret, and the variable that holds each."""
         return {"api_key": "DASHSCOPE_API_KEY"}
+
+    def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
+        """What ``dumpd`` writes. A server that is sent no key gets none from whoever loads the model either."""
+        written = super().to_json()
+        if written["type"] == "constructor" and self.base_url and self.client_settings().withholds_key():
+            written["kwargs"].pop("api_key", None)
+        return written
 
     def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
         # LangChain's own changes the process's filters for warnings for the time of each call, in all threads.

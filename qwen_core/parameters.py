@@ -32,10 +32,19 @@ def default_model() -> str:
     return os.environ.get(MODEL_VARIABLE) or DEFAULT_MODEL
 
 
-def key_from_environment() -> SecretStr | None:
+class EnvironmentKey(SecretStr):
+    """The environment's key. It can be told from one that was given, also in a model that is made from another."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SecretStr) and self.get_secret_value() == other.get_secret_value()
+
+    __hash__ = SecretStr.__hash__
+
+
+def key_from_environment() -> EnvironmentKey | None:
     """The environment's key, if there is one."""
     key = os.environ.get(API_KEY_VARIABLE)
-    return SecretStr(key) if key else None
+    return EnvironmentKey(key) if key else None
 
 
 class ConnectionFields(BaseModel):
@@ -80,7 +89,7 @@ class ConnectionFields(BaseModel):
             base_url=self.base_url,
             protocol=self.protocol,
             server=self.server,
-            key_is_ambient="api_key" not in self.model_fields_set,
+            key_is_ambient=isinstance(key, EnvironmentKey),
             timeout=self.timeout,
             max_retries=self.max_retries,
             default_headers=tuple((self.default_headers or {}).items()),
@@ -107,7 +116,7 @@ class ConnectionFields(BaseModel):
         # from the living object, and builds the copy anew, so that the key counts as given.
         state = BaseModel.__getstate__(self)
         left_out: dict[str, Any] = {"http_client": None, "http_async_client": None}
-        if "api_key" not in state["__pydantic_fields_set__"]:
+        if isinstance(self.api_key, EnvironmentKey):
             left_out["api_key"] = None
         return {**state, "__dict__": {**state["__dict__"], **left_out}}
 

@@ -54,14 +54,19 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
             protocol=self.protocol,
         )
 
-    def resolve_key(self) -> str:
-        """The key, else the environment's; raises where there is none.
+    def withholds_key(self) -> bool:
+        """Whether a server of the user's own gets no key.
 
-        A server of the user's own needs none, and gets the environment's only where its base URL stands in the
-        environment too: Alibaba's key is nothing for others.
+        It gets the environment's only where its base URL stands in the environment too: Alibaba's key is nothing
+        for others.
         """
+        keyless = self.key_is_ambient or not self.api_key
+        return bool(self.base_url) and keyless and self.own_server() is not None
+
+    def resolve_key(self) -> str:
+        """The key, else the environment's; raises where there is none. A server of the user's own needs none."""
         own = self.own_server() is not None
-        if own and self.base_url and (self.key_is_ambient or not self.api_key):
+        if self.withholds_key():
             return ""
         key = (self.api_key or os.environ.get(API_KEY_VARIABLE) or "").strip()
         if not key and own:

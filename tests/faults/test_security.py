@@ -128,7 +128,7 @@ def test_the_key_is_in_nothing_that_is_stored(qwen_emulator: Emulator, monkeypat
         repr(model), str(model), dumps(model), str(dumpd(model)), str(model.model_dump()), model.model_dump_json(),
         str(model._get_llm_string()), str(model._identifying_params), repr(llm), str(llm), str(llm.to_dict()),
         llm.to_json(), str(llm.to_payload()), repr(pickle.dumps(model)), repr(pickle.dumps(llm)),
-        repr(model.client_settings()), repr(llm.client_settings()),
+        repr(model.client_settings()), repr(llm.client_settings()), repr(pickle.dumps(ChatQwen(**dict(model)))),
     ]  # fmt: skip
     assert not [text for text in shown if KEY in text]
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-there")

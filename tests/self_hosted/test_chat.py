@@ -1,12 +1,15 @@
 """Chat with vLLM, SGLang, llama.cpp and Ollama in both frameworks: what they are sent, and how they are read."""
 
 import json
+import pickle
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from langchain_core.load import dumpd, load
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.runnables import ConfigurableField
 from llama_index.core.base.llms.types import ChatMessage, ThinkingBlock
 from pydantic import BaseModel
 
@@ -99,6 +102,25 @@ def test_no_key_is_needed_and_alibabas_goes_nowhere_else(
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-both")
     ChatQwen(model=MODEL).invoke("Hi")
     assert service.last_request.headers["Authorization"] == "Bearer sk-both"
+
+
+@pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
+def test_alibabas_key_goes_nowhere_else_from_models_made_of_another(service: Emulator) -> None:
+    model = chain_model(service, "vllm")
+    configurable = model.configurable_fields(temperature=ConfigurableField(id="temperature"))
+    written = dumpd(model)
+    others: list[Any] = [
+        configurable.with_config(configurable={"temperature": 0.5}),
+        load(written, allowed_objects=[ChatQwen], valid_namespaces=["langchain_qwen"], secrets_from_env=True),
+        ChatQwen(**dict(model)),
+        model.model_copy(update={"temperature": 0.5}),
+        pickle.loads(pickle.dumps(ChatQwen(**dict(model)))),
+    ]
+    for other in others:
+        other.invoke("Hi")
+    assert len(service.requests) == len(others)
+    assert not [request for request in service.requests if "Authorization" in request.headers]
+    assert dumpd(chain_model(service, "vllm", api_key="sk-own"))["kwargs"]["api_key"]["type"] == "secret"
 
 
 def test_a_missing_key_is_explained(service: Emulator) -> None:
