@@ -23,6 +23,7 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 
+from llama_index_qwen.call_ids import with_own_ids
 from llama_index_qwen.media import media_url
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.messages import (
@@ -55,7 +56,7 @@ ROLES: dict[str, Role] = {
 
 def to_core(messages: Sequence[ChatMessage]) -> tuple[Message, ...]:
     """The conversation in the core's vocabulary."""
-    return tuple(ask_at_the_end([message_to_core(message) for message in messages]))
+    return tuple(ask_at_the_end(with_own_ids([message_to_core(message) for message in messages])))
 
 
 def ask_at_the_end(messages: list[Message]) -> list[Message]:
@@ -117,19 +118,20 @@ def as_video(parts: Parts, options: Mapping[str, Any]) -> Parts:
 
 def message_tool_calls(message: ChatMessage) -> list[ToolCallPart]:
     """The calls of an answer that is now history, each once, from blocks and from ``additional_kwargs``."""
-    written: dict[str, ToolCallPart] = {}
-    for call in message.additional_kwargs.get("tool_calls") or ():
-        part = _call_in_openai_form(call)
-        written[part.id] = part
-    calls: dict[str, ToolCallPart] = {}
+    calls = [_call_in_a_dict(call) for call in message.additional_kwargs.get("tool_calls") or ()]
+    unmatched = list(range(len(calls)))
     for block in message.blocks:
         if isinstance(block, ToolCallBlock):
             part = _call_in_block(block)
-            earlier = written.get(part.id)
+            place = next((place for place in unmatched if calls[place].id == part.id), None)
+            if place is None:
+                calls.append(part)
+                continue
+            unmatched.remove(place)
             # The model's own text, so that a cached prefix stays the same, unless somebody changed the call.
-            same = earlier is not None and _decoded(earlier.arguments) == _decoded(part.arguments)
-            calls[part.id] = earlier if earlier is not None and same else part
-    return list({**written, **calls}.values())
+            if _decoded(calls[place].arguments) != _decoded(part.arguments):
+                calls[place] = part
+    return calls
 
 
 def _assistant(message: ChatMessage, parts: Parts) -> Message:
@@ -209,14 +211,21 @@ def _call_in_block(block: ToolCallBlock) -> ToolCallPart:
     return ToolCallPart(block.tool_call_id or block.tool_name, block.tool_name, arguments)
 
 
-def _call_in_openai_form(call: Any) -> ToolCallPart:
-    """A dict, or an object of an SDK, as other integrations leave them in a history."""
+def _call_in_a_dict(call: Any) -> ToolCallPart:
+    """A dict or an SDK's object, as other integrations leave them in a history: in OpenAI's form, or flat."""
     fields: Mapping[str, Any] = call if isinstance(call, Mapping) else call.model_dump()
-    function: Mapping[str, Any] = fields.get("function") or {}
-    name, arguments = str(function.get("name") or ""), function.get("arguments")
+    function: Mapping[str, Any] = fields.get("function") or fields
+    name = str(function.get("name") or "")
+    if not name:
+        raise UnsupportedFeatureError(f"A tool call in the history names no tool; it has {', '.join(fields)}.")
+    arguments = _first(function, ("arguments", "args", "input"))
     if not isinstance(arguments, str):
         arguments = json.dumps(arguments or {}, ensure_ascii=False)
-    return ToolCallPart(str(fields.get("id") or name), name, arguments)
+    return ToolCallPart(str(_first(fields, ("id", "tool_call_id", "toolUseId")) or name), name, arguments)
+
+
+def _first(fields: Mapping[str, Any], names: Sequence[str]) -> Any:
+    return next((fields[name] for name in names if fields.get(name)), None)
 
 
 def _with_valid_arguments(call: ToolCallPart) -> ToolCallPart:

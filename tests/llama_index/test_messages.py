@@ -207,6 +207,70 @@ def test_calls_in_a_history(blocks: list[Any], listed: list[Any], expected: str)
     assert message_tool_calls(message) == [ToolCallPart("c1", "f", expected)]
 
 
+def nameless(number: int) -> ToolCallBlock:
+    return ToolCallBlock(tool_name="f", tool_kwargs={"a": number})
+
+
+FOREIGN: dict[str, tuple[list[Any], list[Any], list[dict[str, Any]], list[str]]] = {
+    "no ids": ([nameless(1), nameless(2)], [], [{"name": "f"}, {"tool_call_id": "f"}], ["f", "f-2"]),
+    "one id": (
+        [
+            nameless(1).model_copy(update={"tool_call_id": "f"}),
+            nameless(2).model_copy(update={"tool_call_id": "f"}),
+        ],
+        [],
+        [{"tool_call_id": "f"}, {"tool_call_id": "f"}],
+        ["f", "f-2"],
+    ),
+    "both forms without ids": (
+        [nameless(1), nameless(2)],
+        [{"function": {"name": "f", "arguments": {"a": 1}}}, {"function": {"name": "f", "arguments": {"a": 2}}}],
+        [{"name": "f"}, {"name": "f"}],
+        ["f", "f-2"],
+    ),
+    "flat": (
+        [],
+        [{"id": "x", "name": "f", "args": {"a": 1}}, {"toolUseId": "y", "name": "f", "input": {"a": 2}}],
+        [{"tool_call_id": "y"}, {"tool_call_id": "x"}],
+        ["y", "x"],
+    ),
+    "results without ids": (
+        [
+            nameless(1).model_copy(update={"tool_call_id": "x"}),
+            nameless(2).model_copy(update={"tool_call_id": "y"}),
+        ],
+        [],
+        [{}, {}],
+        ["x", "y"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("blocks", "listed", "results", "answered"), FOREIGN.values(), ids=FOREIGN.keys())
+def test_every_call_of_another_integration_is_told_apart(
+    make: MakeModel,
+    service: Emulator,
+    blocks: list[Any],
+    listed: list[Any],
+    results: list[dict[str, Any]],
+    answered: list[str],
+) -> None:
+    asked = ChatMessage(role="assistant", blocks=blocks, additional_kwargs={})
+    asked.additional_kwargs["tool_calls"] = listed
+    told = [ChatMessage(role="tool", content="ok", additional_kwargs=extra) for extra in results]
+    make().chat([ChatMessage(role="user", content="Call."), asked, *told])
+    _, sent, *replies = service.last_request.messages
+    calls = [(call["id"], call["function"]["name"], call["function"]["arguments"]) for call in sent["tool_calls"]]
+    assert calls == [(sorted(answered)[n], "f", f'{{"a": {n + 1}}}') for n in range(2)]
+    assert [reply["tool_call_id"] for reply in replies] == answered
+
+
+def test_a_call_without_a_name_is_no_call() -> None:
+    call = ChatMessage(role="assistant", content="", additional_kwargs={"tool_calls": [{"id": "x", "tool": "f"}]})
+    with pytest.raises(UnsupportedFeatureError, match="names no tool"):
+        to_core([call])
+
+
 def test_broken_arguments_in_a_history_are_wrapped() -> None:
     call = ToolCallBlock(tool_call_id="c1", tool_name="f", tool_kwargs='{"a": "b')
     with pytest.warns(UserWarning, match="not JSON"):

@@ -1,0 +1,54 @@
+"""Which result belongs to which call, where a history was written by an integration that gives calls no ids.
+
+Such integrations know a call by the name of its tool, so that two calls of one tool look like one.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from qwen_core.messages import Message, Part, ToolCallPart
+
+
+def with_own_ids(messages: Sequence[Message]) -> list[Message]:
+    """The messages with an id of its own for each call of an answer, and with each result under that of its call.
+
+    Results of calls that share an id, or results without one, belong to the calls in the order of both.
+    """
+    waiting: list[tuple[str, ToolCallPart]] = []
+    told: list[Message] = []
+    for message in messages:
+        if message.role == "assistant":
+            message, waiting = _told_apart(message)
+        elif message.role == "tool" and (place := _place(message.tool_call_id, waiting)) is not None:
+            _, call = waiting.pop(place)
+            if call.id != message.tool_call_id:
+                message = msgspec.structs.replace(message, tool_call_id=call.id)
+        told.append(message)
+    return told
+
+
+def _told_apart(message: Message) -> tuple[Message, list[tuple[str, ToolCallPart]]]:
+    """The message, and its calls with the ids that the history knows them by."""
+    parts: list[Part] = []
+    calls: dict[str, tuple[str, ToolCallPart]] = {}
+    for part in message.parts:
+        if isinstance(part, ToolCallPart):
+            known_as, number = part.id, 1
+            while part.id in calls:
+                number += 1
+                part = msgspec.structs.replace(part, id=f"{known_as}-{number}")
+            calls[part.id] = known_as, part
+        parts.append(part)
+    if any(known_as != own for own, (known_as, _) in calls.items()):
+        message = msgspec.structs.replace(message, parts=tuple(parts))
+    return message, list(calls.values())
+
+
+def _place(result_of: str | None, waiting: Sequence[tuple[str, ToolCallPart]]) -> int | None:
+    """Where the call is that a result answers; by its id, by the name of its tool, else the first."""
+    if result_of is None:
+        return 0 if waiting else None
+    by_id = (place for place, (known_as, _) in enumerate(waiting) if known_as == result_of)
+    by_name = (place for place, (_, call) in enumerate(waiting) if call.name == result_of)
+    return next(by_id, next(by_name, None))
