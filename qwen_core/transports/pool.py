@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -114,10 +115,21 @@ class LoopTransports:
         try:
             yield
         finally:
-            for connection, transport in self._transports.items():
-                if connection.http_client is None:
-                    await transport.close()
-            self._transports.clear()
+            for transport in self._take_own():
+                await transport.close()
+
+    async def close_after_loop(self) -> None:
+        """Close what a loop left open that was closed without its generators: else its HTTP library complains."""
+        for transport in self._take_own():
+            # What a transport has to tell its own loop comes too late; the sockets go with the garbage.
+            with suppress(Exception):
+                await transport.close()
+
+    def _take_own(self) -> list[AsyncTransport]:
+        """All transports that are not a user's, which are then no longer here."""
+        own = [transport for connection, transport in self._transports.items() if connection.http_client is None]
+        self._transports.clear()
+        return own
 
 
 async def close_later(transport: AsyncTransport) -> None:
@@ -138,13 +150,15 @@ class AsyncTransportPool:
     async def get(self, connection: Connection) -> AsyncTransport:
         """The transport for this connection in the running loop."""
         loop = asyncio.get_running_loop()
+        left: list[LoopTransports] = []
         with self._lock:
             transports = self._loops.get(loop)
             if transports is None:
                 # A loop that was closed without shutting down its generators is still referred to by its sockets.
-                for closed in [other for other in self._loops if other.is_closed()]:
-                    del self._loops[closed]
+                left = [self._loops.pop(other) for other in list(self._loops) if other.is_closed()]
                 transports = self._loops[loop] = LoopTransports()
+        for other in left:
+            await other.close_after_loop()
         return await transports.get(connection)
 
 

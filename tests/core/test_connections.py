@@ -107,6 +107,20 @@ def test_twenty_event_loops_in_a_row(
     assert wait_for(lambda: qwen_emulator.open_connections <= before), "each loop closed its connections"
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_loops_that_are_closed_without_their_generators(
+    settings: ClientSettings, request_: ChatRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = AsyncQwenClient(settings)
+    for _ in range(2):
+        loop = asyncio.new_event_loop()
+        assert loop.run_until_complete(client.generate(request_)).text
+        loop.close()
+    assert asyncio.run(client.generate(request_)).text
+    gc.collect()
+    assert "Unclosed" not in caplog.text
+
+
 def test_eight_threads_share_a_client(
     settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
