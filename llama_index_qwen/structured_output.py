@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from llama_index_qwen.exceptions import UnusableAnswerError
 from llama_index_qwen.tools import partial_json, written_calls
 from qwen_core.models.profile import ModelProfile
-from qwen_core.tool_definitions import safe_name
+from qwen_core.tool_definitions import rooted, safe_name
 
 FENCED = re.compile(r"^\s*```\w*\s*\n(.*?)\n?\s*```\s*$", re.DOTALL)
 
@@ -44,7 +44,7 @@ def structured_options(
 
 def tool_for(output_cls: type[BaseModel]) -> dict[str, Any]:
     """The class as a tool, and the choice that forces it."""
-    schema = output_cls.model_json_schema()
+    schema = rooted(output_cls.model_json_schema())
     name = schema_name(output_cls, schema)
     function = {"name": name, "description": schema.get("description") or "", "parameters": schema}
     return {
@@ -56,7 +56,7 @@ def tool_for(output_cls: type[BaseModel]) -> dict[str, Any]:
 
 def response_format(output_cls: type[BaseModel]) -> dict[str, Any]:
     """The class as OpenAI's ``response_format``."""
-    schema = output_cls.model_json_schema()
+    schema = rooted(output_cls.model_json_schema())
     inner: dict[str, Any] = {"name": schema_name(output_cls, schema), "schema": schema}
     if description := schema.get("description"):
         inner["description"] = description

@@ -48,6 +48,17 @@ def safe_name(name: str) -> str:
     )[:64]
 
 
+def rooted(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema with its fields at the root, where a recursive class has but a ``$ref`` to its definition."""
+    reference, definitions = schema.get("$ref"), schema.get("$defs")
+    if not isinstance(reference, str) or not isinstance(definitions, Mapping):
+        return dict(schema)
+    root = definitions.get(reference.removeprefix("#/$defs/"))
+    if not isinstance(root, Mapping):
+        return dict(schema)
+    return {**root, **{name: value for name, value in schema.items() if name != "$ref"}}
+
+
 def _tool(definition: Mapping[str, Any]) -> Tool:
     function = definition.get("function")
     if definition.get("type") != "function" or not isinstance(function, Mapping):
@@ -58,7 +69,7 @@ def _tool(definition: Mapping[str, Any]) -> Tool:
     return Tool(
         name=function["name"],
         description=function.get("description") or "",
-        parameters=dict(function.get("parameters") or {"type": "object", "properties": {}}),
+        parameters=rooted(function.get("parameters") or {"type": "object", "properties": {}}),
         strict=function.get("strict"),
         cache_control=definition.get("cache_control"),
     )

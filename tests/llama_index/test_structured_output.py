@@ -190,6 +190,24 @@ def test_generic_classes_have_names_that_the_service_takes(make: MakeModel, serv
     assert "Listed_int_" in service.last_request.raw.decode()
 
 
+class Folder(BaseModel):
+    """A folder."""
+
+    name: str
+    folders: list["Folder"] = []
+
+
+@four_ways
+@both_modes
+def test_recursive_classes(make: MakeModel, service: Emulator, model: str, predict: Predict) -> None:
+    folder = predict(make(model=model), Folder)[-1]
+    assert isinstance(folder, Folder) and folder.name
+    sent = service.last_request.parameters
+    schema = sent["tools"][0]["function"] if "tools" in sent else sent["response_format"]["json_schema"]
+    assert schema["description"] == "A folder."
+    assert (schema.get("parameters") or schema["schema"])["required"] == ["name"]
+
+
 @pytest.mark.filterwarnings("ignore:The `json` method is deprecated")  # of pydantic's, called by core
 @both_modes
 def test_as_structured_llm(make: MakeModel, service: Emulator, model: str) -> None:
