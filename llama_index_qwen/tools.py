@@ -1,5 +1,6 @@
 """LlamaIndex's tools to definitions, and its model's answers to the calls that agents carry out."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,8 @@ from llama_index.core.tools.types import BaseTool
 from pydantic_core import from_json
 
 from llama_index_qwen.exceptions import UnusableAnswerError
-from qwen_core.tool_definitions import to_core_tool_choice
+from qwen_core.errors import QwenWarning
+from qwen_core.tool_definitions import rooted, to_core_tool_choice
 
 
 def tool_definition(tool: BaseTool | Mapping[str, Any]) -> Mapping[str, Any]:
@@ -17,7 +19,12 @@ def tool_definition(tool: BaseTool | Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(tool, Mapping):
         return tool
     definition: dict[str, Any] = tool.metadata.to_openai_tool(skip_length_check=True)
-    return {**definition, "function": {**definition["function"], "name": tool.metadata.get_name()}}
+    function = {**definition["function"], "name": tool.metadata.get_name()}
+    fields = tool.metadata.fn_schema
+    if fields is not None and "properties" not in function["parameters"]:
+        # Core leaves the root of a recursive class out.
+        function["parameters"] = rooted(fields.model_json_schema())
+    return {**definition, "function": function}
 
 
 def tool_options(
@@ -55,16 +62,22 @@ def conversation(
 def tool_selections(response: ChatResponse, *, error_on_no_tool_call: bool) -> list[ToolSelection]:
     """The calls in a response. Those that are still being written have the arguments that are known so far.
 
-    Raises where the model's calls were all unusable: an agent would take the empty answer for the final one.
+    Raises where the model's calls were all unusable: an agent would take the empty answer for the final one. Warns
+    of those that are left out beside others.
     """
     selections = [
         ToolSelection(tool_id=call_id, tool_name=name, tool_kwargs=known_arguments(arguments))
         for call_id, name, arguments in written_calls(response.message)
     ]
-    invalid = response.additional_kwargs.get("invalid_tool_calls")
-    if not selections and invalid:
+    if invalid := response.additional_kwargs.get("invalid_tool_calls"):
         reasons = "; ".join(f"{call['name']}: {call['error']}" for call in invalid)
-        raise UnusableAnswerError(f"The model's tool call cannot be carried out. {reasons}")
+        if not selections:
+            raise UnusableAnswerError(f"The model's tool call cannot be carried out. {reasons}")
+        warnings.warn(
+            f"One of the model's tool calls cannot be carried out and is left out. {reasons}",
+            QwenWarning,
+            stacklevel=3,
+        )
     if not selections and error_on_no_tool_call:
         raise ValueError(
             f"Expected at least one tool call, but got 0. The model said: {response.message.content!r}"
@@ -103,12 +116,13 @@ def partial_json(text: str) -> Any:
 def keep_one_call(response: ChatResponse) -> ChatResponse:
     """The response with its first call alone. The one that was given is left as it is."""
     calls = [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]
+    further = {id(block) for block in calls[1:]}
     listed = response.message.additional_kwargs.get("tool_calls") or []
     if len(calls) <= 1 and len(listed) <= 1:
         return response
     message = response.message.model_copy(
         update={
-            "blocks": [block for block in response.message.blocks if block not in calls[1:]],
+            "blocks": [block for block in response.message.blocks if id(block) not in further],
             "additional_kwargs": {**response.message.additional_kwargs, "tool_calls": listed[:1]},
         }
     )

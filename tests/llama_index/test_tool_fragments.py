@@ -8,6 +8,7 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ToolCall
 from pydantic import SecretStr
 
 from llama_index_qwen import Qwen, UnusableAnswerError
+from qwen_core.errors import QwenWarning
 from qwen_emulator import Emulator, RawReply
 from tests.llama_index.conftest import KEY, raw
 
@@ -106,10 +107,6 @@ CASES: dict[str, tuple[list[list[Fragment]], Calls]] = {
     ),
     "no arguments": ([[fragment("", id="c0", name="f", index=0)]], [("f", {})]),
     "arguments as an object": ([[fragment({"a": 1}, id="c0", name="f", index=0)]], [F]),
-    "one good and one broken": (
-        [[fragment('{"a":1}', id="c0", name="f", index=0), fragment('{"b":', id="c1", name="g", index=1)]],
-        [F],
-    ),
 }
 
 BROKEN: dict[str, tuple[str, str]] = {
@@ -168,6 +165,15 @@ def test_broken_arguments_are_no_call(llm: Qwen, service: Emulator, arguments: s
     assert (invalid["name"], invalid["arguments"]) == ("f", arguments)
     with pytest.raises(UnusableAnswerError, match="cannot be carried out"):
         llm.get_tool_calls_from_response(last, error_on_no_tool_call=False)
+
+
+def test_broken_arguments_beside_a_whole_call(llm: Qwen, service: Emulator) -> None:
+    calls = [fragment('{"a":1}', id="c0", name="f", index=0), fragment('{"b":', id="c1", name="g", index=1)]
+    service.reply(streamed([calls], "tool_calls"))
+    last = list(llm.stream_chat([ChatMessage(role="user", content="Call.")], tools=[TOOL]))[-1]
+    assert [call["function"]["name"] for call in last.message.additional_kwargs["tool_calls"]] == ["f"]
+    with pytest.warns(QwenWarning, match="left out. g: The arguments are not JSON"):
+        assert selected(llm, last) == [F]
 
 
 def test_partial_arguments_grow(llm: Qwen, service: Emulator) -> None:

@@ -96,6 +96,23 @@ def test_whole_schemas_are_sent(make: MakeModel, service: Emulator) -> None:
     assert today_["description"].endswith("Tell the date.")
 
 
+class Folder(BaseModel):
+    """A folder."""
+
+    name: str
+    folders: list["Folder"] = []
+
+
+def test_the_root_of_a_recursive_schema_is_sent(make: MakeModel, service: Emulator) -> None:
+    tool = FunctionTool.from_defaults(lambda **fields: str(fields), name="f", description="F.", fn_schema=Folder)
+    make().chat_with_tools([tool], "Call.")
+    (sent,) = service.last_request.parameters["tools"]
+    parameters = sent["function"]["parameters"]
+    assert (parameters["type"], parameters["properties"].keys()) == ("object", {"name", "folders"})
+    assert parameters["properties"]["folders"]["items"] == {"$ref": "#/$defs/Folder"}
+    assert parameters["$defs"]["Folder"]["required"] == ["name"]
+
+
 def test_one_call_only(make: MakeModel, service: Emulator) -> None:
     llm = make()
     service.reply(TWO_CALLS, TWO_CALLS, TWO_CALLS)
@@ -125,6 +142,8 @@ def test_the_validating_hook_cuts_too() -> None:
     assert len(cut.message.blocks) == 1
     assert len(response.message.blocks) == 2
     assert Qwen()._validate_chat_with_tools_response(response, [ADD], allow_parallel_tool_calls=True) is response
+    alike = ChatResponse(message=ChatMessage(role="assistant", blocks=[blocks[0], blocks[0].model_copy()]))
+    assert len(Qwen()._validate_chat_with_tools_response(alike, [ADD]).message.blocks) == 1
 
 
 def test_predict_and_call(make: MakeModel, service: Emulator) -> None:
