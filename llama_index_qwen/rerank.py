@@ -7,7 +7,7 @@ from typing import Any
 from llama_index.core.callbacks import CBEventType, EventPayload
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
-from llama_index.core.schema import ImageNode, MetadataMode, NodeWithScore, QueryBundle
+from llama_index.core.schema import BaseNode, ImageNode, MetadataMode, Node, NodeWithScore, QueryBundle
 from llama_index_instrumentation import get_dispatcher
 from pydantic import ConfigDict
 
@@ -108,13 +108,16 @@ def in_new_order(nodes: Sequence[NodeWithScore], answer: RerankResponse) -> list
 def document(found: NodeWithScore, sees: bool) -> Part:
     """What is ranked: an image where the model sees it, else the text with its metadata."""
     node = found.node
-    if sees and isinstance(node, ImageNode) and (node.image or node.image_path or node.image_url):
-        data = node.image.encode() if isinstance(node.image, str) else None
-        url = media_url(
-            data,
-            node.image_path,
-            node.image_url,
-            node.image_mimetype,
-        )
+    if sees and (url := image_url(node)):
         return ImagePart(url)
     return TextPart(node.get_content(metadata_mode=MetadataMode.EMBED))
+
+
+def image_url(node: BaseNode) -> str | None:
+    """Where a node's image is, if it has one: an ``ImageNode``, an ``ImageDocument``, or another ``Node``."""
+    if isinstance(node, ImageNode) and (node.image or node.image_path or node.image_url):
+        data = node.image.encode() if isinstance(node.image, str) else None
+        return media_url(data, node.image_path, node.image_url, node.image_mimetype)
+    if isinstance(node, Node) and (image := node.image_resource) and (image.data or image.path or image.url):
+        return media_url(image.data, image.path, image.url, image.mimetype)
+    return None

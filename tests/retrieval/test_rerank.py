@@ -11,7 +11,7 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
-from llama_index.core.schema import ImageNode, NodeWithScore, QueryBundle, TextNode
+from llama_index.core.schema import ImageDocument, ImageNode, NodeWithScore, QueryBundle, TextNode
 from llama_index_instrumentation import get_dispatcher
 
 from langchain_qwen import QwenRerank as LangChainRerank
@@ -22,6 +22,7 @@ from qwen_core.errors import AuthenticationError, InvalidResponseError, RateLimi
 from qwen_core.messages import ImagePart, TextPart, VideoPart
 from qwen_core.rerank import RERANKING
 from qwen_emulator import Emulator, Failure, RawReply
+from tests.media.made import data_uri, picture
 from tests.retrieval.conftest import KEY, both_protocols, needs_native
 
 QUESTION = "Which river is long?"
@@ -238,6 +239,9 @@ def test_image_nodes_are_seen_by_models_that_see(service: Emulator) -> None:
     ]
     LlamaIndexRerank(model="qwen3-rerank").postprocess_nodes(nodes, query_str="river")
     assert documents_of(service.last_request.body) == ["alt", "A river."]
+    document = NodeWithScore(node=ImageDocument(image=picture(), image_mimetype="image/png"))
+    LlamaIndexRerank(model="qwen3-vl-rerank").postprocess_nodes([document], query_str="river")
+    assert documents_of(service.last_request.body) == [{"image": data_uri(picture())}]
 
 
 def test_media_on_the_compatible_wire(service: Emulator) -> None:
