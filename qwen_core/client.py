@@ -156,9 +156,13 @@ class QwenClient:
             return call.answered(call.decode(transport.send(call.encoded, call.deadline.end)))
         except (QwenError, StatusFailure) as error:
             failure = call.failure(error)
-            if call.reroute(failure):
-                return self._generate(call)
-            raise failure from error.__cause__
+            try:
+                if not call.reroute(failure):
+                    raise failure from error.__cause__
+            finally:
+                # Its traceback holds this frame, which would hold it.
+                del failure
+            return self._generate(call)
 
     def _open(self, call: Call) -> OpenStream:
         try:
@@ -179,9 +183,13 @@ class QwenClient:
                 raise
         except (QwenError, StatusFailure) as error:
             failure = call.failure(error)
-            if call.reroute(failure):
-                return self._open(call)
-            raise failure from error.__cause__
+            try:
+                if not call.reroute(failure):
+                    raise failure from error.__cause__
+            finally:
+                # Its traceback holds this frame, which would hold it.
+                del failure
+            return self._open(call)
         return OpenStream(source, segments, reader, events)
 
     def _in_batches(
@@ -307,9 +315,13 @@ class AsyncQwenClient:
             return call.answered(call.decode(await transport.send(call.encoded, call.deadline.end)))
         except (QwenError, StatusFailure) as error:
             failure = call.failure(error)
-            if call.reroute(failure):
-                return await self._generate(call)
-            raise failure from error.__cause__
+            try:
+                if not call.reroute(failure):
+                    raise failure from error.__cause__
+            finally:
+                # Its traceback holds this frame, which would hold it.
+                del failure
+            return await self._generate(call)
 
     async def _open(self, call: Call) -> AsyncOpenStream:
         try:
@@ -330,9 +342,13 @@ class AsyncQwenClient:
                 raise
         except (QwenError, StatusFailure) as error:
             failure = call.failure(error)
-            if call.reroute(failure):
-                return await self._open(call)
-            raise failure from error.__cause__
+            try:
+                if not call.reroute(failure):
+                    raise failure from error.__cause__
+            finally:
+                # Its traceback holds this frame, which would hold it.
+                del failure
+            return await self._open(call)
         return AsyncOpenStream(source, segments, reader, events)
 
     async def _in_batches(

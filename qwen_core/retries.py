@@ -11,7 +11,14 @@ from inspect import isawaitable
 from time import monotonic
 from typing import Any, TypeVar
 
-from tenacity import AsyncRetrying, BaseRetrying, RetryCallState, Retrying, retry_if_exception
+from tenacity import (
+    AsyncRetrying,
+    BaseRetrying,
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    retry_if_exception_type,
+)
 from tenacity.wait import wait_exponential, wait_random
 
 from qwen_core.call import Call
@@ -36,6 +43,7 @@ def is_retryable(error: BaseException) -> bool:
 
 
 if_retryable = retry_if_exception(is_retryable)
+if_ours = retry_if_exception_type(QwenError)
 
 
 def wait(state: RetryCallState) -> float:
@@ -80,16 +88,34 @@ def _rules(max_retries: int, before_sleep: Callable[[RetryCallState], object]) -
         "before_sleep": before_sleep,
         "stop": lambda state: state.attempt_number > max_retries or is_too_late(state),
         "wait": wait,
-        "retry": if_retryable,
         "before": begin,
-        "reraise": True,
     }
 
 
 T = TypeVar("T")
 
 Rules = Callable[[], Mapping[str, Any]]
-"""Makes tenacity's arguments. ``retry`` among them is ``if_retryable``."""
+"""Makes tenacity's arguments: ``stop``, ``wait``, and whom to tell. What is tried again at all is said here."""
+
+
+def _arguments(rules: Rules, failures: list[QwenError]) -> dict[str, Any]:
+    """Tenacity's arguments; the last failure is put into the list.
+
+    Were tenacity to raise it, it would hold a frame that holds it, and both would stay until the garbage collector
+    runs.
+    """
+    given = rules()
+
+    def stop(state: RetryCallState) -> bool:
+        return not if_retryable(state) or given["stop"](state)
+
+    def give_up(state: RetryCallState) -> None:
+        error = failure_of(state)
+        if error is not None:
+            failures.append(error)
+        state.outcome = None
+
+    return {**given, "retry": if_ours, "stop": stop, "retry_error_callback": give_up}
 
 
 def run_attempts(rules: Rules, attempt: Callable[..., T], *arguments: Any) -> T:
@@ -109,11 +135,14 @@ def run_attempts(rules: Rules, attempt: Callable[..., T], *arguments: Any) -> T:
             raise failures.pop()
         return attempt(*arguments)
 
-    retrying = Retrying(**rules())
+    retrying = Retrying(**_arguments(rules, failures))
     try:
-        return retrying(replay_first, *arguments)
+        answer: T = retrying(replay_first, *arguments)
     finally:
         _let_go(retrying)
+    if failures:
+        raise failures.pop()
+    return answer
 
 
 async def async_run_attempts(rules: Rules, attempt: Callable[..., Awaitable[T]], *arguments: Any) -> T:
@@ -130,11 +159,14 @@ async def async_run_attempts(rules: Rules, attempt: Callable[..., Awaitable[T]],
             raise failures.pop()
         return await attempt(*arguments)
 
-    retrying = AsyncRetrying(**rules())
+    retrying = AsyncRetrying(**_arguments(rules, failures))
     try:
-        return await retrying(replay_first, *arguments)
+        answer: T = await retrying(replay_first, *arguments)
     finally:
         _let_go(retrying)
+    if failures:
+        raise failures.pop()
+    return answer
 
 
 def _let_go(retrying: BaseRetrying) -> None:

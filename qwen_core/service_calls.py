@@ -14,7 +14,7 @@ from tenacity import stop_after_attempt
 from qwen_core.errors import NotFoundError, QwenError
 from qwen_core.forms import Form
 from qwen_core.protocols.error_bodies import decode_error, read_answer
-from qwen_core.retries import async_run_attempts, if_retryable, run_attempts, wait
+from qwen_core.retries import async_run_attempts, run_attempts, wait
 from qwen_core.settings import ClientSettings, Connection, resolve_connection
 from qwen_core.transports.base import Answer, StatusFailure
 from qwen_core.transports.plain_http import AsyncPlainTransport, PlainTransport
@@ -57,8 +57,6 @@ def attempts(retries: int) -> dict[str, Any]:
     return {
         "stop": stop_after_attempt(retries + 1),
         "wait": wait,
-        "retry": if_retryable,
-        "reraise": True,
     }
 
 

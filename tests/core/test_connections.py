@@ -7,18 +7,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
 
 import msgspec
 import pytest
 
-from qwen_core import (
-    AsyncQwenClient,
-    ChatRequest,
-    ClientSettings,
-    QwenClient,
-)
+from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, QwenError, retries
 from qwen_core.events import TextDelta
-from qwen_emulator import Emulator, Reply, faults
+from qwen_emulator import Emulator, Failure, Reply, faults
 from tests.core.ways import generate, stream
 
 
@@ -212,5 +209,56 @@ async def test_async_calls_leave_nothing_to_the_garbage_collector(
         await client.generate(request_)
         async for _event in client.stream(request_):
             pass
+        counts.append(ours())
+    assert not counts[1] - counts[0]
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "_backoff", lambda state: 0.0)
+
+
+REFUSED = pytest.mark.parametrize(
+    "replies",
+    [
+        [Failure.named("invalid_api_key")],
+        [Failure.named("rate_limit", times=3)],
+        [faults.reset_before_headers()] * 3,
+    ],
+    ids=["refused", "throttled", "reset"],
+)
+
+
+@REFUSED
+@pytest.mark.usefixtures("no_collector", "no_waiting")
+def test_failed_calls_leave_nothing_to_the_garbage_collector(
+    replies: list[Any], settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    client = QwenClient(settings)
+    counts = []
+    for _ in range(2):
+        for ask in (client.generate, lambda request: list(client.stream(request))):
+            qwen_emulator.reply(*replies)
+            with suppress(QwenError):
+                ask(request_)
+        counts.append(ours())
+    assert not counts[1] - counts[0]
+
+
+@REFUSED
+@pytest.mark.usefixtures("no_collector", "no_waiting")
+async def test_failed_async_calls_leave_nothing_to_the_garbage_collector(
+    replies: list[Any], settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    client = AsyncQwenClient(settings)
+    counts = []
+    for _ in range(2):
+        qwen_emulator.reply(*replies)
+        with suppress(QwenError):
+            await client.generate(request_)
+        qwen_emulator.reply(*replies)
+        with suppress(QwenError):
+            async for _event in client.stream(request_):
+                pass
         counts.append(ours())
     assert not counts[1] - counts[0]
