@@ -95,9 +95,13 @@ class Server(web.Server):
         self._record(recorded)
         try:
             return await _send(request, recorded, self._respond(recorded))
-        except (asyncio.CancelledError, ConnectionError):
+        except asyncio.CancelledError:
             recorded.aborted = True
             raise
+        except ConnectionError:
+            recorded.aborted = True
+            # To nobody: what is raised here is logged as an error of the server's own.
+            return web.Response()
 
 
 async def _send(request: web.BaseRequest, recorded: RecordedRequest, reply: RawReply) -> web.StreamResponse:

@@ -191,6 +191,19 @@ def test_a_client_that_leaves_early_is_noticed(emulator: Emulator, client: opena
     assert emulator.aborted_requests == [emulator.last_request]
 
 
+def test_a_client_that_leaves_is_no_error_of_the_server(
+    emulator: Emulator, client: openai.OpenAI, caplog: pytest.LogCaptureFixture
+) -> None:
+    messages: list[Any] = [{"role": "user", "content": "Hi"}]
+    emulator.reply(*[Reply(["word "] * 2000)] * 10)
+    for _ in range(10):
+        stream = client.chat.completions.create(model="qwen-plus", messages=messages, stream=True)
+        next(iter(stream))
+        stream.close()
+    assert eventually(lambda: len(emulator.aborted_requests) == 10)
+    assert "Error handling request" not in caplog.text
+
+
 def test_delay_stands_between_chunks(raw: Any, emulator: Emulator) -> None:
     emulator.settings.delay = 0.02
     emulator.reply(Reply(["a", "b", "c"]))
