@@ -206,13 +206,13 @@ class ResponseStream:
     def drain(self, segments: Iterator[bytes]) -> None:
         """See ``ByteStream``."""
         make_hurryable(self._response)
-        left = DRAIN_SEGMENTS
+        left, end = DRAIN_SEGMENTS, monotonic() + DRAIN_PATIENCE
         token = _draining.set(True)
         try:
             with suppress(QwenError):
                 for _ in segments:
                     left -= 1
-                    if not left:
+                    if not left or monotonic() > end:
                         break
         finally:
             _draining.reset(token)
@@ -246,13 +246,13 @@ class AsyncResponseStream:
     async def drain(self, segments: AsyncIterator[bytes]) -> None:
         """See ``AsyncByteStream``."""
         make_hurryable(self._response)
-        left = DRAIN_SEGMENTS
+        left, end = DRAIN_SEGMENTS, monotonic() + DRAIN_PATIENCE
         token = _draining.set(True)
         try:
             with suppress(QwenError):
                 async for _ in segments:
                     left -= 1
-                    if not left:
+                    if not left or monotonic() > end:
                         break
         finally:
             _draining.reset(token)

@@ -218,13 +218,14 @@ async def test_who_leaves_frees_the_connection_async(
     assert await asyncio.to_thread(wait_for, lambda: len(qwen_emulator.aborted_requests) == 1)
 
 
+@pytest.mark.parametrize("pause", [0.005, 0.3])
 def test_a_server_that_keeps_writing_behind_the_end_is_left(
-    settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+    pause: float, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     if settings.protocol == "dashscope":
         pytest.skip("the native wire has no sign that nothing follows")
     done = b'data: {"choices":[{"delta":{"content":"hi"},"finish_reason":"stop","index":0}]}\n\ndata: [DONE]\n\n'
-    events = RawReply(200, {"content-type": "text/event-stream"}, (done, *[b": x\n\n"] * 1000), pause=0.005)
+    events = RawReply(200, {"content-type": "text/event-stream"}, (done, *[b": x\n\n"] * 1000), pause=pause)
     qwen_emulator.reply(events)
     begin = time.monotonic()
     list(QwenClient(settings).stream(request_))
