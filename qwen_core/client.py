@@ -96,14 +96,14 @@ class QwenClient:
                     yield event
                 segment = None if reader.done else next(segments, None)
                 events = call.last(reader.close(), seen) if segment is None else reader.feed(segment)
-            # Closed before the end is given out. A caller who takes it and goes would leave the closing to the
+            # Closed and charged before the end is given out. A caller who takes it and goes would leave that to the
             # garbage collector, which may run where this thread holds the pool's lock.
             source.drain(segments)
             source.close()
-            for event in events:
-                seen.append(event)
-                yield event
+            seen += events
             call.streamed(seen)
+            for event in events:
+                yield event
         except (QwenError, StatusFailure) as error:
             raise call.failure(error, seen) from error.__cause__
         finally:
@@ -255,14 +255,14 @@ class AsyncQwenClient:
                     yield event
                 segment = None if reader.done else await anext(segments, None)
                 events = call.last(reader.close(), seen) if segment is None else reader.feed(segment)
-            # Closed before the end is given out. A caller who takes it and goes would leave the closing to the
+            # Closed and charged before the end is given out. A caller who takes it and goes would leave that to the
             # garbage collector, which may run where this thread holds the pool's lock.
             await source.drain(segments)
             await source.close()
-            for event in events:
-                seen.append(event)
-                yield event
+            seen += events
             call.streamed(seen)
+            for event in events:
+                yield event
         except (QwenError, StatusFailure) as error:
             raise call.failure(error, seen) from error.__cause__
         finally:

@@ -205,3 +205,22 @@ def test_events_end_with_one_finish(settings: ClientSettings, request_: ChatRequ
     events = list(QwenClient(settings).stream(request_))
     assert [isinstance(event, Finish) for event in events].count(True) == 1
     assert isinstance(events[-1], Finish)
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_a_stream_that_is_left_at_its_end_is_charged(
+    way: str, settings: ClientSettings, request_: ChatRequest
+) -> None:
+    spent: list[int] = []
+    charged = msgspec.structs.replace(settings, spend=spent.append)
+
+    async def leave_at_the_end() -> None:
+        async for event in AsyncQwenClient(charged).stream(request_):
+            if isinstance(event, Finish):
+                break
+
+    if way == "async":
+        asyncio.run(leave_at_the_end())
+    else:
+        assert any(isinstance(event, Finish) for event in QwenClient(charged).stream(request_))
+    assert len(spent) == 1 and spent[0] > 0
