@@ -96,7 +96,7 @@ class QwenClient:
                     yield event
                 segment = None if reader.done else next(segments, None)
                 events = call.last(reader.close(), seen) if segment is None else reader.feed(segment)
-            # Closed and charged before the end is given out. A caller who takes it and goes would leave that to the
+            # Closed and charged before the end is given out. Who takes it and goes would leave the closing to the
             # garbage collector, which may run where this thread holds the pool's lock.
             source.drain(segments)
             source.close()
@@ -255,7 +255,7 @@ class AsyncQwenClient:
                     yield event
                 segment = None if reader.done else await anext(segments, None)
                 events = call.last(reader.close(), seen) if segment is None else reader.feed(segment)
-            # Closed and charged before the end is given out. A caller who takes it and goes would leave that to the
+            # Closed and charged before the end is given out. Who takes it and goes would leave the closing to the
             # garbage collector, which may run where this thread holds the pool's lock.
             await source.drain(segments)
             await source.close()

@@ -5,21 +5,24 @@
 
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
-from tenacity import stop_after_attempt
+from tenacity import RetryCallState
 
 from qwen_core.errors import NotFoundError, QwenError
 from qwen_core.forms import Form
 from qwen_core.protocols.error_bodies import decode_error, read_answer
 from qwen_core.retries import async_run_attempts, run_attempts, wait
 from qwen_core.settings import ClientSettings, Connection, resolve_connection
+from qwen_core.timeouts import Deadline, as_timeout
 from qwen_core.transports.base import Answer, StatusFailure
 from qwen_core.transports.plain_http import AsyncPlainTransport, PlainTransport
 
 MISSING = 404
+UNBOUNDED = Deadline(None, None)
 
 T = TypeVar("T")
 
@@ -52,10 +55,14 @@ def call_failure(error: QwenError | StatusFailure, connection: Connection) -> Qw
     return error
 
 
-def attempts(retries: int) -> dict[str, Any]:
+def attempts(retries: int, deadline: Deadline = UNBOUNDED) -> dict[str, Any]:
     """When and after how long a question is asked again: as a chat is."""
+
+    def stop(state: RetryCallState) -> bool:
+        return state.attempt_number > retries or not deadline.allows_attempt(monotonic() + state.upcoming_sleep)
+
     return {
-        "stop": stop_after_attempt(retries + 1),
+        "stop": stop,
         "wait": wait,
     }
 
@@ -72,14 +79,17 @@ class ServiceCalls:
 
     def get(self, method: str, path: str) -> Answer:
         """The answer. Tried again as a chat is."""
-        return run_attempts(partial(attempts, self.settings.max_retries), self.send, method, path)
+        deadline = Deadline.of(as_timeout(self.settings.timeout), monotonic())
+        rules = partial(attempts, self.settings.max_retries, deadline)
+        return run_attempts(rules, self.send, method, path, None, deadline.end)
 
-    def send(self, method: str, path: str, body: Form | bytes | None = None) -> Answer:
+    def send(self, method: str, path: str, body: Form | bytes | None = None, end: float | None = None) -> Answer:
         """The answer, asked for once: a form can be read once, and what makes something new is made twice."""
         connection = resolve_connection(self.settings, "openai", asynchronous=False)
         transport = PlainTransport(connection)
         try:
-            return transport.send(method, connection.base_url + path, key_headers(connection), body)
+            url = connection.base_url + path
+            return transport.send(method, url, key_headers(connection), body, end)
         except (QwenError, StatusFailure) as error:
             raise call_failure(error, connection) from error.__cause__
         finally:
@@ -98,14 +108,19 @@ class AsyncServiceCalls:
 
     async def get(self, method: str, path: str) -> Answer:
         """The answer. Tried again as a chat is."""
-        return await async_run_attempts(partial(attempts, self.settings.max_retries), self.send, method, path)
+        deadline = Deadline.of(as_timeout(self.settings.timeout), monotonic())
+        rules = partial(attempts, self.settings.max_retries, deadline)
+        return await async_run_attempts(rules, self.send, method, path, None, deadline.end)
 
-    async def send(self, method: str, path: str, body: Form | bytes | None = None) -> Answer:
+    async def send(
+        self, method: str, path: str, body: Form | bytes | None = None, end: float | None = None
+    ) -> Answer:
         """The answer, asked for once: a form can be read once, and what makes something new is made twice."""
         connection = resolve_connection(self.settings, "openai", asynchronous=True)
         transport = AsyncPlainTransport(connection)
         try:
-            return await transport.send(method, connection.base_url + path, key_headers(connection), body)
+            url = connection.base_url + path
+            return await transport.send(method, url, key_headers(connection), body, end)
         except (QwenError, StatusFailure) as error:
             raise call_failure(error, connection) from error.__cause__
         finally:

@@ -47,9 +47,17 @@ class PlainTransport:
         self._http = http_library(self._client.base_url)
         self._network_errors = ErrorTranslation(partial(library_failure, http=self._http))
 
-    def send(self, method: str, url: str, headers: Mapping[str, str], body: Form | bytes | None = None) -> Answer:
-        """The answer. Raises StatusFailure for an error status."""
-        end = Deadline.of(self._connection.timeout, monotonic()).end
+    def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Form | bytes | None = None,
+        end: float | None = None,
+    ) -> Answer:
+        """The answer. Raises StatusFailure for an error status. ``end`` where the call began before."""
+        if end is None:
+            end = Deadline.of(self._connection.timeout, monotonic()).end
         with self._network_errors:
             request = self._client.build_request(
                 method,
@@ -84,10 +92,16 @@ class AsyncPlainTransport:
         self._network_errors = ErrorTranslation(partial(library_failure, http=self._http))
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: Form | bytes | None = None
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Form | bytes | None = None,
+        end: float | None = None,
     ) -> Answer:
-        """The answer. Raises StatusFailure for an error status."""
-        end = Deadline.of(self._connection.timeout, monotonic()).end
+        """The answer. Raises StatusFailure for an error status. ``end`` where the call began before."""
+        if end is None:
+            end = Deadline.of(self._connection.timeout, monotonic()).end
         with self._network_errors:
             request = self._client.build_request(
                 method,

@@ -17,6 +17,7 @@ from llama_index_instrumentation.event_handlers import BaseEventHandler
 from langchain_qwen import ChatQwen, RateLimiter
 from llama_index_qwen import Qwen
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, errors, retries
+from qwen_core.files import AsyncQwenFiles, QwenFiles
 from qwen_core.timeouts import Timeout
 from qwen_emulator import Emulator, Failure, Reply, faults
 from tests.faults.conftest import KEY
@@ -212,3 +213,13 @@ async def test_a_coroutine_function_is_awaited(
     qwen_emulator.reply(BUSY, "ok")
     await AsyncQwenClient(settings, on_retry).generate(request_)
     assert told == [1]
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_calls_for_files_keep_to_the_deadline_too(way: str, qwen_emulator: Emulator) -> None:
+    qwen_emulator.reply(Failure.named("rate_limit", headers={"retry-after": "5"}, times=9))
+    settings = ClientSettings(api_key=KEY, base_url=qwen_emulator.base_url, timeout=Timeout(total=0.5))
+    begin = time.monotonic()
+    with pytest.raises(errors.RateLimitError):
+        QwenFiles(settings).get("file-1") if way == "sync" else asyncio.run(AsyncQwenFiles(settings).get("file-1"))
+    assert time.monotonic() - begin < 2 and len(qwen_emulator.requests) == 1
