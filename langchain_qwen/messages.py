@@ -8,7 +8,7 @@ import base64
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.messages import (
     AIMessage,
@@ -92,7 +92,7 @@ def _chat(message: ChatMessage, answered: frozenset[str]) -> Message:
 
 def ai_message_to_core(message: AIMessage, answered: frozenset[str]) -> Message:
     """An answer that is now history: its reasoning, text and tool calls, each from wherever it is kept."""
-    content = parts(message.content)
+    content = parts(known_content(message))
     is_text = isinstance(message.content, str)
     if is_text or not any(isinstance(part, ReasoningPart) for part in content):
         reasoning = message.additional_kwargs.get("reasoning_content")
@@ -111,6 +111,16 @@ def ai_message_to_core(message: AIMessage, answered: frozenset[str]) -> Message:
         name=message.name,
         partial=bool(message.additional_kwargs.get("partial")),
     )
+
+
+def known_content(message: AIMessage) -> str | Sequence[str | Block]:
+    """The content of an answer; LangChain's translation of it where its provider used blocks of its own."""
+    content = message.content
+    if isinstance(content, str) or not message.response_metadata.get("model_provider"):
+        return content
+    if all(isinstance(block, str) or kind_of(block) in BLOCKS for block in content):
+        return content
+    return cast(list[str | Block], message.content_blocks)
 
 
 MESSAGES: dict[type[BaseMessage], Callable[[Any, frozenset[str]], Message]] = {
@@ -159,10 +169,14 @@ def parts(content: str | Sequence[str | Block]) -> tuple[Part, ...]:
     return tuple(found) or (TextPart(""),)
 
 
+def kind_of(block: Block) -> str:
+    """The type of a block. DashScope's own items have none: their kind is their key."""
+    return str(block.get("type") or next((name for name in ITEMS if name in block), ""))
+
+
 def block_to_parts(block: Block) -> Sequence[Part]:
     """The parts of one block."""
-    # DashScope's own items have no type: their kind is their key.
-    kind = str(block.get("type") or next((name for name in ITEMS if name in block), ""))
+    kind = kind_of(block)
     convert = BLOCKS.get(kind)
     if convert is None:
         raise UnsupportedFeatureError(
@@ -173,7 +187,8 @@ def block_to_parts(block: Block) -> Sequence[Part]:
 
 
 def _text(block: Block) -> Sequence[Part]:
-    return (TextPart(str(block.get("text", "")), cache_control=option(block, "cache_control")),)
+    text = block.get("text")
+    return (TextPart("" if text is None else str(text), cache_control=option(block, "cache_control")),)
 
 
 def _reasoning(block: Block) -> Sequence[Part]:

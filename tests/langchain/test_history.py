@@ -64,6 +64,35 @@ ANSWERS: dict[str, AIMessage] = {
             ],
         },
     ),
+    "of OpenAI's Responses": AIMessage(
+        [
+            {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm."}]},
+            {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"query": "Rome"}},
+            {"type": "text", "text": "Let me look.", "id": "msg_1", "annotations": []},
+            {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "get_weather", "arguments": "{}"},
+        ],
+        tool_calls=[CALL],
+        response_metadata={"model_provider": "openai"},
+    ),
+    "of Gemini": AIMessage(
+        [
+            {"type": "thinking", "thinking": "Hm."},
+            {"type": "executable_code", "executable_code": "1 + 1", "language": "PYTHON"},
+            {"type": "code_execution_result", "code_execution_result": "2", "outcome": 1},
+            {"type": "text", "text": "Let me look."},
+        ],
+        tool_calls=[CALL],
+        response_metadata={"model_provider": "google_genai"},
+    ),
+    "of Bedrock": AIMessage(
+        [
+            {"type": "reasoning_content", "reasoning_content": {"text": "Hm.", "signature": "s"}},
+            {"type": "text", "text": "Let me look."},
+            {"type": "tool_use", "id": "c1", "name": "get_weather", "input": {"city": "Rome"}},
+        ],
+        tool_calls=[CALL],
+        response_metadata={"model_provider": "bedrock_converse"},
+    ),
     "of Anthropic": AIMessage(
         [
             {"type": "thinking", "thinking": "Hm.", "signature": "s"},
@@ -123,6 +152,7 @@ def test_what_came_out_goes_in_again(service: Emulator, make: MakeModel, output_
 UNNAMED: Any = {"type": "non_standard", "value": {"type": "input_image", "image_url": PICTURE}}
 
 CONTENTS: dict[str, tuple[BaseMessage, Any]] = {
+    "no text": (HumanMessage([{"type": "text", "text": None}, {"type": "text", "text": "a"}]), "\na"),
     "text": (HumanMessage("hi"), "hi"),
     "texts": (HumanMessage(["a", {"type": "text", "text": "b"}]), "a\nb"),
     "developer": (ChatMessage(role="developer", content="hi"), "hi"),
