@@ -221,7 +221,17 @@ class Call:
             'server="dashscope", if base_url leads to Alibaba after all.'
         )
 
-    def reroute(self, failure: QwenError) -> bool:
+    def reroute_or_raise(self, error: QwenError | StatusFailure) -> None:
+        """Change the call so that it can be sent once more, or raise what the error means."""
+        failure = self.failure(error)
+        try:
+            if not self._reroute(failure):
+                raise failure from error.__cause__
+        finally:
+            # Its traceback holds this frame, which would hold it.
+            del error, failure
+
+    def _reroute(self, failure: QwenError) -> bool:
         """Whether to send the call once more, now to the endpoint that it was changed to (native 2).
 
         Nothing was generated when the service says that the model is not at this endpoint. The other one is tried

@@ -155,13 +155,7 @@ class QwenClient:
             transport = POOL.get(call.connection)
             return call.answered(call.decode(transport.send(call.encoded, call.deadline.end)))
         except (QwenError, StatusFailure) as error:
-            failure = call.failure(error)
-            try:
-                if not call.reroute(failure):
-                    raise failure from error.__cause__
-            finally:
-                # Its traceback holds this frame, which would hold it.
-                del failure
+            call.reroute_or_raise(error)
             return self._generate(call)
 
     def _open(self, call: Call) -> OpenStream:
@@ -182,13 +176,7 @@ class QwenClient:
                 source.close()
                 raise
         except (QwenError, StatusFailure) as error:
-            failure = call.failure(error)
-            try:
-                if not call.reroute(failure):
-                    raise failure from error.__cause__
-            finally:
-                # Its traceback holds this frame, which would hold it.
-                del failure
+            call.reroute_or_raise(error)
             return self._open(call)
         return OpenStream(source, segments, reader, events)
 
@@ -314,13 +302,7 @@ class AsyncQwenClient:
             transport = await ASYNC_POOL.get(call.connection)
             return call.answered(call.decode(await transport.send(call.encoded, call.deadline.end)))
         except (QwenError, StatusFailure) as error:
-            failure = call.failure(error)
-            try:
-                if not call.reroute(failure):
-                    raise failure from error.__cause__
-            finally:
-                # Its traceback holds this frame, which would hold it.
-                del failure
+            call.reroute_or_raise(error)
             return await self._generate(call)
 
     async def _open(self, call: Call) -> AsyncOpenStream:
@@ -341,13 +323,7 @@ class AsyncQwenClient:
                 await source.close()
                 raise
         except (QwenError, StatusFailure) as error:
-            failure = call.failure(error)
-            try:
-                if not call.reroute(failure):
-                    raise failure from error.__cause__
-            finally:
-                # Its traceback holds this frame, which would hold it.
-                del failure
+            call.reroute_or_raise(error)
             return await self._open(call)
         return AsyncOpenStream(source, segments, reader, events)
 
