@@ -225,10 +225,10 @@ def starts() -> Iterator[Row]:
         "ChatQwen()",
         "ms",
         (
-            Figure("the first", constructing["ChatQwen"], "first"),
+            Figure("ChatQwen, the first", constructing["ChatQwen"], "first"),
             *(Figure(model, measured, "median") for model, measured in constructing.items()),
         ),
-        (Check("ChatQwen", "", 1), Check("the first", "", 1)),
+        (Check("ChatQwen", "", 1), Check("ChatQwen, the first", "", 1)),
         rounds=5,
     )
     yield Row(
