@@ -52,16 +52,36 @@ class RunRecord(msgspec.Struct):
     created_at: int = 0
 
 
+def already_submitting() -> BadRequestError:
+    """The error for a run that another call is at."""
+    return BadRequestError(
+        "The same requests are being submitted already, by another call or another process.",
+        hint="Wait for it, then call again.",
+    )
+
+
 class Journal:
     """The records of runs. Without a folder they live as long as this object."""
 
     def __init__(self, folder: Path | str | None) -> None:
         self.folder = Path(folder) if folder is not None else None
         self._records: dict[str, RunRecord] = {}
+        self._busy: dict[str, object] = {}
 
     @contextmanager
     def locked(self, key: str) -> Iterator[None]:
-        """Raise BadRequestError where another process is at this run. The lock ends with its process."""
+        """Raise BadRequestError where another call, or process, is at this run; one that ends lets go of it."""
+        own = object()
+        if self._busy.setdefault(key, own) is not own:
+            raise already_submitting()
+        try:
+            with self._file_locked(key):
+                yield
+        finally:
+            del self._busy[key]
+
+    @contextmanager
+    def _file_locked(self, key: str) -> Iterator[None]:
         if self.folder is None or fcntl is None:
             yield
             return
@@ -70,9 +90,7 @@ class Journal:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as reason:
-                raise BadRequestError(
-                    "Another process is submitting the same requests.", hint="Wait for it, then call again."
-                ) from reason
+                raise already_submitting() from reason
             yield
 
     def open(self, key: str, files: int) -> RunRecord:

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -296,8 +297,10 @@ def test_cleaning_up_everything(settings: ClientSettings, service: Emulator, tmp
     assert not list(tmp_path.glob("*.json"))
 
 
-def test_two_at_once(settings: ClientSettings, service: Emulator, tmp_path: Path) -> None:
-    first, second = (AsyncQwenBatchJobs(settings, journal=tmp_path, **FAST) for _ in range(2))
+@pytest.mark.parametrize("kept", [True, False])
+def test_two_at_once(settings: ClientSettings, service: Emulator, tmp_path: Path, kept: bool) -> None:
+    first = AsyncQwenBatchJobs(settings, journal=tmp_path if kept else None, **FAST)
+    second = AsyncQwenBatchJobs(settings, journal=tmp_path, **FAST) if kept else first
 
     async def work() -> list[Any]:
         both = (jobs.run(numbered(2)) for jobs in (first, second))
@@ -305,8 +308,24 @@ def test_two_at_once(settings: ClientSettings, service: Emulator, tmp_path: Path
 
     outcomes = asyncio.run(work())
     (refused,) = [outcome for outcome in outcomes if isinstance(outcome, BadRequestError)]
-    assert "Another process" in refused.message and made(service) == (1, 1)
+    assert "submitted already" in refused.message and made(service) == (1, 1)
     assert texts(asyncio.run(second.run(numbered(2)))) == ["0", "1"]
+
+
+def test_two_at_once_in_two_threads(settings: ClientSettings, service: Emulator) -> None:
+    jobs = QwenBatchJobs(settings, **FAST)
+    with ThreadPoolExecutor() as threads:
+        seconds: list[Future[list[Outcome]]] = []
+
+        def respond(request: RecordedRequest) -> None:
+            if request.path.endswith("/files") and not seconds:
+                seconds.append(threads.submit(jobs.run, numbered(2)))
+                wait(seconds, timeout=5)
+
+        service.reply(respond)
+        assert texts(jobs.run(numbered(2))) == ["0", "1"]
+        assert isinstance(seconds[0].exception(), BadRequestError)
+    assert made(service) == (1, 1)
 
 
 def test_unknown_options_are_errors(settings: ClientSettings) -> None:
