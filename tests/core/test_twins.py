@@ -2,10 +2,11 @@
 
 import inspect
 import re
+from collections.abc import Callable
 
 import pytest
 
-from qwen_core import client
+from qwen_core import client, retries
 from qwen_core.transports import dashscope_sdk, openai_sdk
 
 REPLACEMENTS = [
@@ -14,6 +15,7 @@ REPLACEMENTS = [
     (r"\basync |\bawait ", ""),
     (r"ASYNC_(?=[A-Z])", ""),
     (r"AsyncIterator", "Iterator"),
+    (r"Awaitable\[T\]", "T"),
     (r"__aiter__", "__iter__"),
     (r"\.a(?=close\(|read\()", "."),
     (r"AioHTTPClient, AsyncHTTPClient", "HTTPClient"),
@@ -36,9 +38,10 @@ PAIRS = [
     (client.QwenClient, client.AsyncQwenClient),
     (openai_sdk.OpenAITransport, openai_sdk.AsyncOpenAITransport),
     (dashscope_sdk.DashScopeTransport, dashscope_sdk.AsyncDashScopeTransport),
+    (retries.run_attempts, retries.async_run_attempts),
 ]
 
 
 @pytest.mark.parametrize(("sync", "twin"), PAIRS)
-def test_twins(sync: type, twin: type) -> None:
+def test_twins(sync: Callable[..., object], twin: Callable[..., object]) -> None:
     assert synchronous(inspect.getsource(twin)) == synchronous(inspect.getsource(sync))
