@@ -5,7 +5,6 @@ raises; nothing is dropped in silence.
 """
 
 import base64
-import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
@@ -22,6 +21,7 @@ from langchain_core.messages import (
 
 from langchain_qwen.media_blocks import MEDIA_BLOCKS, Block, file_parts, option
 from qwen_core.errors import QwenWarning, UnsupportedFeatureError
+from qwen_core.json_encoding import json_text
 from qwen_core.messages import (
     Message,
     Part,
@@ -29,9 +29,8 @@ from qwen_core.messages import (
     Role,
     TextPart,
     ToolCallPart,
+    converted,
 )
-
-to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 ROLES: dict[str, Role] = {
     "system": "system",
@@ -53,7 +52,7 @@ def to_core(messages: Sequence[BaseMessage]) -> tuple[Message, ...]:
         for message in messages
         if message.type in TOOL_TYPES and isinstance(message, ToolMessage)
     )
-    return tuple([message_to_core(message, answered) for message in messages])
+    return tuple(converted(message_to_core, messages, answered))
 
 
 def message_to_core(message: BaseMessage, answered: frozenset[str]) -> Message:
@@ -141,7 +140,7 @@ def message_tool_calls(message: AIMessage, answered: frozenset[str]) -> list[Too
     are left out: it refuses a conversation with a call that was not answered.
     """
     calls = [
-        ToolCallPart(call["id"] or call["name"], call["name"], to_json(call["args"]))
+        ToolCallPart(call["id"] or call["name"], call["name"], json_text(call["args"]))
         for call in message.tool_calls
     ]
     for invalid in message.invalid_tool_calls:
@@ -154,7 +153,7 @@ def message_tool_calls(message: AIMessage, answered: frozenset[str]) -> list[Too
             stacklevel=2,
         )
         if id in answered:
-            arguments = to_json({"arguments": invalid.get("args") or ""})
+            arguments = json_text({"arguments": invalid.get("args") or ""})
             calls.append(ToolCallPart(id, name, arguments))
     return calls
 
@@ -199,7 +198,7 @@ def _reasoning(block: Block) -> Sequence[Part]:
 def _tool_call(block: Block) -> Sequence[Part]:
     arguments = block.get("args", block.get("input"))
     if not isinstance(arguments, str):
-        arguments = to_json(arguments or {})
+        arguments = json_text(arguments or {})
     name = str(block.get("name", ""))
     return (ToolCallPart(str(block.get("id") or name), name, arguments),)
 
@@ -236,7 +235,7 @@ def _as_text(block: Block) -> Sequence[Part]:
         if name == "content" and isinstance(value, list):
             return parts(value)
         if value is not None:
-            return (TextPart(to_json(value)),)
+            return (TextPart(json_text(value)),)
     source = block.get("source")
     if isinstance(source, Mapping) and source.get("type") == "text":
         return (TextPart(str(source.get("data", ""))),)

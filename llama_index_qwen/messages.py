@@ -3,7 +3,6 @@
 What has no place raises; nothing is dropped in silence. Nothing that is passed in is altered.
 """
 
-import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -26,6 +25,7 @@ from llama_index.core.base.llms.types import (
 from llama_index_qwen.call_ids import with_own_ids
 from llama_index_qwen.media import media_url
 from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.json_encoding import json_text
 from qwen_core.messages import (
     AudioPart,
     FilePart,
@@ -37,6 +37,7 @@ from qwen_core.messages import (
     TextPart,
     ToolCallPart,
     VideoPart,
+    converted,
 )
 from qwen_core.tool_arguments import parse_arguments
 
@@ -56,7 +57,7 @@ ROLES: dict[str, Role] = {
 
 def to_core(messages: Sequence[ChatMessage]) -> tuple[Message, ...]:
     """The conversation in the core's vocabulary."""
-    return tuple(ask_at_the_end(with_own_ids([message_to_core(message) for message in messages])))
+    return tuple(ask_at_the_end(with_own_ids(converted(message_to_core, messages))))
 
 
 def ask_at_the_end(messages: list[Message]) -> list[Message]:
@@ -207,7 +208,7 @@ BLOCKS: dict[type, Callable[[Any], Parts]] = {
 def _call_in_block(block: ToolCallBlock) -> ToolCallPart:
     arguments = block.tool_kwargs
     if not isinstance(arguments, str):
-        arguments = json.dumps(arguments, ensure_ascii=False)
+        arguments = json_text(arguments)
     return ToolCallPart(block.tool_call_id or block.tool_name, block.tool_name, arguments)
 
 
@@ -220,7 +221,7 @@ def _call_in_a_dict(call: Any) -> ToolCallPart:
         raise UnsupportedFeatureError(f"A tool call in the history names no tool; it has {', '.join(fields)}.")
     arguments = _first(function, ("arguments", "args", "input"))
     if not isinstance(arguments, str):
-        arguments = json.dumps(arguments or {}, ensure_ascii=False)
+        arguments = json_text(arguments or {})
     return ToolCallPart(str(_first(fields, ("id", "tool_call_id", "toolUseId")) or name), name, arguments)
 
 
@@ -237,7 +238,7 @@ def _with_valid_arguments(call: ToolCallPart) -> ToolCallPart:
         f"The call of {call.name!r} in the history has arguments that are not JSON; they are sent as text.",
         stacklevel=2,
     )
-    wrapped = json.dumps({"arguments": call.arguments}, ensure_ascii=False)
+    wrapped = json_text({"arguments": call.arguments})
     return msgspec.structs.replace(call, arguments=wrapped)
 
 

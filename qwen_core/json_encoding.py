@@ -1,11 +1,15 @@
-"""JSON of what users hand over, which need not be plain: ``message.text`` of LangChain, numbers of numpy."""
+"""JSON of what users hand over, which need not be plain: texts of LangChain, numbers of numpy, dates."""
 
+import json
+from collections.abc import Callable, Iterator, Mapping
 from numbers import Integral, Real
 from typing import Any
 
 import msgspec
 
 from qwen_core.errors import UnsupportedFeatureError
+
+REPAIR = "Repair the text first: text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')."
 
 
 def plain(value: Any) -> str | int | float:
@@ -17,10 +21,81 @@ def plain(value: Any) -> str | int | float:
     if isinstance(value, Real):
         return float(value)
     kind = type(value)
-    raise UnsupportedFeatureError(
-        f"A {kind.__module__}.{kind.__qualname__} has no form in JSON and cannot be sent."
-    )
+    raise TypeError(f"a {kind.__module__}.{kind.__qualname__}")
 
 
-encode_json = msgspec.json.Encoder(enc_hook=plain).encode
-"""JSON in bytes. Raises UnsupportedFeatureError for an object that is no text, number, list or dict."""
+def builtin(value: Any) -> Any:
+    """What JSON has for this object: dates, UUIDs and decimal numbers are texts, sets are lists."""
+    return msgspec.to_builtins(value, enc_hook=plain)
+
+
+_encode = msgspec.json.Encoder(enc_hook=plain).encode
+_to_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=builtin).encode
+_to_ascii = json.JSONEncoder(allow_nan=False, default=builtin).encode
+
+FAILURES = (UnicodeEncodeError, TypeError, ValueError, OverflowError, RecursionError)
+
+
+def encode_json(value: Any) -> bytes:
+    """JSON in bytes.
+
+    Raises UnsupportedFeatureError, with the place, for what JSON has no form for: other objects, half characters.
+    """
+    try:
+        return _encode(value)
+    except FAILURES as reason:
+        raise unencodable(value, _encode, reason) from reason
+
+
+def json_text(value: Any) -> str:
+    """JSON as a text within another, such as the arguments of a tool call. Half characters are escaped there."""
+    try:
+        text = _to_text(value)
+        return text if text.isascii() or is_whole(text) else _to_ascii(value)
+    except FAILURES as reason:
+        raise unencodable(value, _to_text, reason) from reason
+
+
+def is_whole(text: str) -> bool:
+    """Whether no half of a character stands alone: Python's texts may hold one, UTF-8 has no form for it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def unencodable(value: Any, encode: Callable[[Any], object], reason: Exception) -> UnsupportedFeatureError:
+    """The error for a value that cannot be encoded: what it is, where it stands, what to do."""
+    try:
+        where = place_of(value, encode).removeprefix(".") or "What is to be sent"
+    except RecursionError:
+        return UnsupportedFeatureError("What is to be sent is nested too deeply for JSON, or holds itself.")
+    if isinstance(reason, UnicodeEncodeError):
+        half = f"U+{ord(reason.object[reason.start]):04X}"
+        return UnsupportedFeatureError(
+            f"{where} holds half of a character ({half}), which UTF-8 has no form for, and cannot be sent.",
+            hint=REPAIR,
+        )
+    return UnsupportedFeatureError(f"{where} has no form in JSON and cannot be sent: {reason}.")
+
+
+def place_of(value: Any, encode: Callable[[Any], object]) -> str:
+    """The way to the first thing that cannot be encoded, such as ``.messages[2].content``; empty for the whole."""
+    for name, part in members(value):
+        try:
+            encode(part)
+        except FAILURES:
+            return name + place_of(part, encode)
+    return ""
+
+
+def members(value: Any) -> Iterator[tuple[str, Any]]:
+    """What a value is made of, each with the way there."""
+    if isinstance(value, Mapping):
+        yield from ((f".{name}", part) for name, part in value.items())
+    elif isinstance(value, list | tuple):
+        yield from ((f"[{place}]", part) for place, part in enumerate(value))
+    elif isinstance(value, msgspec.Struct):
+        fields = ((name, getattr(value, name)) for name in value.__struct_fields__)
+        yield from ((f".{name}", part) for name, part in fields if part is not msgspec.UNSET)

@@ -4,10 +4,12 @@ Plain immutable values that both frameworks and both wires share. A message has 
 result is a message of role ``tool`` that names the call it answers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import msgspec
+
+from qwen_core.errors import UnsupportedFeatureError
 
 Role = Literal["system", "user", "assistant", "tool"]
 
@@ -112,6 +114,18 @@ def has_media(messages: Iterable[Message]) -> bool:
             if type(part) is not TextPart and isinstance(part, MEDIA_PARTS):
                 return True
     return False
+
+
+def converted(convert: Callable[..., Message], messages: Iterable[Any], *shared: Any) -> list[Message]:
+    """A framework's messages as ours. Where one cannot be converted, the error says which."""
+    found: list[Message] = []
+    try:
+        for message in messages:
+            found.append(convert(message, *shared))
+    except UnsupportedFeatureError as error:
+        error.message = f"messages[{len(found)}]: {error.message}"
+        raise
+    return found
 
 
 class Tool(msgspec.Struct, frozen=True):

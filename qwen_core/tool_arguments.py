@@ -1,5 +1,6 @@
 """What a model wrote as a tool call's arguments, as a value; or why it cannot be used."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -14,8 +15,8 @@ def parse_arguments(text: str, *, truncated: bool = False) -> tuple[dict[str, An
     if not text.strip():
         return (None, "The answer was cut before the arguments were written.") if truncated else ({}, None)
     try:
-        value = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+        value = decode_value(text)
+    except (ValueError, RecursionError) as error:
         reason = "The answer was cut within the arguments" if truncated else "The arguments are not JSON"
         return None, f"{reason}: {error}"
     if value is None:
@@ -23,3 +24,13 @@ def parse_arguments(text: str, *, truncated: bool = False) -> tuple[dict[str, An
     if not isinstance(value, dict):
         return None, f"The arguments are not a JSON object but {type(value).__name__}."
     return value, None
+
+
+def decode_value(text: str) -> Any:
+    """The value of a JSON text, in which half of a character may be escaped; msgspec takes that for a cut."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        if "\\ud" not in text.lower():
+            raise
+        return json.loads(text)

@@ -1,12 +1,28 @@
-"""What users hand over is sent as the text or the number that it is."""
+"""What users hand over is sent as the text or the number that it is, or refused by its place."""
 
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import numpy
 import pytest
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from llama_index.core.base.llms.types import ChatMessage, TextBlock, ToolCallBlock
 
+from langchain_qwen import ChatQwen
+from llama_index_qwen import Qwen
+from qwen_core import ChatRequest, ClientSettings, EmbeddingRequest, QwenClient, RerankRequest
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.json_encoding import encode_json
+from qwen_core.messages import Message, TextPart
+from qwen_core.tool_arguments import parse_arguments
+from qwen_emulator import Emulator
+from tests.core.conftest import KEY
+from tests.core.ways import WAYS, Run
 
 
 class Text(str):
@@ -35,3 +51,115 @@ def test_texts_and_numbers_of_others(value: Any, wanted: bytes) -> None:
 def test_what_has_no_form_in_json_is_refused_by_name() -> None:
     with pytest.raises(UnsupportedFeatureError, match=r"builtins\.object"):
         encode_json({"a": object()})
+
+
+HALF = "caf\N{LATIN SMALL LETTER E WITH ACUTE} \ud83d"
+ODD = {
+    "day": date(2026, 11, 23),
+    "moment": datetime(2026, 11, 23, tzinfo=UTC),
+    "price": Decimal("1.10"),
+    "id": UUID(int=1),
+    "set": {1},
+    "count": numpy.int64(3),
+    "half": HALF,
+}
+PLAIN = {
+    "day": "2026-11-23",
+    "moment": "2026-11-23T00:00:00Z",
+    "price": "1.10",
+    "id": "00000000-0000-0000-0000-000000000001",
+    "set": [1],
+    "count": 3,
+    "half": HALF,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_half_a_character_is_refused_by_its_place(way: Run, settings: ClientSettings) -> None:
+    messages = (Message("user", (TextPart("Hi"),)), Message("user", (TextPart(HALF),)))
+    with pytest.raises(UnsupportedFeatureError, match=r"messages\[1\]\.content .*U\+D83D.*Repair") as caught:
+        way(settings, ChatRequest(model="qwen-plus", messages=messages))
+    assert HALF not in str(caught.value)
+
+
+def test_half_a_character_in_other_requests(settings: ClientSettings) -> None:
+    client = QwenClient(settings)
+    with pytest.raises(UnsupportedFeatureError, match=r"\[1\] holds half"):
+        client.embed(EmbeddingRequest(model="text-embedding-v4", texts=("a", HALF)))
+    with pytest.raises(UnsupportedFeatureError, match=r"\[1\] holds half"):
+        client.rerank(
+            RerankRequest(model="qwen3-rerank", query=TextPart("a"), documents=(TextPart("a"), TextPart(HALF)))
+        )
+
+
+def test_what_holds_itself() -> None:
+    value: list[Any] = []
+    value.append(value)
+    with pytest.raises(UnsupportedFeatureError, match="holds itself"):
+        encode_json(value)
+
+
+def ask_langchain(model: ChatQwen, messages: list[BaseMessage]) -> list[Callable[[], object]]:
+    async def astream() -> object:
+        return [chunk async for chunk in model.astream(messages)]
+
+    return [
+        lambda: model.invoke(messages),
+        lambda: list(model.stream(messages)),
+        lambda: asyncio.run(model.ainvoke(messages)),
+        lambda: asyncio.run(astream()),
+    ]
+
+
+def ask_llama_index(model: Qwen, messages: list[ChatMessage]) -> list[Callable[[], object]]:
+    async def astream() -> object:
+        return [chunk async for chunk in await model.astream_chat(messages)]
+
+    return [
+        lambda: model.chat(messages),
+        lambda: list(model.stream_chat(messages)),
+        lambda: asyncio.run(model.achat(messages)),
+        lambda: asyncio.run(astream()),
+    ]
+
+
+def langchain_history(arguments: dict[str, Any], result: Any) -> list[BaseMessage]:
+    call = {"id": "call_1", "name": "book", "args": arguments}
+    return [HumanMessage("Hi"), AIMessage("", tool_calls=[call]), ToolMessage(result, tool_call_id="call_1")]
+
+
+def llama_index_history(arguments: dict[str, Any], result: str) -> list[ChatMessage]:
+    call = ToolCallBlock(tool_call_id="call_1", tool_name="book", tool_kwargs=arguments)
+    return [
+        ChatMessage("Hi"),
+        ChatMessage(role="assistant", blocks=[call]),
+        ChatMessage(role="tool", blocks=[TextBlock(text=result)], additional_kwargs={"tool_call_id": "call_1"}),
+    ]
+
+
+@pytest.mark.parametrize("way", range(4))
+@pytest.mark.parametrize("framework", ["langchain", "llama_index"])
+def test_a_history_with_odd_arguments(
+    settings: ClientSettings, qwen_emulator: Emulator, framework: str, way: int
+) -> None:
+    fields: dict[str, Any] = {"api_key": KEY, "base_url": settings.base_url, "protocol": settings.protocol}
+
+    def ask(arguments: dict[str, Any], result: str) -> object:
+        if framework == "langchain":
+            return ask_langchain(ChatQwen(**fields), langchain_history(arguments, result))[way]()
+        return ask_llama_index(Qwen(**fields), llama_index_history(arguments, result))[way]()
+
+    ask(ODD, "done")
+    (call,) = qwen_emulator.requests[-1].messages[1]["tool_calls"]
+    assert json.loads(call["function"]["arguments"]) == PLAIN
+    with pytest.raises(UnsupportedFeatureError, match=r"^messages\[1\]: a has no form in JSON .*builtins\.object"):
+        ask({"a": object()}, "done")
+    with pytest.raises(UnsupportedFeatureError, match=r"^messages\[1\]: b\[0\] has no form in JSON"):
+        ask({"b": [float("nan")]}, "done")
+    with pytest.raises(UnsupportedFeatureError, match=r"messages\[2\]\.content holds half"):
+        ask({}, HALF)
+
+
+def test_arguments_may_hold_half_a_character_escaped() -> None:
+    assert parse_arguments('{"a": "\\ud83d"}') == ({"a": "\ud83d"}, None)
+    assert parse_arguments('{"a": "\\ud83d')[0] is None
