@@ -314,6 +314,7 @@ BODIES: tuple[Case, ...] = (
     body("502 with a page", faults.html(502), BAD_GATEWAY),
     row("502 with a page, once", (faults.html(502), STORY), SECOND, SECOND),
     body("503 without a body", faults.empty(503), UNAVAILABLE),
+    body("503 whose body never ends", faults.endless_error(503), UNAVAILABLE),
     body("400 with a page", faults.html(400), BAD_REQUEST),
     body("400 without a body", faults.empty(400), BAD_REQUEST),
     body("200 with a page", faults.html(200), NO_JSON),
