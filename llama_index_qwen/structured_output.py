@@ -6,7 +6,7 @@ from typing import Any, Generic
 from llama_index.core.base.llms.types import ChatResponse
 from llama_index.core.program.utils import FlexibleModel, create_flexible_model
 from llama_index.core.types import Model, PydanticProgramMode
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
 
 from llama_index_qwen.exceptions import UnusableAnswerError
 from llama_index_qwen.tools import partial_json, written_calls
@@ -14,6 +14,9 @@ from qwen_core.models.profile import ModelProfile
 from qwen_core.tool_definitions import rooted, safe_name
 
 FENCED = re.compile(r"^\s*```\w*\s*\n(.*?)\n?\s*```\s*$", re.DOTALL)
+
+WRAP = "value"
+"""The field under which a class that is no object is asked for: calls and JSON mode have nothing but objects."""
 
 # Options of core's programs that mean nothing here: the one tool is always forced.
 NOT_FOR_CHAT = frozenset({"tool_required", "tool_choice", "allow_parallel_tool_calls"})
@@ -44,7 +47,7 @@ def structured_options(
 
 def tool_for(output_cls: type[BaseModel]) -> dict[str, Any]:
     """The class as a tool, and the choice that forces it."""
-    schema = rooted(output_cls.model_json_schema())
+    schema = object_schema(output_cls)
     name = schema_name(output_cls, schema)
     function = {"name": name, "description": schema.get("description") or "", "parameters": schema}
     return {
@@ -56,11 +59,27 @@ def tool_for(output_cls: type[BaseModel]) -> dict[str, Any]:
 
 def response_format(output_cls: type[BaseModel]) -> dict[str, Any]:
     """The class as OpenAI's ``response_format``."""
-    schema = rooted(output_cls.model_json_schema())
+    schema = object_schema(output_cls)
     inner: dict[str, Any] = {"name": schema_name(output_cls, schema), "schema": schema}
     if description := schema.get("description"):
         inner["description"] = description
     return {"type": "json_schema", "json_schema": inner}
+
+
+def object_schema(output_cls: type[BaseModel]) -> dict[str, Any]:
+    """The schema of the class, or of an object with it as its one field."""
+    schema = output_cls.model_json_schema()
+    root = rooted(schema)
+    if not needs_wrap(output_cls):
+        return root
+    about: dict[str, Any] = {name: root[name] for name in ("title", "description") if name in root}
+    definitions = {"$defs": schema.pop("$defs")} if "$defs" in schema else {}
+    return {**about, "type": "object", "properties": {WRAP: schema}, "required": [WRAP], **definitions}
+
+
+def needs_wrap(output_cls: type[BaseModel]) -> bool:
+    """Whether the class is no object but a list, a text, a choice, ..."""
+    return issubclass(output_cls, RootModel) and rooted(output_cls.model_json_schema()).get("type") != "object"
 
 
 def schema_name(output_cls: type[BaseModel], schema: dict[str, Any]) -> str:
@@ -87,7 +106,7 @@ def parse_answer(output_cls: type[Model], response: ChatResponse) -> Model:
         raise UnusableAnswerError(f"The answer is no {wanted}. {invalid[0]['error']}")
     text = answer_json(response)
     try:
-        return output_cls.model_validate_json(text)
+        return validated(output_cls, text)
     except ValidationError as error:
         finish_reason = response.additional_kwargs.get("finish_reason")
         why = "it was cut" if finish_reason == "length" else f"finish reason {finish_reason}"
@@ -96,27 +115,45 @@ def parse_answer(output_cls: type[Model], response: ChatResponse) -> Model:
         ) from error
 
 
+def validated(output_cls: type[Model], text: str) -> Model:
+    """The object that a JSON text says, wrapped or as it is. Raises ValidationError."""
+    if needs_wrap(output_cls) and is_wrapped(partial_json(text)):
+        wrapped: dict[str, Model] = TypeAdapter(dict[str, output_cls]).validate_json(text)  # type: ignore[valid-type]
+        return wrapped[WRAP]
+    return output_cls.model_validate_json(text)
+
+
+def is_wrapped(value: Any) -> bool:
+    """Whether this is the object that was asked for in place of its one field."""
+    return isinstance(value, dict) and value.keys() == {WRAP}
+
+
 class GrowingObject(Generic[Model]):
     """The object while its answer arrives: of the class as soon as it fits, before that of a flexible likeness."""
 
-    __slots__ = ("_flexible", "_output_cls", "_value", "latest")
+    __slots__ = ("_flexible", "_output_cls", "_value", "_wrap", "latest")
 
     def __init__(self, output_cls: type[Model]) -> None:
         self._output_cls = output_cls
         self._flexible = create_flexible_model(output_cls)
+        self._wrap = needs_wrap(output_cls)
         self._value: Any = None
         self.latest: Model | FlexibleModel | None = None
 
     def add(self, response: ChatResponse) -> Model | FlexibleModel | None:
         """The object of this chunk; None where the chunk brought nothing new."""
         value = partial_json(answer_json(response))
-        if not value or not isinstance(value, dict) or value == self._value:
+        if self._wrap:
+            value = value[WRAP] if is_wrapped(value) else value
+        elif not isinstance(value, dict):
+            return None
+        if not value or value == self._value:
             return None
         self._value = value
         try:
             self.latest = self._output_cls.model_validate(value)
         except ValidationError:
-            self.latest = self._flexible.model_validate(value)
+            self.latest = self._flexible.model_validate({"root": value} if self._wrap else value)
         return self.latest
 
     def finish(self, response: ChatResponse | None) -> Model | None:

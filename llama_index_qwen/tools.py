@@ -11,7 +11,7 @@ from pydantic_core import from_json
 
 from llama_index_qwen.exceptions import UnusableAnswerError
 from qwen_core.errors import QwenWarning
-from qwen_core.tool_definitions import rooted, to_core_tool_choice
+from qwen_core.tool_definitions import to_core_tool_choice
 
 
 def tool_definition(tool: BaseTool | Mapping[str, Any]) -> Mapping[str, Any]:
@@ -23,7 +23,7 @@ def tool_definition(tool: BaseTool | Mapping[str, Any]) -> Mapping[str, Any]:
     fields = tool.metadata.fn_schema
     if fields is not None and "properties" not in function["parameters"]:
         # Core leaves the root of a recursive class out.
-        function["parameters"] = rooted(fields.model_json_schema())
+        function["parameters"] = fields.model_json_schema()
     return {**definition, "function": function}
 
 

@@ -1,18 +1,19 @@
 """Objects instead of text: four ways, three modes, whole and growing (checklist 9, 10)."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import pytest
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.types import PydanticProgramMode
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
 from llama_index_qwen import Qwen, UnusableAnswerError
-from llama_index_qwen.structured_output import structured_options
+from llama_index_qwen.structured_output import object_schema, structured_options
 from qwen_core.models.catalogue import resolve
 from qwen_emulator import Emulator, RecordedRequest, Reply, ToolCall
 from tests.llama_index.conftest import OLD_CORE, MakeModel
@@ -206,6 +207,72 @@ def test_recursive_classes(make: MakeModel, service: Emulator, model: str, predi
     schema = sent["tools"][0]["function"] if "tools" in sent else sent["response_format"]["json_schema"]
     assert schema["description"] == "A folder."
     assert (schema.get("parameters") or schema["schema"])["required"] == ["name"]
+
+
+class Cities(RootModel[list[City]]):
+    """Cities of a country."""
+
+
+class Kind(RootModel[Literal["town", "city"]]):
+    pass
+
+
+class Nested(RootModel[list["Nested"]]):
+    pass
+
+
+class ByName(RootModel[dict[str, City]]):
+    pass
+
+
+NO_OBJECTS: list[tuple[type[BaseModel], str]] = [
+    (Cities, f"[{JSON}]"),
+    (Kind, '"town"'),
+    (Nested, "[[], [[]]]"),
+]
+
+
+def test_schemas_of_what_is_no_object() -> None:
+    """A call's arguments are an object, and so are a schema's answers at OpenAI; Alibaba says nothing of those."""
+    for output_cls, _ in NO_OBJECTS:
+        schema = object_schema(output_cls)
+        assert (schema["type"], schema["required"], schema["title"]) == ("object", ["value"], output_cls.__name__)
+        assert all(f'"#/$defs/{name}"' in json.dumps(schema) for name in schema.get("$defs", ()))
+    assert object_schema(Cities)["description"] == "Cities of a country."
+    assert object_schema(ByName) == ByName.model_json_schema()
+
+
+@pytest.mark.parametrize(("output_cls", "text"), NO_OBJECTS, ids=["list", "choice", "recursive"])
+@pytest.mark.parametrize("bare", [False, True], ids=["as asked", "bare"])
+@four_ways
+@both_modes
+def test_what_is_no_object(
+    make: MakeModel,
+    service: Emulator,
+    model: str,
+    predict: Predict,
+    bare: bool,
+    output_cls: type[BaseModel],
+    text: str,
+) -> None:
+    service.reply(Reply(text) if bare else answering(f'{{"value": {text}}}'))
+    assert predict(make(model=model), output_cls)[-1] == output_cls.model_validate_json(text)
+
+
+@both_modes
+@pytest.mark.parametrize("predict", [_stream, _astream])
+def test_lists_grow(make: MakeModel, service: Emulator, model: str, predict: Predict) -> None:
+    service.reply(answering(f'{{"value": [{JSON}, {JSON}]}}'))
+    lists = [item.root for item in predict(make(model=model), Cities)]
+    assert lists[-1] == [PARIS, PARIS]
+    assert any(len(cities) == 1 for cities in lists)
+
+
+@both_modes
+def test_a_wrong_item_of_a_list_is_said(make: MakeModel, service: Emulator, model: str) -> None:
+    service.reply(answering('{"value": [{"name": "Paris"}]}'))
+    with pytest.raises(UnusableAnswerError, match="inhabitants"):
+        make(model=model).structured_predict(Cities, PROMPT, place="France")
 
 
 @pytest.mark.filterwarnings("ignore:The `json` method is deprecated")  # of pydantic's, called by core
