@@ -3,7 +3,7 @@
 from typing import Any
 
 from llama_index.core.callbacks import CallbackManager
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, model_validator
 
 from qwen_core.parameters import ConnectionFields, SecretOrText, key_from_environment
 
@@ -15,6 +15,15 @@ class QwenComponent(ConnectionFields):
     """The key; default: ``DASHSCOPE_API_KEY``. Looked for at the first call."""
     base_url: str | None = Field(default=None, validation_alias=AliasChoices("base_url", "api_base"))
     """Wins over region; default: ``DASHSCOPE_API_BASE``. A bare host gets the protocol's path."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_class_name(cls, fields: Any) -> Any:
+        # LlamaIndex's model_dump says it beside the fields; what it gives can be validated again.
+        own_name: str = cls.class_name()  # type: ignore[attr-defined]
+        if isinstance(fields, dict) and fields.get("class_name") == own_name:
+            return {name: value for name, value in fields.items() if name != "class_name"}
+        return fields
 
     def __repr_args__(self) -> Any:
         """The fields that ``repr`` shows: what was set, and never a secret."""

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
+from pydantic import ValidationError, create_model
 
 from llama_index_qwen import Qwen, QwenEmbedding
 from qwen_core.errors import QwenError
+from qwen_core.timeouts import Timeout
 from qwen_emulator import Emulator, Failure
 from tests.llama_index.conftest import KEY, MakeEmbedding, MakeModel
 
@@ -102,6 +104,17 @@ def test_dict_round_trip(kind: type[Any]) -> None:
     stored = model.to_dict()
     assert stored["class_name"] == kind.class_name()
     assert kind.from_dict(stored).to_dict() == stored
+
+
+@both_classes
+def test_a_dump_can_be_validated(kind: type[Any]) -> None:
+    model = kind(model="m", base_url="https://example.com", timeout=Timeout(connect=1, total=9))
+    settings: Any = create_model("Settings", component=(kind, ...))(component=model)
+    dumped, written = settings.model_dump(), settings.model_dump_json()
+    for read in (type(settings).model_validate(dumped), type(settings).model_validate_json(written)):
+        assert read.component.model_dump() == dumped["component"]
+    with pytest.raises(ValidationError, match="class_name"):
+        kind(class_name="another")
 
 
 def test_payload(make: MakeModel) -> None:
