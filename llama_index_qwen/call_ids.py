@@ -1,9 +1,11 @@
 """Which result belongs to which call, where a history was written by an integration that gives calls no ids.
 
-Such integrations know a call by the name of its tool, so that two calls of one tool look like one.
+Ollama's and Vertex AI's know a call by the name of its tool, so that two calls of one tool look like one. Cohere's
+and the first one for Gemini invent an id after the answer, so that only the results have it.
 """
 
 from collections.abc import Sequence
+from itertools import chain
 
 import msgspec
 
@@ -46,9 +48,10 @@ def _told_apart(message: Message) -> tuple[Message, list[tuple[str, ToolCallPart
 
 
 def _place(result_of: str | None, waiting: Sequence[tuple[str, ToolCallPart]]) -> int | None:
-    """Where the call is that a result answers; by its id, by the name of its tool, else the first."""
+    """Where the call is that a result answers: by its id, by its tool's name, else the first without an id."""
     if result_of is None:
         return 0 if waiting else None
     by_id = (place for place, (known_as, _) in enumerate(waiting) if known_as == result_of)
     by_name = (place for place, (_, call) in enumerate(waiting) if call.name == result_of)
-    return next(by_id, next(by_name, None))
+    nameless = (place for place, (known_as, call) in enumerate(waiting) if known_as == call.name)
+    return next(chain(by_id, by_name, nameless), None)

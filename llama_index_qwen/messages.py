@@ -23,9 +23,9 @@ from llama_index.core.base.llms.types import (
 )
 
 from llama_index_qwen.call_ids import with_own_ids
+from llama_index_qwen.history_calls import message_tool_calls, with_valid_arguments
 from llama_index_qwen.media import media_url
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.json_encoding import json_text
 from qwen_core.messages import (
     AudioPart,
     FilePart,
@@ -35,11 +35,9 @@ from qwen_core.messages import (
     ReasoningPart,
     Role,
     TextPart,
-    ToolCallPart,
     VideoPart,
     converted,
 )
-from qwen_core.tool_arguments import parse_arguments
 
 Parts = tuple[Part, ...]
 
@@ -74,9 +72,9 @@ def message_to_core(message: ChatMessage) -> Message:
     """One message."""
     role = ROLES[message.role.value]
     extra = message.additional_kwargs
-    parts = blocks_to_parts(message.blocks)
     if role == "assistant":
-        return _assistant(message, parts)
+        return _assistant(message)
+    parts = blocks_to_parts(message.blocks)
     if frames := extra.get("video_frames"):
         parts = as_video(parts, frames if isinstance(frames, Mapping) else {})
     return Message(
@@ -117,30 +115,13 @@ def as_video(parts: Parts, options: Mapping[str, Any]) -> Parts:
     return tuple(others)
 
 
-def message_tool_calls(message: ChatMessage) -> list[ToolCallPart]:
-    """The calls of an answer that is now history, each once, from blocks and from ``additional_kwargs``."""
-    calls = [_call_in_a_dict(call) for call in message.additional_kwargs.get("tool_calls") or ()]
-    unmatched = list(range(len(calls)))
-    for block in message.blocks:
-        if isinstance(block, ToolCallBlock):
-            part = _call_in_block(block)
-            place = next((place for place in unmatched if calls[place].id == part.id), None)
-            if place is None:
-                calls.append(part)
-                continue
-            unmatched.remove(place)
-            # The model's own text, so that a cached prefix stays the same, unless somebody changed the call.
-            if _decoded(calls[place].arguments) != _decoded(part.arguments):
-                calls[place] = part
-    return calls
-
-
-def _assistant(message: ChatMessage, parts: Parts) -> Message:
+def _assistant(message: ChatMessage) -> Message:
     extra = message.additional_kwargs
+    parts = blocks_to_parts([block for block in message.blocks if not isinstance(block, BESIDE_AN_ANSWER)])
     reasoning = extra.get("reasoning_content")
     if isinstance(reasoning, str) and reasoning and not any(isinstance(part, ReasoningPart) for part in parts):
         parts = (ReasoningPart(reasoning), *parts)
-    calls = tuple(_with_valid_arguments(call) for call in message_tool_calls(message))
+    calls = tuple(with_valid_arguments(call) for call in message_tool_calls(message))
     return Message("assistant", (*parts, *calls), partial=bool(extra.get("partial")))
 
 
@@ -184,12 +165,15 @@ def _thinking(block: ThinkingBlock) -> Parts:
 
 
 def _citable(block: CitableBlock) -> Parts:
-    content = blocks_to_parts(block.content)
-    return (TextPart(f"{block.title}\nSource: {block.source}"), *content)
+    return _with_source(block, block.content)
 
 
-def _nothing(block: Any) -> Parts:
-    return ()
+def _citation(block: CitationBlock) -> Parts:
+    return _with_source(block, [block.cited_content])
+
+
+def _with_source(block: CitableBlock | CitationBlock, content: Sequence[Any]) -> Parts:
+    return (TextPart(f"{block.title}\nSource: {block.source}"), *blocks_to_parts(content))
 
 
 BLOCKS: dict[type, Callable[[Any], Parts]] = {
@@ -200,48 +184,8 @@ BLOCKS: dict[type, Callable[[Any], Parts]] = {
     DocumentBlock: _document,
     ThinkingBlock: _thinking,
     CitableBlock: _citable,
-    CitationBlock: _nothing,  # what was cited is in the text
-    ToolCallBlock: _nothing,  # message_tool_calls reads these
+    CitationBlock: _citation,
 }
 
-
-def _call_in_block(block: ToolCallBlock) -> ToolCallPart:
-    arguments = block.tool_kwargs
-    if not isinstance(arguments, str):
-        arguments = json_text(arguments)
-    return ToolCallPart(block.tool_call_id or block.tool_name, block.tool_name, arguments)
-
-
-def _call_in_a_dict(call: Any) -> ToolCallPart:
-    """A dict or an SDK's object, as other integrations leave them in a history: in OpenAI's form, or flat."""
-    fields: Mapping[str, Any] = call if isinstance(call, Mapping) else call.model_dump()
-    function: Mapping[str, Any] = fields.get("function") or fields
-    name = str(function.get("name") or "")
-    if not name:
-        raise UnsupportedFeatureError(f"A tool call in the history names no tool; it has {', '.join(fields)}.")
-    arguments = _first(function, ("arguments", "args", "input"))
-    if not isinstance(arguments, str):
-        arguments = json_text(arguments or {})
-    return ToolCallPart(str(_first(fields, ("id", "tool_call_id", "toolUseId")) or name), name, arguments)
-
-
-def _first(fields: Mapping[str, Any], names: Sequence[str]) -> Any:
-    return next((fields[name] for name in names if fields.get(name)), None)
-
-
-def _with_valid_arguments(call: ToolCallPart) -> ToolCallPart:
-    """The call as it is; with broken arguments wrapped, because the service fails on any that are not JSON."""
-    value, _ = parse_arguments(call.arguments)
-    if value is not None:
-        return call if call.arguments.strip() else msgspec.structs.replace(call, arguments="{}")
-    warnings.warn(
-        f"The call of {call.name!r} in the history has arguments that are not JSON; they are sent as text.",
-        stacklevel=2,
-    )
-    wrapped = json_text({"arguments": call.arguments})
-    return msgspec.structs.replace(call, arguments=wrapped)
-
-
-def _decoded(arguments: str) -> Any:
-    value, _ = parse_arguments(arguments)
-    return arguments if value is None else value
+BESIDE_AN_ANSWER = (CitationBlock, ToolCallBlock)
+"""Blocks of an answer that are not its content: what it cites is in its text, and its calls are read apart."""

@@ -24,7 +24,8 @@ from llama_index.core.base.llms.types import (
 )
 from pydantic import ValidationError
 
-from llama_index_qwen.messages import blocks_to_parts, message_tool_calls, to_core
+from llama_index_qwen.history_calls import message_tool_calls
+from llama_index_qwen.messages import blocks_to_parts, to_core
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.media import ready_media
 from qwen_core.messages import (
@@ -162,14 +163,30 @@ def test_cache_points_reach_the_service(make: MakeModel, service: Emulator) -> N
     assert service.last_request.messages[0]["content"][0]["cache_control"] == {"type": "ephemeral"}
 
 
-def test_citable_is_text_and_citations_are_skipped() -> None:
-    citable = CitableBlock(title="Rivers", source="atlas.pdf", content=[TextBlock(text="The Nile is long.")])
-    citation = CitationBlock(cited_content=TextBlock(text="x"), source="s", title="t", additional_location_info={})
-    (message,) = to_core([ChatMessage(role="user", blocks=[citable, citation])])
-    assert "Rivers" in message.text
-    assert "atlas.pdf" in message.text
-    assert "The Nile is long." in message.text
-    assert len(message.parts) == 2
+CITATION = CitationBlock(
+    cited_content=TextBlock(text="So it says."), source="atlas.pdf", title="Rivers", additional_location_info={}
+)
+
+
+@pytest.mark.parametrize(
+    "block", [CitableBlock(title="Rivers", source="atlas.pdf", content=[TextBlock(text="So it says.")]), CITATION]
+)
+@pytest.mark.parametrize("role", ["user", "system", "tool"])
+def test_citable_and_cited_are_text(block: Any, role: str) -> None:
+    asked = ChatMessage(role="user", content="?")
+    message, _ = to_core([ChatMessage(role=role, blocks=[block]), asked])
+    assert message.parts == (TextPart("Rivers\nSource: atlas.pdf"), TextPart("So it says."))
+
+
+def test_what_an_answer_cites_is_in_its_text() -> None:
+    (message,) = to_core([ChatMessage(role="assistant", blocks=[TextBlock(text="So it says."), CITATION])])
+    assert message.parts == (TextPart("So it says."),)
+
+
+@pytest.mark.parametrize("role", ["user", "system", "tool"])
+def test_only_an_answer_calls_tools(role: str) -> None:
+    with pytest.raises(UnsupportedFeatureError, match="ToolCallBlock"):
+        to_core([ChatMessage(role=role, blocks=[BLOCK_CALL])])
 
 
 def test_thinking_comes_back_as_reasoning() -> None:
@@ -205,70 +222,6 @@ def test_calls_in_a_history(blocks: list[Any], listed: list[Any], expected: str)
     message = ChatMessage(role="assistant", blocks=blocks, additional_kwargs={})
     message.additional_kwargs["tool_calls"] = listed
     assert message_tool_calls(message) == [ToolCallPart("c1", "f", expected)]
-
-
-def nameless(number: int) -> ToolCallBlock:
-    return ToolCallBlock(tool_name="f", tool_kwargs={"a": number})
-
-
-FOREIGN: dict[str, tuple[list[Any], list[Any], list[dict[str, Any]], list[str]]] = {
-    "no ids": ([nameless(1), nameless(2)], [], [{"name": "f"}, {"tool_call_id": "f"}], ["f", "f-2"]),
-    "one id": (
-        [
-            nameless(1).model_copy(update={"tool_call_id": "f"}),
-            nameless(2).model_copy(update={"tool_call_id": "f"}),
-        ],
-        [],
-        [{"tool_call_id": "f"}, {"tool_call_id": "f"}],
-        ["f", "f-2"],
-    ),
-    "both forms without ids": (
-        [nameless(1), nameless(2)],
-        [{"function": {"name": "f", "arguments": {"a": 1}}}, {"function": {"name": "f", "arguments": {"a": 2}}}],
-        [{"name": "f"}, {"name": "f"}],
-        ["f", "f-2"],
-    ),
-    "flat": (
-        [],
-        [{"id": "x", "name": "f", "args": {"a": 1}}, {"toolUseId": "y", "name": "f", "input": {"a": 2}}],
-        [{"tool_call_id": "y"}, {"tool_call_id": "x"}],
-        ["y", "x"],
-    ),
-    "results without ids": (
-        [
-            nameless(1).model_copy(update={"tool_call_id": "x"}),
-            nameless(2).model_copy(update={"tool_call_id": "y"}),
-        ],
-        [],
-        [{}, {}],
-        ["x", "y"],
-    ),
-}
-
-
-@pytest.mark.parametrize(("blocks", "listed", "results", "answered"), FOREIGN.values(), ids=FOREIGN.keys())
-def test_every_call_of_another_integration_is_told_apart(
-    make: MakeModel,
-    service: Emulator,
-    blocks: list[Any],
-    listed: list[Any],
-    results: list[dict[str, Any]],
-    answered: list[str],
-) -> None:
-    asked = ChatMessage(role="assistant", blocks=blocks, additional_kwargs={})
-    asked.additional_kwargs["tool_calls"] = listed
-    told = [ChatMessage(role="tool", content="ok", additional_kwargs=extra) for extra in results]
-    make().chat([ChatMessage(role="user", content="Call."), asked, *told])
-    _, sent, *replies = service.last_request.messages
-    calls = [(call["id"], call["function"]["name"], call["function"]["arguments"]) for call in sent["tool_calls"]]
-    assert calls == [(sorted(answered)[n], "f", f'{{"a": {n + 1}}}') for n in range(2)]
-    assert [reply["tool_call_id"] for reply in replies] == answered
-
-
-def test_a_call_without_a_name_is_no_call() -> None:
-    call = ChatMessage(role="assistant", content="", additional_kwargs={"tool_calls": [{"id": "x", "tool": "f"}]})
-    with pytest.raises(UnsupportedFeatureError, match="names no tool"):
-        to_core([call])
 
 
 def test_broken_arguments_in_a_history_are_wrapped() -> None:
