@@ -4,6 +4,7 @@ Strings in metadata are concatenated when chunks are added up, so that all of it
 last chunk alone, as the usage does.
 """
 
+from copy import deepcopy
 from typing import Any
 
 import msgspec
@@ -85,6 +86,8 @@ def to_message(response: ChatResponse, choice: Choice, *, usage: Usage | None) -
     calls, invalid = tool_calls(choice.message.tool_calls, choice.finish_reason)
     metadata = response_metadata(response, choice)
     if usage is None:
+        # Another choice of the same answer: whoever changes what one says must not change the other.
+        metadata = deepcopy(metadata)
         metadata.pop("cost", None)
     return MESSAGE.copy(
         content=choice.message.text,

@@ -17,7 +17,7 @@ import msgspec
 
 from qwen_core.decodable import decodable
 from qwen_core.errors import APITimeoutError, BadRequestError, NotFoundError
-from qwen_core.forms import Form, upload_bar
+from qwen_core.forms import Content, Form, upload_bar
 from qwen_core.media_checks import MEGABYTE
 from qwen_core.off_loop import async_run, async_sleep, run, sleep
 from qwen_core.service_calls import AsyncServiceCalls, ServiceCalls, read
@@ -165,8 +165,9 @@ class QwenFiles:
         source = run(read_source, content, filename, purpose)
         file = self._find(source)
         if file is None:
-            opened = run(source.open)
+            opened = Content(source.open)
             with closing(opened), upload_bar(source.size, self.show_progress) as on_sent:
+                run(opened.open)
                 form = Form({"purpose": purpose}, source.name, opened, source.size, on_sent)
                 file = read(UploadedFile, self._calls.send("POST", file_path(), form), self.settings)
             self._uploaded.append(file.id)
@@ -265,8 +266,9 @@ class AsyncQwenFiles:
         source = await async_run(read_source, content, filename, purpose)
         file = await self._find(source)
         if file is None:
-            opened = await async_run(source.open)
+            opened = Content(source.open)
             with closing(opened), upload_bar(source.size, self.show_progress) as on_sent:
+                await async_run(opened.open)
                 form = Form({"purpose": purpose}, source.name, opened, source.size, on_sent)
                 file = read(UploadedFile, await self._calls.send("POST", file_path(), form), self.settings)
             self._uploaded.append(file.id)

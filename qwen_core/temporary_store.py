@@ -9,13 +9,12 @@ what it was given. The key goes to the service alone, never to the store.
 import re
 from collections.abc import Mapping
 from contextlib import closing
-from typing import BinaryIO
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from qwen_core.errors import InvalidResponseError, QwenError
-from qwen_core.forms import Form, OnSent, upload_bar
+from qwen_core.forms import Content, Form, OnSent, upload_bar
 from qwen_core.local_media import LocalFile
 from qwen_core.off_loop import async_run, run
 from qwen_core.protocols.error_bodies import decode_error, unreadable
@@ -68,7 +67,7 @@ def object_key(policy: Policy, file: LocalFile, position: int) -> str:
     return f"{policy.upload_dir}/{position}-{name[-100:]}"
 
 
-def store_form(policy: Policy, key: str, file: LocalFile, content: BinaryIO, on_sent: OnSent | None) -> Form:
+def store_form(policy: Policy, key: str, file: LocalFile, content: Content, on_sent: OnSent | None) -> Form:
     """The form that the store takes. Its signature covers these fields."""
     fields = {
         "OSSAccessKeyId": policy.oss_access_key_id,
@@ -114,7 +113,8 @@ class TemporaryStore:
             with upload_bar(total_size(files), show_progress) as on_sent:
                 for position, (name, file) in enumerate(files.items()):
                     key = object_key(policy, file, position)
-                    with closing(run(file.open)) as content:
+                    with closing(Content(file.open)) as content:
+                        run(content.open)
                         form = store_form(policy, key, file, content, on_sent)
                         transport.send("POST", policy.upload_host, {}, form)
                     urls[name] = f"oss://{key}"
@@ -144,7 +144,8 @@ class AsyncTemporaryStore:
             with upload_bar(total_size(files), show_progress) as on_sent:
                 for position, (name, file) in enumerate(files.items()):
                     key = object_key(policy, file, position)
-                    with closing(await async_run(file.open)) as content:
+                    with closing(Content(file.open)) as content:
+                        await async_run(content.open)
                         form = store_form(policy, key, file, content, on_sent)
                         await transport.send("POST", policy.upload_host, {}, form)
                     urls[name] = f"oss://{key}"

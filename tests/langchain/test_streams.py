@@ -221,5 +221,7 @@ def test_more_than_one_choice(make: MakeModel, service: Emulator) -> None:
     service.reply(Reply(choices=[Reply("A"), Reply("B")]))
     result = make(n=2).generate([[HumanMessage("hi")]])
     assert [generation.text for generation in result.generations[0]] == ["A", "B"]
+    first, second = (generation.message.response_metadata for generation in result.generations[0])
+    assert first["token_usage"] == second["token_usage"] and first["token_usage"] is not second["token_usage"]
     with pytest.raises(UnsupportedFeatureError, match="n above 1"):
         list(make(n=2).stream("hi"))

@@ -1,7 +1,10 @@
 """Documents: uploaded once, read by their id, deleted; and inside of messages of both frameworks."""
 
 import asyncio
+import io
 import json
+import os
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -135,6 +138,51 @@ def test_an_upload_is_not_tried_again(store: Any, service: Emulator) -> None:
     with pytest.raises(QwenError) as caught:
         store.upload(b"one", "a.txt")
     assert caught.value.host and len(service.requests) == 1
+
+
+def test_a_name_that_is_not_utf8(store: Any, service: Emulator, tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt"))
+    path.write_bytes(CONTENT)
+    assert store.upload(path).filename == "caf?.txt"
+
+
+@pytest.mark.parametrize("cancelled_while", ["opening", "reading"])
+def test_a_cancelled_upload_leaves_no_file_open(
+    settings: ClientSettings, service: Emulator, tmp_path: Path, cancelled_while: str
+) -> None:
+    begun, may_go_on = threading.Event(), threading.Event()
+    opened: list[io.FileIO] = []
+
+    def pause() -> None:
+        begun.set()
+        may_go_on.wait(5)
+
+    class SlowContent(io.FileIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if cancelled_while == "reading" and len(opened) > 1:
+                pause()
+            return super().read(-1 if size is None else size)
+
+    class SlowPath(type(Path())):  # type: ignore[misc]
+        def open(self, *_: Any) -> SlowContent:
+            content = SlowContent(self)
+            opened.append(content)
+            if cancelled_while == "opening" and len(opened) > 1:
+                pause()
+            return content
+
+    (tmp_path / "a.txt").write_bytes(CONTENT)
+
+    async def work() -> None:
+        upload = asyncio.create_task(AsyncQwenFiles(settings).upload(SlowPath(tmp_path / "a.txt")))
+        await asyncio.to_thread(begun.wait, 5)
+        upload.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(upload, 2)
+        may_go_on.set()
+
+    asyncio.run(work())
+    assert len(opened) == 2 and all(file.closed for file in opened)
 
 
 def test_refused_before_anything_is_sent(store: Any, service: Emulator, tmp_path: Path) -> None:
