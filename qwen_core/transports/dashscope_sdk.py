@@ -25,7 +25,7 @@ from qwen_core.protocols.base import EncodedRequest
 from qwen_core.settings import Connection
 from qwen_core.timeouts import READ
 from qwen_core.transports.base import Answer, StatusFailure
-from qwen_core.transports.error_bodies import SUCCESS_END, async_hooks, hooks
+from qwen_core.transports.error_bodies import SUCCESS_END, async_cutting, async_hooks, cutting, hooks
 from qwen_core.transports.http import (
     CUT_BODY,
     OK,
@@ -114,7 +114,7 @@ class DashScopeTransport:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._http = connection.http_client or make_http_client()
+        self._http = cutting(connection.http_client) or make_http_client()
         self._client = dashscope.Client(**client_arguments(connection, self._http, httpx.Client))
 
     def send(self, request: EncodedRequest, end: float | None = None) -> Answer:
@@ -150,7 +150,7 @@ class AsyncDashScopeTransport:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._http = connection.http_client or make_async_http_client()
+        self._http = async_cutting(connection.http_client) or make_async_http_client()
         self._client = dashscope.AsyncClient(**client_arguments(connection, self._http, httpx.AsyncClient))
 
     async def send(self, request: EncodedRequest, end: float | None = None) -> Answer:

@@ -6,7 +6,9 @@ A body that is cut, breaks off or cannot be decompressed still belongs to its st
 from contextlib import aclosing, closing, suppress
 from contextvars import ContextVar
 from functools import partial
+from importlib import import_module
 from time import monotonic
+from types import ModuleType
 from typing import Any
 
 SUCCESS_END = 300
@@ -21,7 +23,7 @@ END: ContextVar[float] = ContextVar("end", default=float("inf"))
 
 def cut_error_body(http: Any, response: Any) -> None:
     """Read the body of an error answer, and put what may be kept of it in its place."""
-    if response.status_code < SUCCESS_END:
+    if response.status_code < SUCCESS_END or response.is_stream_consumed:
         return
     source = http.Response(response.status_code, headers=response.headers, stream=response.stream)
     kept = bytearray()
@@ -35,7 +37,7 @@ def cut_error_body(http: Any, response: Any) -> None:
 
 async def async_cut_error_body(http: Any, response: Any) -> None:
     """The same, awaited."""
-    if response.status_code < SUCCESS_END:
+    if response.status_code < SUCCESS_END or response.is_stream_consumed:
         return
     source = http.Response(response.status_code, headers=response.headers, stream=response.stream)
     kept = bytearray()
@@ -67,3 +69,49 @@ def hooks(http: Any) -> dict[str, Any]:
 def async_hooks(http: Any) -> dict[str, Any]:
     """The same for an asynchronous client."""
     return {"response": [partial(async_cut_error_body, http)]}
+
+
+def http_library(client: Any) -> ModuleType:
+    """The HTTP library that a client is of, httpx or httpx2, told by the class of one of its objects."""
+    return import_module(type(client.base_url).__module__.partition(".")[0])
+
+
+class CuttingClient:
+    """A user's own HTTP client, which stays as it is: only what is sent through this object has its errors cut."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        # The SDKs look whether a client is one.
+        return type(self._client)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def send(self, *arguments: Any, **options: Any) -> Any:
+        """See the HTTP library."""
+        response = self._client.send(*arguments, **options)
+        cut_error_body(http_library(self._client), response)
+        return response
+
+
+class AsyncCuttingClient(CuttingClient):
+    """The same, awaited."""
+
+    async def send(self, *arguments: Any, **options: Any) -> Any:
+        """See the HTTP library."""
+        response = await self._client.send(*arguments, **options)
+        await async_cut_error_body(http_library(self._client), response)
+        return response
+
+
+def cutting(client: Any) -> Any:
+    """A user's own client with its errors cut; None where there is none."""
+    return CuttingClient(client) if client is not None else None
+
+
+def async_cutting(client: Any) -> Any:
+    """The same for an asynchronous client."""
+    return AsyncCuttingClient(client) if client is not None else None

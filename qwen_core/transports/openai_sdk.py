@@ -16,7 +16,7 @@ from qwen_core.error_translation import ErrorTranslation, caused
 from qwen_core.protocols.base import EncodedRequest
 from qwen_core.settings import Connection
 from qwen_core.transports.base import Answer, StatusFailure
-from qwen_core.transports.error_bodies import async_hooks, hooks
+from qwen_core.transports.error_bodies import async_cutting, async_hooks, cutting, hooks
 from qwen_core.transports.http import (
     CUT_BODY,
     OK,
@@ -149,7 +149,8 @@ class OpenAITransport:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        http_client = connection.http_client or make_http_client(HTTPClient)
+        own = cutting(connection.http_client)
+        http_client = own or make_http_client(HTTPClient)
         self._client = openai.OpenAI(http_client=http_client, **client_arguments(connection))
         self._headers = own_headers(connection, self._client, http_client)
 
@@ -187,7 +188,8 @@ class AsyncOpenAITransport:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        http_client = connection.http_client or make_async_http_client(AioHTTPClient, AsyncHTTPClient)
+        own = async_cutting(connection.http_client)
+        http_client = own or make_async_http_client(AioHTTPClient, AsyncHTTPClient)
         self._client = openai.AsyncOpenAI(http_client=http_client, **client_arguments(connection))
         self._headers = own_headers(connection, self._client, http_client)
 

@@ -6,9 +6,7 @@ added to what is sent, so that a key goes only where its header says.
 
 from collections.abc import Mapping
 from functools import partial
-from importlib import import_module
 from time import monotonic
-from types import ModuleType
 from typing import Any
 
 import openai
@@ -18,18 +16,13 @@ from qwen_core.forms import Form
 from qwen_core.settings import Connection
 from qwen_core.timeouts import Deadline
 from qwen_core.transports.base import Answer, StatusFailure
-from qwen_core.transports.error_bodies import SUCCESS_END
+from qwen_core.transports.error_bodies import SUCCESS_END, async_cutting, cutting, http_library
 from qwen_core.transports.http import AsyncResponseStream, ResponseStream, bound_attempt, library_failure
 from qwen_core.transports.openai_sdk import make_async_http_client, make_http_client
 
 KINDS = (openai.DefaultHttpxClient,)
 ASYNC_KINDS = (openai.DefaultAioHttpClient, openai.DefaultAsyncHttpxClient)
 JSON = {"Content-Type": "application/json"}
-
-
-def http_library(client_or_url: object) -> ModuleType:
-    """The HTTP library in use, httpx or httpx2, told by the class of its object."""
-    return import_module(type(client_or_url).__module__.partition(".")[0])
 
 
 def sent_headers(headers: Mapping[str, str], body: Form | bytes | None) -> dict[str, str]:
@@ -43,8 +36,8 @@ class PlainTransport:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._is_own = connection.http_client is None
-        self._client: Any = connection.http_client or make_http_client(*KINDS)
-        self._http = http_library(self._client.base_url)
+        self._client: Any = cutting(connection.http_client) or make_http_client(*KINDS)
+        self._http = http_library(self._client)
         self._network_errors = ErrorTranslation(partial(library_failure, http=self._http))
 
     def send(
@@ -87,8 +80,8 @@ class AsyncPlainTransport:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._is_own = connection.http_client is None
-        self._client: Any = connection.http_client or make_async_http_client(*ASYNC_KINDS)
-        self._http = http_library(self._client.base_url)
+        self._client: Any = async_cutting(connection.http_client) or make_async_http_client(*ASYNC_KINDS)
+        self._http = http_library(self._client)
         self._network_errors = ErrorTranslation(partial(library_failure, http=self._http))
 
     async def send(

@@ -8,6 +8,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import httpx
+import httpx2
 import msgspec
 import pytest
 
@@ -16,7 +18,7 @@ from llama_index_qwen import Qwen
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, errors
 from qwen_core.files import AsyncQwenFiles, QwenFiles
 from qwen_core.timeouts import Timeout
-from qwen_emulator import Emulator, RawReply, Reply, faults
+from qwen_emulator import Emulator, Failure, RawReply, Reply, faults
 from tests.faults.conftest import KEY
 from tests.faults.matrix import PROTOCOLS
 
@@ -86,9 +88,14 @@ def ask(
     """Every way to ask the service, tried once."""
     protocol, asked = request.param
 
-    def ask_within(timeout: Timeout) -> object:
+    def ask_within(timeout: Timeout, **fields: Any) -> object:
         settings = ClientSettings(
-            api_key=KEY, base_url=qwen_emulator.base_url, protocol=protocol, timeout=timeout, max_retries=0
+            api_key=KEY,
+            base_url=qwen_emulator.base_url,
+            protocol=protocol,
+            timeout=timeout,
+            max_retries=0,
+            **fields,
         )
         return asked(settings, request_)
 
@@ -107,6 +114,50 @@ def test_an_error_without_end_is_the_error_of_its_status(
     assert caught.value.status_code == 429
     assert wait_for(lambda: len(qwen_emulator.aborted_requests) == 1)
     assert qwen_emulator.last_request.chunks_sent < 1000
+
+
+@pytest.mark.parametrize("http", [httpx, httpx2])
+def test_an_error_without_end_over_a_clients_own_connections(
+    http: Any, ask: Callable[..., object], qwen_emulator: Emulator
+) -> None:
+    own, own_async = http.Client(), http.AsyncClient()
+    try:
+        qwen_emulator.reply(faults.endless_error(429))
+        with pytest.raises((errors.RateLimitError, errors.UnsupportedFeatureError)) as caught:
+            ask(Timeout(), http_client=own, http_async_client=own_async)
+        if http is httpx2 and isinstance(caught.value, errors.UnsupportedFeatureError):
+            assert "httpx.Client" in caught.value.message or "httpx.AsyncClient" in caught.value.message
+            return
+        assert caught.value.status_code == 429 and len(caught.value.message) <= 1024 * 1024
+        assert wait_for(lambda: len(qwen_emulator.aborted_requests) == 1)
+        assert qwen_emulator.last_request.chunks_sent < 1000
+        assert not any([*own.event_hooks.values(), *own_async.event_hooks.values()])
+    finally:
+        own.close()
+        asyncio.run(own_async.aclose())
+
+
+def test_an_error_that_a_clients_own_hook_has_read(ask: Callable[..., object], qwen_emulator: Emulator) -> None:
+    seen: list[bytes] = []
+
+    def read(response: httpx.Response) -> None:
+        seen.append(response.read())
+
+    async def async_read(response: httpx.Response) -> None:
+        seen.append(await response.aread())
+
+    # Nothing is kept open, because each loop has its end.
+    own = httpx.Client(event_hooks={"response": [read]})
+    limits = httpx.Limits(max_keepalive_connections=0)
+    own_async = httpx.AsyncClient(event_hooks={"response": [async_read]}, limits=limits)
+    try:
+        qwen_emulator.reply(Failure.named("bill_overdue"))
+        with pytest.raises(errors.PermissionDeniedError, match="overdue"):
+            ask(Timeout(), http_client=own, http_async_client=own_async)
+        assert b"verdue" in seen[0]
+    finally:
+        own.close()
+        asyncio.run(own_async.aclose())
 
 
 def test_an_error_whose_body_breaks_is_the_error_of_its_status(
