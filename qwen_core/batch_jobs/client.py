@@ -1,40 +1,30 @@
 """Batch jobs at half the price: files of requests that the service works through within a day to two weeks.
 
 ``QwenBatchJobs`` and ``AsyncQwenBatchJobs`` are twins: a test strips ``async`` and ``await`` and holds them equal.
-Sources: compatible 1.2, and the pages "OpenAI compatible: Batch". ASSUMED: that a list shows what was just made.
+Sources: compatible 1.2, and the pages "OpenAI compatible: Batch".
 """
 
 from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import quote
 
 from qwen_core.batch_jobs.journal import FileRecord, RunRecord, as_journal
 from qwen_core.batch_jobs.lines import BatchFile, Prepared, prepare
 from qwen_core.batch_jobs.options import BatchOptions
-from qwen_core.batch_jobs.refusals import Refusals, begun, has_no_job, refuse, retried
+from qwen_core.batch_jobs.refusals import Refusals, refuse
 from qwen_core.batch_jobs.results import Outcome, failures, merged, read_results, settle
+from qwen_core.batch_jobs.submission import AsyncJobSubmitter, JobSubmitter
 from qwen_core.batch_jobs.watch import Watch
-from qwen_core.batch_jobs.wire import BatchJob, JobList
-from qwen_core.call_log import logger
+from qwen_core.batch_jobs.wire import BatchJob, job_path
 from qwen_core.errors import NotFoundError, QwenError
 from qwen_core.files import AsyncQwenFiles, QwenFiles
 from qwen_core.off_loop import async_run, async_sleep, run, sleep
 from qwen_core.progress import progress_bar
 from qwen_core.request import ChatRequest
-from qwen_core.retries import async_run_attempts, run_attempts
-from qwen_core.service_calls import AsyncServiceCalls, ServiceCalls, attempts, read
+from qwen_core.service_calls import AsyncServiceCalls, ServiceCalls, read
 from qwen_core.settings import ClientSettings
 
 LOST = "The journal names a job that this account does not have, or no more: jobs can be asked after for 30 days. "
 LOST += "Delete the run's file in the journal to submit its requests anew."
-
-
-def job_path(job_id: str = "", action: str = "") -> str:
-    """Where one job is, or all are."""
-    return "/batches" + (f"/{quote(job_id, safe='')}{action}" if job_id else "")
 
 
 def raise_first(outcomes: Sequence[object]) -> None:
@@ -67,6 +57,7 @@ class QwenBatchJobs:
         self._journal = as_journal(self.options.journal)
         self._files = QwenFiles(settings)
         self._calls = ServiceCalls(settings)
+        self._submitter = JobSubmitter(settings, self.options, self._journal)
 
     def run(
         self, requests: Sequence[ChatRequest], *, return_exceptions: bool = False, origin: Sequence[str] = ()
@@ -86,7 +77,7 @@ class QwenBatchJobs:
         if not return_exceptions:
             raise_first(prepared.calls)
         run(self._journal.mark_retried, origin)
-        record, refused = self._submit(prepared, return_exceptions)
+        record, refused = self._submitter.submit(prepared, return_exceptions)
         jobs = self._wait(record, prepared.sent)
         files = zip(record.files, prepared.files, strict=True)
         settled = [self._settle(*of_one, jobs, refused, prepared) for of_one in files]
@@ -107,7 +98,7 @@ class QwenBatchJobs:
         """Upload and submit without waiting; ``run`` with the same requests waits and gives the answers."""
         prepared = self._prepare(requests)
         raise_first(prepared.calls)
-        record, _ = self._submit(prepared)
+        record, _ = self._submitter.submit(prepared)
         return [self.get(file.job_id) for file in record.files if file.job_id]
 
     def cancel(self, requests: Sequence[ChatRequest]) -> list[BatchJob]:
@@ -160,59 +151,6 @@ class QwenBatchJobs:
             jobs.append(job)
         return jobs
 
-    def _submit(self, prepared: Prepared, tolerant: bool = False) -> tuple[RunRecord, Refusals]:
-        refused: Refusals = {}
-        with self._journal.locked(prepared.key):
-            record = run(self._journal.open, prepared.key, len(prepared.files))
-            rules = partial(attempts, self.settings.max_retries)
-            for file, lines in zip(record.files, prepared.files, strict=True):
-                try:
-                    run_attempts(rules, self._submit_file, record, file, lines)
-                except QwenError as error:
-                    if not (tolerant and has_no_job(file, error)):
-                        raise
-                    refused[file.name] = error
-        return record, refused
-
-    def _submit_file(self, record: RunRecord, file: FileRecord, lines: BatchFile) -> None:
-        """Carry on where this file was left. What was begun and has no id may be there all the same."""
-        if file.retried:
-            raise retried(file)
-        if file.uploading and not file.file_id:
-            file.file_id = self._find_upload(file.name)
-        if not file.file_id:
-            file.uploading = True
-            run(self._journal.save, record)
-            with begun(file, "uploading"):
-                file.file_id = self._upload(file.name, lines)
-        if file.submitting and not file.job_id:
-            file.job_id = self._find_job(file.file_id)
-        if not file.job_id:
-            file.submitting = True
-            run(self._journal.save, record)
-            with begun(file, "submitting"):
-                answer = self._calls.send("POST", job_path(), self.options.new_job(file.file_id))
-            file.job_id = read(BatchJob, answer, self.settings).id
-            logger.info("%d requests submitted as batch job %s", len(lines.lines), file.job_id)
-        run(self._journal.save, record)
-
-    def _upload(self, name: str, lines: BatchFile) -> str:
-        with TemporaryDirectory(prefix="qwen-batch-") as folder:
-            path = Path(folder) / "lines.jsonl"
-            run(lines.write, path)
-            # Not self._files: it knows what it uploaded, and would give another run's file with the same lines.
-            uploaded = QwenFiles(self.settings).upload(path, name, purpose="batch")
-        return uploaded.id
-
-    def _find_upload(self, name: str) -> str | None:
-        files = self._files.all("batch")
-        return next((file.id for file in files if file.filename == name), None)
-
-    def _find_job(self, file_id: str) -> str | None:
-        path = f"{job_path()}?limit=100&input_file_ids={quote(file_id, safe='')}"
-        listed = self._calls.ask("GET", path, JobList)
-        return next((job.id for job in listed.data or () if job.input_file_id == file_id), None)
-
     def _wait(self, record: RunRecord, count: int) -> dict[str, BatchJob]:
         watch = Watch([file.job_id for file in record.files if file.job_id], self.options.poll_seconds)
         with progress_bar(count, self.options.show_progress, "Batch", "request") as on_progress:
@@ -263,6 +201,7 @@ class AsyncQwenBatchJobs:
         self._journal = as_journal(self.options.journal)
         self._files = AsyncQwenFiles(settings)
         self._calls = AsyncServiceCalls(settings)
+        self._submitter = AsyncJobSubmitter(settings, self.options, self._journal)
 
     async def run(
         self, requests: Sequence[ChatRequest], *, return_exceptions: bool = False, origin: Sequence[str] = ()
@@ -282,7 +221,7 @@ class AsyncQwenBatchJobs:
         if not return_exceptions:
             raise_first(prepared.calls)
         await async_run(self._journal.mark_retried, origin)
-        record, refused = await self._submit(prepared, return_exceptions)
+        record, refused = await self._submitter.submit(prepared, return_exceptions)
         jobs = await self._wait(record, prepared.sent)
         files = zip(record.files, prepared.files, strict=True)
         settled = [await self._settle(*of_one, jobs, refused, prepared) for of_one in files]
@@ -303,7 +242,7 @@ class AsyncQwenBatchJobs:
         """Upload and submit without waiting; ``run`` with the same requests waits and gives the answers."""
         prepared = await self._prepare(requests)
         raise_first(prepared.calls)
-        record, _ = await self._submit(prepared)
+        record, _ = await self._submitter.submit(prepared)
         return [await self.get(file.job_id) for file in record.files if file.job_id]
 
     async def cancel(self, requests: Sequence[ChatRequest]) -> list[BatchJob]:
@@ -355,59 +294,6 @@ class AsyncQwenBatchJobs:
                 job = read(BatchJob, answer, self.settings)
             jobs.append(job)
         return jobs
-
-    async def _submit(self, prepared: Prepared, tolerant: bool = False) -> tuple[RunRecord, Refusals]:
-        refused: Refusals = {}
-        with self._journal.locked(prepared.key):
-            record = await async_run(self._journal.open, prepared.key, len(prepared.files))
-            rules = partial(attempts, self.settings.max_retries)
-            for file, lines in zip(record.files, prepared.files, strict=True):
-                try:
-                    await async_run_attempts(rules, self._submit_file, record, file, lines)
-                except QwenError as error:
-                    if not (tolerant and has_no_job(file, error)):
-                        raise
-                    refused[file.name] = error
-        return record, refused
-
-    async def _submit_file(self, record: RunRecord, file: FileRecord, lines: BatchFile) -> None:
-        """Carry on where this file was left. What was begun and has no id may be there all the same."""
-        if file.retried:
-            raise retried(file)
-        if file.uploading and not file.file_id:
-            file.file_id = await self._find_upload(file.name)
-        if not file.file_id:
-            file.uploading = True
-            await async_run(self._journal.save, record)
-            with begun(file, "uploading"):
-                file.file_id = await self._upload(file.name, lines)
-        if file.submitting and not file.job_id:
-            file.job_id = await self._find_job(file.file_id)
-        if not file.job_id:
-            file.submitting = True
-            await async_run(self._journal.save, record)
-            with begun(file, "submitting"):
-                answer = await self._calls.send("POST", job_path(), self.options.new_job(file.file_id))
-            file.job_id = read(BatchJob, answer, self.settings).id
-            logger.info("%d requests submitted as batch job %s", len(lines.lines), file.job_id)
-        await async_run(self._journal.save, record)
-
-    async def _upload(self, name: str, lines: BatchFile) -> str:
-        with TemporaryDirectory(prefix="qwen-batch-") as folder:
-            path = Path(folder) / "lines.jsonl"
-            await async_run(lines.write, path)
-            # Not self._files: it knows what it uploaded, and would give another run's file with the same lines.
-            uploaded = await AsyncQwenFiles(self.settings).upload(path, name, purpose="batch")
-        return uploaded.id
-
-    async def _find_upload(self, name: str) -> str | None:
-        files = await self._files.all("batch")
-        return next((file.id for file in files if file.filename == name), None)
-
-    async def _find_job(self, file_id: str) -> str | None:
-        path = f"{job_path()}?limit=100&input_file_ids={quote(file_id, safe='')}"
-        listed = await self._calls.ask("GET", path, JobList)
-        return next((job.id for job in listed.data or () if job.input_file_id == file_id), None)
 
     async def _wait(self, record: RunRecord, count: int) -> dict[str, BatchJob]:
         watch = Watch([file.job_id for file in record.files if file.job_id], self.options.poll_seconds)

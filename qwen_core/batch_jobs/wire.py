@@ -5,6 +5,7 @@ writes ``code`` and ``message`` in one place and ``error_code`` and ``error_mess
 """
 
 from typing import Any, Literal
+from urllib.parse import quote
 
 import msgspec
 
@@ -16,6 +17,11 @@ SETTLED = ("completed", "failed", "expired", "cancelled")
 CHAT_ENDPOINT = "/v1/chat/completions"
 TEST_ENDPOINT = "/v1/chat/ds-test"
 """For the model that costs nothing and says always the same: 100 lines and 1 MB at most."""
+
+
+def job_path(job_id: str = "", action: str = "") -> str:
+    """Where one job is, or all are."""
+    return "/batches" + (f"/{quote(job_id, safe='')}{action}" if job_id else "")
 
 
 class JobError(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ import pytest
 
 from qwen_core import ChatRequest, ClientSettings
 from qwen_core.batch_jobs import AsyncQwenBatchJobs, Limits, Outcome, QwenBatchJobs
+from qwen_core.batch_jobs.submission import AsyncJobSubmitter, JobSubmitter
 from qwen_core.errors import (
     APIConnectionError,
     BadRequestError,
@@ -54,8 +55,11 @@ def texts(outcomes: list[Any]) -> list[str]:
     return [type(outcome).__name__ if isinstance(outcome, QwenError) else outcome.text for outcome in outcomes]
 
 
-def test_twins() -> None:
-    assert synchronous(inspect.getsource(AsyncQwenBatchJobs)) == synchronous(inspect.getsource(QwenBatchJobs))
+@pytest.mark.parametrize(
+    ("sync", "twin"), [(QwenBatchJobs, AsyncQwenBatchJobs), (JobSubmitter, AsyncJobSubmitter)]
+)
+def test_twins(sync: type, twin: type) -> None:
+    assert synchronous(inspect.getsource(twin)) == synchronous(inspect.getsource(sync))
 
 
 def test_answers_come_in_order(run: Run, settings: ClientSettings, service: Emulator) -> None:
