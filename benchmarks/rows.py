@@ -1,4 +1,4 @@
-"""What is compared, how, and how much it may be. The bounds are those of issue 10.
+"""What is compared, how, and how much it may be. The bounds are ours.
 
 A row has figures, each of one subject, and checks: a figure may be at most so many times another, or at most a
 fixed amount. A figure ``above`` another is what is left when that one is taken away: the cost of a chunk without

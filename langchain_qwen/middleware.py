@@ -3,7 +3,10 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from langchain.agents.middleware.types import AgentMiddleware, ModelRequest, ModelResponse
+try:
+    from langchain.agents.middleware.types import AgentMiddleware, ModelRequest, ModelResponse
+except ModuleNotFoundError as missing:
+    raise ImportError("langchain_qwen.middleware needs langchain: pip install langchain") from missing
 from langchain_core.messages import AnyMessage, BaseMessage
 
 from langchain_qwen.chat_models import ChatQwen

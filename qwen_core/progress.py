@@ -8,8 +8,8 @@ from contextlib import contextmanager
 def progress_bar(
     total: int, show: bool, title: str = "Embedding", unit: str = "text"
 ) -> Iterator[Callable[[int], None] | None]:
-    """A function to be told how many were done; None, and no import, where no bar is wanted."""
-    if not show:
+    """A function to be told how many were done; None, and no import, where there is nothing to show."""
+    if not (show and total):
         yield None
         return
     from tqdm.auto import tqdm

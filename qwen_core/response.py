@@ -25,7 +25,7 @@ def finish_reason(raw: str | None, has_tool_calls: bool) -> FinishReason | None:
     """The reason in one vocabulary; None while the answer is unfinished.
 
     The native wire writes the string ``"null"`` until the end. A forced tool call ends with ``stop`` there,
-    so that the presence of calls decides (protocol documents, native 0.9 and compatible 4).
+    so that the presence of calls decides (protocol documents, native 5.1 and compatible 4).
     """
     if raw is None or raw in ("", "null"):
         return None

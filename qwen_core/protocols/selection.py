@@ -116,7 +116,7 @@ def rerank_losses(request: RerankRequest) -> Iterator[str]:
 
 
 def has_sources(request: object) -> bool:
-    """Whether the answer could come with sources, which only the native wire reports (compatible 0.19)."""
+    """Whether the answer could come with sources, which only the native wire reports (compatible 2.4)."""
     if not isinstance(request, ChatRequest) or not request.enable_search:
         return False
     return (request.search_options or {}).get("enable_source") is not False

@@ -1,0 +1,44 @@
+"""What comments name as the source of a fact ("compatible 2.5", "native 5.3") is a section of docs/protocol."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WIRES = ("compatible", "native")
+FOLDERS = ("qwen_core", "langchain_qwen", "llama_index_qwen", "qwen_emulator", "tests")
+FILES = [
+    path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.*")) if path.suffix in (".py", ".md")
+]
+NUMBER = r"\d+(?:\.\d+)?"
+NAMED = re.compile(
+    rf"\b(compatible|native)\"?,? (?:sections? )?({NUMBER}(?:(?:-|, | and ){NUMBER})*)", re.IGNORECASE
+)
+HEADING = re.compile(r"^##+ ", re.MULTILINE)
+SURE = re.compile(r"\((?:[^()]*\W)?[DOST?](?:\W[^()]*)?\)|catalogue")
+"""A mark in brackets, alone or beside words; or the place where the certainty of each fact stands."""
+
+
+def sections(wire: str) -> dict[str, str]:
+    """What stands under each numbered heading of one page."""
+    text = (ROOT / "docs" / "protocol" / f"{wire}.md").read_text("utf-8")
+    return {part.partition(" ")[0]: part for part in HEADING.split(text)[1:]}
+
+
+def test_every_section_that_is_named_is_there() -> None:
+    known = {wire: sections(wire) for wire in WIRES}
+    named = [
+        (path.relative_to(ROOT), found[1].lower(), number)
+        for path in FILES
+        for found in NAMED.finditer(path.read_text("utf-8"))
+        for number in re.findall(NUMBER, found[2])
+    ]
+    assert len(named) > 80
+    assert [place for place in named if place[2] not in known[place[1]]] == []
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_every_section_says_how_sure_it_is(wire: str) -> None:
+    told = [text for text in sections(wire).values() if len(text.splitlines()) > 2]
+    assert told and [text for text in told if not SURE.search(text)] == []
