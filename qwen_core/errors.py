@@ -44,6 +44,8 @@ class QwenError(Exception):
         model: the model that was asked for.
         partial: what had arrived of a streamed answer before it failed.
         batch_id: the batch job that the request was in, or the name of its file where a job was refused.
+        advice: what to do about errors of this class.
+        hint: what to do about this very one, in the place of the advice.
     """
 
     is_retryable: bool = False

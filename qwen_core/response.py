@@ -85,7 +85,7 @@ class ChatResponse(msgspec.Struct, frozen=True, kw_only=True):
     ``payload`` is the body as it came over the wire, where the answer was one body. ``extras`` holds what the
     native wire says beside the answer, under its own names: ``ocr_result`` of an OCR task, ``tool_info`` of the
     code interpreter, ... (native 5.1, 5.5); and the ``batch_id`` of an answer from a batch job. ``cost`` is by
-    list price, None where the price is not known.
+    list price, None where the price is not known. ``created`` is in Unix seconds.
     """
 
     choices: tuple[Choice, ...]

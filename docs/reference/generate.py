@@ -90,9 +90,13 @@ def described(found: griffe.Object | griffe.Alias, name: str) -> Iterator[str]:
     bases = ", ".join(str(base) for base in target.bases)
     yield fenced(f"class {name}({bases})" if bases else f"class {name}")
     yield from docstring(target)
+    parents = [base for base in target.mro() if base.name in PUBLIC[base.package.name].get(base.module.path, ())]
+    if parents:
+        known = parents[0].name if parents[0].package is target.package else parents[0].path
+        yield f"It has all that `{known}` has."
     members = {
         member_name: member.final_target if isinstance(member, griffe.Alias) else member
-        for member_name, member in target.all_members.items()
+        for member_name, member in (target.members if parents else target.all_members).items()
         if member_name == "__init__" or (not member_name.startswith("_") and member_name != "model_config")
     }
     rows = [row(target, name, member) for name, member in members.items() if isinstance(member, griffe.Attribute)]
@@ -112,12 +116,31 @@ def row(owner: griffe.Class, name: str, attribute: griffe.Attribute) -> str:
         for parent in (owner, *owner.mro())
         if name in parent.members and parent.members[name].docstring
     )
-    cells = (code(attribute.annotation), code(default(attribute)), " ".join(next(texts, "").split()))
+    meaning = next(texts, attributes_told(owner).get(name, ""))
+    cells = (code(annotation(owner, attribute)), code(default(attribute)), " ".join(meaning.split()))
     return f"| `{name}` | " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def attributes_told(owner: griffe.Class) -> dict[str, str]:
+    """What the class's own docstring says of attributes."""
+    parsed = owner.docstring.parse("google", warnings=False) if owner.docstring else []
+    told = (section.value for section in parsed if isinstance(section, griffe.DocstringSectionAttributes))
+    return {item.name: item.description for items in told for item in items}
+
+
+def annotation(owner: griffe.Class, attribute: griffe.Attribute) -> object:
+    """The type; that of the constructor's argument for an attribute which only that sets."""
+    constructor = owner.members.get("__init__")
+    if attribute.annotation is None and isinstance(constructor, griffe.Function):
+        one = (each for each in constructor.parameters if each.kind is not griffe.ParameterKind.var_keyword)
+        return next((each.annotation for each in one if each.name == attribute.name), None)
+    return attribute.annotation
 
 
 def default(attribute: griffe.Attribute) -> str:
     """The default as the source has it; that of ``Field(...)`` where it is written so."""
+    if "class-attribute" not in attribute.labels:
+        return ""
     value = attribute.value
     if isinstance(value, griffe.ExprCall) and str(value.function) in ("Field", "field"):
         said = {a.name: a.value for a in value.arguments if isinstance(a, griffe.ExprKeyword)}
@@ -173,7 +196,9 @@ def docstring(found: griffe.Object | griffe.Alias) -> Iterator[str]:
     for section in found.docstring.parse("google", warnings=False):
         if isinstance(section, griffe.DocstringSectionText):
             yield str(section.value)
-        elif isinstance(section, griffe.DocstringSectionParameters | griffe.DocstringSectionAttributes):
+        elif isinstance(section, griffe.DocstringSectionAttributes):
+            continue  # in the table of the class
+        elif isinstance(section, griffe.DocstringSectionParameters):
             yield "\n".join(f"- `{item.name}`: {' '.join(item.description.split())}" for item in section.value)
         elif isinstance(section, griffe.DocstringSectionAdmonition):
             yield fenced(section.value.description.replace("  # doctest: +SKIP", ""))

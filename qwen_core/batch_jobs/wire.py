@@ -49,7 +49,11 @@ class RequestCounts(msgspec.Struct, frozen=True):
 
 @decodable
 class BatchJob(msgspec.Struct, frozen=True):
-    """A job at the service."""
+    """A job at the service, in its own words.
+
+    ``status`` ends as ``completed``, ``failed``, ``expired`` or ``cancelled``; ``created_at`` is in Unix seconds.
+    The files hold the requests, the answers and the errors.
+    """
 
     id: str
     status: str
