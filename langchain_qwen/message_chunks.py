@@ -1,5 +1,6 @@
 """The message chunk of a stream: LangChain's own, but for what a finished sum of them holds."""
 
+import json
 import re
 from typing import Any
 
@@ -19,41 +20,79 @@ class QwenMessageChunk(AIMessageChunk):
     sum of all chunks is the first place that can know better, in ``+`` as in the list addition under ``invoke``.
     """
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """What LangGraph writes into a checkpoint, and the base of which LangChain makes a message of a chunk.
+
+        Readers of checkpoints know LangChain's own classes alone: any other would come back as a dict.
+        """
+        return AIMessageChunk
+
     @classmethod
     def lc_id(cls) -> list[str]:
         """Serialized as LangChain's own class, so that every reader knows it."""
         return AIMessageChunk.lc_id()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as what it is: ``pickle`` asks for ``__class__`` too."""
+        return of_state, (self.__getstate__(),)
+
     def __add__(self, other: Any) -> BaseMessageChunk:  # type: ignore[override]
         """The sum; after the last chunk it is finished."""
-        total = super().__add__(other)
-        return finished(total) if isinstance(total, AIMessageChunk) and total.chunk_position == "last" else total
+        return finished_or_open(super().__add__(other))
+
+    def __radd__(self, other: AIMessageChunk) -> BaseMessageChunk:  # type: ignore[misc]
+        """The sum that begins with an empty chunk of LangChain's own, as many a loop does."""
+        total = AIMessageChunk.__add__(other, self)
+        return total if other.chunk_position == "last" else finished_or_open(total)
+
+
+def of_state(state: dict[Any, Any]) -> QwenMessageChunk:
+    """A chunk that holds what pydantic says another holds."""
+    chunk = QwenMessageChunk.__new__(QwenMessageChunk)
+    chunk.__setstate__(state)
+    return chunk
+
+
+def finished_or_open(total: BaseMessageChunk) -> BaseMessageChunk:
+    """A sum as LangChain made it: finished after the last chunk, else one to which more can be added."""
+    if not isinstance(total, AIMessageChunk):
+        return total
+    if total.chunk_position == "last":
+        return finished(total)
+    return of_state(total.__getstate__())
 
 
 def finished(total: AIMessageChunk) -> AIMessageChunk:
-    """The sum of a whole stream, with its calls parsed as strictly as those of an answer in one piece."""
-    # Plain, because LangChain makes the message of a chunk by asking for the first base of its class.
-    plain = AIMessageChunk(**{name: getattr(total, name) for name in CARRIED})
-    if audio := plain.additional_kwargs.get("audio"):
-        plain.additional_kwargs["audio"] = spoken(audio)
-    if isinstance(plain.content, list):
-        plain.content = [finished_sound(block) for block in plain.content]
-    if not plain.tool_call_chunks:
-        return plain
+    """The sum of a whole stream, with its calls parsed as strictly as those of an answer in one piece.
+
+    Whoever reads it back from where it was kept has LangChain parse the pieces again: what a broken call was to
+    be called with stands there as a JSON string, of which no call can be made.
+    """
+    if audio := total.additional_kwargs.get("audio"):
+        total.additional_kwargs["audio"] = spoken(audio)
+    if isinstance(total.content, list):
+        total.content = [finished_sound(block) for block in total.content]
+    if not total.tool_call_chunks:
+        return total
     parts = [
         ToolCallPart(piece["id"] or "", piece["name"] or "", piece["args"] or "")
-        for piece in plain.tool_call_chunks
+        for piece in total.tool_call_chunks
     ]
-    plain.tool_calls, plain.invalid_tool_calls = tool_calls(parts, plain.response_metadata.get("finish_reason"))
-    invalid = {call["id"]: call for call in plain.invalid_tool_calls}
-    if invalid and isinstance(plain.content, list):
-        plain.content = [
+    total.tool_calls, total.invalid_tool_calls = tool_calls(parts, total.response_metadata.get("finish_reason"))
+    invalid = {call["id"]: call for call in total.invalid_tool_calls}
+    total.tool_call_chunks = [
+        {**piece, "args": json.dumps(piece["args"] or "")} if piece["id"] in invalid else piece
+        for piece in total.tool_call_chunks
+    ]
+    if invalid and isinstance(total.content, list):
+        total.content = [
             dict(invalid[block["id"]])
             if isinstance(block, dict) and block.get("type") in CALL_BLOCKS and block.get("id") in invalid
             else block
-            for block in plain.content
+            for block in total.content
         ]
-    return plain
+    return total
 
 
 def spoken(audio: dict[str, Any]) -> dict[str, Any]:
@@ -73,9 +112,6 @@ def whole_sound(pieces: str) -> str:
     return wav_base64(join_base64(PADDED.findall(pieces))) if pieces else ""
 
 
-CARRIED = tuple(
-    name for name in AIMessageChunk.model_fields if name not in ("type", "tool_calls", "invalid_tool_calls")
-)
 # A piece of base64 up to its padding: what was joined as text can be taken apart there.
 PADDED = re.compile(r"[^=]+={0,2}")
 CALL_BLOCKS = ("tool_call", "tool_call_chunk")

@@ -28,6 +28,8 @@ from langchain.agents.middleware import (
 )
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.func import entrypoint, task
 from langgraph.graph import StateGraph, add_messages
 from langgraph.prebuilt import ToolNode, tools_condition
 
@@ -194,6 +196,23 @@ def test_a_graph_with_memory(model: ChatQwen) -> None:
     kept = app.get_state(config).values["messages"]
     assert len(kept) == 8 and "3" in kept[-1].text
     assert {type(message) for message in kept} == {HumanMessage, AIMessage, ToolMessage}
+
+
+def test_chunks_come_back_from_checkpoints(model: ChatQwen) -> None:
+    strict = JsonPlusSerializer(allowed_msgpack_modules=None)
+
+    @task
+    def listen() -> list[Any]:
+        return list(model.stream("Hello"))
+
+    @entrypoint(checkpointer=InMemorySaver(serde=strict))
+    def conversation(_: str) -> list[Any]:
+        return listen().result()
+
+    config: Any = {"configurable": {"thread_id": "1"}}
+    streamed = conversation.invoke("", config)
+    kept = conversation.get_state(config).values
+    assert kept == streamed and {type(chunk) for chunk in kept} == {AIMessageChunk}
 
 
 def test_summarization(service: Emulator, make: MakeModel) -> None:

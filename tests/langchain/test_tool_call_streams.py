@@ -1,12 +1,14 @@
 """Tool calls and content blocks of streams, in every form in which LangChain gives them."""
 
+import copy
 import json
+import pickle
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from langchain_core.language_models._compat_bridge import chunks_to_events
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
@@ -163,6 +165,19 @@ def test_fragments(
     assert [block["args"] for block in broken] == invalid
 
 
+def test_a_broken_call_stays_so_where_its_sum_is_kept(service: Emulator, make: MakeModel) -> None:
+    whole, cut = ToolCall("read", {"path": "/a"}, "c1"), ToolCall("write", CUT, "c2")
+    service.reply(Reply(tool_calls=[whole, cut], finish_reason="length"))
+    message = total([AIMessageChunk(content=""), *make().stream("hi")])
+    assert [call["id"] for call in message.tool_calls] == ["c1"]
+    assert [call["args"] for call in message.invalid_tool_calls] == [CUT]
+    for _ in range(2):
+        message = AIMessageChunk(**message.model_dump())
+        assert [call["id"] for call in message.tool_calls] == ["c1"]
+        (invalid,) = message.invalid_tool_calls
+        assert invalid["id"] == "c2" and json.loads(invalid["args"] or "") == CUT
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("arguments", [CUT, "", '{"path": "/tmp"'])
 @pytest.mark.parametrize("output_version", ["v0", "v1"])
@@ -181,10 +196,21 @@ def test_calls_that_were_cut_are_never_callable(
 
 
 def test_a_finished_sum_is_core_s_own_class(service: Emulator, make: MakeModel) -> None:
-    service.reply(Reply("Hello"))
+    service.reply(Reply("Hello there"))
     chunks = list(make().stream("hi"))
     assert type(total(chunks)) is AIMessageChunk
-    assert type(total(chunks[:1])) is QwenMessageChunk
+    assert type(total(chunks[:1])) is type(total(chunks[:2])) is QwenMessageChunk
+    more = total([*chunks, AIMessageChunk(content="!"), *chunks])
+    assert type(more) is AIMessageChunk and more.text == "Hello there!Hello there"
+
+
+def test_an_unfinished_sum_is_taken_for_core_s_own_class(service: Emulator, make: MakeModel) -> None:
+    service.reply(Reply(tool_calls=[ToolCall("f", CUT, "c1")], finish_reason="length"))
+    first, *others = make().stream("hi")
+    assert type(message_chunk_to_message(first)) is AIMessage
+    for copied in (pickle.loads(pickle.dumps(first)), copy.deepcopy(first), first.model_copy()):
+        whole = copied + others
+        assert not whole.tool_calls and whole.invalid_tool_calls[0]["args"] == CUT
 
 
 PARIS, ROME = ToolCall("get_weather", {"city": "Paris"}, "c1"), ToolCall("get_weather", {"city": "Rome"}, "c2")
