@@ -15,11 +15,15 @@ from langchain_core.messages import (
     ChatMessage,
     FunctionMessage,
     HumanMessage,
+    InvalidToolCall,
     SystemMessage,
+    ToolCall,
     ToolMessage,
 )
 
 from langchain_qwen.media_blocks import MEDIA_BLOCKS, Block, file_parts, option
+from langchain_qwen.tool_calls import tool_calls
+from qwen_core.call_ids import with_own_ids
 from qwen_core.errors import QwenWarning, UnsupportedFeatureError
 from qwen_core.json_encoding import json_text
 from qwen_core.messages import (
@@ -47,12 +51,13 @@ ROLES: dict[str, Role] = {
 def to_core(messages: Sequence[BaseMessage]) -> tuple[Message, ...]:
     """The conversation in the core's vocabulary."""
     # The type first: to tell by class what a message is not takes LangChain's metaclass a while.
-    answered = frozenset(
-        message.tool_call_id
-        for message in messages
-        if message.type in TOOL_TYPES and isinstance(message, ToolMessage)
-    )
-    return tuple(converted(message_to_core, messages, answered))
+    answered = frozenset(answered_call(message) for message in messages if message.type in RESULT_TYPES)
+    return tuple(with_own_ids(converted(message_to_core, messages, answered)))
+
+
+def answered_call(message: BaseMessage) -> str:
+    """The id of the call that this is the result of. A function's result knows its call by name."""
+    return message.tool_call_id if isinstance(message, ToolMessage) else message.name or ""
 
 
 def message_to_core(message: BaseMessage, answered: frozenset[str]) -> Message:
@@ -97,7 +102,8 @@ def ai_message_to_core(message: AIMessage, answered: frozenset[str]) -> Message:
         reasoning = message.additional_kwargs.get("reasoning_content")
         if isinstance(reasoning, str) and reasoning:
             content = (ReasoningPart(reasoning), *content)
-    if message.tool_calls or message.invalid_tool_calls or not is_text:
+    has_calls = message.tool_calls or message.invalid_tool_calls or "function_call" in message.additional_kwargs
+    if has_calls or not is_text:
         calls = message_tool_calls(message, answered)
         # Whoever gives two calls one id, or none, means two calls.
         known = {call.id for call in calls}
@@ -130,7 +136,7 @@ MESSAGES: dict[type[BaseMessage], Callable[[Any, frozenset[str]], Message]] = {
     FunctionMessage: _function,
     ChatMessage: _chat,
 }
-TOOL_TYPES = ("tool", "ToolMessageChunk")
+RESULT_TYPES = ("tool", "ToolMessageChunk", "function", "FunctionMessageChunk")
 
 
 def message_tool_calls(message: AIMessage, answered: frozenset[str]) -> list[ToolCallPart]:
@@ -139,11 +145,11 @@ def message_tool_calls(message: AIMessage, answered: frozenset[str]) -> list[Too
     Broken ones that have a result are sent as valid JSON: the service fails on any other. Those without a result
     are left out: it refuses a conversation with a call that was not answered.
     """
-    calls = [
-        ToolCallPart(call["id"] or call["name"], call["name"], json_text(call["args"]))
-        for call in message.tool_calls
-    ]
-    for invalid in message.invalid_tool_calls:
+    valid, broken = message.tool_calls, message.invalid_tool_calls
+    if not valid and not broken:
+        valid, broken = function_call(message)
+    calls = [ToolCallPart(call["id"] or call["name"], call["name"], json_text(call["args"])) for call in valid]
+    for invalid in broken:
         name = invalid.get("name") or "unknown"
         id = invalid.get("id") or name
         fate = "they are sent as text" if id in answered else "without a result it is left out"
@@ -156,6 +162,15 @@ def message_tool_calls(message: AIMessage, answered: frozenset[str]) -> list[Too
             arguments = json_text({"arguments": invalid.get("args") or ""})
             calls.append(ToolCallPart(id, name, arguments))
     return calls
+
+
+def function_call(message: AIMessage) -> tuple[list[ToolCall], list[InvalidToolCall]]:
+    """The one call of an answer in OpenAI's form of 2023, which has no id: its result names the function."""
+    call = message.additional_kwargs.get("function_call")
+    if not isinstance(call, Mapping):
+        return [], []
+    name = str(call.get("name") or "unknown")
+    return tool_calls([ToolCallPart(name, name, str(call.get("arguments") or ""))], None)
 
 
 def parts(content: str | Sequence[str | Block]) -> tuple[Part, ...]:

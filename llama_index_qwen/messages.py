@@ -22,9 +22,9 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 
-from llama_index_qwen.call_ids import with_own_ids
 from llama_index_qwen.history_calls import message_tool_calls, with_valid_arguments
 from llama_index_qwen.media import media_url
+from qwen_core.call_ids import with_own_ids
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.messages import (
     AudioPart,

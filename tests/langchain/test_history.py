@@ -228,6 +228,32 @@ def test_two_calls_under_one_id_are_two_calls(service: Emulator, model: ChatQwen
     results = [ToolMessage(text, tool_call_id=id or CALL["name"]) for text in ("sunny", "rainy")]
     found = sent(service, model, ASK, AIMessage("", tool_calls=calls), *results)
     assert [call["function"]["arguments"]["city"] for call in found[1]["tool_calls"]] == ["Rome", "Paris"]
+    ids = [call["id"] for call in found[1]["tool_calls"]]
+    assert [message["tool_call_id"] for message in found[2:]] == ids and len(set(ids)) == 2
+
+
+def test_functions_of_2023(service: Emulator, model: ChatQwen) -> None:
+    def call(arguments: str) -> AIMessage:
+        asked = {"name": "get_weather", "arguments": arguments}
+        return AIMessage("", additional_kwargs={"function_call": asked})
+
+    result = FunctionMessage(content="Sunny.", name="get_weather")
+    rounds = [
+        ASK,
+        call('{"city": "Rome"}'),
+        result,
+        HumanMessage("And in Paris?"),
+        call('{"city": "Paris"}'),
+        result,
+    ]
+    found = sent(service, model, *rounds)
+    calls = [message["tool_calls"][0] for message in found if message.get("tool_calls")]
+    assert [call["function"]["arguments"]["city"] for call in calls] == ["Rome", "Paris"]
+    results = [message["tool_call_id"] for message in found if message["role"] == "tool"]
+    assert [call["id"] for call in calls] == results
+    with pytest.warns(QwenWarning, match="sent as text"):
+        found = sent(service, model, ASK, call("{Rome}"), result)
+    assert found[1]["tool_calls"][0]["function"]["arguments"] == {"arguments": "{Rome}"}
 
 
 def test_a_broken_call_in_the_history(service: Emulator, model: ChatQwen) -> None:

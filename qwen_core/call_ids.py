@@ -32,6 +32,9 @@ def with_own_ids(messages: Sequence[Message]) -> list[Message]:
 
 def _told_apart(message: Message) -> tuple[Message, list[tuple[str, ToolCallPart]]]:
     """The message, and its calls with the ids that the history knows them by."""
+    given = [(part.id, part) for part in message.parts if isinstance(part, ToolCallPart)]
+    if len(dict(given)) == len(given):
+        return message, given
     parts: list[Part] = []
     calls: dict[str, tuple[str, ToolCallPart]] = {}
     for part in message.parts:
@@ -42,15 +45,13 @@ def _told_apart(message: Message) -> tuple[Message, list[tuple[str, ToolCallPart
                 part = msgspec.structs.replace(part, id=f"{known_as}-{number}")
             calls[part.id] = known_as, part
         parts.append(part)
-    if any(known_as != own for own, (known_as, _) in calls.items()):
-        message = msgspec.structs.replace(message, parts=tuple(parts))
-    return message, list(calls.values())
+    return msgspec.structs.replace(message, parts=tuple(parts)), list(calls.values())
 
 
 def _place(result_of: str | None, waiting: Sequence[tuple[str, ToolCallPart]]) -> int | None:
     """Where the call is that a result answers: by its id, by its tool's name, else the first without an id."""
-    if result_of is None:
-        return 0 if waiting else None
+    if waiting and result_of in (None, waiting[0][0]):
+        return 0
     by_id = (place for place, (known_as, _) in enumerate(waiting) if known_as == result_of)
     by_name = (place for place, (_, call) in enumerate(waiting) if call.name == result_of)
     nameless = (place for place, (known_as, call) in enumerate(waiting) if known_as == call.name)
