@@ -51,7 +51,20 @@ def as_response_format(wanted: Schema, strict: bool | None = None) -> dict[str, 
     """A ``response_format`` as it is, or that of a schema."""
     if isinstance(wanted, Mapping) and wanted.get("type") in RESPONSE_FORMATS:
         return dict(wanted)
-    return response_format(wanted, strict)
+    return response_format(*plain_schema(wanted, strict))
+
+
+def plain_schema(schema: Schema, strict: bool | None) -> tuple[Schema, bool | None]:
+    """The schema within OpenAI's ``response_format``, or within its ``json_schema``; any other as it is."""
+    if not isinstance(schema, Mapping):
+        return schema, strict
+    inner = schema.get("json_schema") if schema.get("type") == "json_schema" else schema
+    if not isinstance(inner, Mapping) or "name" not in inner or not isinstance(inner.get("schema"), Mapping):
+        return schema, strict
+    described = {"description": inner["description"]} if inner.get("description") else {}
+    return {**inner["schema"], **described, "title": inner["name"]}, inner.get(
+        "strict"
+    ) if strict is None else strict
 
 
 def tool_name(schema: Schema) -> str:
@@ -151,6 +164,10 @@ def structured(
     """See ``ChatQwen.with_structured_output``."""
     if schema is None and method != "json_mode":
         raise ValueError("with_structured_output needs a schema, except with method='json_mode'.")
+    if method == "json_mode" and strict is not None:
+        raise ValueError("strict means nothing in json_mode: there is no schema to be strict about.")
+    if schema is not None:
+        schema, strict = plain_schema(schema, strict)
     if method == "json_schema" and is_pydantic_v1(schema):
         warnings.warn(
             "A class of pydantic v1 has no JSON schema of today: method='function_calling' is used instead.",
@@ -161,8 +178,6 @@ def structured(
     if method is None:
         takes_schema = model.known_profile().json_schema and not is_pydantic_v1(schema)
         method = "json_schema" if takes_schema else "function_calling"
-    if method == "json_mode" and strict is not None:
-        raise ValueError("strict means nothing in json_mode: there is no schema to be strict about.")
     if tools and method != "json_schema":
         raise ValueError("tools beside the schema need method='json_schema'.")
     traced: dict[str, Any] = {

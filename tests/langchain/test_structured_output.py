@@ -87,6 +87,30 @@ def test_partial_objects_grow(service: Emulator, make: MakeModel, method: Any, s
         assert all(str(after.get(name, "")).startswith(str(value)) for name, value in before.items())
 
 
+INNER = {"name": "Joke", "strict": True, "schema": {**SCHEMA, "title": "Something"}}
+
+
+@pytest.mark.parametrize("schema", [INNER, {"type": "json_schema", "json_schema": INNER}], ids=["inner", "whole"])
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+def test_schemas_as_openai_writes_them(service: Emulator, make: MakeModel, method: Any, schema: Any) -> None:
+    found = make(model=CAN).with_structured_output(schema, method=method).invoke(ASK)
+    assert {"setup", "punchline"} <= as_dict(found).keys()
+    wanted = {**SCHEMA, "title": "Joke"}
+    parameters = service.last_request.parameters
+    if method == "json_schema":
+        inner = parameters["response_format"]["json_schema"]
+        assert (inner["name"], inner["strict"]) == ("Joke", True)
+        assert {**inner["schema"], "additionalProperties": None} == {**wanted, "additionalProperties": None}
+    elif method == "function_calling":
+        function = parameters["tools"][0]["function"]
+        assert (function["name"], function["strict"]) == ("Joke", True)
+        assert function["parameters"]["properties"] == wanted["properties"]
+    make(model=CAN).bind_tools([], response_format=schema).invoke(ASK)
+    sent = service.last_request.parameters["response_format"]["json_schema"]
+    assert (sent["name"], sent["strict"]) == ("Joke", True)
+    assert sent["schema"]["properties"] == SCHEMA["properties"]
+
+
 @pytest.mark.parametrize(
     ("model_name", "method", "wanted"),
     [
