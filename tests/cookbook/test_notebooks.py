@@ -49,7 +49,7 @@ async def test_runs(name: str) -> None:
 
 
 @WARNINGS
-@pytest.mark.parametrize("name", ["02_tools_and_agents", "05_thinking", "06_search"])
+@pytest.mark.parametrize("name", ["02_tools_and_agents", "05_thinking", "06_search", "13_agent_middleware"])
 async def test_runs_with_a_key(name: str, qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that script the emulator do without: here it is the service, which is told nothing."""
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-of-somebody")
