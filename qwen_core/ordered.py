@@ -27,7 +27,7 @@ def map_in_order(
 
     Each thread works in the caller's context; ``on_done`` is called in the caller's thread.
     """
-    workers = min(workers, len(items))
+    workers = limited(workers, items)
     results: list[R] = []
 
     def take(item: T, result: R) -> None:
@@ -35,7 +35,7 @@ def map_in_order(
         if on_done:
             on_done(item)
 
-    if workers <= 1:
+    if workers == 1:
         for item in items:
             take(item, function(item))
         return results
@@ -54,6 +54,11 @@ def map_in_order(
         pool.shutdown(wait=not waiting, cancel_futures=True)
 
 
+def limited(workers: int, items: Sequence[object]) -> int:
+    """How many workers there is work for; one at least, whatever was asked for."""
+    return max(1, min(workers, len(items)))
+
+
 async def async_map_in_order(
     function: Callable[[T], Awaitable[R]],
     items: Sequence[T],
@@ -70,7 +75,7 @@ async def async_map_in_order(
             if on_done:
                 on_done(item)
 
-    tasks = [asyncio.ensure_future(work()) for _ in range(min(workers, len(items)))]
+    tasks = [asyncio.ensure_future(work()) for _ in range(limited(workers, items))]
     try:
         await asyncio.gather(*tasks)
     finally:

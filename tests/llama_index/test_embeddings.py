@@ -77,6 +77,14 @@ def test_direct_calls_are_cut_into_batches_too(make_embedding: MakeEmbedding, se
     assert sizes(service) == [10, 10, 3]
 
 
+@pytest.mark.parametrize("workers", [None, -1, 0, 1, 9])
+def test_any_number_of_workers(make_embedding: MakeEmbedding, workers: int | None) -> None:
+    model = make_embedding(num_workers=workers, embed_batch_size=2, dimensions=64)
+    vectors = model.get_text_embedding_batch(["a", "b", "c"])
+    assert asyncio.run(model.aget_text_embedding_batch(["a", "b", "c"])) == vectors
+    assert [len(vector) for vector in vectors] == [64] * 3
+
+
 def test_queries(make_embedding: MakeEmbedding) -> None:
     model = make_embedding(dimensions=256)
     one = model.get_query_embedding("rivers")
