@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from qwen_core.json_encoding import encode_json
-from qwen_core.messages import Message, TextPart
+from qwen_core.messages import ImagePart, Message, TextPart, VideoPart
 from qwen_core.models.profile import ModelProfile
 from qwen_core.modes import (
     fit_cache_marks,
@@ -92,16 +92,29 @@ def ask_for_tools(request: ChatRequest, names: list[str]) -> ChatRequest:
 def fit_response_format(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
     """A schema for a model that takes none becomes JSON mode with the schema in words."""
     wanted = request.response_format
-    if not wanted or wanted.get("type") != "json_schema" or profile.json_schema is not False:
+    if not wanted or wanted.get("type") != "json_schema":
+        return request
+    if (reason := why_no_schema(request, profile)) is None:
         return request
     inner: dict[str, Any] = wanted.get("json_schema") or {}
     schema = encode_json(inner.get("schema") or {}).decode()
     warnings.append(
-        f"{request.model} takes no JSON schema: it gets JSON mode and the schema in words. The answer is not "
-        'guaranteed to match; use method="function_calling" or a model with json_schema for that.'
+        f"{request.model} takes no JSON schema{reason}: it gets JSON mode and the schema in words. The answer is "
+        'not guaranteed to match; use method="function_calling" or a model with json_schema for that.'
     )
     asked = with_instruction(request, SCHEMA_INSTRUCTION + schema)
     return msgspec.structs.replace(asked, response_format={"type": "json_object"})
+
+
+def why_no_schema(request: ChatRequest, profile: ModelProfile) -> str | None:
+    """When the model takes no schema; None where it does, or nothing is known.
+
+    Beside images and videos the service makes JSON mode of it in silence (compatible, section 2.3).
+    """
+    if profile.json_schema is False:
+        return ""
+    seen = any(isinstance(part, ImagePart | VideoPart) for message in request.messages for part in message.parts)
+    return " beside images and videos" if profile.json_schema and seen else None
 
 
 def fit_json_mode(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from qwen_core.adaptation import adapt
-from qwen_core.messages import Message, TextPart, Tool
+from qwen_core.messages import ImagePart, Message, TextPart, Tool, VideoPart
 from qwen_core.models.catalogue import resolve
 from qwen_core.request import ChatRequest
 
@@ -68,6 +69,17 @@ def test_a_schema_for_a_model_without() -> None:
 def test_a_schema_for_a_model_with() -> None:
     request, warnings = adapted(OPTIONAL_ON, response_format=SCHEMA)
     assert (request.response_format, request.messages, warnings) == (SCHEMA, (USER,), ())
+
+
+@pytest.mark.parametrize("part", [ImagePart("https://x.test/a.png"), VideoPart("https://x.test/a.mp4")])
+def test_a_schema_beside_pictures(part: ImagePart | VideoPart) -> None:
+    request = ChatRequest(model=OPTIONAL_ON, messages=(Message("user", (part,)),), response_format=SCHEMA)
+    given, (warning,) = adapt(request, resolve(OPTIONAL_ON))
+    assert given.response_format == JSON
+    assert '"title":"S"' in given.messages[0].text
+    assert "beside images and videos" in warning
+    unknown = msgspec.structs.replace(request, model="some-model")
+    assert adapt(unknown, resolve("some-model")) == (unknown, ())
 
 
 def test_json_mode_gets_its_word() -> None:
