@@ -11,6 +11,7 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ChatResp
 from llama_index_qwen.messages import to_core
 from llama_index_qwen.responses import ChunkBuilder, to_response
 from llama_index_qwen.retry_events import tell_of_retry
+from llama_index_qwen.structured_output import as_response_format
 from llama_index_qwen.tools import tool_definition
 from qwen_core.client import AsyncQwenClient, QwenClient
 from qwen_core.errors import UnsupportedFeatureError
@@ -35,6 +36,8 @@ def chat_request(llm: Qwen, messages: Sequence[ChatMessage], options: Mapping[st
         functions = [tool for tool in given if not is_server_tool(tool)]
         overrides["tools"] = to_core_tools([tool_definition(tool) for tool in functions])
         overrides["server_tools"] = (*overrides.get("server_tools", ()), *to_server_tools(given))
+    if overrides.get("response_format") is not None:
+        overrides["response_format"] = as_response_format(overrides["response_format"])
     if "tool_choice" in overrides:
         overrides["tool_choice"] = to_core_tool_choice(overrides["tool_choice"])
     return llm.chat_request(to_core(messages), overrides)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 
-from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.errors import QwenWarning, UnsupportedFeatureError
 from qwen_core.json_encoding import json_text
 from qwen_core.messages import ToolCallPart
 from qwen_core.tool_arguments import parse_arguments
@@ -44,6 +44,7 @@ def with_valid_arguments(call: ToolCallPart) -> ToolCallPart:
         return call if call.arguments.strip() else msgspec.structs.replace(call, arguments="{}")
     warnings.warn(
         f"The call of {call.name!r} in the history has arguments that are not JSON; they are sent as text.",
+        QwenWarning,
         stacklevel=2,
     )
     wrapped = json_text({"arguments": call.arguments})

@@ -25,7 +25,7 @@ from llama_index.core.base.llms.types import (
 from llama_index_qwen.history_calls import message_tool_calls, with_valid_arguments
 from llama_index_qwen.media import media_url
 from qwen_core.call_ids import with_own_ids
-from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.errors import QwenWarning, UnsupportedFeatureError
 from qwen_core.messages import (
     AudioPart,
     FilePart,
@@ -132,7 +132,9 @@ def _mark(parts: list[Part], point: CachePoint) -> None:
             # The service knows one lifetime only, so that ttl is not sent (compatible, section 2.5).
             parts[place] = msgspec.structs.replace(part, cache_control={"type": point.cache_control.type})
             return
-    warnings.warn("A CachePoint has no text or image before it in its message; it marks nothing.", stacklevel=2)
+    warnings.warn(
+        "A CachePoint has no text or image before it in its message; it marks nothing.", QwenWarning, stacklevel=2
+    )
 
 
 def _text(block: TextBlock) -> Parts:
@@ -140,6 +142,7 @@ def _text(block: TextBlock) -> Parts:
 
 
 def _image(block: ImageBlock) -> Parts:
+    _warn_of_detail(block)
     url = media_url(block.image, block.path, block.url, block.image_mimetype)
     return (ImagePart(url),)
 
@@ -151,8 +154,19 @@ def _audio(block: AudioBlock) -> Parts:
 
 
 def _video(block: VideoBlock) -> Parts:
+    _warn_of_detail(block)
     url = media_url(block.video, block.path, block.url, block.video_mimetype)
     return (VideoPart(url, fps=block.fps),)
+
+
+def _warn_of_detail(block: ImageBlock | VideoBlock) -> None:
+    if block.detail not in (None, "auto"):
+        warnings.warn(
+            f"{type(block).__name__}(detail={block.detail!r}): the service has no such setting for one picture. "
+            "For all pictures of a call there is vl_high_resolution_images.",
+            QwenWarning,
+            stacklevel=2,
+        )
 
 
 def _document(block: DocumentBlock) -> Parts:

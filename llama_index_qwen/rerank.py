@@ -1,5 +1,6 @@
 """``QwenRerank``: a node postprocessor for LlamaIndex that puts the most relevant nodes first."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,7 @@ from llama_index_qwen.media import media_url
 from llama_index_qwen.multimodal_embeddings import image_part
 from llama_index_qwen.retrieval_component import RetrievalComponent
 from qwen_core.client import AsyncQwenClient, QwenClient
+from qwen_core.errors import QwenWarning
 from qwen_core.messages import ImagePart, Part, TextPart
 from qwen_core.models.catalogue import resolve
 from qwen_core.request import RerankRequest, RerankResponse
@@ -71,6 +73,9 @@ class QwenRerank(RetrievalComponent, RerankFields, BaseNodePostprocessor):
         wanted: str | Part = query.query_str
         if sees and query.image_path and not query.query_str:
             wanted = image_part(query.image_path)
+        elif query.image_path:
+            why = "a question is one text or one image" if sees else f"{self.model} sees no images"
+            warnings.warn(f"The image of the question is left out: {why}.", QwenWarning, stacklevel=2)
         return self.rerank_request(wanted, [document(node, sees) for node in nodes])
 
     @contextmanager

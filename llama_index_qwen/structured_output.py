@@ -1,6 +1,7 @@
 """Schemas to what the model is asked for, and its answer, whole or growing, to an object of the schema."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, Generic
 
 from llama_index.core.base.llms.types import ChatResponse
@@ -10,10 +11,12 @@ from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
 
 from llama_index_qwen.exceptions import UnusableAnswerError
 from llama_index_qwen.tools import partial_json, written_calls
+from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.models.profile import ModelProfile
 from qwen_core.tool_definitions import rooted, safe_name
 
-FENCED = re.compile(r"^\s*```\w*\s*\n(.*?)\n?\s*```\s*$", re.DOTALL)
+FENCED = re.compile(r"```\w*\s*\n(.*?)\n?\s*```", re.DOTALL)
+"""Never within JSON itself, where a line's end in a text is escaped."""
 
 WRAP = "value"
 """The field under which a class that is no object is asked for: calls and JSON mode have nothing but objects."""
@@ -57,6 +60,15 @@ def tool_for(output_cls: type[BaseModel]) -> dict[str, Any]:
     }
 
 
+def as_response_format(wanted: Mapping[str, Any] | type[BaseModel]) -> dict[str, Any]:
+    """OpenAI's ``response_format`` as it is, or that of a class."""
+    if isinstance(wanted, Mapping):
+        return dict(wanted)
+    if isinstance(wanted, type) and issubclass(wanted, BaseModel):
+        return response_format(wanted)
+    raise UnsupportedFeatureError(f"response_format takes OpenAI's dict or a pydantic class, and not {wanted!r}.")
+
+
 def response_format(output_cls: type[BaseModel]) -> dict[str, Any]:
     """The class as OpenAI's ``response_format``."""
     schema = object_schema(output_cls)
@@ -95,7 +107,7 @@ def answer_json(response: ChatResponse) -> str:
     if calls := written_calls(response.message):
         return str(calls[0][2])
     text = response.message.content or ""
-    fenced = FENCED.match(text)
+    fenced = FENCED.search(text)
     return fenced.group(1) if fenced else text
 
 

@@ -10,7 +10,7 @@ from llama_index.core.tools.types import BaseTool
 from pydantic_core import from_json
 
 from llama_index_qwen.exceptions import UnusableAnswerError
-from qwen_core.errors import QwenWarning
+from qwen_core.errors import QwenWarning, UnsupportedFeatureError
 from qwen_core.tool_definitions import to_core_tool_choice
 
 
@@ -18,6 +18,11 @@ def tool_definition(tool: BaseTool | Mapping[str, Any]) -> Mapping[str, Any]:
     """A tool in OpenAI's form: its whole schema, with ``$defs``, and its own name, by which it is called."""
     if isinstance(tool, Mapping):
         return tool
+    if not isinstance(tool, BaseTool):
+        raise UnsupportedFeatureError(
+            f"{tool!r} is no tool.",
+            hint="FunctionTool.from_defaults makes one of a function; structured_predict takes a class.",
+        )
     definition: dict[str, Any] = tool.metadata.to_openai_tool(skip_length_check=True)
     function = {**definition["function"], "name": tool.metadata.get_name()}
     fields = tool.metadata.fn_schema

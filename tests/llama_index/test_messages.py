@@ -26,7 +26,7 @@ from pydantic import ValidationError
 
 from llama_index_qwen.history_calls import message_tool_calls
 from llama_index_qwen.messages import blocks_to_parts, to_core
-from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.errors import QwenWarning, UnsupportedFeatureError
 from qwen_core.media import ready_media
 from qwen_core.messages import (
     AudioPart,
@@ -93,6 +93,13 @@ def test_blocks(block: Any, part: Part) -> None:
     assert to_core([ChatMessage(role="user", blocks=[block])]) == (Message("user", (part,)),)
 
 
+@pytest.mark.parametrize("kind", [ImageBlock, VideoBlock])
+def test_a_detail_that_has_no_place_is_said(kind: Any) -> None:
+    with pytest.warns(QwenWarning, match="detail='high'"):
+        blocks_to_parts([kind(url="https://x.test/a", detail="high")])
+    blocks_to_parts([kind(url="https://x.test/a", detail="auto")])
+
+
 def test_open_streams() -> None:
     try:
         block = ImageBlock(image=BytesIO(PNG))
@@ -152,7 +159,7 @@ def test_cache_points_mark_the_part_before() -> None:
     blocks = [TextBlock(text="long"), EPHEMERAL, TextBlock(text="short")]
     (message,) = to_core([ChatMessage(role="user", blocks=blocks)])
     assert message.parts == (TextPart("long", cache_control={"type": "ephemeral"}), TextPart("short"))
-    with pytest.warns(UserWarning, match="marks nothing"):
+    with pytest.warns(QwenWarning, match="marks nothing"):
         to_core([ChatMessage(role="user", blocks=[EPHEMERAL, TextBlock(text="x")])])
 
 
@@ -226,7 +233,7 @@ def test_calls_in_a_history(blocks: list[Any], listed: list[Any], expected: str)
 
 def test_broken_arguments_in_a_history_are_wrapped() -> None:
     call = ToolCallBlock(tool_call_id="c1", tool_name="f", tool_kwargs='{"a": "b')
-    with pytest.warns(UserWarning, match="not JSON"):
+    with pytest.warns(QwenWarning, match="not JSON"):
         (message,) = to_core([ChatMessage(role="assistant", blocks=[call])])
     assert message.tool_calls[0].arguments == '{"arguments": "{\\"a\\": \\"b"}'
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, RootModel
 
 from llama_index_qwen import Qwen, UnusableAnswerError
 from llama_index_qwen.structured_output import object_schema, structured_options
+from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.models.catalogue import resolve
 from qwen_emulator import Emulator, RecordedRequest, Reply, ToolCall
 from tests.llama_index.conftest import OLD_CORE, MakeModel
@@ -103,6 +104,14 @@ def test_strings_grow(make: MakeModel, service: Emulator, model: str, predict: P
     assert all(earlier != later for earlier, later in pairwise(objects))
 
 
+@four_ways
+@both_modes
+def test_a_fence_within_the_object(make: MakeModel, service: Emulator, model: str, predict: Predict) -> None:
+    place = City(name="```py\nprint()\n```", country="x", inhabitants=0)
+    service.reply(answering(place.model_dump_json(indent=1)))
+    assert predict(make(model=model), City)[-1] == place
+
+
 @both_modes
 @four_ways
 @pytest.mark.parametrize(
@@ -131,8 +140,9 @@ def test_no_object(
 
 
 @four_ways
-def test_text_in_place_of_the_call(make: MakeModel, service: Emulator, predict: Predict) -> None:
-    service.reply(Reply(f"```json\n{JSON}\n```"))
+@pytest.mark.parametrize("text", [f"```json\n{JSON}\n```", f"Here it is:\n\n```\n{JSON}\n```\nIt is large."])
+def test_text_in_place_of_the_call(make: MakeModel, service: Emulator, predict: Predict, text: str) -> None:
+    service.reply(Reply(text))
     assert predict(make(model=TOOL_MODEL), City)[-1] == PARIS
 
 
@@ -294,3 +304,15 @@ def test_without_a_script(make: MakeModel) -> None:
         City, PromptTemplate("{text}"), text="name: Oslo, country: Norway, inhabitants: 5"
     )
     assert (city.name, city.country) == ("Oslo", "Norway")
+
+
+def test_response_format_of_a_chat(make: MakeModel, service: Emulator) -> None:
+    llm = make(model=SCHEMA_MODEL)
+    question = [ChatMessage(role="user", content="Paris?")]
+    llm.chat(question, response_format=City)
+    asked = service.last_request.parameters["response_format"]
+    assert asked["json_schema"]["schema"] == City.model_json_schema()
+    llm.chat(question, response_format=asked)
+    assert service.last_request.parameters["response_format"] == asked
+    with pytest.raises(UnsupportedFeatureError, match="pydantic class"):
+        llm.chat(question, response_format="json_object")

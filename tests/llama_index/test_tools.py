@@ -8,6 +8,7 @@ from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
 
 from llama_index_qwen import Qwen
+from qwen_core.errors import UnsupportedFeatureError
 from qwen_emulator import Emulator, Reply, ToolCall
 from tests.llama_index.conftest import MakeModel
 
@@ -194,3 +195,10 @@ def test_a_tool_of_any_name_is_called_under_it(make: MakeModel, service: Emulato
     assert [call.tool_name for call in llm.get_tool_calls_from_response(response)] == ["sum.of 两个"]
     *_, last = llm.stream_chat_with_tools([named], "Add 1 and 2", tool_required=True)
     assert [call.tool_name for call in llm.get_tool_calls_from_response(last)] == ["sum.of 两个"]
+
+
+@pytest.mark.parametrize("tool", [Trip, add])
+def test_what_is_no_tool_is_refused(make: MakeModel, tool: Any) -> None:
+    question = [ChatMessage(role="user", content="?")]
+    with pytest.raises(UnsupportedFeatureError, match=r"is no tool.*FunctionTool"):
+        make().chat(question, tools=[tool])

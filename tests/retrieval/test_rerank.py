@@ -18,7 +18,13 @@ from langchain_qwen import QwenRerank as LangChainRerank
 from langchain_qwen.exceptions import ContextOverflowError
 from llama_index_qwen import QwenRerank as LlamaIndexRerank
 from qwen_core import RerankRequest, count_usage
-from qwen_core.errors import AuthenticationError, InvalidResponseError, RateLimitError, UnsupportedFeatureError
+from qwen_core.errors import (
+    AuthenticationError,
+    InvalidResponseError,
+    QwenWarning,
+    RateLimitError,
+    UnsupportedFeatureError,
+)
 from qwen_core.messages import ImagePart, TextPart, VideoPart
 from qwen_core.rerank import RERANKING
 from qwen_emulator import Emulator, Failure, RawReply
@@ -224,6 +230,18 @@ def test_images_and_videos(service: Emulator) -> None:
     keyed = LangChainRerank(model="qwen3-vl-rerank", image_key="picture")
     keyed.compress_documents([with_image], "river")
     assert documents_of(service.last_request.body) == [{"image": "https://example.com/river.png"}]
+
+
+@needs_native
+@pytest.mark.parametrize("model", ["qwen3-vl-rerank", "qwen3-rerank"])
+def test_an_image_beside_the_question_is_not_forgotten_in_silence(service: Emulator, model: str) -> None:
+    nodes = [NodeWithScore(node=TextNode(text="A river."))]
+    question = QueryBundle("river", image_path="https://example.com/river.png")
+    with pytest.warns(QwenWarning, match="image of the question is left out"):
+        LlamaIndexRerank(model=model).postprocess_nodes(nodes, question)
+    question = QueryBundle("", image_path="https://example.com/river.png")
+    LlamaIndexRerank(model="qwen3-vl-rerank").postprocess_nodes(nodes, question)
+    assert service.last_request.body["input"]["query"] == {"image": "https://example.com/river.png"}
 
 
 @needs_native
