@@ -112,6 +112,8 @@ def stated_limit(error: QwenError) -> int | None:
 
 def first_split(work: Work[Q, A], settings: ClientSettings, request: Q, batch_size: int | None) -> list[Q]:
     """The batches to begin with: as the caller wants, else as the catalogue says, within what was learned."""
+    if batch_size is not None and batch_size < 1:
+        raise BadRequestError(f"A batch_size of {batch_size} is none: it is the most items in one call.")
     learned = LEARNED_LIMITS.get(settings.endpoint("openai").host, request.model)
     batches = work.split(request, batch_size)
     if learned is None or all(work.size(batch) <= learned for batch in batches):

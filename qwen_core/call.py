@@ -44,7 +44,7 @@ from qwen_core.request import (
 from qwen_core.response import ChatResponse
 from qwen_core.server_adaptation import adapt_to_server, with_instruction_in_queries
 from qwen_core.servers import profile_on
-from qwen_core.settings import ClientSettings, Connection, resolve_connection
+from qwen_core.settings import ClientSettings, Connection, check_headers, resolve_connection
 from qwen_core.text_parsers import EventFilter, FilteringDecoder, filters_for
 from qwen_core.thinking import thinks
 from qwen_core.timeouts import Deadline
@@ -101,6 +101,8 @@ class Call:
             check_length(request.messages, profile)
         self.profile = LEARNED_ENDPOINTS.apply(self.host, profile)
         self.encoded = encode(self.profile)
+        if request is not None and request.extra_headers:
+            check_headers(request.extra_headers.items())
         self.connection: Connection = resolve_connection(settings, protocol.name, asynchronous=asynchronous)
         self._encode = encode
         self._request = request

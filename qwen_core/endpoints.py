@@ -10,7 +10,7 @@ import re
 import warnings
 from functools import lru_cache
 from typing import Literal, NamedTuple
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from qwen_core.errors import QwenWarning, UnsupportedFeatureError
 
@@ -78,7 +78,7 @@ class Endpoint(NamedTuple):
     @property
     def host(self) -> str:
         """The host and, where there is one, the port."""
-        return urlsplit(self.base_url).netloc.rpartition("@")[2]
+        return host_of(self.base_url)
 
 
 def resolve_region(region: str | None) -> str:
@@ -134,6 +134,24 @@ def region_of(host: str) -> str | None:
     return found["region"] if found else REGION_OF_HOST.get(host)
 
 
+def split_base_url(url: str) -> SplitResult:
+    """The parts of a base URL, or of a host alone. Raises where it is none; a password in it is not shown."""
+    url = url if "://" in url else f"https://{url}"
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts
+    except ValueError:
+        pass
+    shown = re.sub("//[^/]*@", "//", url)
+    raise UnsupportedFeatureError(f"base_url {shown!r} is not an http or https URL.")
+
+
+def host_of(url: str) -> str:
+    """The host and port of a URL, without the user and password that may stand before them."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
 def rerank_url(base_url: str) -> str:
     """The base URL of the flat rerank route on the same host as a compatible base URL."""
     parts = urlsplit(base_url)
@@ -156,11 +174,7 @@ def warn_if_key_travels_openly(base_url: str) -> None:
 
 @lru_cache(maxsize=256)
 def _with_path(url: str, wire: Wire, default: str | None = None) -> str:
-    if "://" not in url:
-        url = "https://" + url
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UnsupportedFeatureError(f"base_url {url!r} is not an http or https URL.")
+    parts = split_base_url(url)
     path = parts.path.rstrip("/")
     if not path:
         path = default or PATHS[wire]

@@ -22,6 +22,7 @@ Codes and messages come from the "Error codes" pages of both wires (protocol doc
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
@@ -357,20 +358,22 @@ def make_error(
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """The seconds that ``retry-after-ms`` or ``retry-after`` (seconds, or an HTTP date) ask to wait."""
-    milliseconds = headers.get("retry-after-ms")
     seconds = headers.get("retry-after")
-    try:
-        if milliseconds is not None:
-            return max(0.0, float(milliseconds) / 1000)
-        if seconds is not None:
-            return max(0.0, float(seconds))
-    except ValueError:
-        pass
+    for text, unit in ((headers.get("retry-after-ms"), 1000), (seconds, 1)):
+        with suppress(TypeError, ValueError):
+            return max(0.0, float(text or "") / unit)
     if seconds is None:
         return None
+    with suppress(OverflowError, ValueError):
+        return _seconds_until(seconds, headers.get("date", ""))
+    return None
+
+
+def _seconds_until(moment: str, now: str) -> float | None:
+    """From one HTTP date to another, or from now on where that is none."""
     from email.utils import mktime_tz, parsedate_tz
 
-    date, sent = parsedate_tz(seconds), parsedate_tz(headers.get("date", ""))
+    date, sent = parsedate_tz(moment), parsedate_tz(now)
     if date is None:
         return None
     if sent is not None:

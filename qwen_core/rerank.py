@@ -9,7 +9,7 @@ import msgspec
 
 from qwen_core.batches import Work
 from qwen_core.call import Call, rerank_call
-from qwen_core.errors import ContextOverflowError, InvalidResponseError, QwenError
+from qwen_core.errors import BadRequestError, ContextOverflowError, InvalidResponseError, QwenError
 from qwen_core.messages import ImagePart, Part, TextPart, VideoPart
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
@@ -28,6 +28,8 @@ def size(request: RerankRequest) -> int:
 
 def split(request: RerankRequest, limit: int | None) -> list[RerankRequest]:
     """Requests within the model's limits, in order. Empty texts are left out: the service refuses them."""
+    if request.top_n is not None and request.top_n < 1:
+        raise BadRequestError(f"A top_n of {request.top_n} asks for no documents.")
     profile = resolve(request.model)
     places = request.places or tuple(range(len(request.documents)))
     sent = [

@@ -9,11 +9,10 @@ llama.cpp ``tools/server/README.md`` and ``server-common.cpp`` (b11434), Ollama 
 import os
 from functools import lru_cache
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
-from qwen_core.endpoints import BASE_URL_VARIABLE, PATHS, RERANK_PATH, region_of
+from qwen_core.endpoints import BASE_URL_VARIABLE, PATHS, RERANK_PATH, region_of, split_base_url
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile, ReasoningKey
 
@@ -87,7 +86,7 @@ def own_server(
 @lru_cache(maxsize=256)
 def leads_elsewhere(url: str) -> bool:
     """Whether neither host nor path of this base URL is Alibaba's."""
-    parts = urlsplit(url if "://" in url else f"https://{url}")
+    parts = split_base_url(url)
     host, path = (parts.hostname or "").lower(), parts.path.rstrip("/")
     if host == ALIBABA or host.endswith(f".{ALIBABA}") or region_of(host):
         return False

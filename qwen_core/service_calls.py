@@ -7,11 +7,11 @@ from collections.abc import Callable
 from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 from tenacity import RetryCallState
 
+from qwen_core.endpoints import host_of
 from qwen_core.errors import NotFoundError, QwenError
 from qwen_core.forms import Form
 from qwen_core.protocols.error_bodies import decode_error, read_answer
@@ -51,7 +51,7 @@ def call_failure(error: QwenError | StatusFailure, connection: Connection) -> Qw
             # The service calls this an invalid request.
             error = NotFoundError(error.message, status_code=answer.status, request_id=error.request_id)
         error.__cause__ = cause
-    error.host = error.host or urlsplit(connection.base_url).netloc
+    error.host = error.host or host_of(connection.base_url)
     return error
 
 

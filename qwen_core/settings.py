@@ -1,7 +1,8 @@
 """How the service is reached: what a client needs beside the request itself."""
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -15,13 +16,15 @@ ProtocolName = Literal["auto", "openai", "dashscope"]
 
 DEFAULT_MAX_RETRIES = 2
 
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+"""A token of RFC 9110, section 5.1."""
+
 
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Immutable, and equal to another when both may share connections.
 
     ``timeout`` is in seconds, see ``Timeout``; None is what the service itself keeps to. ``http_client`` and
-    ``http_async_client`` are clients of the SDK's HTTP library, used as they are: bodies of errors, else cut at a
-    megabyte and at the total timeout, are then read whole.
+    ``http_async_client`` are clients of the SDK's HTTP library, used as they are.
     """
 
     api_key: str | None = None
@@ -89,9 +92,18 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def is_header_text(text: str) -> bool:
+def is_header_text(text: Any) -> bool:
     """Whether HTTP takes this as the value of a header."""
-    return text.isascii() and text.isprintable()
+    return isinstance(text, str) and text.isascii() and text.isprintable()
+
+
+def check_headers(headers: Iterable[tuple[str, str]]) -> None:
+    """Raise for a header that HTTP does not take: its library would too, untyped, and quote the value."""
+    for name, value in headers:
+        if not (isinstance(name, str) and HEADER_NAME.fullmatch(name)):
+            raise UnsupportedFeatureError(f"{name!r} is no name of a header.")
+        if not is_header_text(value):
+            raise UnsupportedFeatureError(f"The value of the header {name!r} is not printable ASCII.")
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,14 +128,13 @@ def resolve_connection(settings: ClientSettings, wire: Wire, *, asynchronous: bo
             hint='Give smaller files or URLs; or server="dashscope", if base_url leads to Alibaba after all.',
         )
     endpoint = settings.endpoint(wire)
-    for name, value in settings.default_headers:
-        if not is_header_text(value):
-            raise UnsupportedFeatureError(f"The value of the header {name!r} is not printable ASCII.")
+    headers = (*endpoint.headers.items(), *settings.default_headers)
+    check_headers(headers)
     return Connection(
         wire=wire,
         base_url=endpoint.base_url,
         api_key=settings.resolve_key(),
-        headers=(*endpoint.headers.items(), *settings.default_headers),
+        headers=headers,
         timeout=as_timeout(settings.timeout),
         http_client=settings.http_async_client if asynchronous else settings.http_client,
     )

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from qwen_core.endpoints import host_of
 from qwen_core.errors import InvalidResponseError, QwenError
 from qwen_core.forms import Content, Form, OnSent, upload_bar
 from qwen_core.local_media import LocalFile
@@ -54,9 +55,10 @@ def read_policy(payload: bytes, connection: Connection) -> Policy:
     """The policy. A file never leaves over plain HTTP, unless the service itself is reached so."""
     try:
         policy = _decode_policy(payload).data
-    except msgspec.DecodeError as reason:
+        scheme = urlsplit(policy.upload_host).scheme
+    except ValueError as reason:
         raise unreadable(payload, reason) from reason
-    if urlsplit(policy.upload_host).scheme not in ("https", urlsplit(connection.base_url).scheme):
+    if scheme not in ("https", urlsplit(connection.base_url).scheme):
         raise InvalidResponseError("The service named an upload host without encryption; nothing was sent there.")
     return policy
 
@@ -86,7 +88,7 @@ def store_failure(error: QwenError | StatusFailure, connection: Connection, mode
     """The error to raise."""
     if isinstance(error, StatusFailure):
         error = decode_error(error.answer.status, error.answer.body, dict(error.answer.headers))
-    error.host = error.host or urlsplit(connection.base_url).netloc
+    error.host = error.host or host_of(connection.base_url)
     error.model = error.model or model
     return error
 

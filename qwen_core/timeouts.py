@@ -1,12 +1,17 @@
 """How long a call may take: what a user says, and what it means for one attempt. The clock is passed in."""
 
+from threading import TIMEOUT_MAX
 from typing import NamedTuple
+
+from qwen_core.errors import BadRequestError
 
 CONNECT = 10.0
 READ = 600.0
 """What the service allows a call on its shared hosts (compatible 1.4)."""
 TOTAL = 3600.0
 """What the service allows at all (compatible 1.4): after that nothing comes that is worth waiting for."""
+LONGEST = TIMEOUT_MAX
+"""What the clocks of a computer can wait for: some 290 years."""
 
 
 class Timeout(NamedTuple):
@@ -27,11 +32,20 @@ class Timeout(NamedTuple):
 
 
 def as_timeout(value: "float | Timeout | None") -> Timeout:
-    """What the user meant. A number is the longest silence; None is what the service itself keeps to."""
-    if isinstance(value, Timeout):
-        return value
+    """What the user meant. A number is the longest silence; None is what the service itself keeps to.
+
+    Raises BadRequestError for what is no time to wait.
+    """
     if value is None:
         return Timeout()
+    for seconds in value if isinstance(value, Timeout) else (value,):
+        if seconds is not None and not 0 < seconds <= LONGEST:
+            raise BadRequestError(
+                f"A timeout of {seconds} cannot be kept to: it is in seconds, and more than none.",
+                hint="Timeout(read=None, total=None) sets no bound.",
+            )
+    if isinstance(value, Timeout):
+        return value
     return Timeout(min(CONNECT, value), value, max(TOTAL, value), value)
 
 

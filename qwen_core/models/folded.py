@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from qwen_core.json_encoding import encode_json
 from qwen_core.models.profile import ModelProfile
 
 FILE = Path(__file__).with_name("folded.jsonl")
@@ -23,7 +24,7 @@ def write_folded(profiles: Iterable[ModelProfile]) -> bytes:
 
 def read_folded(name: str) -> ModelProfile | None:
     """The profile of the model that is listed under exactly this name, if one is."""
-    beginning = b'{"name":' + msgspec.json.encode(name) + b","
+    beginning = b'{"name":' + encode_json(name) + b","
     with FILE.open("rb") as lines:
         line = next((line for line in lines if line.startswith(beginning)), None)
     return None if line is None else _decode(line)

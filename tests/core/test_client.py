@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import math
 import pickle
 import time
 import traceback
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,6 +21,7 @@ from qwen_core import (
     retries,
 )
 from qwen_core.events import Finish
+from qwen_core.timeouts import Timeout
 from qwen_emulator import Emulator, Failure, RecordedRequest, Reply, faults
 from tests.core.conftest import KEY
 from tests.core.ways import WAYS, Run, async_generate, generate
@@ -190,6 +193,36 @@ def test_old_embedding_models_take_larger_batches(settings: ClientSettings, qwen
 def test_no_texts_need_no_request(settings: ClientSettings, qwen_emulator: Emulator) -> None:
     assert QwenClient(settings).embed(EmbeddingRequest(model="text-embedding-v4", texts=())).vectors == []
     assert not qwen_emulator.requests
+
+
+@pytest.mark.parametrize("run", WAYS)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("X-A", "\N{LATIN SMALL LETTER U WITH DIAERESIS}"), ("X-A", "a\nb"), ("X-A", 3), ("X A", "a")],
+)
+def test_headers_that_http_does_not_take(
+    run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator, name: str, value: Any
+) -> None:
+    with pytest.raises(errors.UnsupportedFeatureError, match="header"):
+        run(settings, msgspec.structs.replace(request_, extra_headers={name: value}))
+    with pytest.raises(errors.UnsupportedFeatureError, match="header"):
+        run(msgspec.structs.replace(settings, default_headers=((name, value),)), request_)
+    assert not qwen_emulator.requests
+
+
+@pytest.mark.parametrize("run", WAYS)
+@pytest.mark.parametrize("timeout", [0, -1, math.inf, math.nan, Timeout(connect=-1)])
+def test_timeouts_that_are_none(
+    run: Run, settings: ClientSettings, request_: ChatRequest, timeout: float | Timeout
+) -> None:
+    with pytest.raises(errors.BadRequestError, match="timeout"):
+        run(msgspec.structs.replace(settings, timeout=timeout), request_)
+
+
+@pytest.mark.parametrize("run", WAYS)
+def test_a_models_name_that_is_no_text(run: Run, settings: ClientSettings, request_: ChatRequest) -> None:
+    with pytest.raises(errors.UnsupportedFeatureError, match="half of a character"):
+        run(settings, msgspec.structs.replace(request_, model="q\ud83d"))
 
 
 @pytest.mark.parametrize("run", WAYS)

@@ -3,8 +3,10 @@
 import pytest
 
 from qwen_core.endpoints import REGIONS, SHORT_FORMS, Wire, rerank_url, resolve_endpoint
-from qwen_core.errors import QwenWarning, UnsupportedFeatureError
+from qwen_core.errors import QwenError, QwenWarning, UnsupportedFeatureError
+from qwen_core.files import QwenFiles
 from qwen_core.settings import ClientSettings
+from qwen_emulator import Emulator
 
 SHARED = {
     "cn-beijing": "dashscope.aliyuncs.com",
@@ -89,14 +91,35 @@ def test_the_environment_gives_a_base_url(monkeypatch: pytest.MonkeyPatch) -> No
     assert resolve_endpoint("openai", base_url="https://other.example").host == "other.example"
 
 
-@pytest.mark.parametrize("url", ["ftp://h.example", "https://", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://u:secret@h.example",
+        "https://",
+        "file:///etc/passwd",
+        "http://[::1",
+        "http://h:99999",
+        "http://h:a/v1",
+    ],
+)
 def test_only_http_urls(url: str) -> None:
-    with pytest.raises(UnsupportedFeatureError, match="URL"):
+    with pytest.raises(UnsupportedFeatureError, match="URL") as caught:
         resolve_endpoint("openai", base_url=url)
+    assert "secret" not in str(caught.value)
+    with pytest.raises(UnsupportedFeatureError, match="URL"):
+        ClientSettings(base_url=url).own_server()
 
 
 def test_a_host_never_shows_the_user_in_a_url() -> None:
     assert resolve_endpoint("openai", base_url="https://user:secret@h.example").host == "h.example"
+
+
+def test_an_error_never_shows_the_user_in_a_url(qwen_emulator: Emulator) -> None:
+    url = qwen_emulator.base_url.replace("//", "//user:secret@")
+    settings = ClientSettings(api_key="k", base_url=url, max_retries=0)
+    with pytest.raises(QwenError) as caught:
+        QwenFiles(settings).get("file-none")
+    assert "127.0.0.1" in str(caught.value) and "secret" not in str(caught.value)
 
 
 def test_rerank_lives_beside_the_compatible_path() -> None:

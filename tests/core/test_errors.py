@@ -116,6 +116,8 @@ def test_errors_pickle_with_all_they_carry() -> None:
         ({"retry-after-ms": "1500"}, 1.5),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "-4"}, 0.0),
+        ({"retry-after-ms": "soon", "retry-after": "3"}, 3.0),
+        ({"retry-after": "Wed, 21 Oct 99999 07:28:00 GMT"}, None),
         ({"retry-after": "Mon, 23 Nov 2026 10:00:10 GMT", "date": "Mon, 23 Nov 2026 10:00:00 GMT"}, 10.0),
         ({"retry-after": "Mon, 23 Nov 2020 10:00:10 GMT"}, 0.0),
     ],

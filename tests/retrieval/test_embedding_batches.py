@@ -13,6 +13,7 @@ from qwen_core import (
     EmbeddingRequest,
     EmbeddingResponse,
     QwenClient,
+    RerankRequest,
     count_usage,
 )
 from qwen_core.batches import LEARNED_LIMITS, stated_limit
@@ -23,6 +24,7 @@ from qwen_core.errors import (
     RateLimitError,
     UnsupportedFeatureError,
 )
+from qwen_core.messages import TextPart
 from qwen_core.models.catalogue import resolve
 from qwen_core.protocols.selection import select_protocol
 from qwen_emulator import Emulator, Failure, RawReply, faults
@@ -138,6 +140,21 @@ def test_no_more_calls_at_once_than_workers(service: Emulator) -> None:
     client._send = send  # type: ignore[method-assign, assignment]
     client.embed(request, workers=3)
     assert 2 <= most <= 3
+
+
+def test_batches_and_workers_that_are_none(service: Emulator, both_ways: Callable[..., EmbeddingResponse]) -> None:
+    sync = QwenClient(settings("openai", service))
+    twin = AsyncQwenClient(settings("openai", service))
+    request = request_for()
+    with pytest.raises(BadRequestError, match="batch_size"):
+        both_ways(lambda: sync.embed(request, batch_size=0), lambda: twin.embed(request, batch_size=-1))
+    answer = both_ways(lambda: sync.embed(request, workers=0), lambda: twin.embed(request, workers=0))
+    assert len(answer.vectors) == len(TEXTS)
+    ranking = RerankRequest(
+        model="qwen3-rerank", query=TextPart("a"), documents=(TextPart("a"), TextPart("b")), top_n=0
+    )
+    with pytest.raises(BadRequestError, match="top_n"):
+        both_ways(lambda: sync.rerank(ranking), lambda: twin.rerank(ranking))
 
 
 def test_a_failure_stops_the_rest(service: Emulator, both_ways: Callable[..., EmbeddingResponse]) -> None:
