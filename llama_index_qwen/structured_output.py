@@ -15,8 +15,8 @@ from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.models.profile import ModelProfile
 from qwen_core.tool_definitions import rooted, safe_name
 
-FENCED = re.compile(r"```\w*\s*\n(.*?)\n?\s*```", re.DOTALL)
-"""Never within JSON itself, where a line's end in a text is escaped."""
+FENCED = re.compile(r"```\w*\s*\n(.*?)\s*```[ \t]*$", re.DOTALL | re.MULTILINE)
+"""Neither end is found within JSON, where a line's end in a text is escaped."""
 
 WRAP = "value"
 """The field under which a class that is no object is asked for: calls and JSON mode have nothing but objects."""

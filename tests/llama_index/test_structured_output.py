@@ -108,7 +108,10 @@ def test_strings_grow(make: MakeModel, service: Emulator, model: str, predict: P
 @both_modes
 def test_a_fence_within_the_object(make: MakeModel, service: Emulator, model: str, predict: Predict) -> None:
     place = City(name="```py\nprint()\n```", country="x", inhabitants=0)
-    service.reply(answering(place.model_dump_json(indent=1)))
+    written = place.model_dump_json(indent=1)
+    service.reply(answering(written))
+    assert predict(make(model=model), City)[-1] == place
+    service.reply(Reply(f"```json\n{written}\n```"))
     assert predict(make(model=model), City)[-1] == place
 
 
