@@ -55,17 +55,7 @@ ROLES: dict[str, Role] = {
 
 def to_core(messages: Sequence[ChatMessage]) -> tuple[Message, ...]:
     """The conversation in the core's vocabulary."""
-    return tuple(ask_at_the_end(with_own_ids(converted(message_to_core, messages))))
-
-
-def ask_at_the_end(messages: list[Message]) -> list[Message]:
-    """An instruction that core puts last (``early_stopping_method="generate"``) as what is asked for.
-
-    The service answers a user or a tool, and fails on a conversation that ends with the system.
-    """
-    if messages and messages[-1].role == "system":
-        return [*messages[:-1], msgspec.structs.replace(messages[-1], role="user")]
-    return messages
+    return tuple(with_own_ids(converted(message_to_core, messages)))
 
 
 def message_to_core(message: ChatMessage) -> Message:

@@ -34,6 +34,7 @@ Step = Callable[[ChatRequest, ModelProfile, list[str]], ChatRequest]
 
 JSON_INSTRUCTION = "Answer with one JSON object and nothing else."
 SCHEMA_INSTRUCTION = f"{JSON_INSTRUCTION} It must match this JSON schema:\n"
+CONTINUE = "Continue."
 CALL_INSTRUCTION = "Answer by calling one of these tools, and with nothing else: "
 
 
@@ -43,6 +44,29 @@ def adapt(request: ChatRequest, profile: ModelProfile) -> tuple[ChatRequest, tup
     for step in STEPS:
         request = step(request, profile, warnings)
     return request, tuple(warnings)
+
+
+def ask_at_the_end(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
+    """The last word is a user's or a tool's: the service fails on any other (compatible 3, native 4.1).
+
+    Frameworks end with an answer where one agent goes on after another, or where an answer is put into a schema.
+    """
+    last = request.messages[-1] if request.messages else None
+    if last is None or last.role != "assistant" or last.partial or last.tool_calls:
+        return ask_what_the_system_says(request)
+    warnings.append(
+        f'The conversation ends with an answer, and the service answers users: "{CONTINUE}" was added in the name '
+        "of one. An answer that is to be completed needs partial=True."
+    )
+    return msgspec.structs.replace(request, messages=(*request.messages, Message("user", (TextPart(CONTINUE),))))
+
+
+def ask_what_the_system_says(request: ChatRequest) -> ChatRequest:
+    """An instruction at the very end as what is asked for, which it is."""
+    *others, last = request.messages or (None,)
+    if last is None or last.role != "system":
+        return request
+    return msgspec.structs.replace(request, messages=(*others, msgspec.structs.replace(last, role="user")))
 
 
 def force_tool_choice(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
@@ -165,6 +189,7 @@ def with_instruction(request: ChatRequest, text: str) -> ChatRequest:
 
 
 STEPS: tuple[Step, ...] = (
+    ask_at_the_end,
     fit_switch,
     fit_effort,
     choose_effort_or_budget,

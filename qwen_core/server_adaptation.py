@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from qwen_core.adaptation import ask_for_tools
+from qwen_core.adaptation import ask_for_tools, ask_what_the_system_says
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.messages import AudioPart, Message, Part
 from qwen_core.models.profile import ModelProfile
@@ -37,6 +37,7 @@ def adapt_to_server(
     """The request for this server, and the warnings for its caller. ``named``: the user said which it is."""
     warnings: list[str] = []
     refuse_service_features(request)
+    request = ask_what_the_system_says(request)
     for step in (fit_switch, fit_budget, move_marks_of_tools, fit_cache_marks):
         request = step(request, profile, warnings)
     extra: dict[str, Any] = {}

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from qwen_core.adaptation import adapt
-from qwen_core.messages import ImagePart, Message, TextPart, Tool, VideoPart
+from qwen_core.messages import ImagePart, Message, Role, TextPart, Tool, ToolCallPart, VideoPart
 from qwen_core.models.catalogue import resolve
 from qwen_core.request import ChatRequest
 
@@ -20,6 +20,34 @@ OPTIONAL_ON, OPTIONAL_OFF, ALWAYS, NEVER = "qwen3.7-plus", "qwen-plus", "qwq-plu
 
 def adapted(model: str, **fields: Any) -> tuple[ChatRequest, tuple[str, ...]]:
     return adapt(ChatRequest(model=model, messages=(USER,), **fields), resolve(model))
+
+
+def said(role: Role, **fields: Any) -> Message:
+    return Message(role, (TextPart("ok"),), **fields)
+
+
+CALLING = Message("assistant", (ToolCallPart("c", "f", "{}"),))
+
+
+@pytest.mark.parametrize("last", [USER, said("tool", tool_call_id="c"), said("assistant", partial=True), CALLING])
+def test_a_conversation_that_asks_stays(last: Message) -> None:
+    given = ChatRequest(model=OPTIONAL_OFF, messages=(USER, last))
+    assert adapt(given, resolve(OPTIONAL_OFF)) == (given, ())
+
+
+def test_a_conversation_that_ends_with_an_answer_is_to_be_continued() -> None:
+    messages = (USER, said("assistant"))
+    request, warnings = adapt(ChatRequest(model=OPTIONAL_OFF, messages=messages), resolve(OPTIONAL_OFF))
+    assert request.messages[:-1] == messages
+    assert (request.messages[-1].role, request.messages[-1].text) == ("user", "Continue.")
+    assert len(warnings) == 1 and "ends with an answer" in warnings[0]
+
+
+@pytest.mark.parametrize("before", [(), (said("system"), USER), (USER, said("assistant"))])
+def test_an_instruction_at_the_end_is_what_is_asked(before: tuple[Message, ...]) -> None:
+    given = ChatRequest(model=OPTIONAL_OFF, messages=(*before, said("system")), response_format=JSON)
+    request, _ = adapt(given, resolve(OPTIONAL_OFF))
+    assert request.messages[-1] == said("user") and len(request.messages) >= len(given.messages)
 
 
 @pytest.mark.parametrize("model", [OPTIONAL_ON, OPTIONAL_OFF, ALWAYS, NEVER, "some-model"])

@@ -198,6 +198,18 @@ def test_a_graph_with_memory(model: ChatQwen) -> None:
     assert {type(message) for message in kept} == {HumanMessage, AIMessage, ToolMessage}
 
 
+def test_one_agent_goes_on_after_another(service: Emulator, model: ChatQwen) -> None:
+    graph = StateGraph(State)
+    for name in ("researcher", "writer"):
+        graph.add_node(name, create_agent(model, [get_weather], system_prompt=f"You are the {name}."))
+    graph.set_entry_point("researcher")
+    graph.add_edge("researcher", "writer")
+    service.reply("It is sunny in Rome.", "ROME IN THE SUN")
+    with pytest.warns(QwenWarning, match="ends with an answer"):
+        result = run(graph.compile())
+    assert [message.text for message in result["messages"][1:]] == ["It is sunny in Rome.", "ROME IN THE SUN"]
+
+
 def test_chunks_come_back_from_checkpoints(model: ChatQwen) -> None:
     strict = JsonPlusSerializer(allowed_msgpack_modules=None)
 

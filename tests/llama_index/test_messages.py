@@ -121,12 +121,6 @@ def test_roles(role: MessageRole) -> None:
     assert first.role == expected
 
 
-def test_a_trailing_system_message_is_asked() -> None:
-    """FunctionAgent with early_stopping_method="generate" puts its instruction last."""
-    messages = to_core([ChatMessage(role="user", content="a"), ChatMessage(role="system", content="Stop.")])
-    assert [message.role for message in messages] == ["user", "user"]
-
-
 def test_an_answer_of_a_direct_tool_is_an_answer() -> None:
     (message,) = to_core([ChatMessage(role="assistant", content="42", additional_kwargs={"tool_call_id": "c1"})])
     assert message == Message("assistant", (TextPart("42"),))

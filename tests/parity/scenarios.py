@@ -50,6 +50,8 @@ class Scenario:
     messages: tuple[Message, ...] = (user("What is it?"),)
     model: str = "qwen-plus"
     options: dict[str, Any] = field(default_factory=dict)
+    warning: str = ""
+    """What the warning says that comes with it; none, if empty."""
     streamed_only: bool = False
     whole_only: bool = False
 
@@ -160,6 +162,19 @@ SCENARIOS = [
         Outcome("It is sunny."),
         messages=ROUND,
         options={"tools": (WEATHER,)},
+    ),
+    Scenario(
+        "nothing but an instruction",
+        Reply(text="Aye."),
+        Outcome("Aye."),
+        messages=(Message("system", (TextPart("Speak like a sailor."),)),),
+    ),
+    Scenario(
+        "a conversation that ends with an answer",
+        Reply(text="It rained, too."),
+        Outcome("It rained, too."),
+        messages=(user("The weather in Paris?"), Message("assistant", (TextPart("It was cold."),))),
+        warning="ends with an answer",
     ),
     Scenario(
         "a JSON schema",

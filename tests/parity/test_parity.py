@@ -1,7 +1,10 @@
 """Nobody can tell from an answer over which wire, in which mode or through which framework it came."""
 
+from contextlib import nullcontext
+
 import pytest
 
+from qwen_core.errors import QwenWarning
 from qwen_emulator import Emulator
 from tests.parity.scenarios import NATIVE_SCENARIOS, SCENARIOS, Outcome, Scenario
 from tests.parity.ways import STREAMED, WHOLE, Ask, settings_for
@@ -12,7 +15,9 @@ PROTOCOLS = ["openai", "dashscope"]
 def check(scenario: Scenario, ask: Ask, protocol: str, emulator: Emulator) -> None:
     """The way gives the scenario's outcome. Usage is compared where the scenario says one."""
     emulator.reply(scenario.answer)
-    seen = ask(scenario, settings_for(emulator.base_url, protocol))
+    warned = pytest.warns(QwenWarning, match=scenario.warning) if scenario.warning else nullcontext()
+    with warned:
+        seen = ask(scenario, settings_for(emulator.base_url, protocol))
     wanted = scenario.outcome
     if not wanted.usage:
         seen = Outcome(**{**seen.__dict__, "usage": ()})

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from langchain_core.load import dumpd, load
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.runnables import ConfigurableField
 from llama_index.core.base.llms.types import ChatMessage, ThinkingBlock
 from pydantic import BaseModel
@@ -233,6 +233,13 @@ def test_parameters_have_the_servers_names_or_are_left_out_loudly(service: Emula
         chain_model(service, "ollama", top_k=5, temperature=0.5).invoke("Hi")
     assert "top_k" not in service.last_request.body
     assert service.last_request.body["temperature"] == 0.5
+
+
+def test_an_instruction_at_the_end_is_what_is_asked(service: Emulator) -> None:
+    chain_model(service, "vllm").invoke(
+        [SystemMessage("Speak like a sailor."), AIMessage("Aye."), SystemMessage("Go on.")]
+    )
+    assert [message["role"] for message in service.last_request.messages] == ["system", "assistant", "user"]
 
 
 def test_a_prefix_is_continued_and_sound_is_bare_base64(service: Emulator) -> None:
