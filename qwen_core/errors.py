@@ -88,7 +88,7 @@ class QwenError(Exception):
         }
         where = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
         advice = self.hint or self.advice
-        return self.message + (f" ({where})" if where else "") + (f" {advice}" if advice else "")
+        return self.message.rstrip() + (f" ({where})" if where else "") + (f" {advice}" if advice else "")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.__dict__)
