@@ -30,8 +30,24 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     raw: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-def total(input_tokens: int | None, output_tokens: int | None, reported: int | None) -> int | None:
-    """The reported total, else the sum where both sides are known."""
-    if reported is not None or input_tokens is None or output_tokens is None:
-        return reported
-    return input_tokens + output_tokens
+def reported(*, raw: dict[str, Any], cache_type: Any, plugins: Any, **tokens: Any) -> Usage:
+    """The usage that a server reported. What is no whole number is unknown: sums and prices are made of these.
+
+    A total that was not reported is the sum of both sides, where both are known.
+    """
+    found = {name: count for name, value in tokens.items() if (count := whole_number(value)) is not None}
+    if "total_tokens" not in found and {"input_tokens", "output_tokens"} <= found.keys():
+        found["total_tokens"] = found["input_tokens"] + found["output_tokens"]
+    return Usage(
+        **found,
+        cache_type=cache_type if isinstance(cache_type, str) else None,
+        plugins=plugins if isinstance(plugins, dict) else None,
+        raw=raw,
+    )
+
+
+def whole_number(value: Any) -> int | None:
+    """The number, also where it is written with a fraction of nothing; None where it is none."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if type(value) is int else None

@@ -4,6 +4,7 @@ A decoder reads its wire's JSON and tells it here; from here come the events. No
 of either wire's envelope.
 """
 
+import re
 from binascii import a2b_base64
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -197,7 +198,13 @@ class OpenAnswer:
     def error(self, status: int | None, error: Any, code: Any, message: Any) -> QwenError:
         """The error that stands in a chunk's place: an object, a text, or a code and a message of its own."""
         fields = error if isinstance(error, dict) else {"code": code, "message": error or message}
-        return make_error(status, *code_and_message(fields), request_id=self.find_request_id())
+        code, message = code_and_message(fields)
+        return make_error(status or status_in(code), code, message, request_id=self.find_request_id())
+
+
+def status_in(code: str | None) -> int | None:
+    """The HTTP status that servers of one's own write for a code into a stream, as vLLM and llama.cpp do."""
+    return int(code) if code and re.fullmatch(r"[45]\d\d", code) else None
 
 
 class AnswerDecoder(StreamDecoder, Protocol):

@@ -12,7 +12,7 @@ from qwen_core.protocols.error_bodies import unreadable
 from qwen_core.protocols.open_answer import OpenAnswer, OpenChoice, decode_whole
 from qwen_core.protocols.shared_wire import Audio
 from qwen_core.response import ChatResponse, Citation
-from qwen_core.usage import Usage, total
+from qwen_core.usage import Usage, reported, whole_number
 
 _decode_chunk = msgspec.json.Decoder(Chunk).decode
 
@@ -79,8 +79,12 @@ class ChatStreamDecoder:
             open_choice.add_tool_calls(message.tool_calls, events)
 
     def _take_items(self, choice: OpenChoice, items: Sequence[Any], events: list[Event]) -> str:
-        """The text of a list content. What else an item holds, such as ``ocr_result``, is kept as an extra."""
+        """The text of a list content. What else the items hold, such as ``ocr_result``, is kept as an extra.
+
+        Of several under one key, such as images, a list.
+        """
         texts: list[str] = []
+        others: dict[str, list[Any]] = {}
         for item in items:
             if not isinstance(item, dict):
                 texts.append(str(item))
@@ -91,7 +95,9 @@ class ChatStreamDecoder:
                 elif key == "audio" and isinstance(value, dict):
                     choice.add_audio(Audio(**{name: value.get(name) for name in Audio.__struct_fields__}), events)
                 elif key != "type" and value:
-                    self.answer.extras[key] = value
+                    others.setdefault(key, []).append(value)
+        for key, found in others.items():
+            self.answer.extras[key] = found if len(found) > 1 else found[0]
         return "".join(texts)
 
     def _take_surroundings(self, output: Output, events: list[Event]) -> None:
@@ -122,11 +128,10 @@ def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
     prompt: dict[str, Any] = raw.get("prompt_tokens_details") or {}
     into: dict[str, Any] = raw.get("input_tokens_details") or {}
     out: dict[str, Any] = raw.get("output_tokens_details") or {}
-    input_tokens, output_tokens = raw.get("input_tokens"), raw.get("output_tokens")
-    return Usage(
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        total_tokens=total(input_tokens, output_tokens, raw.get("total_tokens")),
+    return reported(
+        input_tokens=raw.get("input_tokens"),
+        output_tokens=raw.get("output_tokens"),
+        total_tokens=raw.get("total_tokens"),
         cached_tokens=prompt.get("cached_tokens", raw.get("cached_tokens")),
         cache_creation_tokens=prompt.get("cache_creation_input_tokens"),
         cache_type=prompt.get("cache_type"),
@@ -147,11 +152,11 @@ def decode_citations(search_info: dict[str, Any] | None) -> tuple[Citation, ...]
     results = (search_info or {}).get("search_results") or ()
     return tuple(
         Citation(
-            index=result.get("index", place),
-            url=result["url"],
-            title=result.get("title") or "",
-            site_name=result.get("site_name") or "",
-            icon=result.get("icon") or "",
+            index=whole_number(result.get("index")) or place,
+            url=str(result["url"]),
+            title=str(result.get("title") or ""),
+            site_name=str(result.get("site_name") or ""),
+            icon=str(result.get("icon") or ""),
         )
         for place, result in enumerate(results, 1)
         if isinstance(result, dict) and result.get("url")

@@ -8,10 +8,10 @@ import msgspec
 from qwen_core.events import Event
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.error_bodies import unreadable
-from qwen_core.protocols.open_answer import OpenAnswer, decode_whole
+from qwen_core.protocols.open_answer import OpenAnswer, OpenChoice, decode_whole
 from qwen_core.protocols.openai_compatible.wire import Choice, Chunk
 from qwen_core.response import ChatResponse
-from qwen_core.usage import Usage, total
+from qwen_core.usage import Usage, reported
 
 _decode_chunk = msgspec.json.Decoder(Chunk).decode
 
@@ -54,8 +54,8 @@ class ChatStreamDecoder:
             return ()
         answer.began = True
         events: list[Event] = []
-        for choice in chunk.choices:
-            self._take(choice, events)
+        for place, choice in enumerate(chunk.choices):
+            self._take(answer.choice(place if choice.index is None else choice.index), choice, events)
         return events
 
     @property
@@ -73,8 +73,7 @@ class ChatStreamDecoder:
                 choice.end("stop", None)
         return self.answer.close(decode_usage(self.answer.usage))
 
-    def _take(self, choice: Choice, events: list[Event]) -> None:
-        open_choice = self.answer.choice(choice.index)
+    def _take(self, open_choice: OpenChoice, choice: Choice, events: list[Event]) -> None:
         open_choice.end(choice.finish_reason, choice.logprobs)
         delta = choice.delta or choice.message
         self.whole = self.whole or choice.message is not None
@@ -98,11 +97,10 @@ def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
         return None
     prompt: dict[str, Any] = raw.get("prompt_tokens_details") or {}
     completion: dict[str, Any] = raw.get("completion_tokens_details") or {}
-    input_tokens, output_tokens = raw.get("prompt_tokens"), raw.get("completion_tokens")
-    return Usage(
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        total_tokens=total(input_tokens, output_tokens, raw.get("total_tokens")),
+    return reported(
+        input_tokens=raw.get("prompt_tokens"),
+        output_tokens=raw.get("completion_tokens"),
+        total_tokens=raw.get("total_tokens"),
         cached_tokens=prompt.get("cached_tokens"),
         cache_creation_tokens=prompt.get("cache_creation_input_tokens"),
         cache_type=prompt.get("cache_type"),

@@ -25,9 +25,12 @@ class Delta(msgspec.Struct):
 
 
 class Choice(msgspec.Struct):
-    """A choice of a chunk (``delta``) or of a whole answer (``message``). ``finish_reason`` may be absent."""
+    """A choice of a chunk (``delta``) or of a whole answer (``message``). ``finish_reason`` may be absent.
 
-    index: int = 0
+    Without an ``index`` it is the one at its place.
+    """
+
+    index: int | None = None
     delta: Delta | None = None
     message: Delta | None = None
     finish_reason: str | None = None

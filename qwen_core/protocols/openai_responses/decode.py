@@ -16,7 +16,7 @@ from qwen_core.protocols.open_answer import OpenAnswer, decode_whole
 from qwen_core.protocols.openai_responses import wire
 from qwen_core.protocols.shared_wire import Function, ToolCall
 from qwen_core.response import ChatResponse, Citation, CitationSpan
-from qwen_core.usage import Usage, total
+from qwen_core.usage import Usage, reported
 
 _decode_event = msgspec.json.Decoder(wire.Event).decode
 _decode_response = msgspec.json.Decoder(wire.Response).decode
@@ -197,11 +197,10 @@ def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
         return None
     into: dict[str, Any] = raw.get("input_tokens_details") or {}
     out: dict[str, Any] = raw.get("output_tokens_details") or {}
-    input_tokens, output_tokens = raw.get("input_tokens"), raw.get("output_tokens")
-    return Usage(
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        total_tokens=total(input_tokens, output_tokens, raw.get("total_tokens")),
+    return reported(
+        input_tokens=raw.get("input_tokens"),
+        output_tokens=raw.get("output_tokens"),
+        total_tokens=raw.get("total_tokens"),
         cached_tokens=into.get("cached_tokens"),
         cache_creation_tokens=into.get("cache_creation_input_tokens"),
         cache_type=into.get("cache_type"),

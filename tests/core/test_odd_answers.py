@@ -1,0 +1,98 @@
+"""Answers that are not quite as documented: what is there is read for what it is, and the rest is unknown."""
+
+import json
+from typing import Any
+
+import pytest
+
+from qwen_core import ChatRequest, ClientSettings
+from qwen_core.errors import BadRequestError, QwenError, RateLimitError, ServerError
+from qwen_emulator import Emulator, RawReply
+from tests.core.conftest import KEY
+from tests.core.ways import STREAMS, WAYS, Run
+
+
+def whole(body: dict[str, Any]) -> RawReply:
+    """A body, which a client that asked for a stream reads too."""
+    return RawReply(200, {"Content-Type": "application/json"}, (json.dumps(body).encode(),))
+
+
+def on(wire: str, emulator: Emulator) -> ClientSettings:
+    return ClientSettings(api_key=KEY, base_url=emulator.base_url, protocol=wire, max_retries=0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("run", WAYS)
+def test_choices_without_an_index_are_told_by_their_places(
+    run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    choices = [{"message": {"content": text}, "finish_reason": "stop", "index": None} for text in "ab"]
+    body = {"choices": choices, "output": {"choices": choices}}
+    qwen_emulator.reply(whole(body))
+    assert [choice.message.text for choice in run(settings, request_).choices] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "wanted"),
+    [
+        ((1, 2, None), (1, 2, 3)),
+        ((1.0, 2.0, 3.0), (1, 2, 3)),
+        (("1", "2", None), (None, None, None)),
+        ((1, [2], 9), (1, None, 9)),
+        ((1, True, 2.5), (1, None, None)),
+    ],
+)
+@pytest.mark.parametrize("run", WAYS)
+def test_only_whole_numbers_are_counts(
+    run: Run,
+    settings: ClientSettings,
+    request_: ChatRequest,
+    qwen_emulator: Emulator,
+    counts: tuple[Any, ...],
+    wanted: tuple[int | None, ...],
+) -> None:
+    choices = [{"message": {"content": "a"}, "finish_reason": "stop"}]
+    into, out, total = counts
+    usage = {"prompt_tokens": into, "input_tokens": into, "completion_tokens": out, "output_tokens": out}
+    usage |= {"total_tokens": total, "plugins": 3, "x_tools": 3, "prompt_tokens_details": {"cache_type": 3}}
+    qwen_emulator.reply(whole({"choices": choices, "output": {"choices": choices}, "usage": usage}))
+    found = run(settings, request_).usage
+    assert found is not None and (found.input_tokens, found.output_tokens, found.total_tokens) == wanted
+    assert (found.plugins, found.cache_type) == (None, None) and found.raw["x_tools"] == 3
+
+
+@pytest.mark.parametrize("run", WAYS)
+def test_every_item_of_a_content_is_kept(run: Run, request_: ChatRequest, qwen_emulator: Emulator) -> None:
+    content = [{"image": "https://a"}, {"text": "b"}, {"image": "https://c"}, {"image_hw": [[1, 2]]}]
+    choices = [{"message": {"content": content}, "finish_reason": "stop"}]
+    qwen_emulator.reply(whole({"output": {"choices": choices}}))
+    answer = run(on("dashscope", qwen_emulator), request_)
+    assert answer.text == "b"
+    assert answer.extras == {"image": ["https://a", "https://c"], "image_hw": [[1, 2]]}
+
+
+@pytest.mark.parametrize("run", WAYS)
+def test_sources_are_texts_under_numbers(run: Run, request_: ChatRequest, qwen_emulator: Emulator) -> None:
+    sources = [{"index": "1", "title": 3, "url": "https://a"}, "b", {"index": None, "url": "https://c"}]
+    choices = [{"message": {"content": "a"}, "finish_reason": "stop"}]
+    qwen_emulator.reply(whole({"output": {"choices": choices, "search_info": {"search_results": sources}}}))
+    found = run(on("dashscope", qwen_emulator), request_).citations
+    assert [(source.index, source.title, source.url) for source in found] == [
+        (1, "3", "https://a"),
+        (3, "", "https://c"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(400, BadRequestError), ("429", RateLimitError), (503, ServerError), (7, ServerError)]
+)
+@pytest.mark.parametrize("run", STREAMS)
+def test_a_code_in_a_stream_may_be_a_status(
+    run: Run, request_: ChatRequest, qwen_emulator: Emulator, code: int | str, kind: type[QwenError]
+) -> None:
+    """As servers of one's own write it."""
+    line = json.dumps({"error": {"code": code, "message": "Refused"}}).encode()
+    qwen_emulator.reply(RawReply(200, {"Content-Type": "text/event-stream"}, (b"data: " + line + b"\n\n",)))
+    with pytest.raises(QwenError, match="Refused") as caught:
+        run(on("openai", qwen_emulator), request_)
+    assert type(caught.value) is kind
+    assert caught.value.status_code == (int(code) if int(code) > 99 else None)
