@@ -10,9 +10,9 @@ import re
 import warnings
 from functools import lru_cache
 from typing import Literal, NamedTuple
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
-from qwen_core.errors import QwenWarning, UnsupportedFeatureError
+from qwen_core.errors import BadRequestError, QwenWarning, UnsupportedFeatureError
 
 Wire = Literal["openai", "dashscope"]
 
@@ -150,6 +150,13 @@ def split_base_url(url: str) -> SplitResult:
 def host_of(url: str) -> str:
     """The host and port of a URL, without the user and password that may stand before them."""
     return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def id_in_path(id: str) -> str:
+    """An id as a part of a path. Raises for what would lead to another place."""
+    if not id.strip(".") or not id.isascii() or not id.isprintable():
+        raise BadRequestError(f"{id!r} is no id.")
+    return quote(id, safe="")
 
 
 def rerank_url(base_url: str) -> str:

@@ -11,11 +11,12 @@ from collections.abc import MutableMapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 
 from qwen_core.decodable import decodable
+from qwen_core.endpoints import id_in_path
 from qwen_core.errors import APITimeoutError, BadRequestError, NotFoundError
 from qwen_core.forms import Content, Form, upload_bar
 from qwen_core.media_checks import MEGABYTE
@@ -56,8 +57,8 @@ class UploadedFile(msgspec.Struct, frozen=True):
 class Listing(msgspec.Struct, frozen=True):
     """One page of the account's files."""
 
-    data: list[UploadedFile] = []
-    has_more: bool = False
+    data: list[UploadedFile] | None = None
+    has_more: bool | None = None
 
 
 class Source(NamedTuple):
@@ -90,6 +91,8 @@ def read_source(content: Path | str | bytes, filename: str | None, purpose: str)
         digest = hashlib.sha256(path) if isinstance(path, bytes) else _hash_file(path)
     except OSError as error:
         raise BadRequestError(f"{name!r} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise BadRequestError(f"{name!r} cannot be read: {error}.") from None
     return Source(name, size, f"{purpose}:{digest.hexdigest()}", path)
 
 
@@ -98,15 +101,19 @@ def _hash_file(path: Path) -> "hashlib._Hash":
         return hashlib.file_digest(content, "sha256")
 
 
-def file_path(file_id: str = "", part: str = "") -> str:
-    """Where one file is, or all are."""
-    return "/files" + (f"/{quote(file_id, safe='')}{part}" if file_id else "")
+FILES = "/files"
+"""Where files are put and listed."""
+
+
+def file_path(file_id: str, part: str = "") -> str:
+    """Where one file is."""
+    return f"{FILES}/{id_in_path(file_id)}{part}"
 
 
 def page_path(after: str, purpose: str | None) -> str:
     """Where the page behind a file is."""
     query = {"limit": str(PAGE), "after": after, "purpose": purpose}
-    return "/files?" + urlencode({name: value for name, value in query.items() if value})
+    return f"{FILES}?" + urlencode({name: value for name, value in query.items() if value})
 
 
 def is_ready(file: UploadedFile) -> bool:
@@ -169,7 +176,7 @@ class QwenFiles:
             with closing(opened), upload_bar(source.size, self.show_progress) as on_sent:
                 run(opened.open)
                 form = Form({"purpose": purpose}, source.name, opened, source.size, on_sent)
-                file = read(UploadedFile, self._calls.send("POST", file_path(), form), self.settings)
+                file = read(UploadedFile, self._calls.send("POST", FILES, form), self.settings)
             self._uploaded.append(file.id)
             self.known[source.digest] = file.id
         return file if is_ready(file) else self.wait(file.id, patience)
@@ -197,7 +204,7 @@ class QwenFiles:
         while True:
             after = found[-1].id if found else ""
             page = self._calls.ask("GET", page_path(after, purpose), Listing)
-            found += page.data
+            found += page.data or ()
             if not page.has_more or not page.data:
                 return found
 
@@ -270,7 +277,7 @@ class AsyncQwenFiles:
             with closing(opened), upload_bar(source.size, self.show_progress) as on_sent:
                 await async_run(opened.open)
                 form = Form({"purpose": purpose}, source.name, opened, source.size, on_sent)
-                file = read(UploadedFile, await self._calls.send("POST", file_path(), form), self.settings)
+                file = read(UploadedFile, await self._calls.send("POST", FILES, form), self.settings)
             self._uploaded.append(file.id)
             self.known[source.digest] = file.id
         return file if is_ready(file) else await self.wait(file.id, patience)
@@ -298,7 +305,7 @@ class AsyncQwenFiles:
         while True:
             after = found[-1].id if found else ""
             page = await self._calls.ask("GET", page_path(after, purpose), Listing)
-            found += page.data
+            found += page.data or ()
             if not page.has_more or not page.data:
                 return found
 

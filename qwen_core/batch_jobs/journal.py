@@ -85,8 +85,15 @@ class Journal:
         if self.folder is None or fcntl is None:
             yield
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / f"{key}.lock").open("w") as file:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            opened = (self.folder / f"{key}.lock").open("w")
+        except OSError as reason:
+            raise BadRequestError(
+                f"The journal {self.folder} cannot be written: {reason}.",
+                hint="Nothing was sent. Give another folder as journal=...",
+            ) from reason
+        with opened as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as reason:

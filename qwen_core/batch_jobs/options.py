@@ -7,6 +7,9 @@ import msgspec
 from qwen_core.batch_jobs.journal import Journal
 from qwen_core.batch_jobs.lines import LIMITS, Limits
 from qwen_core.batch_jobs.wire import CHAT_ENDPOINT, NewJob
+from qwen_core.errors import BadRequestError
+from qwen_core.json_encoding import encode_json
+from qwen_core.timeouts import LONGEST
 
 DAY = "24h"
 POLL_SECONDS = 60.0
@@ -37,6 +40,12 @@ class BatchOptions(msgspec.Struct, frozen=True, kw_only=True):
     show_progress: bool = False
     run: str = ""
     limits: Limits = LIMITS
+
+    def __post_init__(self) -> None:
+        """Raise BadRequestError at once for what would fail when files are uploaded already."""
+        if not 0 <= self.poll_seconds <= LONGEST:
+            raise BadRequestError(f"{self.poll_seconds} seconds cannot be waited between two looks at a job.")
+        encode_json({"name": self.name, "description": self.description, "run": self.run})
 
     def new_job(self, file_id: str) -> bytes:
         """What asks for a job."""

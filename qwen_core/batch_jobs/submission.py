@@ -13,7 +13,7 @@ from qwen_core.batch_jobs.journal import FileRecord, Journal, RunRecord
 from qwen_core.batch_jobs.lines import BatchFile, Prepared
 from qwen_core.batch_jobs.options import BatchOptions
 from qwen_core.batch_jobs.refusals import Refusals, begun, has_no_job, retried
-from qwen_core.batch_jobs.wire import BatchJob, JobList, job_path
+from qwen_core.batch_jobs.wire import JOBS, BatchJob, JobList
 from qwen_core.call_log import logger
 from qwen_core.errors import QwenError
 from qwen_core.files import AsyncQwenFiles, QwenFiles
@@ -68,7 +68,7 @@ class JobSubmitter:
             file.submitting = True
             run(self._journal.save, record)
             with begun(file, "submitting"):
-                answer = self._calls.send("POST", job_path(), self.options.new_job(file.file_id))
+                answer = self._calls.send("POST", JOBS, self.options.new_job(file.file_id))
             file.job_id = read(BatchJob, answer, self.settings).id
             logger.info("%d requests submitted as batch job %s", len(lines.lines), file.job_id)
         run(self._journal.save, record)
@@ -86,7 +86,7 @@ class JobSubmitter:
         return next((file.id for file in files if file.filename == name), None)
 
     def _find_job(self, file_id: str) -> str | None:
-        path = f"{job_path()}?limit=100&input_file_ids={quote(file_id, safe='')}"
+        path = f"{JOBS}?limit=100&input_file_ids={quote(file_id, safe='')}"
         listed = self._calls.ask("GET", path, JobList)
         return next((job.id for job in listed.data or () if job.input_file_id == file_id), None)
 
@@ -136,7 +136,7 @@ class AsyncJobSubmitter:
             file.submitting = True
             await async_run(self._journal.save, record)
             with begun(file, "submitting"):
-                answer = await self._calls.send("POST", job_path(), self.options.new_job(file.file_id))
+                answer = await self._calls.send("POST", JOBS, self.options.new_job(file.file_id))
             file.job_id = read(BatchJob, answer, self.settings).id
             logger.info("%d requests submitted as batch job %s", len(lines.lines), file.job_id)
         await async_run(self._journal.save, record)
@@ -154,6 +154,6 @@ class AsyncJobSubmitter:
         return next((file.id for file in files if file.filename == name), None)
 
     async def _find_job(self, file_id: str) -> str | None:
-        path = f"{job_path()}?limit=100&input_file_ids={quote(file_id, safe='')}"
+        path = f"{JOBS}?limit=100&input_file_ids={quote(file_id, safe='')}"
         listed = await self._calls.ask("GET", path, JobList)
         return next((job.id for job in listed.data or () if job.input_file_id == file_id), None)

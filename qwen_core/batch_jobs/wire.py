@@ -5,11 +5,11 @@ writes ``code`` and ``message`` in one place and ``error_code`` and ``error_mess
 """
 
 from typing import Any, Literal
-from urllib.parse import quote
 
 import msgspec
 
 from qwen_core.decodable import decodable
+from qwen_core.endpoints import id_in_path
 
 SETTLED = ("completed", "failed", "expired", "cancelled")
 """The states that a job ends in. Before: validating, in_progress, finalizing, cancelling."""
@@ -19,9 +19,13 @@ TEST_ENDPOINT = "/v1/chat/ds-test"
 """For the model that costs nothing and says always the same: 100 lines and 1 MB at most."""
 
 
-def job_path(job_id: str = "", action: str = "") -> str:
-    """Where one job is, or all are."""
-    return "/batches" + (f"/{quote(job_id, safe='')}{action}" if job_id else "")
+JOBS = "/batches"
+"""Where jobs are made and listed."""
+
+
+def job_path(job_id: str, action: str = "") -> str:
+    """Where one job is."""
+    return f"{JOBS}/{id_in_path(job_id)}{action}"
 
 
 class JobError(msgspec.Struct, frozen=True):

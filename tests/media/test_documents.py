@@ -140,6 +140,25 @@ def test_an_upload_is_not_tried_again(store: Any, service: Emulator) -> None:
     assert caught.value.host and len(service.requests) == 1
 
 
+@pytest.mark.parametrize("id", ["", ".", "..", "a\nb", "\ud83d"])
+def test_what_is_no_id_leads_nowhere(store: Any, service: Emulator, id: str) -> None:
+    for ask in (store.get, store.content, store.delete):
+        with pytest.raises(BadRequestError, match="is no id"):
+            ask(id)
+    assert not service.requests
+
+
+def test_an_empty_list_may_be_null(store: Any, service: Emulator) -> None:
+    body = json.dumps({"data": None, "has_more": None}).encode()
+    service.reply(RawReply(200, {"Content-Type": "application/json"}, (body,)))
+    assert store.all() == []
+
+
+def test_a_path_that_is_none(store: Any, service: Emulator) -> None:
+    with pytest.raises(BadRequestError, match="cannot be read"):
+        store.upload("a\0b")
+
+
 def test_a_name_that_is_not_utf8(store: Any, service: Emulator, tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt"))
     path.write_bytes(CONTENT)

@@ -332,6 +332,22 @@ def test_two_at_once_in_two_threads(settings: ClientSettings, service: Emulator)
     assert made(service) == (1, 1)
 
 
+def test_a_journal_that_cannot_be_written(
+    run: Run, settings: ClientSettings, service: Emulator, tmp_path: Path
+) -> None:
+    (tmp_path / "journal").touch()
+    with pytest.raises(BadRequestError, match="cannot be written"):
+        run(settings, numbered(1), journal=tmp_path / "journal")
+    assert not service.requests
+
+
+@pytest.mark.parametrize("options", [{"poll_seconds": -1}, {"poll_seconds": float("nan")}, {"name": "\ud83d"}])
+def test_options_that_would_fail_late_fail_at_once(settings: ClientSettings, options: dict[str, Any]) -> None:
+    for kind in (QwenBatchJobs, AsyncQwenBatchJobs):
+        with pytest.raises(BadRequestError):
+            kind(settings, **options)
+
+
 def test_unknown_options_are_errors(settings: ClientSettings) -> None:
     with pytest.raises(TypeError):
         QwenBatchJobs(settings, journl="x")
