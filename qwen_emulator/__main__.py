@@ -8,7 +8,7 @@ import threading
 from qwen_emulator.emulator import Emulator
 
 _HOW_TO = """\
-The Qwen emulator is running. It has no model; any key is accepted.
+The Qwen emulator is running. It has no model; {keys} accepted.
 
   OpenAI-compatible  {compatible}
   native DashScope   {native}
@@ -33,10 +33,15 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         emulator = Emulator(given.port, given.chunk_size, given.delay, given.api_key, given.host)
         emulator.start()
-    except (OSError, ValueError) as problem:
+    except (OSError, OverflowError, ValueError) as problem:
         parser.error(str(problem))
     print(
-        _HOW_TO.format(base=emulator.base_url, compatible=emulator.compatible_url, native=emulator.native_url),
+        _HOW_TO.format(
+            keys="only the key given is" if given.api_key else "any key is",
+            base=emulator.base_url,
+            compatible=emulator.compatible_url,
+            native=emulator.native_url,
+        ),
         flush=True,
     )
     try:
