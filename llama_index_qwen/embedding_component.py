@@ -1,6 +1,6 @@
 """What LlamaIndex's embedding classes share here: the model's two names, the batch size, batches side by side."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Self, TypeVar
 
 from pydantic import AliasChoices, Field, model_validator
@@ -60,6 +60,14 @@ class EmbeddingComponent(RetrievalComponent, EmbeddingFields):
         super().__setattr__(name, value)
         if name in ("model", "model_name"):
             self.__dict__.update(model=value, model_name=value)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy. Both names of the model stay the same here too."""
+        changes = dict(update or {})
+        for name, other in (("model", "model_name"), ("model_name", "model")):
+            if name in changes:
+                changes.setdefault(other, changes[name])
+        return super().model_copy(update=changes, deep=deep)
 
     def get_text_embedding_batch(self, texts: list[str], show_progress: bool = False, **kwargs: Any) -> Any:
         """A vector for each text, in order. Each batch is the base class's: its events, cache and rate limiter."""

@@ -39,6 +39,8 @@ def test_both_names_of_the_model(name: str) -> None:
     assert model.model == model.model_name == "text-embedding-v3"
     setattr(model, name, "text-embedding-v2")
     assert model.model == model.model_name == "text-embedding-v2"
+    copy = model.model_copy(update={name: "text-embedding-v4"})
+    assert copy.model == copy.model_name == "text-embedding-v4"
     assert QwenEmbedding().model == QwenEmbedding().model_name == "text-embedding-v4"
     with pytest.raises(ValueError, match="two names"):
         QwenEmbedding(model="a", model_name="b")
