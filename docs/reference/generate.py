@@ -48,6 +48,11 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "qwen_emulator": {},
 }
+# Whose fields of the same names say what these fields mean.
+SAME_FIELDS = {
+    "qwen_core.request.ChatRequest": "qwen_core.parameters.ChatFields",
+    "qwen_core.settings.ClientSettings": "qwen_core.parameters.ConnectionFields",
+}
 WIDTH = 100
 
 
@@ -99,7 +104,12 @@ def described(found: griffe.Object | griffe.Alias, name: str) -> Iterator[str]:
         for member_name, member in (target.members if parents else target.all_members).items()
         if member_name == "__init__" or (not member_name.startswith("_") and member_name != "model_config")
     }
-    rows = [row(target, name, member) for name, member in members.items() if isinstance(member, griffe.Attribute)]
+    arguments = told(target, griffe.DocstringSectionParameters)
+    rows = [
+        row(target, name, member)
+        for name, member in members.items()
+        if isinstance(member, griffe.Attribute) and name not in arguments
+    ]
     if rows:
         yield "\n".join(["| name | type | default | meaning |", "| --- | --- | --- | --- |", *rows])
     for member_name, member in members.items():
@@ -111,21 +121,24 @@ def described(found: griffe.Object | griffe.Alias, name: str) -> Iterator[str]:
 
 def row(owner: griffe.Class, name: str, attribute: griffe.Attribute) -> str:
     """A field or property in the table of its class. What an override does not say, its parent does."""
+    same = SAME_FIELDS.get(owner.path) if attribute.value is not None else None
     texts = (
-        parent.members[name].docstring.value  # type: ignore[union-attr]
-        for parent in (owner, *owner.mro())
+        parent.members[name].docstring.value
+        for parent in (owner, *owner.mro(), *([owner.modules_collection[same]] if same else []))
         if name in parent.members and parent.members[name].docstring
     )
-    meaning = next(texts, attributes_told(owner).get(name, ""))
+    meaning = next(texts, told(owner, griffe.DocstringSectionAttributes).get(name, ""))
     cells = (code(annotation(owner, attribute)), code(default(attribute)), " ".join(meaning.split()))
     return f"| `{name}` | " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def attributes_told(owner: griffe.Class) -> dict[str, str]:
-    """What the class's own docstring says of attributes."""
+def told(
+    owner: griffe.Class, kind: type[griffe.DocstringSectionAttributes | griffe.DocstringSectionParameters]
+) -> dict[str, str]:
+    """What the class's own docstring says of attributes, or of arguments."""
     parsed = owner.docstring.parse("google", warnings=False) if owner.docstring else []
-    told = (section.value for section in parsed if isinstance(section, griffe.DocstringSectionAttributes))
-    return {item.name: item.description for items in told for item in items}
+    lists = (section.value for section in parsed if isinstance(section, kind))
+    return {item.name: item.description for items in lists for item in items}
 
 
 def annotation(owner: griffe.Class, attribute: griffe.Attribute) -> object:
