@@ -41,6 +41,7 @@ class Reply:
     text: str | Sequence[str] = ""
     """A string is cut into chunks of the emulator's size; a sequence is sent as exactly these pieces."""
     reasoning: str | Sequence[str] = ""
+    """What was thought, cut as the text is."""
     tool_calls: Sequence[ToolCall] = ()
     finish_reason: str | None = None
     """`tool_calls` or `stop` if not given."""
@@ -60,6 +61,7 @@ class Reply:
     item: Mapping[str, Any] = field(default_factory=dict)
     """What stands beside the text in the content of the native multimodal endpoint: `ocr_result`, `image_hw`."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent beside those of the service."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,9 @@ class RawReply:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     segments: Sequence[bytes] = ()
+    """The body, each piece written by itself."""
     end: End = "close"
+    """`close` properly, `cut` in mid-message, `reset` the connection, or `stall` with it open."""
     wait: float = 0.0
     """Seconds before anything is sent."""
     pause: float = 0.0
@@ -120,6 +124,7 @@ class Altered:
     """None stands for the default answer."""
     alter: Callable[[RawReply], RawReply]
     times: int = 1
+    """How many answers in a row are changed."""
     stream: bool | None = None
     """Whether the answer is encoded as a stream; None: as the request asks."""
 

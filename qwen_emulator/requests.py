@@ -21,7 +21,9 @@ class RecordedRequest:
     body: Any
     """The parsed JSON, or None."""
     raw: bytes
+    """The body as it came."""
     protocol: Protocol
+    """The wire that was asked, by its path."""
     connection: int
     """The same number means the same TCP connection."""
     status: int | None = None
