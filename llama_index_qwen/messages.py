@@ -82,7 +82,7 @@ def blocks_to_parts(blocks: Sequence[Any]) -> Parts:
         if isinstance(block, CachePoint):
             _mark(parts, block)
             continue
-        convert = BLOCKS.get(type(block))
+        convert = next((BLOCKS[kind] for kind in type(block).__mro__ if kind in BLOCKS), None)
         if convert is None:
             raise UnsupportedFeatureError(f"A {type(block).__name__} cannot be sent.")
         parts += convert(block)

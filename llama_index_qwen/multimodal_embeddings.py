@@ -1,6 +1,7 @@
 """``QwenMultiModalEmbedding``: vectors of texts, images and videos in one space, for LlamaIndex."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from llama_index.core.base.embeddings.base import Embedding
@@ -98,6 +99,6 @@ def as_contents(texts: Sequence[str]) -> Contents:
     return [(TextPart(text),) for text in texts]
 
 
-def image_part(image: ImageType) -> ImagePart:
+def image_part(image: ImageType | Path) -> ImagePart:
     """An image by URL, by path, or as a stream of its bytes."""
-    return ImagePart(image if isinstance(image, str) else media_url(image, None, None, None))
+    return ImagePart(str(image) if isinstance(image, str | Path) else media_url(image, None, None, None))

@@ -91,6 +91,9 @@ BLOCKS: list[tuple[str, Any, Part]] = [
 @pytest.mark.parametrize(("block", "part"), [row[1:] for row in BLOCKS], ids=[row[0] for row in BLOCKS])
 def test_blocks(block: Any, part: Part) -> None:
     assert to_core([ChatMessage(role="user", blocks=[block])]) == (Message("user", (part,)),)
+    own_class: Any = type("OwnBlock", (type(block),), {})
+    of_an_application = own_class.model_validate(block, from_attributes=True)
+    assert blocks_to_parts([of_an_application]) == (part,)
 
 
 @pytest.mark.parametrize("kind", [ImageBlock, VideoBlock])

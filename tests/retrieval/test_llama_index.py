@@ -267,7 +267,8 @@ class TestMultiModal(NodesContract):
         with pytest.raises(BadRequestError):
             model.get_image_embedding(str(picture))
         allowed = QwenMultiModalEmbedding(allow_local_files=True)
-        assert allowed.get_image_embedding(str(picture)) == model.get_image_embedding(BytesIO(GIF))
+        for path in (str(picture), picture):
+            assert allowed.get_image_embedding(path) == model.get_image_embedding(BytesIO(GIF))
 
     def test_fused(self, model: QwenMultiModalEmbedding, service: Emulator) -> None:
         content = [TextBlock(text="A cat."), ImageBlock(url="https://example.com/cat.png")]
