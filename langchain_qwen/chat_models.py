@@ -94,7 +94,8 @@ class ChatQwen(ChatFields, BaseChatModel):
 
     def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
         # LangChain's own changes the process's filters for warnings for the time of each call, in all threads.
-        params = {**self._identifying_params, "_type": self._llm_type, "stop": stop, **kwargs}
+        params = {**self._identifying_params, "_type": self._llm_type, **kwargs}
+        params["stop"] = self.stop if stop is None else stop
         # Traced as it is, and headers may hold keys.
         params.pop("extra_headers", None)
         return params

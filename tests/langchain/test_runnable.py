@@ -193,7 +193,9 @@ def test_langsmith_parameters(model: ChatQwen) -> None:
     assert metadata["ls_model_name"] == "qwen-max" and metadata["ls_temperature"] == 0.2
     assert metadata["ls_max_tokens"] == 9 and metadata["ls_stop"] == ["x"]
     assert "langchain-qwen" in metadata["lc_versions"]
-    assert start["invocation_params"]["temperature"] == 0.2
+    assert start["invocation_params"]["temperature"] == 0.2 and start["invocation_params"]["stop"] == ["x"]
+    model.model_copy(update={"stop": ["y"]}).invoke("hi", {"callbacks": [recorder]})
+    assert recorder.started[-1]["invocation_params"]["stop"] == ["y"]
     assert "sk-own" not in str(recorder.started)
 
 
