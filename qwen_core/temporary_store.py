@@ -56,7 +56,7 @@ def read_policy(payload: bytes, connection: Connection) -> Policy:
     try:
         policy = _decode_policy(payload).data
         scheme = urlsplit(policy.upload_host).scheme
-    except ValueError as reason:
+    except (ValueError, msgspec.MsgspecError) as reason:
         raise unreadable(payload, reason) from reason
     if scheme not in ("https", urlsplit(connection.base_url).scheme):
         raise InvalidResponseError("The service named an upload host without encryption; nothing was sent there.")

@@ -16,7 +16,7 @@ def parse_arguments(text: str, *, truncated: bool = False) -> tuple[dict[str, An
         return (None, "The answer was cut before the arguments were written.") if truncated else ({}, None)
     try:
         value = decode_value(text)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, msgspec.DecodeError, RecursionError) as error:
         reason = "The answer was cut within the arguments" if truncated else "The arguments are not JSON"
         return None, f"{reason}: {error}"
     if value is None:
