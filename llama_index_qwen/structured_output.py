@@ -164,7 +164,7 @@ class GrowingObject(Generic[Model]):
         self._value = value
         try:
             self.latest = self._output_cls.model_validate(value)
-        except ValidationError:
+        except Exception:  # whatever the class's own validators say of half an object
             self.latest = self._flexible.model_validate({"root": value} if self._wrap else value)
         return self.latest
 

@@ -10,7 +10,7 @@ import pytest
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.types import PydanticProgramMode
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel, Field, RootModel, model_validator
 
 from llama_index_qwen import Qwen, UnusableAnswerError
 from llama_index_qwen.structured_output import object_schema, structured_options
@@ -209,6 +209,24 @@ class Folder(BaseModel):
 
     name: str
     folders: list["Folder"] = []
+
+
+class Route(BaseModel):
+    start: str
+    end: str
+    both: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _join(cls, fields: dict[str, str]) -> dict[str, str]:
+        return {**fields, "both": fields["start"] + fields["end"]}
+
+
+@four_ways
+@both_modes
+def test_validators_that_want_the_whole(make: MakeModel, service: Emulator, model: str, predict: Predict) -> None:
+    service.reply(answering('{"start": "Xi\'an", "end": "Lanzhou"}'))
+    assert predict(make(model=model), Route)[-1].both == "Xi'anLanzhou"
 
 
 @four_ways
