@@ -4,7 +4,7 @@ Hybrid retrieval (dense and sparse vectors) in Qdrant's embedded store, in LangC
 protocol. Without DASHSCOPE_API_KEY it starts the emulator, whose vectors come from no model.
 
 Run: python cookbook/rag_recall.py [--framework langchain] [--protocol dashscope]
-Needs: pip install langchain-qdrant llama-index-vector-stores-qdrant "qwen-integrations[all]"
+Needs: pip install langchain-qdrant llama-index-vector-stores-qdrant ".[all]"
 """
 
 import argparse

@@ -6,7 +6,7 @@ refused for good keeps the reason in a column of its own. Without RAY_ADDRESS a 
 DASHSCOPE_API_KEY the emulator is too. On a cluster of your own the key is in the environment of its nodes.
 
 Run: python cookbook/ray_data.py --input rows.jsonl --output answers.jsonl
-Needs: pip install "ray[data]" "qwen-integrations[langchain]"
+Needs: pip install "ray[data]" ".[langchain,emulator]"
 """
 
 import argparse
