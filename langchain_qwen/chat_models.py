@@ -46,10 +46,20 @@ class ChatQwen(ChatFields, BaseChatModel):
     ``ChatQwen()`` needs only ``DASHSCOPE_API_KEY`` in the environment. The fields are those of ``ChatFields`` and
     ``ConnectionFields``; what is not set is not sent.
 
+    An answer holds its tokens (``usage_metadata``), its cost (``response_metadata["cost"]``, where the price is
+    known) and its reasoning as a block of ``content_blocks``. What fails raises a ``qwen_core.errors.QwenError``,
+    which is LangChain's classified error of its kind too.
+
     Example:
         >>> model = ChatQwen(model="qwen-plus")
         >>> model.invoke("Which is the longest river?").content  # doctest: +SKIP
         'The Nile.'
+        >>> "".join(chunk.text for chunk in model.stream("And the second?"))  # doctest: +SKIP
+        'The Amazon.'
+        >>> model.bind_tools([get_weather]).invoke("How is the weather in Rome?").tool_calls  # doctest: +SKIP
+        [{'name': 'get_weather', 'args': {'city': 'Rome'}, 'id': 'call_...', 'type': 'tool_call'}]
+        >>> model.with_structured_output(City).invoke("Rome is in Italy.")  # doctest: +SKIP
+        City(name='Rome', country='Italy')
     """
 
     model_config = ConfigDict(

@@ -50,10 +50,17 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
     ``Qwen()`` needs only ``DASHSCOPE_API_KEY`` in the environment. The fields are those of ``ChatFields`` and
     ``ConnectionFields``, beside LlamaIndex's own; what is not set is not sent.
 
+    An answer holds its tokens (``raw["usage"]``), its cost (``raw["cost"]``, where the price is known) and its
+    reasoning as a ``ThinkingBlock``. What fails raises a ``qwen_core.errors.QwenError``.
+
     Example:
         >>> llm = Qwen(model="qwen-plus")
         >>> llm.complete("Which is the longest river?").text  # doctest: +SKIP
         'The Nile.'
+        >>> "".join(chunk.delta for chunk in llm.stream_complete("And the second?"))  # doctest: +SKIP
+        'The Amazon.'
+        >>> llm.as_structured_llm(City).complete("Rome is in Italy.").raw  # doctest: +SKIP
+        City(name='Rome', country='Italy')
     """
 
     model_config = ConfigDict(
