@@ -261,7 +261,7 @@ def chat_call(settings: ClientSettings, request: ChatRequest, *, stream: bool, a
     """The call for a chat request."""
     server = settings.own_server()
     profile = profile_on(request.model, server)
-    request, own_names = with_names_to_send(request)
+    request, own_names = with_names_to_send(request, own_server=server is not None)
     if server is None:
         protocol, losses = select_protocol(settings.protocol, profile, request)
         adapted, changes = adapt(request, profile)

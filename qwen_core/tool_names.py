@@ -1,10 +1,10 @@
 """Names of tools that the service refuses, exchanged for ones that it takes; the answer has the user's again.
 
-The service takes letters, digits, ``_`` and ``-``, 64 at most (compatible, section 2).
+The service takes letters, digits, ``_`` and ``-``, 64 at most, and nothing called ``search`` (compatible 2).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -14,16 +14,29 @@ from qwen_core.request import ChatRequest
 from qwen_core.tool_definitions import safe_name
 
 MODES = ("auto", "none", "required")
+OF_THE_SERVICE = "search"
 LONGEST = 64
-_taken = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST}}}").fullmatch
+
+Taken = Callable[[str], object]
+"""Whether a name is one that is taken."""
 
 
-def with_names_to_send(request: ChatRequest) -> tuple[ChatRequest, dict[str, str]]:
+def pattern_without(*names: str) -> Taken:
+    """The rule for names, with these excluded. A tool that is called like a mode could not be forced."""
+    return re.compile(rf"(?!(?:{'|'.join(names)})$)[A-Za-z0-9_-]{{1,{LONGEST}}}").fullmatch
+
+
+TAKEN = pattern_without(*MODES, OF_THE_SERVICE)
+TAKEN_BY_OWN_SERVERS = pattern_without(*MODES)
+
+
+def with_names_to_send(request: ChatRequest, *, own_server: bool = False) -> tuple[ChatRequest, dict[str, str]]:
     """The request with names that the service takes, and the user's name for each that was exchanged."""
     names = dict.fromkeys([*(tool.name for tool in request.tools), *called_names(request.messages)])
-    if all(map(_taken, names)):
+    taken = TAKEN_BY_OWN_SERVERS if own_server else TAKEN
+    if all(map(taken, names)):
         return request, {}
-    sent = names_to_send(names)
+    sent = names_to_send(names, taken)
     choice = request.tool_choice
     renamed = msgspec.structs.replace(
         request,
@@ -34,14 +47,15 @@ def with_names_to_send(request: ChatRequest) -> tuple[ChatRequest, dict[str, str
     return renamed, {theirs: name for name, theirs in sent.items()}
 
 
-def names_to_send(names: Mapping[str, None]) -> dict[str, str]:
+def names_to_send(names: Mapping[str, None], taken: Taken = TAKEN) -> dict[str, str]:
     """Another name for each that the service refuses. Each stays alone with its name."""
-    used = {name for name in names if _taken(name)}
+    used = {name for name in names if taken(name)}
     sent: dict[str, str] = {}
     for name in names:
-        if name in used or _taken(name):
+        if name in used:
             continue
-        other = wanted = safe_name(name) or "tool"
+        wanted = safe_name(name) or "tool"
+        other = wanted = wanted if taken(wanted) else f"{wanted}_tool"
         number = 1
         while other in used:
             number += 1

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +38,31 @@ def test_good_names_stay_and_are_not_taken() -> None:
     request = request_for("get_weather", "x-1")
     assert with_names_to_send(request) == (request, {})
     assert names_to_send(dict.fromkeys(["a b", "a_b", "a.b"])) == {"a b": "a_b_2", "a.b": "a_b_3"}
+
+
+@pytest.mark.parametrize("name", ["search", "auto", "required", "none"])
+async def test_names_that_mean_something_to_the_service(
+    settings: ClientSettings, qwen_emulator: Emulator, name: str
+) -> None:
+    """A tool called ``search`` is refused, and one called like a mode could not be told from it."""
+    qwen_emulator.reply(*[Reply(tool_calls=[ToolCall(f"{name}_tool", {"city": "Rome"})])] * 3)
+    request = request_for(name, f"{name}_2", tool_choice="auto")
+    whole = QwenClient(settings).generate(request), await AsyncQwenClient(settings).generate(request)
+    assert [answer.message.tool_calls[0].name for answer in whole] == [name, name]
+    deltas = [event for event in QwenClient(settings).stream(request) if isinstance(event, ToolCallDelta)]
+    assert deltas[0].name == name
+    sent = qwen_emulator.last_request.parameters
+    assert [tool["function"]["name"] for tool in sent["tools"]] == [f"{name}_tool", f"{name}_2"]
+    assert sent["tool_choice"] == "auto"
+
+
+def test_a_server_of_ones_own_may_have_a_search(qwen_emulator: Emulator) -> None:
+    qwen_emulator.reply(Reply(tool_calls=[ToolCall("search", {"city": "Rome"})]))
+    settings = ClientSettings(base_url=qwen_emulator.self_hosted_url("vllm"), server="vllm")
+    request = msgspec.structs.replace(request_for("search"), model="Qwen/Qwen3-8B")
+    answer = QwenClient(settings).generate(request)
+    assert answer.tool_calls[0].name == "search"
+    assert qwen_emulator.last_request.parameters["tools"][0]["function"]["name"] == "search"
 
 
 @pytest.mark.parametrize("forced", [None, NAME])
