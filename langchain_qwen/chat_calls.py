@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -15,7 +15,7 @@ from langchain_qwen.event_stream import BlockEvents
 from langchain_qwen.exceptions import langchain_errors
 from langchain_qwen.messages import to_core
 from langchain_qwen.structured_output import as_response_format
-from langchain_qwen.tools import ToolLike, tool_definitions
+from langchain_qwen.tools import ToolLike, tool_definition, tool_definitions
 from qwen_core.client import AsyncQwenClient, QwenClient
 from qwen_core.conversation_tokens import count_conversation
 from qwen_core.errors import UnsupportedFeatureError
@@ -45,7 +45,9 @@ def chat_request(
     if stop is not None:
         overrides["stop"] = stop
     if "tools" in overrides:
-        definitions = overrides["tools"] or ()
+        definitions = [
+            tool if isinstance(tool, Mapping) else tool_definition(tool, None) for tool in overrides["tools"] or ()
+        ]
         overrides["tools"] = to_core_tools(definitions)
         overrides["server_tools"] = (*overrides.get("server_tools", ()), *to_server_tools(definitions))
     if "tool_choice" in overrides:

@@ -233,6 +233,7 @@ class ChatFields(ConnectionFields):
         values["tools"] = values.get("tools") or ()
         values["server_tools"] = tuple(values.get("server_tools") or ())
         values["allow_local_files"] = values["allow_local_files"] or False
+        values["model"] = values["model"] or self.model
         values["messages"] = messages
         return ChatRequest(**values)
 

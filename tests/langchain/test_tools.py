@@ -97,6 +97,13 @@ def test_no_tools(service: Emulator, model: ChatQwen) -> None:
     assert not {"tools", "tool_choice"} & service.last_request.parameters.keys()
 
 
+def test_tools_and_model_of_one_call(service: Emulator, model: ChatQwen) -> None:
+    model.invoke("hi", tools=[get_weather, OPENAI_TOOL], tool_choice="auto", model=None)
+    first, second = service.last_request.parameters["tools"]
+    assert first["function"]["name"] == second["function"]["name"] == "get_weather"
+    assert service.last_request.model == model.model
+
+
 def test_strict_and_parallel(service: Emulator, model: ChatQwen) -> None:
     model.bind_tools([get_weather], strict=True, parallel_tool_calls=True).invoke("Weather in Rome and in Paris?")
     parameters = service.last_request.parameters
