@@ -120,14 +120,35 @@ def fit_response_format(request: ChatRequest, profile: ModelProfile, warnings: l
         return request
     if (reason := why_no_schema(request, profile)) is None:
         return request
-    inner: dict[str, Any] = wanted.get("json_schema") or {}
-    schema = encode_json(inner.get("schema") or {}).decode()
     warnings.append(
         f"{request.model} takes no JSON schema{reason}: it gets JSON mode and the schema in words. The answer is "
         'not guaranteed to match; use method="function_calling" or a model with json_schema for that.'
     )
-    asked = with_instruction(request, SCHEMA_INSTRUCTION + schema)
+    asked = with_schema_instruction(request, wanted)
     return msgspec.structs.replace(asked, response_format={"type": "json_object"})
+
+
+def with_schema_instruction(request: ChatRequest, wanted: dict[str, Any]) -> ChatRequest:
+    """The request with the schema of a ``response_format`` in words."""
+    inner: dict[str, Any] = wanted.get("json_schema") or {}
+    return with_instruction(request, SCHEMA_INSTRUCTION + encode_json(inner.get("schema") or {}).decode())
+
+
+def ask_for_json_beside_server_tools(
+    request: ChatRequest, profile: ModelProfile, warnings: list[str]
+) -> ChatRequest:
+    """The API that runs tools has no ``response_format`` (compatible 2.7): it is asked for in words."""
+    wanted = request.response_format
+    if not request.server_tools or not wanted or wanted.get("type") not in ("json_schema", "json_object"):
+        return request
+    warnings.append(
+        "Beside tools that the service runs there is no response_format: JSON is asked for in words instead, and "
+        "the answer is not guaranteed to match. A tool that takes the answer is more certain: LangChain's "
+        'ToolStrategy, or method="function_calling".'
+    )
+    schema = wanted["type"] == "json_schema"
+    asked = with_schema_instruction(request, wanted) if schema else with_json_instruction(request)
+    return msgspec.structs.replace(asked, response_format=None)
 
 
 def why_no_schema(request: ChatRequest, profile: ModelProfile) -> str | None:
@@ -197,6 +218,7 @@ STEPS: tuple[Step, ...] = (
     note_preserved_thinking,
     fit_code_interpreter,
     force_tool_choice,
+    ask_for_json_beside_server_tools,
     fit_response_format,
     fit_json_mode,
     fit_translation,

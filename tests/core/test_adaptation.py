@@ -110,6 +110,15 @@ def test_a_schema_beside_pictures(part: ImagePart | VideoPart) -> None:
     assert adapt(unknown, resolve("some-model")) == (unknown, ())
 
 
+@pytest.mark.parametrize("wanted", [SCHEMA, JSON])
+def test_json_beside_tools_that_the_service_runs_is_asked_for_in_words(wanted: dict[str, Any]) -> None:
+    request, warnings = adapted(OPTIONAL_ON, server_tools=({"type": "web_search"},), response_format=wanted)
+    assert request.response_format is None
+    instruction = request.messages[0].text
+    assert "JSON object" in instruction and ('"title":"S"' in instruction) == (wanted is SCHEMA)
+    assert len(warnings) == 1 and "not guaranteed" in warnings[0]
+
+
 def test_json_mode_gets_its_word() -> None:
     request, warnings = adapted(OPTIONAL_OFF, response_format=JSON)
     assert "JSON" in request.messages[0].text

@@ -1,6 +1,8 @@
 """Agents of ``langchain`` and LangGraph run to their right end, on both wires."""
 
+import json
 import warnings
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 import pytest
@@ -117,6 +119,22 @@ def test_the_profile_chooses_the_strategy(service: Emulator, make: MakeModel) ->
     with pytest.warns(QwenWarning):
         run(create_agent(make(model="qwen-plus"), [get_weather], response_format=Report))
     assert "response_format" not in service.last_request.parameters
+
+
+@pytest.mark.parametrize("strategy", [ProviderStrategy, ToolStrategy, None])
+@pytest.mark.filterwarnings("ignore:There is no tool_choice:qwen_core.errors.QwenWarning")
+@pytest.mark.filterwarnings("ignore:Thinking is switched off:qwen_core.errors.QwenWarning")
+def test_answers_of_a_schema_beside_tools_that_the_service_runs(service: Emulator, strategy: Any) -> None:
+    model = ChatQwen(model="qwen3.7-plus")
+    agent = create_agent(model, [{"type": "web_search"}], response_format=strategy(Report) if strategy else Report)
+    told = nullcontext() if strategy is ToolStrategy else pytest.warns(QwenWarning, match="no response_format")
+    report = {"city": "Rome", "degrees": 25}
+    service.reply(
+        Reply(tool_calls=[ToolCall("Report", report)]) if strategy is ToolStrategy else json.dumps(report)
+    )
+    with told:
+        assert run(agent)["structured_response"] == Report(city="Rome", degrees=25)
+    assert service.last_request.path.endswith("/responses")
 
 
 def test_a_wrong_answer_is_tried_again(service: Emulator, make: MakeModel) -> None:
