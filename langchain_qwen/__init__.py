@@ -11,7 +11,6 @@ except ModuleNotFoundError as missing:
 
 from langchain_qwen.block_translator import register
 from qwen_core.lazy_names import lazy_names
-from qwen_core.rate_limits import RateLimiter
 
 if TYPE_CHECKING:
     from langchain_qwen.batch import QwenBatch
@@ -21,6 +20,13 @@ if TYPE_CHECKING:
     from langchain_qwen.multimodal_embeddings import QwenMultiModalEmbeddings
     from langchain_qwen.rerank import QwenRerank
     from langchain_qwen.sparse_embeddings import QwenSparseEmbeddings
+    from qwen_core import rate_limits
+
+    class RateLimiter(rate_limits.RateLimiter, BaseRateLimiter):
+        """To type checkers one of LangChain's too, as which it is registered below."""
+
+else:
+    from qwen_core.rate_limits import RateLimiter
 
 register()
 # LangChain takes only what calls itself one of its limiters; ours keeps both frameworks' interfaces.

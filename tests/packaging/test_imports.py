@@ -6,6 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from langchain_core.rate_limiters import BaseRateLimiter
+
+import langchain_qwen
 
 PACKAGES = ("qwen_core", "langchain_qwen", "llama_index_qwen")
 
@@ -44,3 +47,8 @@ def test_every_public_name_is_there(package: str) -> None:
         assert vars(module)[name] is getattr(module, name)
     with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'Nothing'"):
         _ = module.Nothing
+
+
+def test_the_limiter_is_one_of_langchains_to_type_checkers_too() -> None:
+    limiter: BaseRateLimiter = langchain_qwen.RateLimiter(60)
+    assert isinstance(limiter, BaseRateLimiter)
