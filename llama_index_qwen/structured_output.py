@@ -12,6 +12,7 @@ from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
 from llama_index_qwen.exceptions import UnusableAnswerError
 from llama_index_qwen.tools import partial_json, written_calls
 from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.json_encoding import json_text
 from qwen_core.models.profile import ModelProfile
 from qwen_core.tool_definitions import rooted, safe_name
 
@@ -105,7 +106,8 @@ def answer_json(response: ChatResponse) -> str:
     if listed:
         return str(listed[0]["function"]["arguments"]) or "{}"
     if calls := written_calls(response.message):
-        return str(calls[0][2])
+        arguments = calls[0][2]
+        return arguments if isinstance(arguments, str) else json_text(arguments)
     text = response.message.content or ""
     fenced = FENCED.search(text)
     return fenced.group(1) if fenced else text

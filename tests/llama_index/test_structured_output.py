@@ -7,13 +7,13 @@ from itertools import pairwise
 from typing import Any, Generic, Literal, TypeVar
 
 import pytest
-from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ToolCallBlock
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, Field, RootModel, model_validator
 
 from llama_index_qwen import Qwen, UnusableAnswerError
-from llama_index_qwen.structured_output import object_schema, structured_options
+from llama_index_qwen.structured_output import object_schema, parse_answer, structured_options
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.models.catalogue import resolve
 from qwen_emulator import Emulator, RecordedRequest, Reply, ToolCall
@@ -102,6 +102,13 @@ def test_strings_grow(make: MakeModel, service: Emulator, model: str, predict: P
     assert objects[-1] == PARIS
     assert isinstance(objects[-1], City)
     assert all(earlier != later for earlier, later in pairwise(objects))
+
+
+def test_a_call_in_blocks_alone() -> None:
+    """As a response comes back from JSON, or of a class that keeps no ``additional_kwargs``."""
+    call = ToolCallBlock(tool_name="City", tool_kwargs={**PARIS.model_dump(), "name": "Köln"})
+    response = ChatResponse(message=ChatMessage(role="assistant", blocks=[call]))
+    assert parse_answer(City, response).name == "Köln"
 
 
 @four_ways
