@@ -2,9 +2,10 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessageChunk, InvalidToolCall
 from langchain_core.messages.base import BaseMessageChunk
 
 from langchain_qwen.tool_calls import tool_calls
@@ -64,35 +65,41 @@ def finished_or_open(total: BaseMessageChunk) -> BaseMessageChunk:
 
 
 def finished(total: AIMessageChunk) -> AIMessageChunk:
-    """The sum of a whole stream, with its calls parsed as strictly as those of an answer in one piece.
-
-    Whoever reads it back from where it was kept has LangChain parse the pieces again: what a broken call was to
-    be called with stands there as a JSON string, of which no call can be made.
-    """
+    """The sum of a whole stream, which LangChain has just made, with its sound and its calls as they are meant."""
     if audio := total.additional_kwargs.get("audio"):
         total.additional_kwargs["audio"] = spoken(audio)
     if isinstance(total.content, list):
         total.content = [finished_sound(block) for block in total.content]
-    if not total.tool_call_chunks:
-        return total
-    parts = [
-        ToolCallPart(piece["id"] or "", piece["name"] or "", piece["args"] or "")
-        for piece in total.tool_call_chunks
-    ]
+    if total.tool_call_chunks:
+        finish_calls(total)
+    return total
+
+
+def finish_calls(total: AIMessageChunk) -> None:
+    """Parse the calls as strictly as those of an answer in one piece.
+
+    Whoever reads the sum back from where it was kept has LangChain parse the pieces again: what a broken call was
+    to be called with stands there as a JSON string, of which no call can be made.
+    """
+    pieces = total.tool_call_chunks
+    parts = [ToolCallPart(piece["id"] or "", piece["name"] or "", piece["args"] or "") for piece in pieces]
     total.tool_calls, total.invalid_tool_calls = tool_calls(parts, total.response_metadata.get("finish_reason"))
     invalid = {call["id"]: call for call in total.invalid_tool_calls}
+    if not invalid:
+        return
     total.tool_call_chunks = [
-        {**piece, "args": json.dumps(piece["args"] or "")} if piece["id"] in invalid else piece
-        for piece in total.tool_call_chunks
+        {**piece, "args": json.dumps(piece["args"] or "")} if (piece["id"] or "") in invalid else piece
+        for piece in pieces
     ]
-    if invalid and isinstance(total.content, list):
-        total.content = [
-            dict(invalid[block["id"]])
-            if isinstance(block, dict) and block.get("type") in CALL_BLOCKS and block.get("id") in invalid
-            else block
-            for block in total.content
-        ]
-    return total
+    if isinstance(total.content, list):
+        total.content = [invalid_in_place(block, invalid) for block in total.content]
+
+
+def invalid_in_place(block: Any, invalid: Mapping[str | None, InvalidToolCall]) -> Any:
+    """The block of a call that is invalid, as one of an invalid call; any other block as it is."""
+    if not isinstance(block, dict) or block.get("type") not in CALL_BLOCKS or block.get("id") not in invalid:
+        return block
+    return dict(invalid[block.get("id")])
 
 
 def spoken(audio: dict[str, Any]) -> dict[str, Any]:
