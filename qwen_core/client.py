@@ -25,7 +25,7 @@ from qwen_core.embeddings import EMBEDDING
 from qwen_core.errors import BadRequestError, QwenError
 from qwen_core.events import Event
 from qwen_core.media import ReadyMedia, ready_media
-from qwen_core.messages import has_media
+from qwen_core.messages import has_media, is_long
 from qwen_core.off_loop import async_run, run
 from qwen_core.ordered import DEFAULT_CONCURRENCY, async_map_in_order, map_in_order
 from qwen_core.protocols.stream_reader import StreamReader
@@ -79,13 +79,13 @@ class QwenClient:
                 accumulator.add(event)
             return accumulator.response()
         request = self._with_media(request)
-        call = chat_call(self.settings, request, stream=False, asynchronous=False)
+        call = self._call(request, stream=False)
         return retry(self.settings.max_retries, self.on_retry, self._generate, call)
 
     def stream(self, request: ChatRequest) -> Iterator[Event]:
         """The answer's events as they arrive. Raises a QwenError, with what had arrived as ``partial``."""
         request = self._with_media(request)
-        call = chat_call(self.settings, request, stream=True, asynchronous=False)
+        call = self._call(request, stream=True)
         opened: OpenStream = retry(self.settings.max_retries, self.on_retry, self._open, call)
         source, segments, reader, events = opened
         seen: list[Event] = []
@@ -123,6 +123,11 @@ class QwenClient:
     def rerank(self, request: RerankRequest, *, workers: int = DEFAULT_CONCURRENCY) -> RerankResponse:
         """The documents, most relevant first; one ranking, however many calls it takes."""
         return self._in_batches(RERANKING, request, None, workers, None)
+
+    def _call(self, request: ChatRequest, *, stream: bool) -> Call:
+        if is_long(request.messages):
+            return run(chat_call, self.settings, request, stream=stream, asynchronous=False)
+        return chat_call(self.settings, request, stream=stream, asynchronous=False)
 
     def _with_media(self, request: ChatRequest) -> ChatRequest:
         """The request with its media checked, and what is on this machine put into it or into a store."""
@@ -183,7 +188,7 @@ class QwenClient:
     def _in_batches(
         self, work: Work[Q, A], request: Q, batch_size: int | None, workers: int, on_batch: OnBatch | None
     ) -> A:
-        batches = first_split(work, self.settings, request, batch_size)
+        batches = run(first_split, work, self.settings, request, batch_size)
         answers = map_in_order(partial(self._batch, work), batches, workers, counting(work, on_batch))
         return work.join(request, batches, answers)
 
@@ -226,13 +231,13 @@ class AsyncQwenClient:
                 accumulator.add(event)
             return accumulator.response()
         request = await self._with_media(request)
-        call = chat_call(self.settings, request, stream=False, asynchronous=True)
+        call = await self._call(request, stream=False)
         return await async_retry(self.settings.max_retries, self.on_retry, self._generate, call)
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[Event]:
         """The answer's events as they arrive. Raises a QwenError, with what had arrived as ``partial``."""
         request = await self._with_media(request)
-        call = chat_call(self.settings, request, stream=True, asynchronous=True)
+        call = await self._call(request, stream=True)
         opened: AsyncOpenStream = await async_retry(self.settings.max_retries, self.on_retry, self._open, call)
         source, segments, reader, events = opened
         seen: list[Event] = []
@@ -270,6 +275,11 @@ class AsyncQwenClient:
     async def rerank(self, request: RerankRequest, *, workers: int = DEFAULT_CONCURRENCY) -> RerankResponse:
         """The documents, most relevant first; one ranking, however many calls it takes."""
         return await self._in_batches(RERANKING, request, None, workers, None)
+
+    async def _call(self, request: ChatRequest, *, stream: bool) -> Call:
+        if is_long(request.messages):
+            return await async_run(chat_call, self.settings, request, stream=stream, asynchronous=True)
+        return chat_call(self.settings, request, stream=stream, asynchronous=True)
 
     async def _with_media(self, request: ChatRequest) -> ChatRequest:
         """The request with its media checked, and what is on this machine put into it or into a store."""
@@ -330,7 +340,7 @@ class AsyncQwenClient:
     async def _in_batches(
         self, work: Work[Q, A], request: Q, batch_size: int | None, workers: int, on_batch: OnBatch | None
     ) -> A:
-        batches = first_split(work, self.settings, request, batch_size)
+        batches = await async_run(first_split, work, self.settings, request, batch_size)
         answers = await async_map_in_order(partial(self._batch, work), batches, workers, counting(work, on_batch))
         return work.join(request, batches, answers)
 

@@ -73,6 +73,10 @@ class ToolCallPart(msgspec.Struct, frozen=True, tag="tool_call"):
 Part = TextPart | ReasoningPart | ImagePart | VideoPart | AudioPart | FilePart | ToolCallPart
 
 
+LONG = 300_000
+"""Characters in a conversation from which on counting and encoding it may take a tenth of a second."""
+
+
 class Message(msgspec.Struct, frozen=True):
     """One turn of a conversation.
 
@@ -102,6 +106,11 @@ class Message(msgspec.Struct, frozen=True):
     def tool_calls(self) -> tuple[ToolCallPart, ...]:
         """The calls that this message asks for."""
         return tuple(part for part in self.parts if isinstance(part, ToolCallPart))
+
+
+def is_long(messages: Iterable[Message]) -> bool:
+    """Whether a conversation takes so long to count and to encode that an event loop should not wait for it."""
+    return sum([len(part.text) for message in messages for part in message.parts if type(part) is TextPart]) > LONG
 
 
 MEDIA_PARTS = (ImagePart, VideoPart, AudioPart, FilePart)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 import warnings
 from collections.abc import Iterator
 from datetime import date
@@ -11,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from qwen_core import ChatRequest, ClientSettings, tokens
+from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, tokens
 from qwen_core.billing import PriceList, price_list
 from qwen_core.call import Call, chat_call, embedding_call
 from qwen_core.endpoints import region_of
@@ -266,6 +268,19 @@ def test_long_texts_without_words_are_counted(monkeypatch: pytest.MonkeyPatch) -
     whole = count_tokens(text, "qwen-max")
     monkeypatch.setattr(tokens, "BLOCK", 500)
     assert count_tokens(text, "qwen-max") == whole
+
+
+@pytest.mark.skipif(tokenizer("qwen-plus") is None, reason="the extra tokenizer is not installed")
+async def test_a_loop_turns_while_a_long_text_is_counted() -> None:
+    client = AsyncQwenClient(ClientSettings(api_key="sk-x", region="cn-beijing", base_url="http://127.0.0.1:1"))
+    request = ChatRequest(model="qwen-plus", messages=(Message("user", (TextPart("\u6f6e\u6c50" * 1_000_000),)),))
+    asked = asyncio.ensure_future(client.generate(request))
+    longest = 0.0
+    while not asked.done():
+        before = time.thread_time()
+        await asyncio.sleep(0.001)
+        longest = max(longest, time.thread_time() - before)
+    assert isinstance(asked.exception(), ContextOverflowError) and longest < 0.1
 
 
 def test_servers_that_borrow_a_name_decide_for_themselves() -> None:
