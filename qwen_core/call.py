@@ -28,10 +28,17 @@ from qwen_core.models.profile import ModelProfile
 from qwen_core.models.retirement import warn_if_retired
 from qwen_core.overflow import check_length
 from qwen_core.protocols.base import EncodedRequest, StreamDecoder, WireProtocol
+from qwen_core.protocols.error_bodies import unreadable
 from qwen_core.protocols.learned_endpoints import LEARNED_ENDPOINTS
 from qwen_core.protocols.selection import OPENAI_COMPATIBLE, select_protocol
 from qwen_core.protocols.server_sent_events import BOM
-from qwen_core.protocols.stream_reader import StreamReader, looks_like_event_stream, lower_case, read_whole
+from qwen_core.protocols.stream_reader import (
+    NONSENSE,
+    StreamReader,
+    looks_like_event_stream,
+    lower_case,
+    read_whole,
+)
 from qwen_core.region_hints import region_hint
 from qwen_core.request import (
     AnyEmbeddingRequest,
@@ -141,7 +148,10 @@ class Call:
 
     def decode(self, answer: Answer) -> ChatResponse:
         """The answer in a whole body, which may be an event stream all the same."""
-        response = cite_response(self._decode(answer), self._markers())
+        try:
+            response = cite_response(self._decode(answer), self._markers())
+        except NONSENSE as reason:
+            raise unreadable(answer.body, f"{type(reason).__name__}: {reason}") from reason
         cost = self.pricing.cost(response.usage)
         return response if cost is None else msgspec.structs.replace(response, cost=cost)
 

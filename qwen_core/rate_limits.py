@@ -8,6 +8,7 @@ go below nothing, and whoever comes next waits until it is above again.
 import asyncio
 import threading
 from collections.abc import Callable
+from math import inf
 from time import monotonic, sleep
 from typing import Any
 
@@ -59,8 +60,8 @@ class RateLimiter:
         clock: Callable[[], float] = monotonic,
     ) -> None:
         for name, limit in (("requests", requests_per_minute), ("tokens", tokens_per_minute)):
-            if limit is not None and limit <= 0:
-                raise ValueError(f"{name}_per_minute must be above 0, not {limit}.")
+            if limit is not None and not 0 < limit < inf:
+                raise ValueError(f"{name}_per_minute must be a number above 0, not {limit}.")
         self.requests_per_minute = requests_per_minute
         self.tokens_per_minute = tokens_per_minute
         self.burst = burst

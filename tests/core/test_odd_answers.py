@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from qwen_core import ChatRequest, ClientSettings
-from qwen_core.errors import BadRequestError, QwenError, RateLimitError, ServerError
+from qwen_core.errors import BadRequestError, InvalidResponseError, QwenError, RateLimitError, ServerError
 from qwen_emulator import Emulator, RawReply
 from tests.core.conftest import KEY
 from tests.core.ways import STREAMS, WAYS, Run
@@ -58,6 +58,17 @@ def test_only_whole_numbers_are_counts(
     found = run(settings, request_).usage
     assert found is not None and (found.input_tokens, found.output_tokens, found.total_tokens) == wanted
     assert (found.plugins, found.cache_type) == (None, None) and found.raw["x_tools"] == 3
+
+
+@pytest.mark.parametrize("run", WAYS)
+def test_nonsense_beside_an_answer_is_a_typed_error(
+    run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    choices = [{"message": {"content": "a"}, "finish_reason": "stop"}]
+    body = {"choices": choices, "output": {"choices": choices}, "usage": {"prompt_tokens_details": [1]}}
+    qwen_emulator.reply(whole(body))
+    with pytest.raises(InvalidResponseError, match="cannot be read"):
+        run(settings, request_)
 
 
 @pytest.mark.parametrize("run", WAYS)

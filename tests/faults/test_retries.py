@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import pickle
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -199,6 +200,9 @@ def test_both_frameworks_take_it_and_charge_it(settings: ClientSettings, qwen_em
 def test_a_limit_must_be_one() -> None:
     with pytest.raises(ValueError, match="tokens_per_minute"):
         RateLimiter(tokens_per_minute=0)
+    for limit in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="above 0"):
+            RateLimiter(requests_per_minute=limit)
 
 
 async def test_a_coroutine_function_is_awaited(
