@@ -88,6 +88,12 @@ def check(request: AnyEmbeddingRequest, answer: EmbeddingResponse) -> None:
                 model=request.model,
                 request_id=answer.request_id,
             )
+    if len(lengths := {len(vector) for vector in answer.vectors}) > 1:
+        raise InvalidResponseError(
+            f"Vectors of different lengths came back: {', '.join(map(str, sorted(lengths)))}.",
+            model=request.model,
+            request_id=answer.request_id,
+        )
     if not all(answer.vectors):
         raise InvalidResponseError("An empty vector came back.", model=request.model, request_id=answer.request_id)
 

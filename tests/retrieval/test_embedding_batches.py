@@ -192,6 +192,7 @@ def test_usage_is_counted_in_threads_and_tasks(
         (lambda rows: rows[:-1], "asked for but"),
         (lambda rows: [*rows[:-1], rows[0]], "positions"),
         (lambda rows: [{**row, "embedding": []} for row in rows], "empty vector"),
+        (lambda rows: [{**rows[0], "embedding": [1.0]}, *rows[1:]], "different lengths"),
     ],
 )
 def test_wrong_vectors_are_an_error(
