@@ -17,14 +17,14 @@ from langchain_core.output_parsers.openai_tools import (
     PydanticToolsParser,
 )
 from langchain_core.outputs import Generation
-from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.pydantic import TBaseModel, is_basemodel_subclass
-from pydantic import BaseModel
+from pydantic import BaseModel, create_model, model_validator
 
 from langchain_qwen.tools import ToolLike
 from qwen_core.errors import QwenWarning
-from qwen_core.tool_definitions import safe_name
+from qwen_core.tool_definitions import WRAP, is_wrapped, needs_wrap, safe_name
 
 if TYPE_CHECKING:
     from langchain_qwen.chat_models import ChatQwen
@@ -65,6 +65,19 @@ def plain_schema(schema: Schema, strict: bool | None) -> tuple[Schema, bool | No
     return {**inner["schema"], **described, "title": inner["name"]}, inner.get(
         "strict"
     ) if strict is None else strict
+
+
+def as_object(schema: Any) -> type[BaseModel]:
+    """The class of an object with this class as its one field."""
+
+    def wrap(given: Any) -> Any:
+        return given if is_wrapped(given) else {WRAP: given}
+
+    # A model that takes the schema lightly answers with what the field should hold.
+    lenient: Any = model_validator(mode="before")(wrap)
+    fields: dict[str, Any] = {WRAP: (schema, ...)}
+    name = safe_name(schema.__name__)
+    return create_model(name, __doc__=schema.__doc__, __validators__={"wrap": lenient}, **fields)
 
 
 def tool_name(schema: Schema) -> str:
@@ -138,8 +151,13 @@ def tool_parser(schema: Schema) -> OutputParserLike[Any]:
     return WholeCall(key_name=tool_name(schema), first_tool_only=True)
 
 
+def as_asked(parser: OutputParserLike[Any], wraps: bool) -> Runnable[Any, Any]:
+    """The parser, which takes the value out of the object that was asked for in its place."""
+    return parser | RunnableLambda(lambda wrapped: getattr(wrapped, WRAP, None)) if wraps else parser
+
+
 def chain(
-    model: Runnable[Any, Any], parser: OutputParserLike[Any], include_raw: bool
+    model: Runnable[Any, Any], parser: Runnable[Any, Any], include_raw: bool
 ) -> Runnable[Any, dict[str, Any] | BaseModel]:
     """Model and parser; with ``include_raw`` the message, the value and the error side by side."""
     if not include_raw:
@@ -168,6 +186,8 @@ def structured(
         raise ValueError("strict means nothing in json_mode: there is no schema to be strict about.")
     if schema is not None:
         schema, strict = plain_schema(schema, strict)
+    if wraps := needs_wrap(schema):
+        schema = as_object(schema)
     if method == "json_schema" and is_pydantic_v1(schema):
         warnings.warn(
             "A class of pydantic v1 has no JSON schema of today: method='function_calling' is used instead.",
@@ -194,13 +214,13 @@ def structured(
             **traced,
             **kwargs,
         )
-        return chain(bound, tool_parser(schema), include_raw)
+        return chain(bound, as_asked(tool_parser(schema), wraps), include_raw)
     wanted: dict[str, Any] = {"type": "json_object"}
     if method == "json_schema" and schema is not None:
         wanted = response_format(schema, strict)
     bind = partial(model.bind_tools, tools) if tools else model.bind
     bound = bind(response_format=wanted, **traced, **kwargs)
-    return chain(bound, text_parser(schema), include_raw)
+    return chain(bound, as_asked(text_parser(schema), wraps), include_raw)
 
 
 def is_pydantic_v1(schema: object) -> bool:

@@ -7,20 +7,17 @@ from typing import Any, Generic
 from llama_index.core.base.llms.types import ChatResponse
 from llama_index.core.program.utils import FlexibleModel, create_flexible_model
 from llama_index.core.types import Model, PydanticProgramMode
-from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from llama_index_qwen.exceptions import UnusableAnswerError
 from llama_index_qwen.tools import partial_json, written_calls
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.json_encoding import json_text
 from qwen_core.models.profile import ModelProfile
-from qwen_core.tool_definitions import rooted, safe_name
+from qwen_core.tool_definitions import WRAP, is_wrapped, needs_wrap, rooted, safe_name
 
 FENCED = re.compile(r"```\w*\s*\n(.*?)\s*```[ \t]*$", re.DOTALL | re.MULTILINE)
 """Neither end is found within JSON, where a line's end in a text is escaped."""
-
-WRAP = "value"
-"""The field under which a class that is no object is asked for: calls and JSON mode have nothing but objects."""
 
 # Options of core's programs that mean nothing here: the one tool is always forced.
 NOT_FOR_CHAT = frozenset({"tool_required", "tool_choice", "allow_parallel_tool_calls"})
@@ -90,11 +87,6 @@ def object_schema(output_cls: type[BaseModel]) -> dict[str, Any]:
     return {**about, "type": "object", "properties": {WRAP: schema}, "required": [WRAP], **definitions}
 
 
-def needs_wrap(output_cls: type[BaseModel]) -> bool:
-    """Whether the class is no object but a list, a text, a choice, ..."""
-    return issubclass(output_cls, RootModel) and rooted(output_cls.model_json_schema()).get("type") != "object"
-
-
 def schema_name(output_cls: type[BaseModel], schema: dict[str, Any]) -> str:
     """The schema's title as a name that the service accepts; a generic class has brackets in its own."""
     return safe_name(str(schema.get("title") or output_cls.__name__))
@@ -135,11 +127,6 @@ def validated(output_cls: type[Model], text: str) -> Model:
         wrapped: dict[str, Model] = TypeAdapter(dict[str, output_cls]).validate_json(text)  # type: ignore[valid-type]
         return wrapped[WRAP]
     return output_cls.model_validate_json(text)
-
-
-def is_wrapped(value: Any) -> bool:
-    """Whether this is the object that was asked for in place of its one field."""
-    return isinstance(value, dict) and value.keys() == {WRAP}
 
 
 class GrowingObject(Generic[Model]):

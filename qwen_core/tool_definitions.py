@@ -3,8 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import RootModel
+
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.messages import Tool
+
+WRAP = "value"
+"""The field under which a class that is no object is asked for: calls and JSON mode have nothing but objects."""
 
 
 def to_core_tools(definitions: Sequence[Mapping[str, Any]]) -> tuple[Tool, ...]:
@@ -57,6 +62,17 @@ def rooted(schema: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(root, Mapping):
         return dict(schema)
     return {**root, **{name: value for name, value in schema.items() if name != "$ref"}}
+
+
+def needs_wrap(wanted: object) -> bool:
+    """Whether this is a class of pydantic's that is no object but a list, a text, a choice, ..."""
+    is_root = isinstance(wanted, type) and issubclass(wanted, RootModel)
+    return is_root and rooted(wanted.model_json_schema()).get("type") != "object"  # type: ignore[attr-defined]
+
+
+def is_wrapped(value: object) -> bool:
+    """Whether this is the object that was asked for in place of its one field."""
+    return isinstance(value, dict) and value.keys() == {WRAP}
 
 
 def _tool(definition: Mapping[str, Any]) -> Tool:

@@ -3,11 +3,11 @@
 import json
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from langchain_core.exceptions import OutputParserException
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 from pydantic import v1 as pydantic_v1
 from typing_extensions import TypedDict
 
@@ -71,6 +71,62 @@ async def test_every_way(make: MakeModel, schema: Any, method: Any, include_raw:
             found = found["parsed"]
         assert isinstance(found, schema if schema in (Joke, JokeV1) else dict)
         assert {"setup", "punchline"} <= as_dict(found).keys()
+
+
+class Jokes(RootModel[list[Joke]]):
+    """Some jokes."""
+
+
+class Kind(RootModel[Literal["pun", "riddle"]]):
+    """What a joke is."""
+
+
+class Nested(RootModel[list["Nested"]]):
+    """Lists in lists."""
+
+
+@pytest.mark.parametrize("model_name", [CAN, CANNOT])
+@pytest.mark.parametrize("include_raw", [False, True])
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode", None])
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        (Jokes, [{"setup": "a", "punchline": "b", "rating": None}]),
+        (RootModel[list[int]], [1, 2]),
+        (Kind, "pun"),
+        (Nested, [[], [[]]]),
+    ],
+    ids=["list", "generic", "choice", "recursive"],
+)
+async def test_what_is_no_object_is_asked_for_as_the_field_of_one(
+    service: Emulator, make: MakeModel, schema: Any, value: Any, method: Any, include_raw: bool, model_name: str
+) -> None:
+    written = json.dumps({"value": value})
+
+    def respond(request: Any) -> Reply:
+        tools = request.parameters.get("tools")
+        asked = tools[0]["function"] if tools else request.parameters["response_format"].get("json_schema")
+        if asked:
+            wanted = asked.get("parameters") or asked["schema"]
+            assert (wanted["type"], list(wanted["properties"])) == ("object", ["value"])
+        return Reply(tool_calls=[ToolCall(tools[0]["function"]["name"], written)]) if tools else Reply(written)
+
+    service.reply(respond)
+    chain = make(model=model_name).with_structured_output(schema, method=method, include_raw=include_raw)
+    whole: list[Any] = [chain.invoke(ASK), await chain.ainvoke(ASK)]
+    pieces: list[Any] = list(chain.stream(ASK))
+    if include_raw:
+        assert [answer["parsed"] for answer in whole] == [schema(value)] * 2
+        assert [piece["parsed"] for piece in pieces if "parsed" in piece][-1] == schema(value)
+    else:
+        assert [*whole, pieces[-1]] == [schema(value)] * 3
+
+
+@pytest.mark.parametrize("answer", ["[1, 2]", '{"value": [1, 2]}', "```json\n[1, 2]\n```"])
+def test_a_list_that_is_written_as_one_is_read(service: Emulator, make: MakeModel, answer: str) -> None:
+    service.reply(answer)
+    chain = make(model=CAN).with_structured_output(RootModel[list[int]], method="json_mode")
+    assert chain.invoke(ASK) == RootModel[list[int]]([1, 2])
 
 
 @pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
