@@ -72,7 +72,11 @@ def ask_what_the_system_says(request: ChatRequest) -> ChatRequest:
 def force_tool_choice(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
     """``required`` is refused everywhere, and a named function is refused while the model thinks."""
     choice = request.tool_choice
-    if not request.tools or choice in (None, "auto", "none"):
+    if choice in (None, "auto", "none"):
+        return request
+    if not request.tools:
+        if not request.server_tools:
+            warnings.append(f"tool_choice {choice!r} is left out: there are no tools.")
         return request
     names = [tool.name for tool in request.tools]
     if choice == "required" and len(names) == 1:

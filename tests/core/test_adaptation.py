@@ -50,6 +50,12 @@ def test_an_instruction_at_the_end_is_what_is_asked(before: tuple[Message, ...])
     assert request.messages[-1] == said("user") and len(request.messages) >= len(given.messages)
 
 
+@pytest.mark.parametrize("choice", ["required", "get_weather"])
+def test_a_choice_of_no_tools_is_told(choice: str) -> None:
+    request, warnings = adapted(OPTIONAL_OFF, tool_choice=choice)
+    assert not request.tools and warnings == (f"tool_choice {choice!r} is left out: there are no tools.",)
+
+
 @pytest.mark.parametrize("model", [OPTIONAL_ON, OPTIONAL_OFF, ALWAYS, NEVER, "some-model"])
 @pytest.mark.parametrize("choice", [None, "auto", "none"])
 def test_free_choices_stay(model: str, choice: str | None) -> None:
