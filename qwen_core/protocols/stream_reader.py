@@ -114,7 +114,7 @@ class StreamReader:
                 if self._decoder.finished:
                     break
                 raise IncompleteStreamError("The answer was cut in the middle of an event.") from error
-        if not self._read_any and self._beginning.strip():
+        if not self._read_any and self._beginning.strip() and not looks_like_event_stream(self._beginning):
             raise unreadable(self._beginning, "it is neither an event stream nor JSON")
         try:
             events += self._decoder.close()

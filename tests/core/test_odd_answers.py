@@ -3,10 +3,18 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from qwen_core import ChatRequest, ClientSettings
-from qwen_core.errors import BadRequestError, InvalidResponseError, QwenError, RateLimitError, ServerError
+from qwen_core.errors import (
+    BadRequestError,
+    IncompleteStreamError,
+    InvalidResponseError,
+    QwenError,
+    RateLimitError,
+    ServerError,
+)
 from qwen_emulator import Emulator, RawReply
 from tests.core.conftest import KEY
 from tests.core.ways import STREAMS, WAYS, Run
@@ -91,6 +99,17 @@ def test_sources_are_texts_under_numbers(run: Run, request_: ChatRequest, qwen_e
         (1, "3", "https://a"),
         (3, "", "https://c"),
     ]
+
+
+@pytest.mark.parametrize("run", STREAMS)
+def test_a_stream_cut_before_its_first_event_was_cut(
+    run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    begun = b"id:1\nevent:result\n:HTTP_STATUS/200\n"
+    qwen_emulator.reply(RawReply(200, {"Content-Type": "text/event-stream"}, (begun,)))
+    with pytest.raises(IncompleteStreamError) as caught:
+        run(msgspec.structs.replace(settings, max_retries=0), request_)
+    assert caught.value.is_retryable and caught.value.partial is None
 
 
 @pytest.mark.parametrize(
