@@ -21,7 +21,7 @@ from qwen_core.conversation_tokens import count_conversation
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.events import Event
 from qwen_core.request import ChatRequest
-from qwen_core.tool_definitions import to_core_tool_choice, to_core_tools, to_server_tools
+from qwen_core.tools.definitions import to_core_tool_choice, to_core_tools, to_server_tools
 
 if TYPE_CHECKING:
     from langchain_protocol import MessagesData

@@ -14,9 +14,9 @@ from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from langchain_qwen.block_translator import PROVIDER
+from langchain_qwen.checked_copies import Template
 from langchain_qwen.citations import annotations
 from langchain_qwen.message_chunks import QwenMessageChunk, spoken
-from langchain_qwen.templates import Template
 from langchain_qwen.tool_calls import tool_calls
 from qwen_core.events import AudioDelta, ChoiceEnd, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
 from qwen_core.response import ChatResponse, Choice

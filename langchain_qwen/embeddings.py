@@ -7,9 +7,9 @@ from pydantic import ConfigDict, Field
 
 from langchain_qwen.exceptions import langchain_errors
 from langchain_qwen.retrieval_component import ReprOfWhatWasSet
+from qwen_core.calls.ordered import DEFAULT_CONCURRENCY
+from qwen_core.calls.progress import progress_bar
 from qwen_core.client import AsyncQwenClient, QwenClient
-from qwen_core.ordered import DEFAULT_CONCURRENCY
-from qwen_core.progress import progress_bar
 from qwen_core.request import EmbeddingResponse, OutputType, SparseVector, TextType
 from qwen_core.retrieval_parameters import EmbeddingFields, TextEmbeddingFields
 

@@ -25,8 +25,8 @@ from langchain_qwen.content_blocks import (
 from langchain_qwen.server_tools import server_tool_blocks
 from qwen_core.accumulator import Accumulator
 from qwen_core.events import AudioDelta, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
+from qwen_core.media.speech import wav_base64
 from qwen_core.response import ChatResponse
-from qwen_core.speech import wav_base64
 
 
 class BlockEvents:

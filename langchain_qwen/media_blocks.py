@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.media_formats import HEAD, audio_format, sniff
+from qwen_core.media.formats import HEAD, audio_format, sniff
 from qwen_core.messages import AudioPart, FilePart, ImagePart, Part, VideoPart
 
 Block = Mapping[str, Any]

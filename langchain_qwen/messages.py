@@ -23,7 +23,6 @@ from langchain_core.messages import (
 
 from langchain_qwen.media_blocks import MEDIA_BLOCKS, Block, file_parts, option
 from langchain_qwen.tool_calls import tool_calls
-from qwen_core.call_ids import with_own_ids
 from qwen_core.errors import QwenWarning, UnsupportedFeatureError
 from qwen_core.json_encoding import json_text
 from qwen_core.messages import (
@@ -35,6 +34,7 @@ from qwen_core.messages import (
     ToolCallPart,
     converted,
 )
+from qwen_core.tools.call_ids import with_own_ids
 
 ROLES: dict[str, Role] = {
     "system": "system",

@@ -10,10 +10,10 @@ from langchain_qwen.embeddings import BatchFields
 from langchain_qwen.exceptions import langchain_errors
 from langchain_qwen.messages import parts
 from langchain_qwen.retrieval_component import ReprOfWhatWasSet
+from qwen_core.calls.progress import progress_bar
 from qwen_core.client import AsyncQwenClient, QwenClient
 from qwen_core.endpoints import DEFAULT_MULTIMODAL_EMBEDDING_MODEL
 from qwen_core.messages import ImagePart, Part, TextPart
-from qwen_core.progress import progress_bar
 from qwen_core.retrieval_parameters import MultimodalEmbeddingFields
 
 Content = str | Sequence[str | Mapping[str, Any]]

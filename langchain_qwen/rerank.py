@@ -10,10 +10,10 @@ from pydantic import ConfigDict, Field
 from langchain_qwen.exceptions import langchain_errors
 from langchain_qwen.messages import block_to_parts
 from langchain_qwen.retrieval_component import ReprOfWhatWasSet
+from qwen_core.calls.ordered import DEFAULT_CONCURRENCY
 from qwen_core.client import AsyncQwenClient, QwenClient
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.messages import ImagePart, Part, TextPart
-from qwen_core.ordered import DEFAULT_CONCURRENCY
 from qwen_core.request import Ranked, RerankRequest
 from qwen_core.retrieval_parameters import RerankFields
 

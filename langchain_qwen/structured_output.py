@@ -24,7 +24,7 @@ from pydantic import BaseModel, create_model, model_validator
 
 from langchain_qwen.tools import ToolLike
 from qwen_core.errors import QwenWarning
-from qwen_core.tool_definitions import WRAP, is_wrapped, needs_wrap, safe_name
+from qwen_core.tools.definitions import WRAP, is_wrapped, needs_wrap, safe_name
 
 if TYPE_CHECKING:
     from langchain_qwen.chat_models import ChatQwen

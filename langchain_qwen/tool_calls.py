@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from langchain_core.messages import InvalidToolCall, ToolCall
 
 from qwen_core.messages import ToolCallPart
-from qwen_core.tool_arguments import parse_arguments
+from qwen_core.tools.arguments import parse_arguments
 
 
 def tool_calls(

@@ -6,7 +6,7 @@ from typing import Any
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from qwen_core.tool_definitions import is_server_tool, to_core_tool_choice
+from qwen_core.tools.definitions import is_server_tool, to_core_tool_choice
 
 MODES = ("auto", "none", "required")
 

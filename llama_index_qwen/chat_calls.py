@@ -17,7 +17,7 @@ from qwen_core.client import AsyncQwenClient, QwenClient
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.events import Event
 from qwen_core.request import ChatRequest
-from qwen_core.tool_definitions import (
+from qwen_core.tools.definitions import (
     is_server_tool,
     to_core_tool_choice,
     to_core_tools,

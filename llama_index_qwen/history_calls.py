@@ -10,7 +10,7 @@ from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 from qwen_core.errors import QwenWarning, UnsupportedFeatureError
 from qwen_core.json_encoding import json_text
 from qwen_core.messages import ToolCallPart
-from qwen_core.tool_arguments import parse_arguments
+from qwen_core.tools.arguments import parse_arguments
 
 IDS = ("call_id", "id", "tool_call_id", "toolUseId")
 """Where integrations write a call's id. In OpenAI's Responses ``id`` is an item's, which no result names."""

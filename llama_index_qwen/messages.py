@@ -24,7 +24,6 @@ from llama_index.core.base.llms.types import (
 
 from llama_index_qwen.history_calls import message_tool_calls, with_valid_arguments
 from llama_index_qwen.media import media_url
-from qwen_core.call_ids import with_own_ids
 from qwen_core.errors import QwenWarning, UnsupportedFeatureError
 from qwen_core.messages import (
     AudioPart,
@@ -38,6 +37,7 @@ from qwen_core.messages import (
     VideoPart,
     converted,
 )
+from qwen_core.tools.call_ids import with_own_ids
 
 Parts = tuple[Part, ...]
 

@@ -11,7 +11,7 @@ from pydantic_core import from_json
 
 from llama_index_qwen.exceptions import UnusableAnswerError
 from qwen_core.errors import QwenWarning, UnsupportedFeatureError
-from qwen_core.tool_definitions import to_core_tool_choice
+from qwen_core.tools.definitions import to_core_tool_choice
 
 
 def tool_definition(tool: BaseTool | Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from qwen_core.adaptation.thinking import thinks
 from qwen_core.cost import Cost, cost
 from qwen_core.endpoints import BATCH_HOST, SHORT_FORMS, region_of
 from qwen_core.models.profile import ModelProfile
 from qwen_core.request import ChatRequest
-from qwen_core.thinking import thinks
 from qwen_core.usage import Usage
 
 ALIBABA = ".aliyuncs.com"

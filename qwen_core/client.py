@@ -9,7 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 from qwen_core.accumulator import Accumulator
-from qwen_core.batches import (
+from qwen_core.calls.batches import (
     A,
     OnBatch,
     Q,
@@ -19,15 +19,16 @@ from qwen_core.batches import (
     split_after_refusal,
     split_if_learned,
 )
-from qwen_core.call import Call, chat_call, must_stream
-from qwen_core.documents import KNOWN_FILES, Document, documents_to_upload, with_file_ids
+from qwen_core.calls.blocking import async_run, run
+from qwen_core.calls.call import Call, chat_call, must_stream
+from qwen_core.calls.ordered import DEFAULT_CONCURRENCY, async_map_in_order, map_in_order
+from qwen_core.calls.retries import OnRetry, async_retry, retry
 from qwen_core.embeddings import EMBEDDING
 from qwen_core.errors import BadRequestError, QwenError
 from qwen_core.events import Event
-from qwen_core.media import ReadyMedia, ready_media
+from qwen_core.media.documents import KNOWN_FILES, Document, documents_to_upload, with_file_ids
+from qwen_core.media.preparation import ReadyMedia, ready_media
 from qwen_core.messages import has_media, is_long
-from qwen_core.off_loop import async_run, run
-from qwen_core.ordered import DEFAULT_CONCURRENCY, async_map_in_order, map_in_order
 from qwen_core.protocols.stream_reader import StreamReader
 from qwen_core.request import (
     AnyEmbeddingRequest,
@@ -38,7 +39,6 @@ from qwen_core.request import (
 )
 from qwen_core.rerank import RERANKING
 from qwen_core.response import ChatResponse
-from qwen_core.retries import OnRetry, async_retry, retry
 from qwen_core.servers import profile_on
 from qwen_core.settings import ClientSettings
 from qwen_core.transports.base import AsyncByteStream, ByteStream, StatusFailure
@@ -138,7 +138,7 @@ class QwenClient:
             return self._with_documents(ready, documents)
         if not ready.uploads:
             return ready.request
-        from qwen_core.temporary_store import TemporaryStore
+        from qwen_core.media.temporary_store import TemporaryStore
 
         store = TemporaryStore(self.settings)
         urls = store.put(ready.uploads, request.model, show_progress=request.show_progress)
@@ -290,7 +290,7 @@ class AsyncQwenClient:
             return await self._with_documents(ready, documents)
         if not ready.uploads:
             return ready.request
-        from qwen_core.temporary_store import AsyncTemporaryStore
+        from qwen_core.media.temporary_store import AsyncTemporaryStore
 
         store = AsyncTemporaryStore(self.settings)
         urls = await store.put(ready.uploads, request.model, show_progress=request.show_progress)

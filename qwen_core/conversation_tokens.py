@@ -9,7 +9,7 @@ import binascii
 from collections.abc import Callable, Sequence
 
 from qwen_core.json_encoding import encode_json
-from qwen_core.media_formats import image_size, wav_byte_rate
+from qwen_core.media.formats import image_size, wav_byte_rate
 from qwen_core.messages import (
     AudioPart,
     ImagePart,

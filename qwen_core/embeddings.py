@@ -5,8 +5,8 @@ from itertools import groupby
 
 import msgspec
 
-from qwen_core.batches import Work
-from qwen_core.call import Call, embedding_call
+from qwen_core.calls.batches import Work
+from qwen_core.calls.call import Call, embedding_call
 from qwen_core.errors import InvalidResponseError
 from qwen_core.messages import TextPart
 from qwen_core.models.catalogue import resolve

@@ -15,13 +15,13 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from qwen_core.calls.blocking import async_run, async_sleep, run, sleep
+from qwen_core.calls.multipart import Content, Form, upload_bar
+from qwen_core.calls.service_calls import AsyncServiceCalls, ServiceCalls, read
 from qwen_core.decodable import decodable
 from qwen_core.endpoints import id_in_path
 from qwen_core.errors import APITimeoutError, BadRequestError, NotFoundError
-from qwen_core.forms import Content, Form, upload_bar
-from qwen_core.media_checks import MEGABYTE
-from qwen_core.off_loop import async_run, async_sleep, run, sleep
-from qwen_core.service_calls import AsyncServiceCalls, ServiceCalls, read
+from qwen_core.media.checks import MEGABYTE
 from qwen_core.settings import ClientSettings
 
 LIMITS = {"file-extract": 150 * MEGABYTE, "batch": 500 * MEGABYTE, "fine-tune": 300 * MEGABYTE}

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from qwen_core.batches import Work
-from qwen_core.call import Call, rerank_call
+from qwen_core.calls.batches import Work
+from qwen_core.calls.call import Call, rerank_call
 from qwen_core.errors import BadRequestError, ContextOverflowError, InvalidResponseError, QwenError
 from qwen_core.messages import ImagePart, Part, TextPart, VideoPart
 from qwen_core.models.catalogue import resolve

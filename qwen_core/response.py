@@ -6,8 +6,8 @@ from typing import Any, Literal
 import msgspec
 
 from qwen_core.cost import Cost
+from qwen_core.media.speech import wav
 from qwen_core.messages import Message, ToolCallPart
-from qwen_core.speech import wav
 from qwen_core.usage import Usage
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "other"]

@@ -10,6 +10,7 @@ from qwen_core.endpoints import (
     DEFAULT_MULTIMODAL_EMBEDDING_MODEL,
     DEFAULT_RERANK_MODEL,
 )
+from qwen_core.media.retrieval import ready_contents
 from qwen_core.messages import Part, TextPart
 from qwen_core.parameters import ConnectionFields
 from qwen_core.request import (
@@ -19,10 +20,9 @@ from qwen_core.request import (
     RerankRequest,
     TextType,
 )
-from qwen_core.retrieval_media import ready_contents
 
 INDEXING_RETRIES = 8
-"""With the waits of ``retries`` about 40 seconds; rates are counted by the minute (compatible 6)."""
+"""With the waits of ``calls.retries`` about 40 seconds; rates are counted by the minute (compatible 6)."""
 
 
 class RetrievalFields(ConnectionFields):

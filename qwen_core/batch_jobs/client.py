@@ -15,12 +15,12 @@ from qwen_core.batch_jobs.results import Outcome, failures, merged, read_results
 from qwen_core.batch_jobs.submission import AsyncJobSubmitter, JobSubmitter
 from qwen_core.batch_jobs.watch import Watch
 from qwen_core.batch_jobs.wire import BatchJob, job_path
+from qwen_core.calls.blocking import async_run, async_sleep, run, sleep
+from qwen_core.calls.progress import progress_bar
+from qwen_core.calls.service_calls import AsyncServiceCalls, ServiceCalls, read
 from qwen_core.errors import NotFoundError, QwenError
 from qwen_core.files import AsyncQwenFiles, QwenFiles
-from qwen_core.off_loop import async_run, async_sleep, run, sleep
-from qwen_core.progress import progress_bar
 from qwen_core.request import ChatRequest
-from qwen_core.service_calls import AsyncServiceCalls, ServiceCalls, read
 from qwen_core.settings import ClientSettings
 
 LOST = "The journal names a job that this account does not have, or no more: jobs can be asked after for 30 days. "

@@ -13,14 +13,14 @@ from typing import NamedTuple
 import msgspec
 
 from qwen_core.batch_jobs.wire import NewLine
-from qwen_core.call import Call, chat_call
-from qwen_core.documents import documents_to_upload
+from qwen_core.calls.call import Call, chat_call
+from qwen_core.calls.overflow import check_length, documented_limit
 from qwen_core.errors import QwenError, QwenWarning, UnsupportedFeatureError
-from qwen_core.media import ready_media
+from qwen_core.media.documents import documents_to_upload
+from qwen_core.media.preparation import ready_media
 from qwen_core.messages import has_media
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
-from qwen_core.overflow import check_length, documented_limit
 from qwen_core.request import ChatRequest
 from qwen_core.settings import ClientSettings
 

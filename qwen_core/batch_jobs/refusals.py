@@ -8,7 +8,7 @@ from typing import Literal
 from qwen_core.batch_jobs.journal import FileRecord
 from qwen_core.batch_jobs.lines import BatchFile, Prepared
 from qwen_core.batch_jobs.results import Outcome
-from qwen_core.call import Call
+from qwen_core.calls.call import Call
 from qwen_core.errors import APITimeoutError, BatchError, QwenError
 
 CLIENT_ERRORS = range(400, 500)

@@ -7,7 +7,7 @@ import msgspec
 
 from qwen_core.batch_jobs.lines import BatchFile
 from qwen_core.batch_jobs.wire import BatchJob, JobError, LineResponse, ResultLine
-from qwen_core.call import Call
+from qwen_core.calls.call import Call
 from qwen_core.errors import BadRequestError, BatchError, QwenError, make_error
 from qwen_core.protocols.error_bodies import code_and_message, decode_error_body, unreadable
 from qwen_core.response import ChatResponse

@@ -14,12 +14,12 @@ from qwen_core.batch_jobs.lines import BatchFile, Prepared
 from qwen_core.batch_jobs.options import BatchOptions
 from qwen_core.batch_jobs.refusals import Refusals, begun, has_no_job, retried
 from qwen_core.batch_jobs.wire import JOBS, BatchJob, JobList
-from qwen_core.call_log import logger
+from qwen_core.calls.blocking import async_run, run
+from qwen_core.calls.log import logger
+from qwen_core.calls.retries import async_run_attempts, run_attempts
+from qwen_core.calls.service_calls import AsyncServiceCalls, ServiceCalls, attempts, read
 from qwen_core.errors import QwenError
 from qwen_core.files import AsyncQwenFiles, QwenFiles
-from qwen_core.off_loop import async_run, run
-from qwen_core.retries import async_run_attempts, run_attempts
-from qwen_core.service_calls import AsyncServiceCalls, ServiceCalls, attempts, read
 from qwen_core.settings import ClientSettings
 
 

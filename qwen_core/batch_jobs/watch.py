@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from qwen_core.batch_jobs.wire import BatchJob
-from qwen_core.call_log import logger
+from qwen_core.calls.log import logger
 from qwen_core.errors import QwenError
 
 FIRST_PAUSE = 2.0

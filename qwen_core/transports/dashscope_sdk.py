@@ -25,7 +25,7 @@ from qwen_core.protocols.base import EncodedRequest
 from qwen_core.settings import Connection
 from qwen_core.timeouts import READ
 from qwen_core.transports.base import Answer, StatusFailure
-from qwen_core.transports.error_bodies import SUCCESS_END, async_cutting, async_hooks, cutting, hooks
+from qwen_core.transports.error_body_limits import SUCCESS_END, async_cutting, async_hooks, cutting, hooks
 from qwen_core.transports.http import (
     CUT_BODY,
     OK,

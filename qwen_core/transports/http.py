@@ -22,7 +22,7 @@ from qwen_core.errors import (
 )
 from qwen_core.settings import Connection
 from qwen_core.timeouts import Timeout, of_attempt
-from qwen_core.transports.error_bodies import END
+from qwen_core.transports.error_body_limits import END
 
 OK = 200
 NEVER = float("inf")

@@ -16,7 +16,7 @@ from qwen_core.error_translation import ErrorTranslation, caused
 from qwen_core.protocols.base import EncodedRequest
 from qwen_core.settings import Connection
 from qwen_core.transports.base import Answer, StatusFailure
-from qwen_core.transports.error_bodies import async_cutting, async_hooks, cutting, hooks
+from qwen_core.transports.error_body_limits import async_cutting, async_hooks, cutting, hooks
 from qwen_core.transports.http import (
     CUT_BODY,
     OK,

@@ -11,12 +11,12 @@ from typing import Any
 
 import openai
 
+from qwen_core.calls.multipart import Form
 from qwen_core.error_translation import ErrorTranslation
-from qwen_core.forms import Form
 from qwen_core.settings import Connection
 from qwen_core.timeouts import Deadline
 from qwen_core.transports.base import Answer, StatusFailure
-from qwen_core.transports.error_bodies import SUCCESS_END, async_cutting, cutting, http_library
+from qwen_core.transports.error_body_limits import SUCCESS_END, async_cutting, cutting, http_library
 from qwen_core.transports.http import AsyncResponseStream, ResponseStream, bound_attempt, library_failure
 from qwen_core.transports.openai_sdk import make_async_http_client, make_http_client
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from qwen_emulator import media, tokens
-from qwen_emulator.answers import chat, chores, passages, react, structured, tools
+from qwen_emulator.answers import chat, passages, rag_tasks, react, structured, tools
 from qwen_emulator.answers.words import has_cjk
 from qwen_emulator.conversation import Conversation
 from qwen_emulator.replies import Reply, SearchResult
@@ -137,7 +137,7 @@ _ANSWERERS: tuple[Callable[[Conversation], Reply | None], ...] = (
     tools.from_tools,
     structured.from_format,
     _translated,
-    chores.from_chores,
+    rag_tasks.from_rag_tasks,
     passages.from_passages,
     chat.talk,
 )

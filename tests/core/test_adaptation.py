@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from qwen_core.adaptation import adapt
+from qwen_core.adaptation.to_model import adapt
 from qwen_core.messages import ImagePart, Message, Role, TextPart, Tool, ToolCallPart, VideoPart
 from qwen_core.models.catalogue import resolve
 from qwen_core.request import ChatRequest

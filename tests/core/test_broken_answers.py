@@ -9,8 +9,8 @@ from qwen_core import (
     ChatRequest,
     ClientSettings,
     errors,
-    retries,
 )
+from qwen_core.calls import retries
 from qwen_emulator import Emulator, Failure, Reply, faults
 from tests.core.ways import STREAMS, WAYS, Run, async_generate, generate
 

@@ -18,8 +18,8 @@ from qwen_core import (
     EmbeddingRequest,
     QwenClient,
     errors,
-    retries,
 )
+from qwen_core.calls import retries
 from qwen_core.events import Finish
 from qwen_core.timeouts import Timeout
 from qwen_emulator import Emulator, Failure, RecordedRequest, Reply, faults

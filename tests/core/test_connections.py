@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, QwenError, retries
+from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, QwenError
+from qwen_core.calls import retries
 from qwen_core.events import TextDelta
 from qwen_emulator import Emulator, Failure, Reply, faults
 from tests.core.ways import generate, stream

@@ -128,7 +128,7 @@ def test_rerank_lives_beside_the_compatible_path() -> None:
 
 def test_a_key_over_plain_http_warns() -> None:
     from qwen_core import ChatRequest
-    from qwen_core.call import chat_call
+    from qwen_core.calls.call import chat_call
 
     settings = ClientSettings(api_key="sk", base_url="http://h.example")
     with pytest.warns(QwenWarning, match="unencrypted"):

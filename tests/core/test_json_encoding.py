@@ -19,7 +19,7 @@ from qwen_core import ChatRequest, ClientSettings, EmbeddingRequest, QwenClient,
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.json_encoding import encode_json
 from qwen_core.messages import Message, TextPart
-from qwen_core.tool_arguments import parse_arguments
+from qwen_core.tools.arguments import parse_arguments
 from qwen_emulator import Emulator
 from tests.core.conftest import KEY
 from tests.core.ways import WAYS, Run

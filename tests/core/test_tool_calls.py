@@ -12,7 +12,7 @@ from qwen_core.errors import InvalidResponseError
 from qwen_core.events import Event
 from qwen_core.models.catalogue import resolve
 from qwen_core.protocols.openai_compatible import OpenAICompatible
-from qwen_core.tool_arguments import parse_arguments
+from qwen_core.tools.arguments import parse_arguments
 
 WIRE = OpenAICompatible()
 Fragment = tuple[Any, Any, Any, Any]  # id, index, name, arguments

@@ -12,7 +12,7 @@ from qwen_core.events import ToolCallDelta
 from qwen_core.messages import Message, TextPart, Tool, ToolCallPart
 from qwen_core.request import ChatRequest
 from qwen_core.settings import ClientSettings
-from qwen_core.tool_names import names_to_send, with_names_to_send
+from qwen_core.tools.names import names_to_send, with_names_to_send
 from qwen_emulator import Emulator, Reply, ToolCall
 
 NAME = "weather.查询 v2"

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from qwen_core import client, retries
+from qwen_core import client
+from qwen_core.calls import retries
 from qwen_core.transports import dashscope_sdk, openai_sdk
 
 REPLACEMENTS = [

@@ -15,7 +15,8 @@ import pytest
 
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, tokens
 from qwen_core.billing import PriceList, price_list
-from qwen_core.call import Call, chat_call, embedding_call
+from qwen_core.calls.call import Call, chat_call, embedding_call
+from qwen_core.calls.overflow import documented_limit
 from qwen_core.endpoints import region_of
 from qwen_core.errors import (
     AuthenticationError,
@@ -28,7 +29,6 @@ from qwen_core.events import Finish, TextDelta
 from qwen_core.messages import Message, TextPart
 from qwen_core.models import resolve
 from qwen_core.models.retirement import TOLD, retirement_notice
-from qwen_core.overflow import documented_limit
 from qwen_core.request import EmbeddingRequest
 from qwen_core.settings import ProtocolName
 from qwen_core.tokens import count_tokens, estimate_tokens, tokenizer
@@ -243,7 +243,7 @@ def test_what_is_certainly_too_long_is_not_sent() -> None:
 
 
 def test_an_estimate_has_to_be_far_above(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qwen_core.overflow.tokenizer", lambda _: None)
+    monkeypatch.setattr("qwen_core.calls.overflow.tokenizer", lambda _: None)
     text = "The tide is high. " * 10_000
     assert LIMIT < estimate_tokens(text) < 6 * LIMIT
     make_call("qwen-max", text)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from qwen_core import ChatRequest, ClientSettings, retries
+from qwen_core import ChatRequest, ClientSettings
+from qwen_core.calls import retries
 from qwen_core.messages import Message, TextPart
 from qwen_emulator import Emulator
 

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections import Counter
 
-from qwen_core import retries
+from qwen_core.calls import retries
 from qwen_emulator import Emulator
 from tests.faults.cases import CASES
 from tests.faults.matrix import MODES, PROTOCOLS, Kind, cells, run

@@ -17,7 +17,8 @@ from llama_index_instrumentation.event_handlers import BaseEventHandler
 
 from langchain_qwen import ChatQwen, RateLimiter
 from llama_index_qwen import Qwen
-from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, errors, retries
+from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, errors
+from qwen_core.calls import retries
 from qwen_core.files import AsyncQwenFiles, QwenFiles
 from qwen_core.timeouts import Timeout
 from qwen_emulator import Emulator, Failure, Reply, faults

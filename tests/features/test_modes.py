@@ -8,7 +8,7 @@ from llama_index.core.base.llms.types import ChatMessage
 
 from langchain_qwen import ChatQwen
 from llama_index_qwen import Qwen
-from qwen_core.adaptation import adapt
+from qwen_core.adaptation.to_model import adapt
 from qwen_core.errors import QwenWarning, UnsupportedFeatureError
 from qwen_core.messages import Message, TextPart, Tool
 from qwen_core.models.catalogue import resolve

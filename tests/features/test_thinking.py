@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from qwen_core.adaptation import adapt
+from qwen_core.adaptation.to_model import adapt
 from qwen_core.errors import QwenWarning
 from qwen_core.messages import Message, ReasoningPart, TextPart, ToolCallPart
 from qwen_core.models.catalogue import resolve

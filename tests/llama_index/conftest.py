@@ -18,7 +18,7 @@ from llama_index.core import Settings
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 
 from llama_index_qwen import Qwen, QwenEmbedding
-from qwen_core import retries
+from qwen_core.calls import retries
 from qwen_emulator import Emulator
 
 MakeModel = Callable[..., Qwen]

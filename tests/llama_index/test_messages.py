@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from llama_index_qwen.history_calls import message_tool_calls
 from llama_index_qwen.messages import blocks_to_parts, to_core
 from qwen_core.errors import QwenWarning, UnsupportedFeatureError
-from qwen_core.media import ready_media
+from qwen_core.media.preparation import ready_media
 from qwen_core.messages import (
     AudioPart,
     FilePart,

@@ -14,9 +14,9 @@ from llama_index.core.base.llms.types import (
 
 from llama_index_qwen.responses import ChunkBuilder, openai_usage, to_response
 from qwen_core.events import ChoiceEnd, Event, Finish, TextDelta, ToolCallDelta
+from qwen_core.media.speech import wav
 from qwen_core.messages import Message, TextPart
 from qwen_core.response import Audio, ChatResponse, Choice, Citation
-from qwen_core.speech import wav
 from qwen_core.usage import Usage
 from qwen_emulator import Emulator, Reply
 from tests.llama_index.conftest import MakeModel, Way, raw

@@ -251,7 +251,7 @@ def test_llama_index_templates(llm: Make, service: Emulator) -> None:
 
 def test_base64_crosses_once(monkeypatch: pytest.MonkeyPatch, chat: Make, service: Emulator) -> None:
     """What was given is what is encoded: no copy of a part that needs no change."""
-    from qwen_core.media import ready_media
+    from qwen_core.media.preparation import ready_media
     from qwen_core.messages import ImagePart, Message
     from qwen_core.request import ChatRequest
 

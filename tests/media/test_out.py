@@ -12,8 +12,8 @@ from llama_index.core.base.llms.types import AudioBlock, ChatMessage, ImageBlock
 
 from qwen_core import ChatRequest, ClientSettings
 from qwen_core.client import QwenClient
+from qwen_core.media.speech import wav
 from qwen_core.messages import Message, TextPart
-from qwen_core.speech import wav
 from qwen_emulator import Emulator, RawReply, Reply
 from tests.media.conftest import KEY, Make
 from tests.media.made import data_uri, picture, sound

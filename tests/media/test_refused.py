@@ -10,8 +10,8 @@ import pytest
 from langchain_core.messages import HumanMessage
 from llama_index.core.base.llms.types import ChatMessage, ImageBlock, TextBlock
 
-from qwen_core import media_checks
 from qwen_core.errors import BadRequestError, UnsupportedFeatureError
+from qwen_core.media import checks
 from qwen_emulator import Emulator
 from tests.media.conftest import Ask, Make
 from tests.media.made import data_uri, picture, sound, text64
@@ -37,7 +37,7 @@ def nothing_read(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         opened.append(path)
         return real(path, *args, **kwargs)
 
-    monkeypatch.setattr("qwen_core.local_media.os.open", spy)
+    monkeypatch.setattr("qwen_core.media.local_files.os.open", spy)
     return opened
 
 
@@ -168,7 +168,7 @@ def test_large_files(chat: Make, service: Emulator, tmp_path: Path, kind: str, n
     path = tmp_path / name
     with path.open("wb") as file:
         file.write(picture() if kind == "image" else sound())
-        file.truncate(101 * media_checks.MEGABYTE)
+        file.truncate(101 * checks.MEGABYTE)
     with pytest.raises(BadRequestError, match="MB at most"):
         chat(allow_local_files=True).invoke([HumanMessage([{"type": kind, "url": str(path)}])])
     assert not service.requests
@@ -215,8 +215,8 @@ def test_other_schemes(chat: Make, service: Emulator, url: str) -> None:
 def test_a_hundred_megabytes(
     chat: Make, ask: Ask, service: Emulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(media_checks, "decoded", lambda *_: pytest.fail("was decoded"))
-    url = "data:image/png;base64," + "QUJD" * (25 * media_checks.MEGABYTE)
+    monkeypatch.setattr(checks, "decoded", lambda *_: pytest.fail("was decoded"))
+    url = "data:image/png;base64," + "QUJD" * (25 * checks.MEGABYTE)
     with caplog.at_level(logging.DEBUG), pytest.raises(BadRequestError, match="10 MB") as caught:
         ask(chat(), [{"type": "image_url", "image_url": {"url": url}}])
     assert not service.requests

@@ -4,7 +4,9 @@ import inspect
 
 import pytest
 
-from qwen_core import files, service_calls, temporary_store
+from qwen_core import files
+from qwen_core.calls import service_calls
+from qwen_core.media import temporary_store
 from qwen_core.transports import plain_http
 from tests.core.test_twins import synchronous
 

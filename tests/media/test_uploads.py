@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage
 
-from qwen_core import local_media
 from qwen_core.errors import QwenError
+from qwen_core.media import local_files
 from qwen_emulator import Emulator, Failure
 from tests.media.conftest import KEY, Ask, Make
 from tests.media.made import FRAMES, picture
@@ -20,7 +20,7 @@ PNG = picture()
 @pytest.fixture
 def small_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of some hundred bytes count as large."""
-    monkeypatch.setattr(local_media, "INLINE_LIMIT", 100)
+    monkeypatch.setattr(local_files, "INLINE_LIMIT", 100)
 
 
 @pytest.mark.usefixtures("small_messages")

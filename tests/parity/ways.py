@@ -30,7 +30,7 @@ from qwen_core import AsyncQwenClient, ChatRequest, ChatResponse, ClientSettings
 from qwen_core.accumulator import accumulate
 from qwen_core.messages import Message
 from qwen_core.protocols.conversation import encode_tool
-from qwen_core.tool_arguments import parse_arguments
+from qwen_core.tools.arguments import parse_arguments
 from qwen_core.usage import Usage
 from tests.parity.scenarios import Outcome, Scenario
 

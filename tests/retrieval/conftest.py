@@ -12,8 +12,8 @@ with warnings.catch_warnings():
 
 import pytest
 
-from qwen_core import retries
-from qwen_core.batches import LEARNED_LIMITS
+from qwen_core.calls import retries
+from qwen_core.calls.batches import LEARNED_LIMITS
 from qwen_emulator import Emulator
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from qwen_core import (
     RerankRequest,
     count_usage,
 )
-from qwen_core.batches import LEARNED_LIMITS, stated_limit
+from qwen_core.calls.batches import LEARNED_LIMITS, stated_limit
 from qwen_core.errors import (
     BadRequestError,
     InvalidResponseError,

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from qwen_core import ClientSettings
 from qwen_core.batch_jobs import Limits
 from qwen_core.batch_jobs.lines import Line, prepare, split, within_window
-from qwen_core.call import Call, chat_call
+from qwen_core.calls.call import Call, chat_call
+from qwen_core.calls.overflow import documented_limit
 from qwen_core.errors import ContextOverflowError, QwenError, QwenWarning, UnsupportedFeatureError
 from qwen_core.messages import ImagePart, Message, TextPart, Tool
 from qwen_core.models.catalogue import resolve
-from qwen_core.overflow import documented_limit
 from qwen_core.request import ChatRequest
 from tests.media.made import picture
 from tests.scale.conftest import ask

@@ -11,7 +11,7 @@ import msgspec
 from qwen_core.events import Event, ToolCallDelta
 from qwen_core.messages import Message, Part, ToolCallPart
 from qwen_core.request import ChatRequest
-from qwen_core.tool_definitions import safe_name
+from qwen_core.tools.definitions import safe_name
 
 MODES = ("auto", "none", "required")
 OF_THE_SERVICE = "search"

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from qwen_core.errors import BadRequestError, UnsupportedFeatureError
-from qwen_core.media_checks import INLINE_LIMIT, MEGABYTE, check_content
-from qwen_core.media_formats import HEAD, MediaKind, sniff
+from qwen_core.media.checks import INLINE_LIMIT, MEGABYTE, check_content
+from qwen_core.media.formats import HEAD, MediaKind, sniff
 
 AllowedFiles = bool | tuple[str, ...]
 """All files, none, or those in these folders."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qwen_core.call import Call
+    from qwen_core.calls.call import Call
     from qwen_core.errors import QwenError
     from qwen_core.usage import Usage
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.local_media import AllowedFiles
-from qwen_core.media import ready_media
+from qwen_core.media.local_files import AllowedFiles
+from qwen_core.media.preparation import ready_media
 from qwen_core.messages import Message, Part, has_media
 from qwen_core.request import ChatRequest
 

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 import msgspec
 from tenacity import RetryCallState
 
+from qwen_core.calls.multipart import Form
+from qwen_core.calls.retries import async_run_attempts, run_attempts, wait
 from qwen_core.endpoints import host_of
 from qwen_core.errors import NotFoundError, QwenError
-from qwen_core.forms import Form
 from qwen_core.protocols.error_bodies import decode_error, read_answer
-from qwen_core.retries import async_run_attempts, run_attempts, wait
 from qwen_core.settings import ClientSettings, Connection, resolve_connection
 from qwen_core.timeouts import Deadline, as_timeout
 from qwen_core.transports.base import Answer, StatusFailure

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from qwen_core.off_loop import async_run
+from qwen_core.calls.blocking import async_run
 
 BLOCK = 256 * 1024
 

@@ -14,7 +14,7 @@ import unicodedata
 from urllib.parse import urlsplit
 
 from qwen_core.errors import BadRequestError
-from qwen_core.media_formats import HEAD, MediaKind, image_size, is_whole, sniff
+from qwen_core.media.formats import HEAD, MediaKind, image_size, is_whole, sniff
 
 MEGABYTE = 1024 * 1024
 INLINE_LIMIT = 10 * MEGABYTE

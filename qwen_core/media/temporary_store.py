@@ -13,13 +13,13 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from qwen_core.calls.blocking import async_run, run
+from qwen_core.calls.multipart import Content, Form, OnSent, upload_bar
+from qwen_core.calls.service_calls import key_headers
 from qwen_core.endpoints import host_of
 from qwen_core.errors import InvalidResponseError, QwenError
-from qwen_core.forms import Content, Form, OnSent, upload_bar
-from qwen_core.local_media import LocalFile
-from qwen_core.off_loop import async_run, run
+from qwen_core.media.local_files import LocalFile
 from qwen_core.protocols.error_bodies import decode_error, unreadable
-from qwen_core.service_calls import key_headers
 from qwen_core.settings import ClientSettings, Connection, resolve_connection
 from qwen_core.transports.base import StatusFailure
 from qwen_core.transports.plain_http import AsyncPlainTransport, PlainTransport

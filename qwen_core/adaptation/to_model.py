@@ -9,18 +9,14 @@ from typing import Any
 
 import msgspec
 
-from qwen_core.json_encoding import encode_json
-from qwen_core.messages import ImagePart, Message, TextPart, VideoPart
-from qwen_core.models.profile import ModelProfile
-from qwen_core.modes import (
+from qwen_core.adaptation.service_modes import (
     fit_cache_marks,
     fit_code_interpreter,
     fit_prefix,
     fit_translation,
     move_marks_of_tools,
 )
-from qwen_core.request import ChatRequest
-from qwen_core.thinking import (
+from qwen_core.adaptation.thinking import (
     choose_effort_or_budget,
     fit_budget,
     fit_effort,
@@ -29,6 +25,10 @@ from qwen_core.thinking import (
     thinks,
     without_thinking,
 )
+from qwen_core.json_encoding import encode_json
+from qwen_core.messages import ImagePart, Message, TextPart, VideoPart
+from qwen_core.models.profile import ModelProfile
+from qwen_core.request import ChatRequest
 
 Step = Callable[[ChatRequest, ModelProfile, list[str]], ChatRequest]
 

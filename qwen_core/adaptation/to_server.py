@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 
-from qwen_core.adaptation import ask_for_tools, ask_what_the_system_says
+from qwen_core.adaptation.service_modes import fit_cache_marks, move_marks_of_tools
+from qwen_core.adaptation.thinking import fit_budget, fit_switch
+from qwen_core.adaptation.to_model import ask_for_tools, ask_what_the_system_says
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.messages import AudioPart, Message, Part
 from qwen_core.models.profile import ModelProfile
-from qwen_core.modes import fit_cache_marks, move_marks_of_tools
 from qwen_core.request import ChatRequest, EmbeddingRequest
 from qwen_core.servers import Server
-from qwen_core.thinking import fit_budget, fit_switch
 
 SERVICE_FEATURES = (
     "enable_search",

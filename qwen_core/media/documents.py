@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from qwen_core.media import ReadyMedia
-from qwen_core.media_checks import DATA_URI_HEADER, decoded
+from qwen_core.media.checks import DATA_URI_HEADER, decoded
+from qwen_core.media.preparation import ReadyMedia
 from qwen_core.messages import FilePart, Part
 from qwen_core.models.profile import ModelProfile
 from qwen_core.request import ChatRequest

@@ -21,8 +21,8 @@ from tenacity import (
 )
 from tenacity.wait import wait_exponential, wait_random
 
-from qwen_core.call import Call
-from qwen_core.call_log import log_retry
+from qwen_core.calls.call import Call
+from qwen_core.calls.log import log_retry
 from qwen_core.errors import QwenError
 
 FIRST_WAIT = 0.5

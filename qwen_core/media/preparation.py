@@ -11,9 +11,9 @@ from typing import NamedTuple
 import msgspec
 
 from qwen_core.errors import BadRequestError
-from qwen_core.local_media import AllowedFiles, LocalFile, allowed_path, local_file
-from qwen_core.media_checks import BODY_LIMIT, MEGABYTE, check_inline, check_remote
-from qwen_core.media_formats import MediaKind
+from qwen_core.media.checks import BODY_LIMIT, MEGABYTE, check_inline, check_remote
+from qwen_core.media.formats import MediaKind
+from qwen_core.media.local_files import AllowedFiles, LocalFile, allowed_path, local_file
 from qwen_core.messages import (
     MEDIA_PARTS,
     AudioPart,

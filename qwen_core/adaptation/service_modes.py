@@ -1,4 +1,4 @@
-"""What the service does beside answering, and what each of these modes asks of a request: steps of ``adaptation``.
+"""What the service does beside answering, and what each of these modes asks of a request: steps of ``to_model``.
 
 Cache marks (compatible 2.5), prefix continuation (compatible 3), translation (compatible 2, native 2) and the code
 interpreter (native 3).
@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import msgspec
 
+from qwen_core.adaptation.thinking import thinks, without_thinking
 from qwen_core.messages import ImagePart, Message, Part, TextPart
 from qwen_core.models.profile import ModelProfile
 from qwen_core.request import ChatRequest
-from qwen_core.thinking import thinks, without_thinking
 
 MAX_CACHE_MARKS = 4
 

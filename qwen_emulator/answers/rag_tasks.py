@@ -24,7 +24,7 @@ _BLOCK = re.compile(r"-{3,}\s*\n(.*?)\n\s*-{3,}\s*\n", re.DOTALL)
 _AFTER_CONTEXT = re.compile(r"\bContext:\s*(.*?)\n\s*(?:Give|Given|Generate|Title|Based)", re.DOTALL)
 
 
-def from_chores(asked: Conversation) -> Reply | None:
+def from_rag_tasks(asked: Conversation) -> Reply | None:
     """What the prompt asks for, if it is one of these jobs."""
     prompt = asked.question
     for job in (_keywords, _yes_or_no, _questions, _title):

@@ -1,4 +1,4 @@
-"""How a wish to think, or not to, is put to each model: the steps of ``adaptation`` that concern thinking.
+"""How a wish to think, or not to, is put to each model: the steps of ``to_model`` that concern thinking.
 
 What a model refuses or does not know is translated where another parameter says the same, and else left out with
 a warning. A model whose thinking is unknown gets what the caller said. Sources: compatible 2 and 2.1, native 3.2.

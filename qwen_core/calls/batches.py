@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from qwen_core.call import Call
+from qwen_core.calls.call import Call
 from qwen_core.errors import BadRequestError, QwenError
 from qwen_core.settings import ClientSettings
 from qwen_core.transports.base import Answer

@@ -8,9 +8,13 @@ from time import monotonic
 import msgspec
 
 from qwen_core.accumulator import accumulate
-from qwen_core.adaptation import adapt
+from qwen_core.adaptation.thinking import thinks
+from qwen_core.adaptation.to_model import adapt
+from qwen_core.adaptation.to_server import adapt_to_server, with_instruction_in_queries
 from qwen_core.billing import Pricing, asked_to_think, price_list
-from qwen_core.call_log import log_answer, log_failure
+from qwen_core.calls.log import log_answer, log_failure
+from qwen_core.calls.overflow import check_length
+from qwen_core.calls.region_hints import region_hint
 from qwen_core.citations import cite_events, cite_response, marker_pattern
 from qwen_core.cost import Cost
 from qwen_core.endpoints import rerank_url, warn_if_key_travels_openly
@@ -26,7 +30,6 @@ from qwen_core.events import Event, Finish
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
 from qwen_core.models.retirement import warn_if_retired
-from qwen_core.overflow import check_length
 from qwen_core.protocols.base import EncodedRequest, StreamDecoder, WireProtocol
 from qwen_core.protocols.error_bodies import unreadable
 from qwen_core.protocols.learned_endpoints import LEARNED_ENDPOINTS
@@ -39,7 +42,6 @@ from qwen_core.protocols.stream_reader import (
     lower_case,
     read_whole,
 )
-from qwen_core.region_hints import region_hint
 from qwen_core.request import (
     AnyEmbeddingRequest,
     ChatRequest,
@@ -49,13 +51,11 @@ from qwen_core.request import (
     RerankResponse,
 )
 from qwen_core.response import ChatResponse
-from qwen_core.server_adaptation import adapt_to_server, with_instruction_in_queries
 from qwen_core.servers import profile_on
 from qwen_core.settings import ClientSettings, Connection, check_headers, resolve_connection
 from qwen_core.text_parsers import EventFilter, FilteringDecoder, filters_for
-from qwen_core.thinking import thinks
 from qwen_core.timeouts import Deadline
-from qwen_core.tool_names import OwnNames, with_names_to_send
+from qwen_core.tools.names import OwnNames, with_names_to_send
 from qwen_core.transports.base import Answer, StatusFailure
 from qwen_core.usage import Usage
 
