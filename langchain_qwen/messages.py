@@ -5,7 +5,6 @@ raises; nothing is dropped in silence.
 """
 
 import base64
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -23,7 +22,7 @@ from langchain_core.messages import (
 
 from langchain_qwen.media_blocks import MEDIA_BLOCKS, Block, file_parts, option
 from langchain_qwen.tool_calls import tool_calls
-from qwen_core.errors import QwenWarning, UnsupportedFeatureError
+from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.json_encoding import json_text
 from qwen_core.messages import (
     Message,
@@ -35,6 +34,7 @@ from qwen_core.messages import (
     converted,
 )
 from qwen_core.tools.call_ids import with_own_ids
+from qwen_core.warn import warn
 
 ROLES: dict[str, Role] = {
     "system": "system",
@@ -153,11 +153,7 @@ def message_tool_calls(message: AIMessage, answered: frozenset[str]) -> list[Too
         name = invalid.get("name") or "unknown"
         id = invalid.get("id") or name
         fate = "they are sent as text" if id in answered else "without a result it is left out"
-        warnings.warn(
-            f"The call of {name!r} in the history has arguments that are not JSON; {fate}.",
-            QwenWarning,
-            stacklevel=2,
-        )
+        warn(f"The call of {name!r} in the history has arguments that are not JSON; {fate}.")
         if id in answered:
             arguments = json_text({"arguments": invalid.get("args") or ""})
             calls.append(ToolCallPart(id, name, arguments))

@@ -1,6 +1,5 @@
 """Schemas to what the model is asked for, and its answer to a value of the schema."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from operator import itemgetter
@@ -23,8 +22,8 @@ from langchain_core.utils.pydantic import TBaseModel, is_basemodel_subclass
 from pydantic import BaseModel, create_model, model_validator
 
 from langchain_qwen.tools import ToolLike
-from qwen_core.errors import QwenWarning
 from qwen_core.tools.definitions import WRAP, is_wrapped, needs_wrap, safe_name
+from qwen_core.warn import warn
 
 if TYPE_CHECKING:
     from langchain_qwen.chat_models import ChatQwen
@@ -189,11 +188,7 @@ def structured(
     if wraps := needs_wrap(schema):
         schema = as_object(schema)
     if method == "json_schema" and is_pydantic_v1(schema):
-        warnings.warn(
-            "A class of pydantic v1 has no JSON schema of today: method='function_calling' is used instead.",
-            QwenWarning,
-            stacklevel=2,
-        )
+        warn("A class of pydantic v1 has no JSON schema of today: method='function_calling' is used instead.")
         method = "function_calling"
     if method is None:
         takes_schema = model.known_profile().json_schema and not is_pydantic_v1(schema)

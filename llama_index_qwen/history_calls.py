@@ -1,16 +1,16 @@
 """The calls in an answer that is now history: in blocks, in ``additional_kwargs``, or in both; of any provider."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 
-from qwen_core.errors import QwenWarning, UnsupportedFeatureError
+from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.json_encoding import json_text
 from qwen_core.messages import ToolCallPart
 from qwen_core.tools.arguments import parse_arguments
+from qwen_core.warn import warn
 
 IDS = ("call_id", "id", "tool_call_id", "toolUseId")
 """Where integrations write a call's id. In OpenAI's Responses ``id`` is an item's, which no result names."""
@@ -42,11 +42,7 @@ def with_valid_arguments(call: ToolCallPart) -> ToolCallPart:
     value, _ = parse_arguments(call.arguments)
     if value is not None:
         return call if call.arguments.strip() else msgspec.structs.replace(call, arguments="{}")
-    warnings.warn(
-        f"The call of {call.name!r} in the history has arguments that are not JSON; they are sent as text.",
-        QwenWarning,
-        stacklevel=2,
-    )
+    warn(f"The call of {call.name!r} in the history has arguments that are not JSON; they are sent as text.")
     wrapped = json_text({"arguments": call.arguments})
     return msgspec.structs.replace(call, arguments=wrapped)
 

@@ -3,7 +3,6 @@
 What has no place raises; nothing is dropped in silence. Nothing that is passed in is altered.
 """
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,7 +23,7 @@ from llama_index.core.base.llms.types import (
 
 from llama_index_qwen.history_calls import message_tool_calls, with_valid_arguments
 from llama_index_qwen.media import media_url
-from qwen_core.errors import QwenWarning, UnsupportedFeatureError
+from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.messages import (
     AudioPart,
     FilePart,
@@ -38,6 +37,7 @@ from qwen_core.messages import (
     converted,
 )
 from qwen_core.tools.call_ids import with_own_ids
+from qwen_core.warn import warn
 
 Parts = tuple[Part, ...]
 
@@ -122,9 +122,7 @@ def _mark(parts: list[Part], point: CachePoint) -> None:
             # The service knows one lifetime only, so that ttl is not sent (compatible, section 2.5).
             parts[place] = msgspec.structs.replace(part, cache_control={"type": point.cache_control.type})
             return
-    warnings.warn(
-        "A CachePoint has no text or image before it in its message; it marks nothing.", QwenWarning, stacklevel=2
-    )
+    warn("A CachePoint has no text or image before it in its message; it marks nothing.")
 
 
 def _text(block: TextBlock) -> Parts:
@@ -151,11 +149,9 @@ def _video(block: VideoBlock) -> Parts:
 
 def _warn_of_detail(block: ImageBlock | VideoBlock) -> None:
     if block.detail not in (None, "auto"):
-        warnings.warn(
+        warn(
             f"{type(block).__name__}(detail={block.detail!r}): the service has no such setting for one picture. "
             "For all pictures of a call there is vl_high_resolution_images.",
-            QwenWarning,
-            stacklevel=2,
         )
 
 

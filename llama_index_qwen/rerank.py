@@ -1,6 +1,5 @@
 """``QwenRerank``: a node postprocessor for LlamaIndex that puts the most relevant nodes first."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,11 +15,11 @@ from llama_index_qwen.media import media_url
 from llama_index_qwen.multimodal_embeddings import image_part
 from llama_index_qwen.retrieval_component import RetrievalComponent
 from qwen_core.client import AsyncQwenClient, QwenClient
-from qwen_core.errors import QwenWarning
 from qwen_core.messages import ImagePart, Part, TextPart
 from qwen_core.models.catalogue import resolve
 from qwen_core.request import RerankRequest, RerankResponse
 from qwen_core.retrieval_parameters import RerankFields
+from qwen_core.warn import warn
 
 dispatcher = get_dispatcher(__name__)
 
@@ -75,7 +74,7 @@ class QwenRerank(RetrievalComponent, RerankFields, BaseNodePostprocessor):
             wanted = image_part(query.image_path)
         elif query.image_path:
             why = "a question is one text or one image" if sees else f"{self.model} sees no images"
-            warnings.warn(f"The image of the question is left out: {why}.", QwenWarning, stacklevel=2)
+            warn(f"The image of the question is left out: {why}.")
         return self.rerank_request(wanted, [document(node, sees) for node in nodes])
 
     @contextmanager

@@ -1,6 +1,5 @@
 """LlamaIndex's tools to definitions, and its model's answers to the calls that agents carry out."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,8 +9,9 @@ from llama_index.core.tools.types import BaseTool
 from pydantic_core import from_json
 
 from llama_index_qwen.exceptions import UnusableAnswerError
-from qwen_core.errors import QwenWarning, UnsupportedFeatureError
+from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.tools.definitions import to_core_tool_choice
+from qwen_core.warn import warn
 
 
 def tool_definition(tool: BaseTool | Mapping[str, Any]) -> Mapping[str, Any]:
@@ -78,11 +78,7 @@ def tool_selections(response: ChatResponse, *, error_on_no_tool_call: bool) -> l
         reasons = "; ".join(f"{call['name']}: {call['error']}" for call in invalid)
         if not selections:
             raise UnusableAnswerError(f"The model's tool call cannot be carried out. {reasons}")
-        warnings.warn(
-            f"One of the model's tool calls cannot be carried out and is left out. {reasons}",
-            QwenWarning,
-            stacklevel=3,
-        )
+        warn(f"One of the model's tool calls cannot be carried out and is left out. {reasons}")
     if not selections and error_on_no_tool_call:
         raise ValueError(
             f"Expected at least one tool call, but got 0. The model said: {response.message.content!r}"

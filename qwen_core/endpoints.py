@@ -7,12 +7,12 @@ third-party knowledge.
 import ipaddress
 import os
 import re
-import warnings
 from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
-from qwen_core.errors import BadRequestError, QwenWarning, UnsupportedFeatureError
+from qwen_core.errors import BadRequestError, UnsupportedFeatureError
+from qwen_core.warn import warn
 
 Wire = Literal["openai", "dashscope"]
 
@@ -172,11 +172,7 @@ def warn_if_key_travels_openly(base_url: str) -> None:
     """Warn when a key would cross a network without encryption."""
     host = _openly_reached(base_url)
     if host is not None:
-        warnings.warn(
-            f"The API key is sent unencrypted: {host} is reached by plain http. Use https.",
-            QwenWarning,
-            stacklevel=2,
-        )
+        warn(f"The API key is sent unencrypted: {host} is reached by plain http. Use https.")
 
 
 @lru_cache(maxsize=256)

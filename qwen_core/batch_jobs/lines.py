@@ -5,7 +5,6 @@ and either think or do not, as the service wants it; within a file they stand in
 """
 
 import hashlib
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +14,7 @@ import msgspec
 from qwen_core.batch_jobs.wire import NewLine
 from qwen_core.calls.call import Call, chat_call
 from qwen_core.calls.overflow import check_length, documented_limit
-from qwen_core.errors import QwenError, QwenWarning, UnsupportedFeatureError
+from qwen_core.errors import QwenError, UnsupportedFeatureError
 from qwen_core.media.documents import documents_to_upload
 from qwen_core.media.preparation import ready_media
 from qwen_core.messages import has_media
@@ -23,6 +22,7 @@ from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
 from qwen_core.request import ChatRequest
 from qwen_core.settings import ClientSettings
+from qwen_core.warn import warn
 
 CHAT_PATH = "/chat/completions"
 BATCH_WINDOW = 262_144
@@ -182,8 +182,4 @@ def warn_where_not_offered(calls: Iterable[Call]) -> None:
         prices = call.pricing.prices
         listed = [price for price in call.profile.prices if prices and price.region == prices.region]
         if prices and listed and not any(price.batch for price in listed):
-            warnings.warn(
-                f"The price list has no batches for {call.model} in {prices.region}: the service may refuse it.",
-                QwenWarning,
-                stacklevel=2,
-            )
+            warn(f"The price list has no batches for {call.model} in {prices.region}: the service may refuse it.")

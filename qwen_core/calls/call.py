@@ -1,7 +1,6 @@
 """One call, without its I/O: what is sent, how the answer is read, and what its failures mean."""
 
 import re
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
@@ -23,7 +22,6 @@ from qwen_core.errors import (
     AuthenticationError,
     IncompleteStreamError,
     QwenError,
-    QwenWarning,
     UnsupportedFeatureError,
 )
 from qwen_core.events import Event, Finish
@@ -58,6 +56,7 @@ from qwen_core.timeouts import Deadline
 from qwen_core.tools.names import OwnNames, with_names_to_send
 from qwen_core.transports.base import Answer, StatusFailure
 from qwen_core.usage import Usage
+from qwen_core.warn import warn
 
 OWN_RERANK_PATH = "/rerank"
 """Where vLLM, SGLang and llama.cpp have it, below ``/v1``."""
@@ -293,7 +292,7 @@ def chat_call(settings: ClientSettings, request: ChatRequest, *, stream: bool, a
         own_names=own_names,
     )
     for message in (*losses, *changes, *call.encoded.warnings):
-        warnings.warn(message, QwenWarning, stacklevel=2)
+        warn(message)
     return call
 
 
@@ -311,7 +310,7 @@ def embedding_call(settings: ClientSettings, request: AnyEmbeddingRequest, *, as
 
     call = Call(settings, profile, protocol, encode, asynchronous=asynchronous)
     for message in losses:
-        warnings.warn(message, QwenWarning, stacklevel=2)
+        warn(message)
     return call
 
 
@@ -330,7 +329,7 @@ def rerank_call(settings: ClientSettings, request: RerankRequest, *, asynchronou
         base_url = rerank_url(call.connection.base_url)
         call.connection = msgspec.structs.replace(call.connection, base_url=base_url)
     for message in losses:
-        warnings.warn(message, QwenWarning, stacklevel=2)
+        warn(message)
     return call
 
 

@@ -4,11 +4,10 @@ What is announced is data of the catalogue; only who was told already is kept he
 """
 
 import threading
-import warnings
 from datetime import date
 
-from qwen_core.errors import QwenWarning
 from qwen_core.models.profile import ModelProfile
+from qwen_core.warn import warn
 
 
 class Told:
@@ -53,4 +52,4 @@ def warn_if_retired(profile: ModelProfile) -> None:
         return
     notice = retirement_notice(profile, date.today())
     if notice is not None and TOLD.first_time(profile.name):
-        warnings.warn(notice, QwenWarning, stacklevel=2)
+        warn(notice)
