@@ -17,11 +17,6 @@ import msgspec
 from qwen_core.decodable import decodable
 from qwen_core.errors import BadRequestError
 
-try:
-    import fcntl
-except ModuleNotFoundError:  # pragma: no cover - Windows has no such locks
-    fcntl = None  # type: ignore[assignment]
-
 
 @decodable
 class FileRecord(msgspec.Struct):
@@ -82,22 +77,22 @@ class Journal:
 
     @contextmanager
     def _file_locked(self, key: str) -> Iterator[None]:
-        if self.folder is None or fcntl is None:
+        if self.folder is None:
             yield
             return
+        from filelock import FileLock, Timeout
+
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            opened = (self.folder / f"{key}.lock").open("w")
-        except OSError as reason:
+            held = FileLock(self.folder / f"{key}.lock", thread_local=False).acquire(blocking=False)
+        except Timeout as reason:
+            raise already_submitting() from reason
+        except (OSError, NotImplementedError) as reason:
             raise BadRequestError(
                 f"The journal {self.folder} cannot be written: {reason}.",
                 hint="Nothing was sent. Give another folder as journal=...",
             ) from reason
-        with opened as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as reason:
-                raise already_submitting() from reason
+        with held:
             yield
 
     def open(self, key: str, files: int) -> RunRecord:
