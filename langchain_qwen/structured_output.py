@@ -22,7 +22,8 @@ from langchain_core.utils.pydantic import TBaseModel, is_basemodel_subclass
 from pydantic import BaseModel, create_model, model_validator
 
 from langchain_qwen.tools import ToolLike
-from qwen_core.tools.definitions import WRAP, is_wrapped, needs_wrap, safe_name
+from qwen_core.tools.names import safe_name
+from qwen_core.tools.schemas import WRAP, is_wrapped, needs_wrap
 from qwen_core.warn import warn
 
 if TYPE_CHECKING:

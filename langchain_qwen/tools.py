@@ -6,9 +6,8 @@ from typing import Any
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from qwen_core.request import TOOL_CHOICE_MODES
 from qwen_core.tools.definitions import is_server_tool, to_core_tool_choice
-
-MODES = ("auto", "none", "required")
 
 ToolLike = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
 
@@ -39,7 +38,7 @@ def bound_choice(
     names = [tool_name(definition) for definition in definitions]
     if not names or wanted is None:
         return None
-    if wanted not in MODES and wanted not in names:
+    if wanted not in TOOL_CHOICE_MODES and wanted not in names:
         raise ValueError(f"tool_choice {wanted!r} is none of the bound tools: {', '.join(map(str, names))}.")
     return wanted
 

@@ -12,6 +12,8 @@ from qwen_core.options import SearchOptions, TranslationOptions
 
 ToolChoice = str
 """``"auto"``, ``"none"``, ``"required"``, or the name of the one function that must be called."""
+TOOL_CHOICE_MODES = ("auto", "none", "required")
+"""The choices that are no function's name."""
 
 TextType = Literal["query", "document"]
 OutputType = Literal["dense", "sparse", "dense&sparse"]

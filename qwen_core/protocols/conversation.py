@@ -21,7 +21,7 @@ from qwen_core.messages import (
 )
 from qwen_core.models.profile import ModelProfile, ReasoningKey
 from qwen_core.protocols.shared_wire import SentFunction, SentMessage, SentToolCall
-from qwen_core.request import ChatRequest
+from qwen_core.request import TOOL_CHOICE_MODES, ChatRequest
 
 Content = str | list[dict[str, Any]]
 EncodeContent = Callable[[tuple[Part, ...], str], Content]
@@ -180,7 +180,7 @@ def encode_tool(tool: Tool) -> dict[str, Any]:
 
 def encode_tool_choice(choice: str) -> str | dict[str, Any]:
     """A mode as it is; any other word is the name of the function to call."""
-    if choice in ("auto", "none", "required"):
+    if choice in TOOL_CHOICE_MODES:
         return choice
     return {"type": "function", "function": {"name": choice}}
 

@@ -1,1 +1,1 @@
-"""Tools in the form that both frameworks speak, and the calls of them: definitions, names, arguments, ids."""
+"""Tools as both frameworks give them, and the calls of them: definitions, schemas, names, arguments, ids."""

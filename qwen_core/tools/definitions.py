@@ -3,13 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import RootModel
-
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.messages import Tool
-
-WRAP = "value"
-"""The field under which a class that is no object is asked for: calls and JSON mode have nothing but objects."""
+from qwen_core.tools.schemas import rooted
 
 
 def to_core_tools(definitions: Sequence[Mapping[str, Any]]) -> tuple[Tool, ...]:
@@ -44,35 +40,6 @@ def to_core_tool_choice(choice: str | bool | Mapping[str, Any] | None) -> str | 
     if isinstance(kind := choice.get("type"), str):
         return to_core_tool_choice(kind)
     raise UnsupportedFeatureError(f"tool_choice {choice!r} names no tool.")
-
-
-def safe_name(name: str) -> str:
-    """A name of letters, digits, ``_`` and ``-``, 64 at most: what the service accepts (compatible, section 2)."""
-    return "".join(
-        letter if (letter.isascii() and letter.isalnum()) or letter in "_-" else "_" for letter in name
-    )[:64]
-
-
-def rooted(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema with its fields at the root, where a recursive class has but a ``$ref`` to its definition."""
-    reference, definitions = schema.get("$ref"), schema.get("$defs")
-    if not isinstance(reference, str) or not isinstance(definitions, Mapping):
-        return dict(schema)
-    root = definitions.get(reference.removeprefix("#/$defs/"))
-    if not isinstance(root, Mapping):
-        return dict(schema)
-    return {**root, **{name: value for name, value in schema.items() if name != "$ref"}}
-
-
-def needs_wrap(wanted: object) -> bool:
-    """Whether this is a class of pydantic's that is no object but a list, a text, a choice, ..."""
-    is_root = isinstance(wanted, type) and issubclass(wanted, RootModel)
-    return is_root and rooted(wanted.model_json_schema()).get("type") != "object"  # type: ignore[attr-defined]
-
-
-def is_wrapped(value: object) -> bool:
-    """Whether this is the object that was asked for in place of its one field."""
-    return isinstance(value, dict) and value.keys() == {WRAP}
 
 
 def _tool(definition: Mapping[str, Any]) -> Tool:

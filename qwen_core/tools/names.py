@@ -10,53 +10,56 @@ import msgspec
 
 from qwen_core.events import Event, ToolCallDelta
 from qwen_core.messages import Message, Part, ToolCallPart
-from qwen_core.request import ChatRequest
-from qwen_core.tools.definitions import safe_name
+from qwen_core.request import TOOL_CHOICE_MODES, ChatRequest
 
-MODES = ("auto", "none", "required")
-OF_THE_SERVICE = "search"
 LONGEST = 64
 
-Taken = Callable[[str], object]
-"""Whether a name is one that is taken."""
+Accepts = Callable[[str], object]
+"""Whether a server accepts a name."""
 
 
-def pattern_without(*names: str) -> Taken:
+def accept_all_but(*names: str) -> Accepts:
     """The rule for names, with these excluded. A tool that is called like a mode could not be forced."""
     return re.compile(rf"(?!(?:{'|'.join(names)})$)[A-Za-z0-9_-]{{1,{LONGEST}}}").fullmatch
 
 
-TAKEN = pattern_without(*MODES, OF_THE_SERVICE)
-TAKEN_BY_OWN_SERVERS = pattern_without(*MODES)
+SERVICE_ACCEPTS = accept_all_but(*TOOL_CHOICE_MODES, "search")
+OWN_SERVERS_ACCEPT = accept_all_but(*TOOL_CHOICE_MODES)
+
+
+def safe_name(name: str) -> str:
+    """The name with ``_`` for every other character, cut where it is too long."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:LONGEST]
 
 
 def with_names_to_send(request: ChatRequest, *, own_server: bool = False) -> tuple[ChatRequest, dict[str, str]]:
     """The request with names that the service takes, and the user's name for each that was exchanged."""
     names = dict.fromkeys([*(tool.name for tool in request.tools), *called_names(request.messages)])
-    taken = TAKEN_BY_OWN_SERVERS if own_server else TAKEN
-    if all(map(taken, names)):
+    accepts = OWN_SERVERS_ACCEPT if own_server else SERVICE_ACCEPTS
+    if all(map(accepts, names)):
         return request, {}
-    sent = names_to_send(names, taken)
+    sent = names_to_send(names, accepts)
     choice = request.tool_choice
     renamed = msgspec.structs.replace(
         request,
         tools=tuple(msgspec.structs.replace(tool, name=sent.get(tool.name, tool.name)) for tool in request.tools),
-        tool_choice=choice if choice is None or choice in MODES else sent.get(choice, choice),
+        tool_choice=choice if choice is None or choice in TOOL_CHOICE_MODES else sent.get(choice, choice),
         messages=tuple(_renamed(message, sent) for message in request.messages),
     )
     return renamed, {theirs: name for name, theirs in sent.items()}
 
 
-def names_to_send(names: Mapping[str, None], taken: Taken = TAKEN) -> dict[str, str]:
+def names_to_send(names: Mapping[str, None], accepts: Accepts = SERVICE_ACCEPTS) -> dict[str, str]:
     """Another name for each that the service refuses. Each stays alone with its name."""
-    used = {name for name in names if taken(name)}
+    used = {name for name in names if accepts(name)}
     sent: dict[str, str] = {}
     for name in names:
         if name in used:
             continue
         wanted = safe_name(name) or "tool"
-        other = wanted = wanted if taken(wanted) else f"{wanted}_tool"
-        number = 1
+        if not accepts(wanted):
+            wanted = f"{wanted}_tool"
+        other, number = wanted, 1
         while other in used:
             number += 1
             other = f"{wanted[: LONGEST - len(str(number)) - 1]}_{number}"

@@ -19,7 +19,7 @@ from qwen_core.protocols.conversation import (
     with_values,
 )
 from qwen_core.protocols.shared_wire import SentMessage
-from qwen_core.request import ChatRequest
+from qwen_core.request import TOOL_CHOICE_MODES, ChatRequest
 
 WIRE = "Responses"
 
@@ -150,4 +150,4 @@ def encode_tools(request: ChatRequest) -> list[dict[str, Any]]:
 
 def encode_tool_choice(choice: str) -> str | dict[str, Any]:
     """A mode as it is; any other word is the name of the function to call."""
-    return choice if choice in ("auto", "none", "required") else {"type": "function", "name": choice}
+    return choice if choice in TOOL_CHOICE_MODES else {"type": "function", "name": choice}
