@@ -16,7 +16,8 @@ from urllib.parse import urlencode
 import msgspec
 
 from qwen_core.calls.blocking import async_run, async_sleep, run, sleep
-from qwen_core.calls.multipart import Content, Form, upload_bar
+from qwen_core.calls.multipart import Content, Form
+from qwen_core.calls.progress import upload_bar
 from qwen_core.calls.service_calls import AsyncServiceCalls, ServiceCalls, read
 from qwen_core.decodable import decodable
 from qwen_core.endpoints import id_in_path
@@ -176,7 +177,7 @@ class QwenFiles:
             with closing(opened), upload_bar(source.size, self.show_progress) as on_sent:
                 run(opened.open)
                 form = Form({"purpose": purpose}, source.name, opened, source.size, on_sent)
-                file = read(UploadedFile, self._calls.send("POST", FILES, form), self.settings)
+                file = read(UploadedFile, self._calls.send_once("POST", FILES, form), self.settings)
             self._uploaded.append(file.id)
             self.known[source.digest] = file.id
         return file if is_ready(file) else self.wait(file.id, patience)
@@ -196,7 +197,8 @@ class QwenFiles:
 
     def content(self, file_id: str) -> bytes:
         """What is in a file that the service made, such as the results of a batch job. Others it does not give."""
-        return (self._calls.get("GET", file_path(file_id, "/content"))).body
+        answer = self._calls.send("GET", file_path(file_id, "/content"))
+        return answer.body
 
     def all(self, purpose: str | None = None) -> list[UploadedFile]:
         """Every file of the account, or those of one purpose."""
@@ -277,7 +279,7 @@ class AsyncQwenFiles:
             with closing(opened), upload_bar(source.size, self.show_progress) as on_sent:
                 await async_run(opened.open)
                 form = Form({"purpose": purpose}, source.name, opened, source.size, on_sent)
-                file = read(UploadedFile, await self._calls.send("POST", FILES, form), self.settings)
+                file = read(UploadedFile, await self._calls.send_once("POST", FILES, form), self.settings)
             self._uploaded.append(file.id)
             self.known[source.digest] = file.id
         return file if is_ready(file) else await self.wait(file.id, patience)
@@ -297,7 +299,8 @@ class AsyncQwenFiles:
 
     async def content(self, file_id: str) -> bytes:
         """What is in a file that the service made, such as the results of a batch job. Others it does not give."""
-        return (await self._calls.get("GET", file_path(file_id, "/content"))).body
+        answer = await self._calls.send("GET", file_path(file_id, "/content"))
+        return answer.body
 
     async def all(self, purpose: str | None = None) -> list[UploadedFile]:
         """Every file of the account, or those of one purpose."""

@@ -23,8 +23,10 @@ from qwen_core.files import AsyncQwenFiles, QwenFiles
 from qwen_core.request import ChatRequest
 from qwen_core.settings import ClientSettings
 
-LOST = "The journal names a job that this account does not have, or no more: jobs can be asked after for 30 days. "
-LOST += "Delete the run's file in the journal to submit its requests anew."
+LOST = (
+    "The journal names a job that this account does not have, or no more: jobs can be asked after for 30 days. "
+    "Delete the run's file in the journal to submit its requests anew."
+)
 
 
 def raise_first(outcomes: Sequence[object]) -> None:
@@ -146,7 +148,7 @@ class QwenBatchJobs:
         for job_id in [file.job_id for file in record.files if file.job_id]:
             job = self.get(job_id)
             if not job.is_settled:
-                answer = self._calls.get("POST", job_path(job_id, "/cancel"))
+                answer = self._calls.send("POST", job_path(job_id, "/cancel"))
                 job = read(BatchJob, answer, self.settings)
             jobs.append(job)
         return jobs
@@ -290,7 +292,7 @@ class AsyncQwenBatchJobs:
         for job_id in [file.job_id for file in record.files if file.job_id]:
             job = await self.get(job_id)
             if not job.is_settled:
-                answer = await self._calls.get("POST", job_path(job_id, "/cancel"))
+                answer = await self._calls.send("POST", job_path(job_id, "/cancel"))
                 job = read(BatchJob, answer, self.settings)
             jobs.append(job)
         return jobs

@@ -68,7 +68,7 @@ class JobSubmitter:
             file.submitting = True
             run(self._journal.save, record)
             with begun(file, "submitting"):
-                answer = self._calls.send("POST", JOBS, self.options.new_job(file.file_id))
+                answer = self._calls.send_once("POST", JOBS, self.options.new_job(file.file_id))
             file.job_id = read(BatchJob, answer, self.settings).id
             logger.info("%d requests submitted as batch job %s", len(lines.lines), file.job_id)
         run(self._journal.save, record)
@@ -136,7 +136,7 @@ class AsyncJobSubmitter:
             file.submitting = True
             await async_run(self._journal.save, record)
             with begun(file, "submitting"):
-                answer = await self._calls.send("POST", JOBS, self.options.new_job(file.file_id))
+                answer = await self._calls.send_once("POST", JOBS, self.options.new_job(file.file_id))
             file.job_id = read(BatchJob, answer, self.settings).id
             logger.info("%d requests submitted as batch job %s", len(lines.lines), file.job_id)
         await async_run(self._journal.save, record)

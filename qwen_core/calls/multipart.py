@@ -3,15 +3,12 @@
 import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import BinaryIO
 
 from qwen_core.calls.blocking import async_run
+from qwen_core.calls.progress import OnDone
 
 BLOCK = 256 * 1024
-
-OnSent = Callable[[int], None]
-"""Told after each block how many bytes of the file it held."""
 
 
 class Content:
@@ -55,7 +52,10 @@ class Content:
 
 
 class Form:
-    """``multipart/form-data``: text fields, then one file under the name ``file``. Can be sent once."""
+    """``multipart/form-data``: text fields, then one file under the name ``file``. Can be sent once.
+
+    ``on_sent`` is told after each block how many bytes of the file it held.
+    """
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Form:
         filename: str,
         content: Content,
         size: int,
-        on_sent: OnSent | None = None,
+        on_sent: OnDone | None = None,
     ) -> None:
         boundary = secrets.token_hex(16)
         self._content = content
@@ -101,18 +101,6 @@ class Form:
     def _sent(self, block: bytes) -> None:
         if self._on_sent:
             self._on_sent(len(block))
-
-
-@contextmanager
-def upload_bar(total: int, show: bool) -> Iterator[OnSent | None]:
-    """A progress bar in bytes; None, and no import, where no bar is wanted."""
-    if not show:
-        yield None
-        return
-    from tqdm.auto import tqdm
-
-    with tqdm(total=total, desc="Uploading", unit="B", unit_scale=True) as bar:
-        yield bar.update
 
 
 def quoted(filename: str) -> str:

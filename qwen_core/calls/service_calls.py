@@ -61,10 +61,7 @@ def attempts(retries: int, deadline: Deadline = UNBOUNDED) -> dict[str, Any]:
     def stop(state: RetryCallState) -> bool:
         return state.attempt_number > retries or not deadline.allows_attempt(monotonic() + state.upcoming_sleep)
 
-    return {
-        "stop": stop,
-        "wait": wait,
-    }
+    return {"stop": stop, "wait": wait}
 
 
 class ServiceCalls:
@@ -75,15 +72,17 @@ class ServiceCalls:
 
     def ask(self, method: str, path: str, kind: type[T]) -> T:
         """The answer as this kind of struct. Tried again as a chat is."""
-        return read(kind, self.get(method, path), self.settings)
+        return read(kind, self.send(method, path), self.settings)
 
-    def get(self, method: str, path: str) -> Answer:
+    def send(self, method: str, path: str) -> Answer:
         """The answer. Tried again as a chat is."""
         deadline = Deadline.of(as_timeout(self.settings.timeout), monotonic())
         rules = partial(attempts, self.settings.max_retries, deadline)
-        return run_attempts(rules, self.send, method, path, None, deadline.end)
+        return run_attempts(rules, self.send_once, method, path, None, deadline.end)
 
-    def send(self, method: str, path: str, body: Form | bytes | None = None, end: float | None = None) -> Answer:
+    def send_once(
+        self, method: str, path: str, body: Form | bytes | None = None, end: float | None = None
+    ) -> Answer:
         """The answer, asked for once: a form can be read once, and what makes something new is made twice."""
         connection = resolve_connection(self.settings, "openai", asynchronous=False)
         transport = PlainTransport(connection)
@@ -104,15 +103,15 @@ class AsyncServiceCalls:
 
     async def ask(self, method: str, path: str, kind: type[T]) -> T:
         """The answer as this kind of struct. Tried again as a chat is."""
-        return read(kind, await self.get(method, path), self.settings)
+        return read(kind, await self.send(method, path), self.settings)
 
-    async def get(self, method: str, path: str) -> Answer:
+    async def send(self, method: str, path: str) -> Answer:
         """The answer. Tried again as a chat is."""
         deadline = Deadline.of(as_timeout(self.settings.timeout), monotonic())
         rules = partial(attempts, self.settings.max_retries, deadline)
-        return await async_run_attempts(rules, self.send, method, path, None, deadline.end)
+        return await async_run_attempts(rules, self.send_once, method, path, None, deadline.end)
 
-    async def send(
+    async def send_once(
         self, method: str, path: str, body: Form | bytes | None = None, end: float | None = None
     ) -> Answer:
         """The answer, asked for once: a form can be read once, and what makes something new is made twice."""

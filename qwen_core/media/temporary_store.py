@@ -14,7 +14,8 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from qwen_core.calls.blocking import async_run, run
-from qwen_core.calls.multipart import Content, Form, OnSent, upload_bar
+from qwen_core.calls.multipart import Content, Form
+from qwen_core.calls.progress import OnDone, upload_bar
 from qwen_core.calls.service_calls import key_headers
 from qwen_core.endpoints import host_of
 from qwen_core.errors import InvalidResponseError, QwenError
@@ -69,7 +70,7 @@ def object_key(policy: Policy, file: LocalFile, position: int) -> str:
     return f"{policy.upload_dir}/{position}-{name[-100:]}"
 
 
-def store_form(policy: Policy, key: str, file: LocalFile, content: Content, on_sent: OnSent | None) -> Form:
+def store_form(policy: Policy, key: str, file: LocalFile, content: Content, on_sent: OnDone | None) -> Form:
     """The form that the store takes. Its signature covers these fields."""
     fields = {
         "OSSAccessKeyId": policy.oss_access_key_id,
