@@ -1,6 +1,7 @@
 """JSON of what users hand over, which need not be plain: texts of LangChain, numbers of numpy, dates."""
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -39,12 +40,38 @@ FAILURES = (UnicodeEncodeError, TypeError, ValueError, OverflowError, RecursionE
 def encode_json(value: Any) -> bytes:
     """JSON in bytes.
 
-    Raises UnsupportedFeatureError, with the place, for what JSON has no form for: other objects, half characters.
+    Raises UnsupportedFeatureError, with the place, for what JSON has no form for: other objects, half characters,
+    infinite numbers.
     """
     try:
-        return _encode(value)
+        encoded = _encode(value)
     except FAILURES as reason:
         raise unencodable(value, _encode, reason) from reason
+    if b"null" in encoded:
+        # As which msgspec writes a number that is none, too. To look for it is all that most bodies pay.
+        refuse_infinite(value)
+    return encoded
+
+
+FINITE = (str, int, bytes, type(None))
+
+
+def refuse_infinite(value: Any) -> None:
+    """Raise for a number that is infinite or none at all: it would be sent as ``null``."""
+    try:
+        check_finite(value)
+    except ValueError as reason:
+        raise unencodable(value, check_finite, reason) from reason
+
+
+def check_finite(value: Any) -> None:
+    """ValueError where a number in this value has no form in JSON."""
+    if isinstance(value, FINITE):
+        return
+    if isinstance(value, Real) and not math.isfinite(value):
+        raise ValueError(f"{float(value)} is no number there")
+    for _, part in members(value):
+        check_finite(part)
 
 
 def json_text(value: Any) -> str:

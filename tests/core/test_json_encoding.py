@@ -92,6 +92,33 @@ def test_half_a_character_in_other_requests(settings: ClientSettings) -> None:
         )
 
 
+NO_NUMBERS = [
+    ({"temperature": float("nan")}, "temperature has no form in JSON .*nan"),
+    ({"extra_body": {"a": {"b": [1.0, float("-inf")]}}}, r"a\.b\[1\] has no form in JSON .*-inf"),
+    ({"extra_body": {"a": numpy.float32("inf")}}, "a has no form in JSON .*inf"),
+]
+
+
+@pytest.mark.parametrize(("fields", "place"), NO_NUMBERS)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_number_that_is_none_is_refused_by_its_place(
+    way: Run, fields: dict[str, Any], place: str, settings: ClientSettings, qwen_emulator: Emulator
+) -> None:
+    request = ChatRequest(model="qwen-plus", messages=(Message("user", (TextPart("Hi"),)),), **fields)
+    with pytest.raises(UnsupportedFeatureError, match=place):
+        way(settings, request)
+    address: dict[str, Any] = {"api_key": KEY, "base_url": settings.base_url, "protocol": settings.protocol}
+    with pytest.raises(UnsupportedFeatureError, match=place):
+        ChatQwen(**address, **fields).invoke("Hi")
+    with pytest.raises(UnsupportedFeatureError, match=place):
+        Qwen(**address, **fields).complete("Hi")
+    assert not qwen_emulator.requests
+
+
+def test_null_is_sent_where_it_is_meant() -> None:
+    assert encode_json({"a": None, "b": [0.5, {"c": "null"}]}) == b'{"a":null,"b":[0.5,{"c":"null"}]}'
+
+
 def test_what_holds_itself() -> None:
     value: list[Any] = []
     value.append(value)
