@@ -1,6 +1,6 @@
 """The core's answers and events to LlamaIndex's responses. A whole answer and the last chunk are made alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -83,6 +83,8 @@ def to_response(answer: Answer, *, single_call: bool = False, delta: str | None 
     additional_kwargs["finish_reason"] = choice.finish_reason
     if answer.cost:
         additional_kwargs["cost"] = msgspec.structs.asdict(answer.cost)
+    if choice.raw_finish_reason not in (None, choice.finish_reason):
+        additional_kwargs["raw_finish_reason"] = choice.raw_finish_reason
     if choice.empty_after_thinking:
         additional_kwargs["empty_after_thinking"] = True
     if invalid:
@@ -201,27 +203,22 @@ def raw(answer: Answer, usage: dict[str, Any]) -> dict[str, Any]:
 
 
 def openai_usage(usage: Usage) -> dict[str, Any]:
-    """Usage by OpenAI's names, which token counters and tracers read. What is unknown is left out."""
-    counts = {
-        "prompt_tokens": usage.input_tokens,
-        "completion_tokens": usage.output_tokens,
-        "total_tokens": usage.total_tokens,
-        "prompt_tokens_details": _known(
-            cached_tokens=usage.cached_tokens,
-            cache_creation_input_tokens=usage.cache_creation_tokens,
-            text_tokens=usage.text_tokens,
-            image_tokens=usage.image_tokens,
-            video_tokens=usage.video_tokens,
-            audio_tokens=usage.audio_tokens,
-        ),
-        "completion_tokens_details": _known(
-            reasoning_tokens=usage.reasoning_tokens,
-            text_tokens=usage.output_text_tokens,
-            audio_tokens=usage.output_audio_tokens,
-        ),
-        "plugins": usage.plugins,
-    }
-    return {name: value for name, value in counts.items() if value is not None}
+    """Usage by OpenAI's names, which token counters and tracers read. What is unknown is left out.
+
+    What has no name there, such as ``cache_type`` and ``x_details``, stands beside it as the wire wrote it.
+    """
+    details = {side: known(usage, names, usage.raw.get(side)) for side, names in DETAILS.items()}
+    own = {name: value for name, value in usage.raw.items() if name not in RENAMED}
+    return {**known(usage, COUNTS, own), **{side: found for side, found in details.items() if found}}
+
+
+def known(usage: Usage, names: Mapping[str, str], own: Any) -> dict[str, Any]:
+    """Those counts that are known, by their names here, and what the wire says beside them."""
+    counts = {name: count for name, ours in names.items() if (count := getattr(usage, ours)) is not None}
+    for name, value in own.items() if isinstance(own, dict) else ():
+        if name not in names:
+            counts[name] = value
+    return counts
 
 
 def to_logprobs(entries: list[dict[str, Any]]) -> list[list[LogProb]]:
@@ -245,8 +242,29 @@ def _logprob(entry: dict[str, Any]) -> LogProb:
     )
 
 
-def _known(**counts: int | None) -> dict[str, int] | None:
-    return {name: count for name, count in counts.items() if count is not None} or None
-
-
 TOKEN_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+# OpenAI's names, and ours.
+COUNTS = {
+    "prompt_tokens": "input_tokens",
+    "completion_tokens": "output_tokens",
+    "total_tokens": "total_tokens",
+    "plugins": "plugins",
+}
+DETAILS = {
+    "prompt_tokens_details": {
+        "cached_tokens": "cached_tokens",
+        "cache_creation_input_tokens": "cache_creation_tokens",
+        "text_tokens": "text_tokens",
+        "image_tokens": "image_tokens",
+        "video_tokens": "video_tokens",
+        "audio_tokens": "audio_tokens",
+    },
+    "completion_tokens_details": {
+        "reasoning_tokens": "reasoning_tokens",
+        "text_tokens": "output_text_tokens",
+        "audio_tokens": "output_audio_tokens",
+    },
+}
+RENAMED = ("input_tokens", "output_tokens", *DETAILS)
+"""Keys of a wire's usage that stand under other names, or are put together again."""

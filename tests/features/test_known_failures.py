@@ -7,7 +7,7 @@ import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
-from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.base.llms.types import CacheControl, CachePoint, ChatMessage, TextBlock
 from pydantic import BaseModel, ValidationError
 
 from langchain_qwen import ChatQwen
@@ -221,6 +221,7 @@ def usage_has_its_place(bench: Bench) -> None:
     assert message.usage_metadata is not None and message.usage_metadata["total_tokens"] > 0
 
 
+EPHEMERAL = CacheControl(type="ephemeral")
 MARKED = SystemMessage([{"type": "text", "text": "Be kind.", "cache_control": {"type": "ephemeral"}}])
 
 
@@ -241,7 +242,15 @@ def the_middleware_marks_lists_and_the_prompt(bench: Bench) -> None:
 def the_kind_of_cache_is_kept(bench: Bench) -> None:
     long = SystemMessage([{"type": "text", "text": "word " * 2000, "cache_control": {"type": "ephemeral"}}])
     message = bench.chat().invoke([long, HumanMessage("hi")])
-    assert message.response_metadata["token_usage"]["prompt_tokens_details"]["cache_type"] == "ephemeral"
+    response = bench.llm().chat(
+        [
+            ChatMessage(role="system", blocks=[TextBlock(text="word " * 2000), CachePoint(cache_control=EPHEMERAL)]),
+            ChatMessage("hi"),
+        ]
+    )
+    for usage in (message.response_metadata["token_usage"], response.raw["usage"]):
+        assert usage["prompt_tokens_details"]["cache_type"] == "ephemeral"
+        assert "ephemeral_5m_input_tokens" in usage["prompt_tokens_details"]["cache_creation"]
 
 
 def sources_reach_the_user(bench: Bench) -> None:

@@ -34,6 +34,8 @@ class Outcome:
     broken_calls: int = 0
     citations: tuple[str, ...] = ()
     finish_reason: str = "stop"
+    raw_finish_reason: str = ""
+    """The wire's own word, where it is another."""
     usage: tuple[tuple[str, int], ...] = ()
     error: str = ""
     """The name of the error's class; the rest is then what had arrived."""
@@ -81,6 +83,11 @@ SCENARIOS = [
     ),
     Scenario(
         "cut by max_tokens", Reply(text="A riv", finish_reason="length"), Outcome("A riv", finish_reason="length")
+    ),
+    Scenario(
+        "an end that no document knows",
+        Reply(text="A riv", finish_reason="of_tomorrow"),
+        Outcome("A riv", finish_reason="other", raw_finish_reason="of_tomorrow"),
     ),
     Scenario(
         "thinking",
@@ -141,7 +148,7 @@ SCENARIOS = [
     Scenario(
         "a forced call that ends with stop",
         Reply(tool_calls=[PARIS], finish_reason="stop"),
-        Outcome(tool_calls=(PARIS_SEEN,), finish_reason="tool_calls"),
+        Outcome(tool_calls=(PARIS_SEEN,), finish_reason="tool_calls", raw_finish_reason="stop"),
         options={"tools": (WEATHER,), "tool_choice": "get_weather"},
     ),
     Scenario(

@@ -47,6 +47,11 @@ def counted(usage: Usage | None) -> tuple[tuple[str, int], ...]:
     return tuple((name, getattr(usage, name)) for name in names if usage and getattr(usage, name))
 
 
+def other_word(raw: str | None, reason: str | None) -> str:
+    """The wire's own finish reason, where it is not ours."""
+    return raw if raw and raw != reason else ""
+
+
 def from_core(response: ChatResponse) -> Outcome:
     calls, broken = [], 0
     for call in response.tool_calls:
@@ -62,6 +67,7 @@ def from_core(response: ChatResponse) -> Outcome:
         broken_calls=broken,
         citations=tuple(citation.url for citation in response.citations),
         finish_reason=response.finish_reason or "",
+        raw_finish_reason=other_word(response.choices[0].raw_finish_reason, response.finish_reason),
         usage=counted(response.usage),
     )
 
@@ -85,6 +91,7 @@ def from_langchain(message: AIMessage) -> Outcome:
         broken_calls=len(message.invalid_tool_calls),
         citations=tuple(result["url"] for result in search.get("search_results", ())),
         finish_reason=message.response_metadata.get("finish_reason", ""),
+        raw_finish_reason=message.response_metadata.get("raw_finish_reason", ""),
         usage=counted(counts),
     )
 
@@ -110,6 +117,7 @@ def from_llama_index(response: LlamaResponse) -> Outcome:
         broken_calls=len(response.additional_kwargs.get("invalid_tool_calls", ())),
         citations=tuple(block.source for block in blocks if isinstance(block, CitationBlock)),
         finish_reason=response.additional_kwargs.get("finish_reason") or "",
+        raw_finish_reason=response.additional_kwargs.get("raw_finish_reason", ""),
         usage=counted(usage),
     )
 
