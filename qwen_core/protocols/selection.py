@@ -5,11 +5,12 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.messages import TextPart
+from qwen_core.messages import FilePart, TextPart
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import WireProtocol
 from qwen_core.protocols.conversation import named_values
 from qwen_core.protocols.dashscope_native import DashScopeNative
+from qwen_core.protocols.dashscope_native.encode import COMPATIBLE_ONLY, endpoint_of, is_document_url
 from qwen_core.protocols.openai_compatible import OpenAICompatible
 from qwen_core.protocols.openai_compatible.encode import NATIVE_ONLY
 from qwen_core.protocols.openai_responses import OpenAIResponses
@@ -54,8 +55,8 @@ def select_protocol(name: ProtocolName, profile: ModelProfile, request: AnyReque
     """The wire of that name.
 
     ``auto`` means the OpenAI-compatible one, unless the request asks for what only the native one has, or
-    searches, and the dashscope SDK is installed. What is lost on the OpenAI-compatible wire is said in warnings;
-    what cannot be sent at all its encoder refuses.
+    searches, and the dashscope SDK is installed, and the native one can carry the rest. What is lost on the
+    OpenAI-compatible wire is said in warnings; what cannot be sent at all its encoder refuses.
     """
     if isinstance(request, ChatRequest) and request.server_tools:
         if name == "dashscope":
@@ -68,10 +69,26 @@ def select_protocol(name: ProtocolName, profile: ModelProfile, request: AnyReque
         return Selection(DASHSCOPE_NATIVE)
     losses = list(losses_without_native(profile, request))
     wanted = bool(losses) or has_sources(request)
-    if name == "auto" and wanted and not profile.compatible_only and sdk_is_installed():
-        return Selection(DASHSCOPE_NATIVE)
     remedy = f"Install the dashscope SDK: {EXTRA}" if name == "auto" else 'Use protocol="dashscope" or "auto".'
+    if name == "auto" and wanted and not profile.compatible_only and sdk_is_installed():
+        obstacle = no_native_place(profile, request)
+        if obstacle is None or profile.native_only:
+            return Selection(DASHSCOPE_NATIVE)
+        losses = losses or ["The answer comes without the sources that were searched."]
+        remedy = f"The native protocol, which has that, has no place for {obstacle}."
     return Selection(OPENAI_COMPATIBLE, tuple([f"{loss} {remedy}" for loss in losses]))
+
+
+def no_native_place(profile: ModelProfile, request: AnyRequest | None) -> str | None:
+    """What of this request the native wire would refuse, so that the other one has to carry it."""
+    if not isinstance(request, ChatRequest):
+        return None
+    if unknown := list(named_values(request, COMPATIBLE_ONLY)):
+        return unknown[0]
+    documents = [part for message in request.messages for part in message.parts if isinstance(part, FilePart)]
+    takes_urls = endpoint_of(request, profile) == "text-generation"
+    refused = [part for part in documents if part.url and not (takes_urls and is_document_url(part.url))]
+    return "documents in a message" if refused else None
 
 
 def losses_without_native(profile: ModelProfile, request: AnyRequest | None) -> Iterator[str]:

@@ -242,12 +242,8 @@ def the_middleware_marks_lists_and_the_prompt(bench: Bench) -> None:
 def the_kind_of_cache_is_kept(bench: Bench) -> None:
     long = SystemMessage([{"type": "text", "text": "word " * 2000, "cache_control": {"type": "ephemeral"}}])
     message = bench.chat().invoke([long, HumanMessage("hi")])
-    response = bench.llm().chat(
-        [
-            ChatMessage(role="system", blocks=[TextBlock(text="word " * 2000), CachePoint(cache_control=EPHEMERAL)]),
-            ChatMessage("hi"),
-        ]
-    )
+    marked = [TextBlock(text="word " * 2000), CachePoint(cache_control=EPHEMERAL)]
+    response = bench.llm().chat([ChatMessage(role="system", blocks=marked), ChatMessage("hi")])
     for usage in (message.response_metadata["token_usage"], response.raw["usage"]):
         assert usage["prompt_tokens_details"]["cache_type"] == "ephemeral"
         assert "ephemeral_5m_input_tokens" in usage["prompt_tokens_details"]["cache_creation"]

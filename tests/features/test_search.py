@@ -6,8 +6,11 @@ from operator import add
 from typing import Any, cast
 
 import pytest
+from langchain_core.messages import HumanMessage
+from llama_index.core.base.llms.types import ChatMessage, DocumentBlock
 
 from langchain_qwen import ChatQwen
+from llama_index_qwen import Qwen
 from qwen_core import ChatRequest
 from qwen_core.citations import find_spans, marker_pattern
 from qwen_core.errors import QwenWarning
@@ -176,6 +179,30 @@ def test_auto_takes_the_wire_that_has_sources(
     monkeypatch.setattr(selection, "sdk_is_installed", lambda: installed)
     chosen = select_protocol("auto", resolve("qwen-plus"), search_request(**options))
     assert (chosen.protocol.name, bool(chosen.warnings)) == (wire, warned)
+
+
+@pytest.mark.parametrize("protocol", ["auto"])
+def test_auto_keeps_to_the_wire_that_can_carry_the_rest(ask: Ask, qwen_emulator: Emulator) -> None:
+    with pytest.warns(QwenWarning, match="without the sources.*no place for frequency_penalty"):
+        seen = ask(enable_search=True, frequency_penalty=0.5)
+    assert seen.text and seen.sources == []
+    with pytest.warns(QwenWarning, match="freshness in search_options.*no place for frequency_penalty"):
+        ask(enable_search=True, search_options={"freshness": 7}, frequency_penalty=0.5)
+    assert [request.protocol for request in qwen_emulator.requests] == ["openai"] * 2
+
+
+PDF = "https://files.example/a.pdf"
+
+
+def test_a_document_is_read_while_searching(qwen_emulator: Emulator) -> None:
+    address: dict[str, Any] = {"api_key": KEY, "base_url": qwen_emulator.base_url, "model": "qwen3.8-max"}
+    question = HumanMessage([{"type": "text", "text": "What is new here?"}, {"type": "file", "url": PDF}])
+    with pytest.warns(QwenWarning, match="without the sources.*documents"):
+        assert ChatQwen(**address, enable_search=True).invoke([question]).text
+    block = DocumentBlock(url=PDF, title="a.pdf", document_mimetype="application/pdf")
+    with pytest.warns(QwenWarning, match="without the sources.*documents"):
+        Qwen(**address, enable_search=True).chat([ChatMessage(role="user", blocks=[block])])
+    assert [request.protocol for request in qwen_emulator.requests] == ["openai"] * 2
 
 
 def test_the_wire_without_sources_says_so(qwen_emulator: Emulator) -> None:

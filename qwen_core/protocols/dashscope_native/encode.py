@@ -161,10 +161,15 @@ def encode_text_part(part: Part) -> dict[str, Any]:
     match part:
         case TextPart():
             return with_values({"type": "text", "text": part.text}, cache_control=part.cache_control)
-        case FilePart(url=str() as url) if not url.startswith("data:"):
+        case FilePart(url=str() as url) if is_document_url(url):
             return {"type": "doc_url", "doc_url": [url], "file_parsing_strategy": "auto"}
         case _:
             raise refuse_part(part, WIRE)
+
+
+def is_document_url(url: str) -> bool:
+    """Whether a document can be read from there: one in the message itself cannot (section 4.1)."""
+    return not url.startswith("data:")
 
 
 def encode_multimodal_content(parts: tuple[Part, ...], separator: str) -> Content:
