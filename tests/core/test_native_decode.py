@@ -84,9 +84,14 @@ def test_what_is_no_finish_reason(unfinished: Any) -> None:
 
 def test_extras_stay_reachable() -> None:
     item = {"text": "x", "ocr_result": {"kv_result": {"a": 1}}, "image_hw": [[4, 5]]}
-    response = accumulate(read(message(content=[item]), END))
+    metric = {"TOTAL": 1, "SUCCEEDED": 1, "FAILED": 0}
+    response = accumulate(read({**message(content=[item]), "task_metric": metric}, END))
     assert response.text == "x"
-    assert response.extras == {"ocr_result": {"kv_result": {"a": 1}}, "image_hw": [[4, 5]]}
+    assert response.extras == {
+        "ocr_result": {"kv_result": {"a": 1}},
+        "image_hw": [[4, 5]],
+        "task_metric": metric,
+    }
 
 
 @pytest.mark.parametrize(

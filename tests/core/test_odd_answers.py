@@ -90,6 +90,27 @@ def test_every_item_of_a_content_is_kept(run: Run, request_: ChatRequest, qwen_e
 
 
 @pytest.mark.parametrize("run", WAYS)
+def test_a_refusal_is_what_the_model_said(run: Run, request_: ChatRequest, qwen_emulator: Emulator) -> None:
+    said = {"content": None, "refusal": "I cannot help with that."}
+    qwen_emulator.reply(whole({"choices": [{"message": said, "finish_reason": "stop"}]}))
+    assert run(on("openai", qwen_emulator), request_).text == "I cannot help with that."
+
+
+@pytest.mark.parametrize("run", STREAMS)
+def test_a_refusal_in_pieces(run: Run, request_: ChatRequest, qwen_emulator: Emulator) -> None:
+    deltas: list[dict[str, Any]] = [
+        {"content": "", "refusal": None},
+        {"content": None, "refusal": "I "},
+        {"refusal": "can't."},
+    ]
+    chunks = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    events = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+    qwen_emulator.reply(RawReply(200, {"Content-Type": "text/event-stream"}, (events.encode(),)))
+    assert run(on("openai", qwen_emulator), request_).text == "I can't."
+
+
+@pytest.mark.parametrize("run", WAYS)
 def test_sources_are_texts_under_numbers(run: Run, request_: ChatRequest, qwen_emulator: Emulator) -> None:
     sources = [{"index": "1", "title": 3, "url": "https://a"}, "b", {"index": None, "url": "https://c"}]
     choices = [{"message": {"content": "a"}, "finish_reason": "stop"}]

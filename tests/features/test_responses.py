@@ -247,6 +247,28 @@ def test_samples(name: str) -> None:
         assert answer.reasoning
 
 
+REFUSED = {"type": "message", "content": [{"type": "refusal", "refusal": "I cannot."}]}
+THOUGHT = {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "Hm."}]}
+
+
+def test_what_stands_in_other_fields_is_read() -> None:
+    body = {"object": "response", "id": "a", "status": "completed", "output": [THOUGHT, REFUSED]}
+    protocol, profile = OpenAIResponses(), resolve("qwen3.8-max")
+    answer = protocol.decode(msgspec.json.encode(body), profile)
+    assert (answer.reasoning, answer.text) == ("Hm.", "I cannot.")
+    place = {"output_index": 1, "content_index": 0}
+    events = [
+        {"type": "response.reasoning_text.delta", "output_index": 0, "delta": "Hm."},
+        {"type": "response.output_item.done", "output_index": 0, "item": THOUGHT},
+        *({"type": "response.refusal.delta", **place, "delta": piece} for piece in ("I ", "cannot.")),
+        {"type": "response.output_item.done", "output_index": 1, "item": REFUSED},
+        {"type": "response.completed", "response": body},
+    ]
+    payload = b"".join(b"data: " + msgspec.json.encode(event) + b"\n\n" for event in events)
+    streamed = read_whole(payload, protocol.stream_decoder(profile))
+    assert (streamed.reasoning, streamed.text) == ("Hm.", "I cannot.")
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 def test_a_limit_is_told(streamed: bool, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(Reply("One", finish_reason="length"))

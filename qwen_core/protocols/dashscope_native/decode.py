@@ -107,6 +107,8 @@ class ChatStreamDecoder:
             answer.search_info = output.search_info
         if output.tool_info:
             answer.extras["tool_info"] = output.tool_info
+        if output.task_metric:
+            answer.extras["task_metric"] = output.task_metric
         if output.audio:
             answer.choice(0).add_audio(output.audio, events)
 

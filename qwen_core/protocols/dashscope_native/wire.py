@@ -41,7 +41,8 @@ class Output(msgspec.Struct):
     """What the model wrote: ``choices``, or ``text`` and ``finish_reason`` in the text format (section 5.1).
 
     Translation models write ``finish_reason`` beside the choices too. ``search_info`` may come once and then be
-    repeated empty (section 5.3); ``tool_info`` is repeated on each later chunk (section 5.5).
+    repeated empty (section 5.3); ``tool_info`` is repeated on each later chunk (section 5.5). Models that make
+    images write a ``task_metric`` (section 5.1).
     """
 
     choices: list[Choice] | None = None
@@ -50,6 +51,7 @@ class Output(msgspec.Struct):
     model_name: str | None = None
     search_info: dict[str, Any] | None = None
     tool_info: list[dict[str, Any]] | None = None
+    task_metric: dict[str, Any] | None = None
     audio: Audio | None = None
 
 

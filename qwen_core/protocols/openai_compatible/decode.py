@@ -79,7 +79,7 @@ class ChatStreamDecoder:
         self.whole = self.whole or choice.message is not None
         if delta is None:
             return
-        open_choice.add(delta.content, delta.reasoning_content or delta.reasoning, events)
+        open_choice.add(delta.content or delta.refusal, delta.reasoning_content or delta.reasoning, events)
         if delta.tool_calls:
             open_choice.add_tool_calls(delta.tool_calls, events)
         if delta.audio:

@@ -15,9 +15,11 @@ class Delta(msgspec.Struct):
     """New content, or a whole message. While thinking ``content`` is null, afterwards ``reasoning_content`` is.
 
     Self-hosted servers write ``reasoning`` for ``reasoning_content``; where both stand they are equal (section 7).
+    ``refusal`` was null wherever it was seen (section 4); what it says is read as text.
     """
 
     content: str | None = None
+    refusal: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
     tool_calls: list[ToolCall] | None = None

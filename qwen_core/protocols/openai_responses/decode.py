@@ -137,11 +137,13 @@ class ResponseStreamDecoder:
         if kind == "message":
             for place, part in enumerate(item.get("content") or ()):
                 if (index, place) not in self._parts:
-                    self._add_text(str(part.get("text") or ""), (index, place), events)
+                    text = str(part.get("text") or part.get("refusal") or "")
+                    self._add_text(text, (index, place), events)
                 self._cite(part.get("annotations") or (), self._parts[index, place])
         elif kind == "reasoning":
             if index not in self._told:
-                texts = (str(part.get("text") or "") for part in item.get("summary") or ())
+                parts = item.get("summary") or item.get("content") or ()
+                texts = (str(part.get("text") or "") for part in parts)
                 self.answer.choice(0).add(None, "\n".join(texts), events)
         elif kind == "function_call":
             if index not in self._told:
@@ -177,6 +179,7 @@ TAKERS: dict[str, Callable[[ResponseStreamDecoder, wire.Event, list[Event]], Non
     "response.output_item.added": ResponseStreamDecoder.take_begun_item,
     "response.output_item.done": ResponseStreamDecoder.take_item,
     "response.output_text.delta": ResponseStreamDecoder.take_text,
+    "response.refusal.delta": ResponseStreamDecoder.take_text,
     "response.reasoning_text.delta": ResponseStreamDecoder.take_reasoning,
     "response.reasoning_summary_text.delta": ResponseStreamDecoder.take_reasoning,
     "response.function_call_arguments.delta": ResponseStreamDecoder.take_arguments,
