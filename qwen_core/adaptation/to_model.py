@@ -25,6 +25,7 @@ from qwen_core.adaptation.thinking import (
     thinks,
     without_thinking,
 )
+from qwen_core.adaptation.tool_rounds import complete_tool_rounds
 from qwen_core.json_encoding import encode_json
 from qwen_core.messages import ImagePart, Message, TextPart, VideoPart
 from qwen_core.models.profile import ModelProfile
@@ -214,6 +215,7 @@ def with_instruction(request: ChatRequest, text: str) -> ChatRequest:
 
 
 STEPS: tuple[Step, ...] = (
+    complete_tool_rounds,
     ask_at_the_end,
     fit_switch,
     fit_effort,

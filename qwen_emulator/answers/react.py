@@ -25,7 +25,7 @@ _OBSERVATION = re.compile(r"Observation:\s*(.*?)(?=\n(?:Thought|Action|Question|
 def from_react(asked: Conversation) -> Reply | None:
     """The next step of a ReAct loop, if the prompt is of one."""
     prompt = "\n".join(turn.text for turn in asked.turns)
-    if "Action Input:" not in prompt or "Thought:" not in prompt or asked.tools:
+    if "Action Input:" not in prompt or "Thought:" not in prompt or asked.tools or asked.response_format != "text":
         return None
     classic = "Final Answer" in prompt
     tools = _tools(prompt, classic)

@@ -26,13 +26,49 @@ def said(role: Role, **fields: Any) -> Message:
     return Message(role, (TextPart("ok"),), **fields)
 
 
-CALLING = Message("assistant", (ToolCallPart("c", "f", "{}"),))
+def calling(*ids: str) -> Message:
+    return Message("assistant", tuple(ToolCallPart(call_id, f"tool_{call_id}", "{}") for call_id in ids))
 
 
-@pytest.mark.parametrize("last", [USER, said("tool", tool_call_id="c"), said("assistant", partial=True), CALLING])
-def test_a_conversation_that_asks_stays(last: Message) -> None:
-    given = ChatRequest(model=OPTIONAL_OFF, messages=(USER, last))
+def result(of: str | None, text: str = "ok") -> Message:
+    return Message("tool", (TextPart(text),), tool_call_id=of)
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        (USER,),
+        (said("assistant", partial=True),),
+        (calling("a", "b"), result("b"), result("a")),
+        (calling("a"), result("a"), calling("b"), result("b"), said("assistant"), USER),
+    ],
+)
+def test_a_conversation_that_asks_stays(messages: tuple[Message, ...]) -> None:
+    given = ChatRequest(model=OPTIONAL_OFF, messages=(USER, *messages))
     assert adapt(given, resolve(OPTIONAL_OFF)) == (given, ())
+
+
+@pytest.mark.parametrize("after", [(), (USER,), (said("assistant"), USER), (calling("c"), result("c"))])
+def test_each_call_has_a_result(after: tuple[Message, ...]) -> None:
+    given = ChatRequest(model=OPTIONAL_OFF, messages=(USER, calling("a", "b"), result("b"), *after))
+    request, warnings = adapt(given, resolve(OPTIONAL_OFF))
+    added = result("a", "There is no result of this call.")
+    assert request.messages == (*given.messages[:3], added, *after)
+    assert len(warnings) == 1 and "tool_a" in warnings[0] and "tool_b" not in warnings[0]
+
+
+def test_a_result_that_follows_no_call_is_the_users() -> None:
+    messages = (USER, said("assistant"), result("a", "42"), USER)
+    request, warnings = adapt(ChatRequest(model=OPTIONAL_OFF, messages=messages), resolve(OPTIONAL_OFF))
+    assert request.messages[2].role == "user" and "42" in request.messages[2].text
+    assert request.messages[:2] == messages[:2] and request.messages[3:] == messages[3:]
+    assert len(warnings) == 1 and "user's name" in warnings[0]
+
+
+def test_a_result_under_a_wrong_id_is_left_to_the_service() -> None:
+    given = ChatRequest(model=OPTIONAL_OFF, messages=(USER, calling("a"), result("b")))
+    request, warnings = adapt(given, resolve(OPTIONAL_OFF))
+    assert request.messages[2] == result("b") and len(warnings) == 1
 
 
 def test_a_conversation_that_ends_with_an_answer_is_to_be_continued() -> None:

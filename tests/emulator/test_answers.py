@@ -405,6 +405,8 @@ def test_react_prompts() -> None:
     assert "\nAnswer: " in last
     assert last.endswith("15")
     assert "\nAnswer: " in say(system(REACT), "Hello")
+    asked = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object", "properties": {}}}}
+    assert say(system(REACT), "Hello", response_format=asked) == "{}"
 
 
 # Searching
