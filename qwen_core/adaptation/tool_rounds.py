@@ -1,4 +1,4 @@
-"""Calls and results that lack each other: the service refuses a conversation with any (compatible 2.2, native 4.1).
+"""Calls and results that lack each other, which the service refuses (compatible 2.2, native 4.1).
 
 Agents leave them behind where a run was stopped, cancelled or handed on between a call and its result.
 """
