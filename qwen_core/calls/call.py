@@ -32,8 +32,8 @@ from qwen_core.protocols.base import EncodedRequest, StreamDecoder, WireProtocol
 from qwen_core.protocols.error_bodies import unreadable
 from qwen_core.protocols.learned_endpoints import LEARNED_ENDPOINTS
 from qwen_core.protocols.selection import OPENAI_COMPATIBLE, select_protocol
-from qwen_core.protocols.server_sent_events import BOM
 from qwen_core.protocols.stream_reader import (
+    BOM,
     NONSENSE,
     StreamReader,
     looks_like_event_stream,

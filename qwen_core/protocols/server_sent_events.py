@@ -6,7 +6,6 @@ between frames (native 5.3), so a new field after ``data`` begins a new event to
 
 from qwen_core.errors import InvalidResponseError
 
-BOM = b"\xef\xbb\xbf"
 STATUS_COMMENT = b":HTTP_STATUS/"
 DATA = b"data:"
 DATA_LINE = b"\ndata:"
@@ -23,13 +22,12 @@ class EventStreamReader:
     last one (native 6.1).
     """
 
-    __slots__ = ("_data", "_pending", "_silence", "_skip_newline", "_started", "status")
+    __slots__ = ("_data", "_pending", "_silence", "_skip_newline", "status")
 
     def __init__(self) -> None:
         self._pending: list[bytes] = []
         self._data: list[bytes] = []
         self._silence = 0
-        self._started = False
         self._skip_newline = False
         self.status: int | None = None
 
@@ -50,9 +48,6 @@ class EventStreamReader:
             self._pending.clear()
         if end < len(segment):
             self._pending.append(segment[end:])
-        if not self._started:
-            self._started = True
-            lines = lines.removeprefix(BOM)
         payloads = self._take(lines)
         if payloads:
             self._silence = 0
@@ -63,8 +58,6 @@ class EventStreamReader:
     def close(self) -> list[bytes]:
         """The payload of a last event that no blank line ended."""
         line = b"".join(self._pending)
-        if not self._started:
-            line = line.removeprefix(BOM)
         self._pending.clear()
         return self._take(line + b"\n\n")
 

@@ -7,11 +7,13 @@ from qwen_core.errors import IncompleteStreamError, InvalidResponseError, QwenEr
 from qwen_core.events import Event
 from qwen_core.protocols.base import StreamDecoder
 from qwen_core.protocols.error_bodies import unreadable
-from qwen_core.protocols.server_sent_events import BOM, MAX_EVENT, EventStreamReader
+from qwen_core.protocols.server_sent_events import MAX_EVENT, EventStreamReader
 from qwen_core.response import ChatResponse
 
 NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a decoder stumbles over where whoever answers sends what no document knows."""
+
+BOM = b"\xef\xbb\xbf"
 
 MAX_BLANK = 64 * 1024
 """Bytes of white space before an answer; some gateways send a little while they wait."""
@@ -80,14 +82,13 @@ class StreamReader:
     def _decode(self, payloads: Sequence[bytes]) -> Sequence[Event]:
         events: list[Event] = []
         for payload in payloads:
+            if self.done:
+                break
             self._read_any = True
             try:
                 events += self._decoder.feed(payload, self._frames.status)
             except QwenError as error:
-                if not events:
-                    raise
                 self._failure = error
-                break
         return events
 
     def close(self) -> Sequence[Event]:
@@ -127,13 +128,13 @@ class StreamReader:
     def _look(self, segment: bytes) -> bytes:
         self._beginning += segment
         start = self._beginning.removeprefix(BOM).lstrip()
-        if not start:
+        if BOM.startswith(start):
             if len(self._beginning) > MAX_BLANK:
                 raise unreadable(b"", "it begins with nothing but white space")
             return b""
         self._is_json = start.startswith(b"{")
-        segment, self._beginning = self._beginning, self._beginning[:200]
-        return segment.removeprefix(BOM) if self._is_json else segment
+        self._beginning = start[:200]
+        return start
 
 
 def looks_like_event_stream(body: bytes) -> bool:

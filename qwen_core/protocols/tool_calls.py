@@ -17,11 +17,10 @@ MAX_TOOL_CALLS = 1024
 class OpenToolCall:
     """What is known of a call while it is being written."""
 
-    __slots__ = ("id", "index", "name", "position")
+    __slots__ = ("id", "name", "position")
 
-    def __init__(self, position: int, index: int | None) -> None:
+    def __init__(self, position: int) -> None:
         self.position = position
-        self.index = index
         self.id = ""
         self.name = ""
 
@@ -69,18 +68,18 @@ class ToolCallAssembler:
         known = self._by_index.get(index) if index is not None else None
         if id:
             continues = known is not None and (not known.id or not name)
-            return known if known is not None and continues else self._begin(index)
+            return known if known is not None and continues else self._begin()
         candidate = known or (self._calls[-1] if self._calls else None)
         if candidate is None:
-            return self._begin(index)
+            return self._begin()
         another_name = name not in ("", candidate.name) and bool(candidate.name)
         another_index = bool(name) and bool(candidate.name) and index is not None and known is None
-        return self._begin(index) if another_name or another_index else candidate
+        return self._begin() if another_name or another_index else candidate
 
-    def _begin(self, index: int | None) -> OpenToolCall:
+    def _begin(self) -> OpenToolCall:
         if len(self._calls) >= MAX_TOOL_CALLS:
             raise ValueError(f"more than {MAX_TOOL_CALLS} tool calls")
-        call = OpenToolCall(len(self._calls), index)
+        call = OpenToolCall(len(self._calls))
         self._calls.append(call)
         return call
 

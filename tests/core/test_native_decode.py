@@ -58,6 +58,17 @@ def test_a_cumulative_stream_is_known_to_be_one() -> None:
     assert texts(events) == ["ha", "ha"]
 
 
+def test_a_cumulative_stream_repeats_reasoning_and_arguments_too() -> None:
+    def call(arguments: str) -> dict[str, Any]:
+        return message(tool_calls=[{"index": 0, "id": "a", "function": {"name": "f", "arguments": arguments}}])
+
+    profile = msgspec.structs.replace(PROFILE, cumulative_stream=True)
+    thoughts = [message(reasoning_content=text) for text in ("h", "hm", "", "hm", "hmm")]
+    calls = [call(text) for text in ('{"a', "", '{"a":1', '{"a":1}')]
+    answer = accumulate(read(*thoughts, *calls, END, profile=profile))
+    assert answer.reasoning == "hmm" and answer.tool_calls[0].arguments == '{"a":1}'
+
+
 @pytest.mark.parametrize("nothing", [None, "", [], [{}], [{"text": ""}], [{"text": None}]])
 def test_content_that_is_nothing(nothing: Any) -> None:
     events = read(message(content=nothing, reasoning_content="hm"), message(content=nothing), END)
@@ -105,6 +116,26 @@ def test_audio(outputs: list[dict[str, Any]]) -> None:
     audio = accumulate(read(*outputs)).choices[0].audio
     assert audio is not None
     assert (audio.data, audio.id, audio.expires_at) == ("AAAA", "a1", 9)
+
+
+def test_what_was_said_in_text_is_not_taken_from_the_transcript() -> None:
+    spoken = [{"text": "hi"}, {"audio": {"data": "AAAA", "transcript": "hi"}}]
+    choice = accumulate(read(message(content=spoken), END)).choices[0]
+    assert choice.message.text == "hi" and choice.audio is not None and choice.audio.transcript == "hi"
+    spoken.reverse()
+    assert accumulate(read(message(content=spoken[:1]), END)).text == "hi"
+
+
+def test_sound_after_thinking_is_an_answer() -> None:
+    thought, spoken = message(reasoning_content="hm"), message(content=[{"audio": {"data": "AAAA"}}])
+    assert not accumulate(read(thought, spoken, END)).choices[0].empty_after_thinking
+    assert accumulate(read(thought, END)).choices[0].empty_after_thinking
+    assert not accumulate(read(END)).choices[0].empty_after_thinking
+
+
+def test_sound_that_is_no_base64() -> None:
+    with pytest.raises(InvalidResponseError, match="base64"):
+        read({**END, "audio": {"data": "AAA"}})
 
 
 def test_several_choices_without_an_index() -> None:

@@ -33,10 +33,15 @@ def on(wire: str, emulator: Emulator) -> ClientSettings:
 def test_choices_without_an_index_are_told_by_their_places(
     run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
-    choices = [{"message": {"content": text}, "finish_reason": "stop", "index": None} for text in "ab"]
+    def message(text: str) -> dict[str, Any]:
+        return {"content": text, "tool_calls": [{"function": {"name": text, "arguments": "{}"}}]}
+
+    choices = [{"message": message(text), "finish_reason": "stop", "index": None} for text in "ab"]
     body = {"choices": choices, "output": {"choices": choices}}
     qwen_emulator.reply(whole(body))
-    assert [choice.message.text for choice in run(settings, request_).choices] == ["a", "b"]
+    found = run(settings, request_).choices
+    assert [choice.message.text for choice in found] == ["a", "b"]
+    assert [[call.name for call in choice.message.tool_calls] for choice in found] == [["a"], ["b"]]
 
 
 @pytest.mark.parametrize(

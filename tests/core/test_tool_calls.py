@@ -44,6 +44,11 @@ CASES: dict[str, tuple[list[list[Fragment]], list[tuple[str, str]]]] = {
     ),
     "a new id for each fragment": ([[("a", 0, "f", "{")], [("b", 0, None, "}")]], [("f", "{}")]),
     "no ids, names tell": ([[(None, None, "f", "{}")], [(None, None, "g", "{}")]], [("f", "{}"), ("g", "{}")]),
+    "no ids, no index, the name repeated": ([[(None, None, "f", "{")], [(None, None, "f", "}")]], [("f", "{}")]),
+    "equal fragments": (
+        [[("a", 0, "f", '{"a":"')], *([("", 0, None, piece)] for piece in ("ha", "ha", '"}'))],
+        [("f", '{"a":"haha"}')],
+    ),
     "the id comes late": ([[(None, 0, "f", "{")], [("a", 0, None, "}")]], [("f", "{}")]),
     "an object for arguments": ([[("a", 0, "f", {"x": 1})]], [("f", '{"x":1}')]),
     "spaces are kept": (

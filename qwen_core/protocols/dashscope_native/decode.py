@@ -73,17 +73,20 @@ class ChatStreamDecoder:
         if message is None:
             return
         content = message.content
-        text = content if isinstance(content, str) else self._take_items(open_choice, content or (), events)
+        text, sounds = (content, ()) if isinstance(content, str) else self._take_items(content or ())
         open_choice.add(text, message.reasoning_content, events)
+        for sound in sounds:
+            open_choice.add_audio(sound, events)
         if message.tool_calls:
             open_choice.add_tool_calls(message.tool_calls, events)
 
-    def _take_items(self, choice: OpenChoice, items: Sequence[Any], events: list[Event]) -> str:
-        """The text of a list content. What else the items hold, such as ``ocr_result``, is kept as an extra.
+    def _take_items(self, items: Sequence[Any]) -> tuple[str, Sequence[Audio]]:
+        """The text and the sounds of a list content. What else it holds, such as ``ocr_result``, is an extra.
 
         Of several under one key, such as images, a list.
         """
         texts: list[str] = []
+        sounds: list[Audio] = []
         others: dict[str, list[Any]] = {}
         for item in items:
             if not isinstance(item, dict):
@@ -93,12 +96,12 @@ class ChatStreamDecoder:
                 if key == "text":
                     texts.append(str(value or ""))
                 elif key == "audio" and isinstance(value, dict):
-                    choice.add_audio(Audio(**{name: value.get(name) for name in Audio.__struct_fields__}), events)
+                    sounds.append(Audio(**{name: value.get(name) for name in Audio.__struct_fields__}))
                 elif key != "type" and value:
                     others.setdefault(key, []).append(value)
         for key, found in others.items():
             self.answer.extras[key] = found if len(found) > 1 else found[0]
-        return "".join(texts)
+        return "".join(texts), sounds
 
     def _take_surroundings(self, output: Output, events: list[Event]) -> None:
         answer = self.answer

@@ -1,0 +1,88 @@
+"""What the bytes of an answer are read as, whatever form they have and wherever they are cut."""
+
+import msgspec
+import pytest
+
+from qwen_core.accumulator import accumulate
+from qwen_core.errors import IncompleteStreamError, InvalidResponseError, QwenError, RateLimitError
+from qwen_core.events import Event
+from qwen_core.models.catalogue import resolve
+from qwen_core.protocols.openai_compatible import OpenAICompatible
+from qwen_core.protocols.stream_reader import StreamReader
+from qwen_core.response import ChatResponse
+
+BOM = b"\xef\xbb\xbf"
+
+
+def chunk(text: str, finish_reason: str | None = None) -> bytes:
+    """One payload."""
+    return msgspec.json.encode({"choices": [{"delta": {"content": text}, "finish_reason": finish_reason}]})
+
+
+def read(*segments: bytes) -> ChatResponse:
+    """The answer, as a client reads it: until nothing follows."""
+    reader = StreamReader(OpenAICompatible().stream_decoder(resolve("qwen-plus"), {}))
+    events: list[Event] = []
+    try:
+        for segment in segments:
+            events += reader.feed(segment)
+            if reader.done:
+                break
+        while not reader.closed:
+            events += reader.close()
+    except QwenError as error:
+        error.partial = accumulate(events)
+        raise
+    return accumulate(events)
+
+
+ONE, TWO = b"data: " + chunk("a") + b"\n\n", b"data:" + chunk("b", "stop") + b"\n\n"
+ERROR = b'data: {"error":{"code":"429","message":"slow down"},"request_id":"r"}\n\n'
+BODY = b'{"choices":[{"message":{"content":"ab"},"finish_reason":"stop"}]}'
+READ = {
+    "two events": [ONE, TWO],
+    "in one segment": [ONE + TWO],
+    "cut in a line": [ONE[:9], ONE[9:-1], ONE[-1:] + TWO[:-9], TWO[-9:]],
+    "no line end at the end": [ONE, TWO.rstrip()],
+    "lines that end in CR LF, cut between": [ONE[:-2] + b"\r", b"\n\r", b"\n" + TWO],
+    "an empty segment": [ONE, b"", TWO],
+    "blank segments first": [b"\n", b" ", ONE, TWO],
+    "a mark first": [BOM + ONE, TWO],
+    "a mark, cut": [BOM[:1], BOM[1:] + ONE, TWO],
+    "a mark, and no line end": [BOM + b"data: " + chunk("ab", "stop")],
+    "a body": [BODY],
+    "a body behind white space, cut": [b" \n", BODY[:20], BODY[20:]],
+    "a body behind a mark, cut": [BOM[:2], BOM[2:] + BODY],
+    "an error behind the end": [ONE, TWO, b"data: [DONE]\n\n" + ERROR],
+    "half an event behind the end": [ONE, TWO + b"data: {"],
+}
+FAILED = {
+    "nothing": ([], IncompleteStreamError, ""),
+    "blank": ([b"\n", b" "], IncompleteStreamError, ""),
+    "a page": ([b"<html>", b"</html>"], InvalidResponseError, ""),
+    "a page without an end of line in many segments": ([b"<p>" * 9] * 9, InvalidResponseError, ""),
+    "an endless blank": ([b" " * 4096] * 17, InvalidResponseError, ""),
+    "comments alone": ([b": wait\n\n"], IncompleteStreamError, ""),
+    "half an event": ([ONE, TWO[:-9]], IncompleteStreamError, "a"),
+    "an error": ([ERROR], RateLimitError, ""),
+    "an error among events": ([ONE + ERROR + TWO], RateLimitError, "a"),
+    "an error before events": ([ERROR + ONE, TWO], RateLimitError, ""),
+    "events behind an error": ([ONE + ERROR, TWO], RateLimitError, "a"),
+    "an error at the very end": ([ONE, ERROR.rstrip()], RateLimitError, "a"),
+    "half a body": ([BODY[:20]], IncompleteStreamError, ""),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_answers(name: str) -> None:
+    assert read(*READ[name]).text == "ab"
+
+
+@pytest.mark.parametrize("name", FAILED)
+def test_failures(name: str) -> None:
+    segments, kind, text = FAILED[name]
+    with pytest.raises(kind) as caught:
+        read(*segments)
+    assert type(caught.value) is kind
+    assert caught.value.partial is not None and caught.value.partial.text == text
+    assert caught.value.request_id == ("r" if kind is RateLimitError else None)
