@@ -10,12 +10,11 @@ import msgspec
 
 from qwen_core.adaptation.thinking import thinks
 from qwen_core.cost import Cost, cost
-from qwen_core.endpoints import BATCH_HOST, SHORT_FORMS, region_of
+from qwen_core.endpoints import BATCH_HOST, SHORT_FORMS, is_alibaba, region_of
 from qwen_core.models.profile import ModelProfile
 from qwen_core.request import ChatRequest
 from qwen_core.usage import Usage
 
-ALIBABA = ".aliyuncs.com"
 SUBSCRIPTIONS = ("token-plan.", "coding.", "coding-intl.")
 """Hosts of the Token Plan and the Coding Plan begin so (compatible 1.1)."""
 
@@ -32,7 +31,7 @@ def price_list(host: str, named_region: str | None) -> PriceList | None:
     if host.startswith(SUBSCRIPTIONS):
         return None
     region = region_of(host)
-    if region is None and named_region and not host.endswith(ALIBABA):
+    if region is None and named_region and not is_alibaba(host):
         region = SHORT_FORMS.get(named_region, named_region)
     return PriceList(region, host == BATCH_HOST) if region else None
 

@@ -58,6 +58,7 @@ SHORT_FORMS = {
 }
 
 
+ALIBABA_DOMAIN = "aliyuncs.com"
 BATCH_HOST = "batch.dashscope.aliyuncs.com"
 """Batch Chat: answers like any other host, later and at half the price (compatible 1.1)."""
 
@@ -125,6 +126,11 @@ def resolve_endpoint(
             hint="Give workspace=... (its id is in the console) or base_url=...",
         )
     return Endpoint(f"https://{shared_host}{PATHS[wire]}", workspace_header)
+
+
+def is_alibaba(host: str) -> bool:
+    """Whether a host is in Alibaba's domain."""
+    return host == ALIBABA_DOMAIN or host.endswith(f".{ALIBABA_DOMAIN}")
 
 
 @lru_cache(maxsize=256)

@@ -4,7 +4,7 @@ Plain immutable values that both frameworks and both wires share. A message has 
 result is a message of role ``tool`` that names the call it answers.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -72,9 +72,11 @@ class ToolCallPart(msgspec.Struct, frozen=True, tag="tool_call"):
 
 Part = TextPart | ReasoningPart | ImagePart | VideoPart | AudioPart | FilePart | ToolCallPart
 
-
-LONG = 300_000
-"""Characters in a conversation from which on counting and encoding it may take a tenth of a second."""
+MEDIA_PARTS = (ImagePart, VideoPart, AudioPart, FilePart)
+MARKABLE = (TextPart, ImagePart)
+"""Parts that can bear a cache mark (compatible 2.5)."""
+Place = tuple[int, int]
+"""A message and a part of it, by their numbers."""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -108,12 +110,27 @@ class Message(msgspec.Struct, frozen=True):
         return tuple(part for part in self.parts if isinstance(part, ToolCallPart))
 
 
+class Tool(msgspec.Struct, frozen=True):
+    """A function that the model may call. ``parameters`` is its JSON schema, sent untouched.
+
+    ``cache_control`` marks the end of a prefix that the service shall cache, which the system message then bears.
+    """
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = msgspec.field(default_factory=dict)
+    strict: bool | None = None
+    cache_control: dict[str, str] | None = None
+
+
+LONG_CONVERSATION = 300_000
+"""Characters from which on counting and encoding a conversation may take a tenth of a second."""
+
+
 def is_long(messages: Iterable[Message]) -> bool:
     """Whether a conversation takes so long to count and to encode that an event loop should not wait for it."""
-    return sum([len(part.text) for message in messages for part in message.parts if type(part) is TextPart]) > LONG
-
-
-MEDIA_PARTS = (ImagePart, VideoPart, AudioPart, FilePart)
+    texts = [part.text for message in messages for part in message.parts if type(part) is TextPart]
+    return sum(map(len, texts)) > LONG_CONVERSATION
 
 
 def has_media(messages: Iterable[Message]) -> bool:
@@ -123,6 +140,21 @@ def has_media(messages: Iterable[Message]) -> bool:
             if type(part) is not TextPart and isinstance(part, MEDIA_PARTS):
                 return True
     return False
+
+
+def part_urls(part: Part) -> tuple[str, ...]:
+    """The URL of an image, a video, a sound or a document; those of a video's frames; none of another part."""
+    if not isinstance(part, MEDIA_PARTS) or not part.url:
+        return ()
+    return (part.url,) if isinstance(part.url, str) else part.url
+
+
+def marked_places(messages: Iterable[Message]) -> Iterator[Place]:
+    """Where cache marks stand."""
+    for number, message in enumerate(messages):
+        for place, part in enumerate(message.parts):
+            if isinstance(part, MARKABLE) and part.cache_control:
+                yield number, place
 
 
 def converted(convert: Callable[..., Message], messages: Iterable[Any], *shared: Any) -> list[Message]:
@@ -135,16 +167,3 @@ def converted(convert: Callable[..., Message], messages: Iterable[Any], *shared:
         error.message = f"messages[{len(found)}]: {error.message}"
         raise
     return found
-
-
-class Tool(msgspec.Struct, frozen=True):
-    """A function that the model may call. ``parameters`` is its JSON schema, sent untouched.
-
-    ``cache_control`` marks the end of a prefix that the service shall cache, which the system message then bears.
-    """
-
-    name: str
-    description: str = ""
-    parameters: dict[str, Any] = msgspec.field(default_factory=dict)
-    strict: bool | None = None
-    cache_control: dict[str, str] | None = None

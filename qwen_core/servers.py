@@ -12,14 +12,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from qwen_core.endpoints import BASE_URL_VARIABLE, PATHS, RERANK_PATH, region_of, split_base_url
+from qwen_core.endpoints import BASE_URL_VARIABLE, PATHS, RERANK_PATH, is_alibaba, region_of, split_base_url
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile, ReasoningKey
 
 ServerName = Literal["dashscope", "vllm", "sglang", "llama.cpp", "ollama", "other"]
 ToolChoices = Literal["any", "modes", "none"]
-
-ALIBABA = "aliyuncs.com"
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +86,7 @@ def leads_elsewhere(url: str) -> bool:
     """Whether neither host nor path of this base URL is Alibaba's."""
     parts = split_base_url(url)
     host, path = (parts.hostname or "").lower(), parts.path.rstrip("/")
-    if host == ALIBABA or host.endswith(f".{ALIBABA}") or region_of(host):
+    if is_alibaba(host) or region_of(host):
         return False
     return bool(path) and not path.endswith((*PATHS.values(), RERANK_PATH))
 
@@ -100,10 +98,10 @@ def profile_on(model: str, server: Server | None) -> ModelProfile:
 
 @lru_cache(maxsize=1024)
 def _profile_on(model: str, server: ServerName) -> ModelProfile:
-    return msgspec.structs.replace(resolve(model), reasoning_keys=SERVERS[server].reasoning_keys, **AT_HOME)
+    return msgspec.structs.replace(resolve(model), reasoning_keys=SERVERS[server].reasoning_keys, **ON_OWN_SERVERS)
 
 
-AT_HOME: dict[str, Any] = {
+ON_OWN_SERVERS: dict[str, Any] = {
     # Limits and habits of Alibaba's deployment, its features, prices and announcements.
     "max_input_tokens": None,
     "max_input_tokens_thinking": None,
@@ -135,4 +133,4 @@ AT_HOME: dict[str, Any] = {
     "max_tokens_counts_thinking": True,
     "done_ends_answer": True,
 }
-"""The same wherever the user serves a model."""
+"""Facts of a model's profile that are others wherever the user serves it."""

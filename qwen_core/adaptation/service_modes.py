@@ -4,20 +4,14 @@ Cache marks (compatible 2.5), prefix continuation (compatible 3), translation (c
 interpreter (native 3).
 """
 
-from collections.abc import Iterator
-
 import msgspec
 
 from qwen_core.adaptation.thinking import thinks, without_thinking
-from qwen_core.messages import ImagePart, Message, Part, TextPart
+from qwen_core.messages import MARKABLE, ImagePart, Part, Place, TextPart, marked_places
 from qwen_core.models.profile import ModelProfile
 from qwen_core.request import ChatRequest
 
 MAX_CACHE_MARKS = 4
-
-MARKABLE = (TextPart, ImagePart)
-Place = tuple[int, int]
-"""A message and a part of it, by their numbers."""
 
 
 def move_marks_of_tools(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
@@ -55,14 +49,6 @@ def fit_cache_marks(request: ChatRequest, profile: ModelProfile, warnings: list[
     for place in surplus:
         request = with_mark(request, place, None)
     return request
-
-
-def marked_places(messages: tuple[Message, ...]) -> Iterator[Place]:
-    """Where cache marks stand."""
-    for number, message in enumerate(messages):
-        for place, part in enumerate(message.parts):
-            if isinstance(part, MARKABLE) and part.cache_control:
-                yield number, place
 
 
 def mark_of(part: Part) -> dict[str, str] | None:

@@ -14,6 +14,7 @@ from qwen_core.adaptation.to_model import ask_for_tools, ask_what_the_system_say
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.messages import AudioPart, Message, Part
 from qwen_core.models.profile import ModelProfile
+from qwen_core.protocols.base import merge_body
 from qwen_core.request import ChatRequest, EmbeddingRequest
 from qwen_core.servers import Server
 
@@ -149,11 +150,7 @@ def with_extra_body(request: ChatRequest, extra: dict[str, Any]) -> ChatRequest:
     """The request with these fields in its body; the user's own ``extra_body`` is over them."""
     if not extra:
         return request
-    merged = dict(extra)
-    for name, value in (request.extra_body or {}).items():
-        ours = merged.get(name)
-        merged[name] = {**ours, **value} if isinstance(ours, dict) and isinstance(value, dict) else value
-    return msgspec.structs.replace(request, extra_body=merged)
+    return msgspec.structs.replace(request, extra_body=merge_body(extra, request.extra_body))
 
 
 def with_instruction_in_queries(request: EmbeddingRequest) -> EmbeddingRequest:

@@ -13,7 +13,7 @@ import msgspec
 from qwen_core.errors import BadRequestError
 from qwen_core.media.checks import BODY_LIMIT, MEGABYTE, check_inline, check_remote
 from qwen_core.media.formats import MediaKind
-from qwen_core.media.local_files import AllowedFiles, LocalFile, allowed_path, local_file
+from qwen_core.media.local_files import LocalFile, allowed_path, local_file
 from qwen_core.messages import (
     MEDIA_PARTS,
     AudioPart,
@@ -23,6 +23,7 @@ from qwen_core.messages import (
     Part,
     VideoPart,
     has_media,
+    part_urls,
 )
 from qwen_core.request import ChatRequest
 
@@ -50,12 +51,13 @@ def media_urls(messages: Sequence[Message]) -> Iterator[tuple[str, MediaKind]]:
     """Every URL of an image, video frame, video, audio or document, and what is to be found there."""
     for message in messages:
         for part in message.parts:
-            if isinstance(part, MEDIA_PARTS) and part.url:
-                if isinstance(part.url, str):
-                    yield part.url, KINDS[type(part)]
-                else:
-                    for frame in part.url:
-                        yield frame, "image"
+            for url in part_urls(part):
+                yield url, kind_of(part)
+
+
+def kind_of(part: Part) -> MediaKind:
+    """What is to be found at the URLs of a part."""
+    return "image" if isinstance(part, VideoPart) and not isinstance(part.url, str) else KINDS[type(part)]
 
 
 def ready_media(request: ChatRequest) -> ReadyMedia:
@@ -108,13 +110,13 @@ def with_urls(request: ChatRequest, change: Callable[[str, MediaKind], str]) -> 
     """The request with other URLs for its media."""
 
     def changed(part: Part) -> Part:
-        if not isinstance(part, MEDIA_PARTS) or not part.url:
+        if not isinstance(part, MEDIA_PARTS):
             return part
-        if isinstance(part.url, str):
-            url: str | tuple[str, ...] = change(part.url, KINDS[type(part)])
-        else:
-            url = tuple(change(frame, "image") for frame in part.url)
-        return part if url == part.url else msgspec.structs.replace(part, url=url)
+        old = part_urls(part)
+        new = tuple(change(url, kind_of(part)) for url in old)
+        if new == old:
+            return part
+        return msgspec.structs.replace(part, url=new[0] if isinstance(part.url, str) else new)
 
     messages = tuple(
         msgspec.structs.replace(message, parts=tuple(changed(part) for part in message.parts))
@@ -123,6 +125,3 @@ def with_urls(request: ChatRequest, change: Callable[[str, MediaKind], str]) -> 
         for message in request.messages
     )
     return msgspec.structs.replace(request, messages=messages)
-
-
-__all__ = ["AllowedFiles", "ReadyMedia", "media_urls", "ready_media", "scheme_of", "with_urls"]

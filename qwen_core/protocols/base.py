@@ -18,6 +18,8 @@ from qwen_core.request import (
 )
 from qwen_core.response import ChatResponse
 
+NATIVE_EXTRA = 'pip install "qwen-integrations[dashscope]"'
+"""What installs the SDK that carries the native wire."""
 MAX_CHOICES = 16
 """The service allows 4 (compatible, section 2); a number beyond this is no choice but an attack on memory."""
 

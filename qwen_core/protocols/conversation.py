@@ -8,7 +8,6 @@ from msgspec import UNSET
 
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.messages import (
-    MEDIA_PARTS,
     AudioPart,
     FilePart,
     Message,
@@ -18,6 +17,7 @@ from qwen_core.messages import (
     Tool,
     ToolCallPart,
     has_media,
+    part_urls,
 )
 from qwen_core.models.profile import ModelProfile, ReasoningKey
 from qwen_core.protocols.shared_wire import SentFunction, SentMessage, SentToolCall
@@ -185,16 +185,9 @@ def encode_tool_choice(choice: str) -> str | dict[str, Any]:
     return {"type": "function", "function": {"name": choice}}
 
 
-def media_urls(messages: Sequence[Message]) -> Iterator[str]:
-    """Every URL of an image, video frame, video, audio or file in the conversation."""
-    for message in messages:
-        for part in message.parts:
-            if isinstance(part, MEDIA_PARTS) and part.url:
-                yield from [part.url] if isinstance(part.url, str) else part.url
-
-
 def oss_headers(messages: Sequence[Message]) -> dict[str, str]:
     """What has to be sent along where a URL is one of the temporary store's (compatible 2.6, native 1.5)."""
     if not has_media(messages):
         return {}
-    return OSS_HEADERS if any(url.startswith("oss://") for url in media_urls(messages)) else {}
+    urls = (url for message in messages for part in message.parts for url in part_urls(part))
+    return OSS_HEADERS if any(url.startswith("oss://") for url in urls) else {}

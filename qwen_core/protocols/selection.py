@@ -7,7 +7,7 @@ from typing import NamedTuple
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.messages import FilePart, TextPart
 from qwen_core.models.profile import ModelProfile
-from qwen_core.protocols.base import WireProtocol
+from qwen_core.protocols.base import NATIVE_EXTRA, WireProtocol
 from qwen_core.protocols.conversation import named_values
 from qwen_core.protocols.dashscope_native import DashScopeNative
 from qwen_core.protocols.dashscope_native.encode import COMPATIBLE_ONLY, endpoint_of, is_document_url
@@ -26,8 +26,6 @@ from qwen_core.settings import ProtocolName
 OPENAI_COMPATIBLE: WireProtocol = OpenAICompatible()
 OPENAI_RESPONSES: WireProtocol = OpenAIResponses()
 DASHSCOPE_NATIVE: WireProtocol = DashScopeNative()
-
-EXTRA = 'pip install "qwen-integrations[dashscope]"'
 
 # Keys of ``search_options`` that ask for what only native answers hold or do (compatible 2.4, native 3.1).
 NATIVE_SEARCH_OPTIONS = (
@@ -69,7 +67,8 @@ def select_protocol(name: ProtocolName, profile: ModelProfile, request: AnyReque
         return Selection(DASHSCOPE_NATIVE)
     losses = list(losses_without_native(profile, request))
     wanted = bool(losses) or has_sources(request)
-    remedy = f"Install the dashscope SDK: {EXTRA}" if name == "auto" else 'Use protocol="dashscope" or "auto".'
+    install = f"Install the dashscope SDK: {NATIVE_EXTRA}"
+    remedy = install if name == "auto" else 'Use protocol="dashscope" or "auto".'
     if name == "auto" and wanted and not profile.compatible_only and sdk_is_installed():
         obstacle = no_native_place(profile, request)
         if obstacle is None or profile.native_only:

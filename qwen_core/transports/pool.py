@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 from qwen_core.endpoints import Wire
 from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.protocols.base import NATIVE_EXTRA
 from qwen_core.settings import Connection
 from qwen_core.transports.base import AsyncTransport, Transport
 
@@ -39,7 +40,7 @@ def transports_of(wire: Wire) -> Any:
             raise
         raise UnsupportedFeatureError(
             "The native protocol needs the dashscope SDK, 2.0 or later, which is not installed.",
-            hint='Run: pip install "qwen-integrations[dashscope]", or use protocol="openai".',
+            hint=f'Run: {NATIVE_EXTRA}, or use protocol="openai".',
         ) from error
 
 

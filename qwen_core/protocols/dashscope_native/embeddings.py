@@ -7,10 +7,10 @@ import msgspec
 
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.json_encoding import encode_json
-from qwen_core.messages import AudioPart, ImagePart, Part, TextPart, VideoPart
+from qwen_core.messages import AudioPart, ImagePart, Message, Part, TextPart, VideoPart
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import EncodedRequest
-from qwen_core.protocols.conversation import OSS_HEADERS, refuse_part, with_values
+from qwen_core.protocols.conversation import oss_headers, refuse_part, with_values
 from qwen_core.protocols.dashscope_native.encode import WHOLE_HEADERS, WIRE, merge_extra
 from qwen_core.protocols.error_bodies import read_answer
 from qwen_core.protocols.retrieval import RetrievalUsage, in_order, tokens
@@ -111,7 +111,7 @@ def encode_contents(request: MultimodalEmbeddingRequest, profile: ModelProfile) 
     return EncodedRequest(
         path=MULTIMODAL_PATH,
         body=encode_json(body),
-        headers={**WHOLE_HEADERS, **(OSS_HEADERS if any(map(is_temporary, contents)) else {})},
+        headers={**WHOLE_HEADERS, **oss_headers([Message("user", tuple(parts))])},
     )
 
 
@@ -142,12 +142,6 @@ def one_content(parts: Sequence[Part]) -> dict[str, Any]:
             raise UnsupportedFeatureError("This model fuses one text, one video and several images at most.")
         content.update(added)
     return content
-
-
-def is_temporary(content: Mapping[str, Any]) -> bool:
-    """Whether a content is in the service's temporary store, which has to be said (section 1.5)."""
-    values = ([value] if isinstance(value, str) else value for value in content.values())
-    return any(url.startswith("oss://") for urls in values for url in urls)
 
 
 def decode(payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:

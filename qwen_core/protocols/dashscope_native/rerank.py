@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 
 from qwen_core.json_encoding import encode_json
-from qwen_core.messages import TextPart
+from qwen_core.messages import Message, TextPart
 from qwen_core.protocols.base import EncodedRequest
-from qwen_core.protocols.conversation import OSS_HEADERS, with_values
-from qwen_core.protocols.dashscope_native.embeddings import is_temporary, item
+from qwen_core.protocols.conversation import oss_headers, with_values
+from qwen_core.protocols.dashscope_native.embeddings import item
 from qwen_core.protocols.dashscope_native.encode import WHOLE_HEADERS, merge_extra
 from qwen_core.protocols.error_bodies import read_answer
 from qwen_core.protocols.retrieval import Result, RetrievalUsage, ranking, tokens
@@ -50,12 +50,8 @@ def encode(request: RerankRequest) -> EncodedRequest:
         ),
     }
     merge_extra(body, request.extra_body)
-    temporary = any(isinstance(part, dict) and is_temporary(part) for part in (query, *documents))
-    return EncodedRequest(
-        path=PATH,
-        body=encode_json(body),
-        headers={**WHOLE_HEADERS, **(OSS_HEADERS if temporary else {})},
-    )
+    headers = {**WHOLE_HEADERS, **oss_headers([Message("user", parts)])}
+    return EncodedRequest(path=PATH, body=encode_json(body), headers=headers)
 
 
 def decode(payload: bytes, headers: Mapping[str, str]) -> RerankResponse:

@@ -8,12 +8,12 @@ import msgspec
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.json_encoding import encode_json
 from qwen_core.models.profile import ModelProfile
-from qwen_core.protocols.base import EncodedRequest, merge_body
+from qwen_core.protocols.base import NATIVE_EXTRA, EncodedRequest, merge_body
 from qwen_core.protocols.error_bodies import read_answer
 from qwen_core.protocols.retrieval import RetrievalUsage, in_order, tokens
 from qwen_core.request import AnyEmbeddingRequest, EmbeddingRequest, EmbeddingResponse
 
-HINT = 'Use protocol="dashscope" or "auto" (pip install "qwen-integrations[dashscope]").'
+HINT = f'Use protocol="dashscope" or "auto" ({NATIVE_EXTRA}).'
 
 
 class Embedding(msgspec.Struct):

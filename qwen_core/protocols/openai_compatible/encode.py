@@ -5,7 +5,7 @@ from typing import Any
 from qwen_core.json_encoding import encode_json
 from qwen_core.messages import AudioPart, FilePart, ImagePart, Part, TextPart, VideoPart
 from qwen_core.models.profile import ModelProfile
-from qwen_core.protocols.base import EncodedRequest, merge_body
+from qwen_core.protocols.base import NATIVE_EXTRA, EncodedRequest, merge_body
 from qwen_core.protocols.conversation import (
     Content,
     encode_messages,
@@ -61,7 +61,7 @@ def encode(request: ChatRequest, profile: ModelProfile, stream: bool) -> Encoded
         request,
         NATIVE_ONLY,
         WIRE,
-        'Use protocol="dashscope" (pip install "qwen-integrations[dashscope]").',
+        f'Use protocol="dashscope" ({NATIVE_EXTRA}).',
     )
     body: dict[str, Any] = {
         "model": request.model,

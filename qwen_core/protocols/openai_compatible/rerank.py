@@ -7,7 +7,7 @@ import msgspec
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.json_encoding import encode_json
 from qwen_core.messages import Part, TextPart
-from qwen_core.protocols.base import EncodedRequest, merge_body
+from qwen_core.protocols.base import NATIVE_EXTRA, EncodedRequest, merge_body
 from qwen_core.protocols.conversation import with_values
 from qwen_core.protocols.error_bodies import read_answer
 from qwen_core.protocols.retrieval import Result, RetrievalUsage, ranking, tokens
@@ -49,7 +49,7 @@ def texts(parts: Sequence[Part]) -> list[str]:
     if len(found) != len(parts):
         raise UnsupportedFeatureError(
             "Only texts can be reranked over the OpenAI-compatible protocol.",
-            hint='Use protocol="dashscope" or "auto" (pip install "qwen-integrations[dashscope]").',
+            hint=f'Use protocol="dashscope" or "auto" ({NATIVE_EXTRA}).',
         )
     return found
 

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from qwen_core.adaptation.service_modes import marked_places
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.json_encoding import encode_json
-from qwen_core.messages import AudioPart, ImagePart, Part, TextPart
+from qwen_core.messages import AudioPart, ImagePart, Part, TextPart, marked_places
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import EncodedRequest, merge_body
 from qwen_core.protocols.conversation import (
