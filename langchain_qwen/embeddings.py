@@ -5,8 +5,8 @@ from typing import NamedTuple
 from langchain_core.embeddings import Embeddings
 from pydantic import ConfigDict, Field
 
+from langchain_qwen.brief_repr import BriefRepr
 from langchain_qwen.exceptions import langchain_errors
-from langchain_qwen.retrieval_component import ReprOfWhatWasSet
 from qwen_core.calls.ordered import DEFAULT_CONCURRENCY
 from qwen_core.calls.progress import progress_bar
 from qwen_core.client import AsyncQwenClient, QwenClient
@@ -25,7 +25,7 @@ class BatchFields(EmbeddingFields):
     """Show a progress bar while documents are embedded."""
 
 
-class TextBatches(ReprOfWhatWasSet, BatchFields, TextEmbeddingFields):
+class TextBatches(BriefRepr, BatchFields, TextEmbeddingFields):
     """Text embedding in batches, for dense vectors, sparse ones, or both."""
 
     def _embed(self, texts: list[str], role: TextType, output_type: OutputType | None = None) -> EmbeddingResponse:

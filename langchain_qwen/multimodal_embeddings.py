@@ -6,10 +6,10 @@ from typing import Any
 from langchain_core.embeddings import Embeddings
 from pydantic import ConfigDict
 
+from langchain_qwen.brief_repr import BriefRepr
 from langchain_qwen.embeddings import BatchFields
 from langchain_qwen.exceptions import langchain_errors
 from langchain_qwen.messages import parts
-from langchain_qwen.retrieval_component import ReprOfWhatWasSet
 from qwen_core.calls.progress import progress_bar
 from qwen_core.client import AsyncQwenClient, QwenClient
 from qwen_core.endpoints import DEFAULT_MULTIMODAL_EMBEDDING_MODEL
@@ -20,7 +20,7 @@ Content = str | Sequence[str | Mapping[str, Any]]
 """A text, or a list of LangChain's content blocks that become one vector together."""
 
 
-class QwenMultiModalEmbeddings(ReprOfWhatWasSet, BatchFields, MultimodalEmbeddingFields, Embeddings):
+class QwenMultiModalEmbeddings(BriefRepr, BatchFields, MultimodalEmbeddingFields, Embeddings):
     """A Qwen embedding model for texts, images and videos. Native protocol.
 
     Example:

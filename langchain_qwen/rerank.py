@@ -7,9 +7,9 @@ from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, Field
 
+from langchain_qwen.brief_repr import BriefRepr
 from langchain_qwen.exceptions import langchain_errors
 from langchain_qwen.messages import block_to_parts
-from langchain_qwen.retrieval_component import ReprOfWhatWasSet
 from qwen_core.calls.ordered import DEFAULT_CONCURRENCY
 from qwen_core.client import AsyncQwenClient, QwenClient
 from qwen_core.errors import UnsupportedFeatureError
@@ -21,7 +21,7 @@ Item = str | Document | Mapping[str, Any]
 """A text, a document, a content block (``{"type": "image", "url": ...}``), or the service's ``{"image": ...}``."""
 
 
-class QwenRerank(ReprOfWhatWasSet, RerankFields, BaseDocumentCompressor):
+class QwenRerank(BriefRepr, RerankFields, BaseDocumentCompressor):
     """Puts documents in the order of their relevance to the question.
 
     The relevance stands in each document's metadata as ``relevance_score``. Without ``top_n`` all documents are

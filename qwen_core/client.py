@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from qwen_core.accumulator import Accumulator
 from qwen_core.calls.batches import (
-    A,
+    AnswerT,
     OnBatch,
-    Q,
+    RequestT,
     Work,
     counting,
     first_split,
@@ -186,18 +186,23 @@ class QwenClient:
         return OpenStream(source, segments, reader, events)
 
     def _in_batches(
-        self, work: Work[Q, A], request: Q, batch_size: int | None, workers: int, on_batch: OnBatch | None
-    ) -> A:
+        self,
+        work: Work[RequestT, AnswerT],
+        request: RequestT,
+        batch_size: int | None,
+        workers: int,
+        on_batch: OnBatch | None,
+    ) -> AnswerT:
         batches = run(first_split, work, self.settings, request, batch_size)
         answers = map_in_order(partial(self._batch, work), batches, workers, counting(work, on_batch))
         return work.join(request, batches, answers)
 
-    def _batch(self, work: Work[Q, A], request: Q) -> A:
+    def _batch(self, work: Work[RequestT, AnswerT], request: RequestT) -> AnswerT:
         call = work.make_call(self.settings, request, asynchronous=False)
         parts = split_if_learned(work, call, request)
         if parts is None:
             try:
-                answer: A = retry(self.settings.max_retries, self.on_retry, self._send, work, call)
+                answer: AnswerT = retry(self.settings.max_retries, self.on_retry, self._send, work, call)
                 return answer
             except BadRequestError as refusal:
                 parts = split_after_refusal(work, call, request, refusal)
@@ -205,7 +210,7 @@ class QwenClient:
                     raise
         return work.join(request, parts, [self._batch(work, part) for part in parts])
 
-    def _send(self, work: Work[Q, A], call: Call) -> A:
+    def _send(self, work: Work[RequestT, AnswerT], call: Call) -> AnswerT:
         try:
             transport = POOL.get(call.connection)
             answer = work.decode(call, transport.send(call.encoded, call.deadline.end))
@@ -338,18 +343,25 @@ class AsyncQwenClient:
         return AsyncOpenStream(source, segments, reader, events)
 
     async def _in_batches(
-        self, work: Work[Q, A], request: Q, batch_size: int | None, workers: int, on_batch: OnBatch | None
-    ) -> A:
+        self,
+        work: Work[RequestT, AnswerT],
+        request: RequestT,
+        batch_size: int | None,
+        workers: int,
+        on_batch: OnBatch | None,
+    ) -> AnswerT:
         batches = await async_run(first_split, work, self.settings, request, batch_size)
         answers = await async_map_in_order(partial(self._batch, work), batches, workers, counting(work, on_batch))
         return work.join(request, batches, answers)
 
-    async def _batch(self, work: Work[Q, A], request: Q) -> A:
+    async def _batch(self, work: Work[RequestT, AnswerT], request: RequestT) -> AnswerT:
         call = work.make_call(self.settings, request, asynchronous=True)
         parts = split_if_learned(work, call, request)
         if parts is None:
             try:
-                answer: A = await async_retry(self.settings.max_retries, self.on_retry, self._send, work, call)
+                answer: AnswerT = await async_retry(
+                    self.settings.max_retries, self.on_retry, self._send, work, call
+                )
                 return answer
             except BadRequestError as refusal:
                 parts = split_after_refusal(work, call, request, refusal)
@@ -357,7 +369,7 @@ class AsyncQwenClient:
                     raise
         return work.join(request, parts, [await self._batch(work, part) for part in parts])
 
-    async def _send(self, work: Work[Q, A], call: Call) -> A:
+    async def _send(self, work: Work[RequestT, AnswerT], call: Call) -> AnswerT:
         try:
             transport = await ASYNC_POOL.get(call.connection)
             answer = work.decode(call, await transport.send(call.encoded, call.deadline.end))

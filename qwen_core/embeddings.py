@@ -5,7 +5,7 @@ from itertools import groupby
 
 import msgspec
 
-from qwen_core.calls.batches import Work
+from qwen_core.calls.batches import Work, total_tokens
 from qwen_core.calls.call import Call, embedding_call
 from qwen_core.errors import InvalidResponseError
 from qwen_core.messages import TextPart
@@ -66,13 +66,12 @@ def join(
     """One response for all batches. Raises where a batch came back with a vector too few, too many or empty."""
     for batch, answer in zip(batches, answers, strict=True):
         check(batch, answer)
-    counts = [answer.total_tokens for answer in answers]
     last = answers[-1] if answers else EmbeddingResponse(model=request.model)
     return EmbeddingResponse(
         vectors=[vector for answer in answers for vector in answer.vectors],
         sparse_vectors=[vector for answer in answers for vector in answer.sparse_vectors],
         model=last.model,
-        total_tokens=None if None in counts else sum(count or 0 for count in counts),
+        total_tokens=total_tokens(answers),
         request_id=last.request_id,
     )
 

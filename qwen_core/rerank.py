@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from qwen_core.calls.batches import Work
+from qwen_core.calls.batches import Work, total_tokens
 from qwen_core.calls.call import Call, rerank_call
 from qwen_core.errors import BadRequestError, ContextOverflowError, InvalidResponseError, QwenError
 from qwen_core.messages import ImagePart, Part, TextPart, VideoPart
@@ -97,10 +97,9 @@ def join(
     sent = {place for batch in batches for place in batch.places}
     places = request.places or range(len(request.documents))
     results += [Ranked(place, 0.0) for place in places if place not in sent]
-    counts = [answer.total_tokens for answer in answers]
     return RerankResponse(
         results=positions(request, sorted(results, key=lambda result: (-result.score, result.index))),
-        total_tokens=None if None in counts else sum(count or 0 for count in counts),
+        total_tokens=total_tokens(answers),
         request_id=answers[-1].request_id if answers else None,
     )
 

@@ -19,7 +19,7 @@ from qwen_core.request import ChatRequest
 THINK, THINK_END = "<think>", "</think>"
 CALL, CALL_END = "<tool_call>", "</tool_call>"
 
-Call = tuple[str, str]
+WrittenCall = tuple[str, str]
 """The name of a tool, and the JSON text of the arguments."""
 
 
@@ -289,7 +289,7 @@ def longest_beginning(text: str, tag: str) -> int:
     return next((size for size in range(min(len(tag) - 1, len(text)), 0, -1) if text.endswith(tag[:size])), 0)
 
 
-def pieces(text: str, tools: dict[str, Tool]) -> Iterator[str | Call]:
+def pieces(text: str, tools: dict[str, Tool]) -> Iterator[str | WrittenCall]:
     """The text between calls, and the calls."""
     kept = position = 0
     while (start := text.find(CALL, position)) >= 0:
@@ -313,7 +313,7 @@ class HermesCall(msgspec.Struct):
     arguments: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-def json_call(text: str, begin: int, tools: dict[str, Tool]) -> tuple[Call, int] | None:
+def json_call(text: str, begin: int, tools: dict[str, Tool]) -> tuple[WrittenCall, int] | None:
     """A call written as JSON, and where its block ends."""
     begin = skip_white(text, begin)
     try:
@@ -324,10 +324,10 @@ def json_call(text: str, begin: int, tools: dict[str, Tool]) -> tuple[Call, int]
             arguments = msgspec.json.decode(arguments, type=str)
     except (ValueError, msgspec.MsgspecError, RecursionError):
         return None
-    return close((call.name, arguments), text, end, tools)
+    return offered_call((call.name, arguments), text, end, tools)
 
 
-def xml_call(text: str, begin: int, tools: dict[str, Tool]) -> tuple[Call, int] | None:
+def xml_call(text: str, begin: int, tools: dict[str, Tool]) -> tuple[WrittenCall, int] | None:
     """A call written as Qwen-Coder does, and where its block ends."""
     begin = skip_white(text, begin)
     if not text.startswith("<function=", begin):
@@ -342,12 +342,13 @@ def xml_call(text: str, begin: int, tools: dict[str, Tool]) -> tuple[Call, int] 
         value, ended, _ = value.rpartition("</parameter>")
         if not closed or not ended:
             return None
-        values[key.strip()] = typed(value.removeprefix("\n").removesuffix("\n"), tools.get(name), key.strip())
+        key = key.strip()
+        values[key] = typed_value(value.removeprefix("\n").removesuffix("\n"), tools.get(name), key)
     arguments = msgspec.json.encode(values).decode()
-    return close((name, arguments), text, end + len("</function>"), tools)
+    return offered_call((name, arguments), text, end + len("</function>"), tools)
 
 
-def close(call: Call, text: str, end: int, tools: dict[str, Tool]) -> tuple[Call, int] | None:
+def offered_call(call: WrittenCall, text: str, end: int, tools: dict[str, Tool]) -> tuple[WrittenCall, int] | None:
     """The call and the end of its block, if nothing else is in the block and the tool was offered."""
     end = skip_white(text, end)
     if call[0] not in tools or not (end == len(text) or text.startswith(CALL_END, end)):
@@ -355,7 +356,7 @@ def close(call: Call, text: str, end: int, tools: dict[str, Tool]) -> tuple[Call
     return call, min(end + len(CALL_END), len(text))
 
 
-def typed(value: str, tool: Tool | None, key: str) -> Any:
+def typed_value(value: str, tool: Tool | None, key: str) -> Any:
     """A value that was written as bare text, as what the tool's schema says it is."""
     schema = (tool.parameters.get("properties") or {}).get(key) if tool else None
     options = [schema, *(schema.get("anyOf") or ())] if isinstance(schema, dict) else []

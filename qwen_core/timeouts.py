@@ -71,7 +71,7 @@ class Deadline(NamedTuple):
         return self.last_attempt is None or moment < self.last_attempt
 
 
-def of_attempt(timeout: Timeout, end: float | None, now: float) -> dict[str, float | None]:
+def attempt_timeouts(timeout: Timeout, end: float | None, now: float) -> dict[str, float | None]:
     """What the HTTP library is told for one attempt: no wait is longer than what is left of the call.
 
     Waiting for a free connection is not limited on its own: others' calls end in bounded time.

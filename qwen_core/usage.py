@@ -30,7 +30,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     raw: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-def reported(*, raw: dict[str, Any], cache_type: Any, plugins: Any, **tokens: Any) -> Usage:
+def reported_usage(*, raw: dict[str, Any], cache_type: Any, plugins: Any, **tokens: Any) -> Usage:
     """The usage that a server reported. What is no whole number is unknown: sums and prices are made of these.
 
     A total that was not reported is the sum of both sides, where both are known.

@@ -35,22 +35,22 @@ class HasModel(Protocol):
     def model(self) -> str: ...
 
 
-Q = TypeVar("Q", bound=HasModel)
-A = TypeVar("A", bound=HasUsage)
-Q_in = TypeVar("Q_in", contravariant=True)
+RequestT = TypeVar("RequestT", bound=HasModel)
+AnswerT = TypeVar("AnswerT", bound=HasUsage)
+RequestIn = TypeVar("RequestIn", contravariant=True)
 
 
-class MakeCall(Protocol[Q_in]):
+class MakeCall(Protocol[RequestIn]):
     """Makes the call for one batch."""
 
-    def __call__(self, settings: ClientSettings, request: Q_in, *, asynchronous: bool) -> Call: ...
+    def __call__(self, settings: ClientSettings, request: RequestIn, *, asynchronous: bool) -> Call: ...
 
 
 def nothing_to_add(request: object, error: QwenError) -> None:
     """No explanation beyond the service's own words."""
 
 
-class Work(NamedTuple, Generic[Q, A]):
+class Work(NamedTuple, Generic[RequestT, AnswerT]):
     """One kind of work in batches.
 
     size            how many items a request holds
@@ -61,19 +61,25 @@ class Work(NamedTuple, Generic[Q, A]):
     explain         what to do about a refusal, where that can be told from the batch
     """
 
-    size: Callable[[Q], int]
-    split: Callable[[Q, int | None], list[Q]]
-    join: Callable[[Q, Sequence[Q], Sequence[A]], A]
-    make_call: MakeCall[Q]
-    decode: Callable[[Call, Answer], A]
-    explain: Callable[[Q, QwenError], str | None] = nothing_to_add
+    size: Callable[[RequestT], int]
+    split: Callable[[RequestT, int | None], list[RequestT]]
+    join: Callable[[RequestT, Sequence[RequestT], Sequence[AnswerT]], AnswerT]
+    make_call: MakeCall[RequestT]
+    decode: Callable[[Call, Answer], AnswerT]
+    explain: Callable[[RequestT, QwenError], str | None] = nothing_to_add
 
 
 OnBatch = Callable[[int], object]
 """Told after each batch how many items it held."""
 
 
-def counting(work: Work[Q, A], on_batch: OnBatch | None) -> Callable[[Q], object] | None:
+def total_tokens(answers: Sequence[HasUsage]) -> int | None:
+    """What several batches cost; None where one of them does not say it."""
+    counts = [answer.total_tokens for answer in answers]
+    return None if None in counts else sum(count or 0 for count in counts)
+
+
+def counting(work: Work[RequestT, AnswerT], on_batch: OnBatch | None) -> Callable[[RequestT], object] | None:
     """A function to be told of each batch that is done, where anyone wants to know."""
     return (lambda batch: on_batch(work.size(batch))) if on_batch else None
 
@@ -110,7 +116,9 @@ def stated_limit(error: QwenError) -> int | None:
     return int(found.group(1)) if found else None
 
 
-def first_split(work: Work[Q, A], settings: ClientSettings, request: Q, batch_size: int | None) -> list[Q]:
+def first_split(
+    work: Work[RequestT, AnswerT], settings: ClientSettings, request: RequestT, batch_size: int | None
+) -> list[RequestT]:
     """The batches to begin with: as the caller wants, else as the catalogue says, within what was learned."""
     if batch_size is not None and batch_size < 1:
         raise BadRequestError(f"A batch_size of {batch_size} is none: it is the most items in one call.")
@@ -121,13 +129,15 @@ def first_split(work: Work[Q, A], settings: ClientSettings, request: Q, batch_si
     return work.split(request, learned)
 
 
-def split_if_learned(work: Work[Q, A], call: Call, request: Q) -> list[Q] | None:
+def split_if_learned(work: Work[RequestT, AnswerT], call: Call, request: RequestT) -> list[RequestT] | None:
     """Smaller batches, where a limit was learned since this one was cut; else None."""
     learned = LEARNED_LIMITS.get(call.host, call.model)
     return work.split(request, learned) if learned and work.size(request) > learned else None
 
 
-def split_after_refusal(work: Work[Q, A], call: Call, request: Q, error: QwenError) -> list[Q] | None:
+def split_after_refusal(
+    work: Work[RequestT, AnswerT], call: Call, request: RequestT, error: QwenError
+) -> list[RequestT] | None:
     """Smaller batches, where the refusal named a limit that this one exceeds; it is remembered. Else None.
 
     A batch that is within the limit and refused all the same is not sent again.

@@ -117,7 +117,7 @@ def local_file(path: Path, kind: MediaKind) -> LocalFile:
     by_content, by_name = sniff(head), mimetypes.guess_type(path.name)[0]
     if kind == "document":
         return LocalFile(path, size, by_content or by_name or "application/octet-stream")
-    known = [name for name in (by_content, by_name) if name and name.startswith(PREFIXES[kind])]
+    known = [name for name in (by_content, by_name) if name and name.startswith(MIME_PREFIXES[kind])]
     # A picture is told by its content alone: no text file becomes one by its name.
     if not known or (kind == "image" and known[0] != by_content):
         raise BadRequestError(f"{path.name!r} is no {kind} file. Nothing was sent.")
@@ -125,7 +125,7 @@ def local_file(path: Path, kind: MediaKind) -> LocalFile:
 
 
 # Sound may come in what is told as a video's container.
-PREFIXES: dict[MediaKind, tuple[str, ...]] = {
+MIME_PREFIXES: dict[MediaKind, tuple[str, ...]] = {
     "image": ("image/",),
     "video": ("video/",),
     "audio": ("audio/", "video/"),

@@ -10,7 +10,7 @@ from qwen_core.models.profile import ModelProfile
 from qwen_core.warn import warn
 
 
-class Told:
+class WarnedModels:
     """The models that were warned of. Safe to share between threads."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Told:
             self._models.clear()
 
 
-TOLD = Told()
+WARNED = WarnedModels()
 
 
 def retirement_notice(profile: ModelProfile, today: date) -> str | None:
@@ -51,5 +51,5 @@ def warn_if_retired(profile: ModelProfile) -> None:
     if profile.retired_on is None:
         return
     notice = retirement_notice(profile, date.today())
-    if notice is not None and TOLD.first_time(profile.name):
+    if notice is not None and WARNED.first_time(profile.name):
         warn(notice)

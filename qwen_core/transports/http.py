@@ -21,7 +21,7 @@ from qwen_core.errors import (
     QwenError,
 )
 from qwen_core.settings import Connection
-from qwen_core.timeouts import Timeout, of_attempt
+from qwen_core.timeouts import Timeout, attempt_timeouts
 from qwen_core.transports.error_body_limits import END
 
 OK = 200
@@ -82,7 +82,7 @@ def bound_attempt(connection: Connection, end: float | None, kind: Any) -> dict[
     END.set(NEVER if end is None else end)
     if connection.http_client is not None and connection.timeout == Timeout():
         return {}
-    return {"timeout": kind(**of_attempt(connection.timeout, end, monotonic()))}
+    return {"timeout": kind(**attempt_timeouts(connection.timeout, end, monotonic()))}
 
 
 def hide_keys(error: BaseException) -> None:

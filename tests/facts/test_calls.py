@@ -28,7 +28,7 @@ from qwen_core.errors import (
 from qwen_core.events import Finish, TextDelta
 from qwen_core.messages import Message, TextPart
 from qwen_core.models import resolve
-from qwen_core.models.retirement import TOLD, retirement_notice
+from qwen_core.models.retirement import WARNED, retirement_notice
 from qwen_core.request import EmbeddingRequest
 from qwen_core.settings import ProtocolName
 from qwen_core.tokens import count_tokens, estimate_tokens, tokenizer
@@ -46,9 +46,9 @@ BODY = {
 @pytest.fixture(autouse=True)
 def nobody_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("DASHSCOPE_API_BASE", raising=False)
-    TOLD.clear()
+    WARNED.clear()
     yield
-    TOLD.clear()
+    WARNED.clear()
 
 
 def make_call(

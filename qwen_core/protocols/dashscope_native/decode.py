@@ -12,7 +12,7 @@ from qwen_core.protocols.error_bodies import unreadable
 from qwen_core.protocols.open_answer import OpenAnswer, OpenChoice, decode_whole
 from qwen_core.protocols.shared_wire import Audio
 from qwen_core.response import ChatResponse, Citation
-from qwen_core.usage import Usage, reported, whole_number
+from qwen_core.usage import Usage, reported_usage, whole_number
 
 _decode_chunk = msgspec.json.Decoder(Chunk).decode
 
@@ -133,7 +133,7 @@ def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
     prompt: dict[str, Any] = raw.get("prompt_tokens_details") or {}
     into: dict[str, Any] = raw.get("input_tokens_details") or {}
     out: dict[str, Any] = raw.get("output_tokens_details") or {}
-    return reported(
+    return reported_usage(
         input_tokens=raw.get("input_tokens"),
         output_tokens=raw.get("output_tokens"),
         total_tokens=raw.get("total_tokens"),

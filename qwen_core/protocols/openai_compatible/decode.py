@@ -11,7 +11,7 @@ from qwen_core.protocols.error_bodies import unreadable
 from qwen_core.protocols.open_answer import OpenAnswer, OpenChoice, decode_whole
 from qwen_core.protocols.openai_compatible.wire import Choice, Chunk
 from qwen_core.response import ChatResponse
-from qwen_core.usage import Usage, reported
+from qwen_core.usage import Usage, reported_usage
 
 _decode_chunk = msgspec.json.Decoder(Chunk).decode
 
@@ -97,7 +97,7 @@ def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
         return None
     prompt: dict[str, Any] = raw.get("prompt_tokens_details") or {}
     completion: dict[str, Any] = raw.get("completion_tokens_details") or {}
-    return reported(
+    return reported_usage(
         input_tokens=raw.get("prompt_tokens"),
         output_tokens=raw.get("completion_tokens"),
         total_tokens=raw.get("total_tokens"),

@@ -16,7 +16,7 @@ from qwen_core.protocols.open_answer import OpenAnswer, decode_whole
 from qwen_core.protocols.openai_responses import wire
 from qwen_core.protocols.shared_wire import Function, ToolCall
 from qwen_core.response import ChatResponse, Citation, CitationSpan
-from qwen_core.usage import Usage, reported
+from qwen_core.usage import Usage, reported_usage
 
 _decode_event = msgspec.json.Decoder(wire.Event).decode
 _decode_response = msgspec.json.Decoder(wire.Response).decode
@@ -200,7 +200,7 @@ def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
         return None
     into: dict[str, Any] = raw.get("input_tokens_details") or {}
     out: dict[str, Any] = raw.get("output_tokens_details") or {}
-    return reported(
+    return reported_usage(
         input_tokens=raw.get("input_tokens"),
         output_tokens=raw.get("output_tokens"),
         total_tokens=raw.get("total_tokens"),
