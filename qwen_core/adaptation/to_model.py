@@ -27,8 +27,8 @@ from qwen_core.adaptation.thinking import (
 )
 from qwen_core.adaptation.tool_rounds import complete_tool_rounds
 from qwen_core.json_encoding import encode_json
-from qwen_core.messages import ImagePart, Message, TextPart, VideoPart
-from qwen_core.models.profile import ModelProfile
+from qwen_core.messages import AudioPart, ImagePart, Message, Part, TextPart, VideoPart, has_media
+from qwen_core.models.profile import Modality, ModelProfile
 from qwen_core.request import ChatRequest
 
 Step = Callable[[ChatRequest, ModelProfile, list[str]], ChatRequest]
@@ -36,6 +36,7 @@ Step = Callable[[ChatRequest, ModelProfile, list[str]], ChatRequest]
 JSON_INSTRUCTION = "Answer with one JSON object and nothing else."
 SCHEMA_INSTRUCTION = f"{JSON_INSTRUCTION} It must match this JSON schema:\n"
 CONTINUE = "Continue."
+MEDIA_NAMES: dict[type[Part], Modality] = {ImagePart: "image", VideoPart: "video", AudioPart: "audio"}
 CALL_INSTRUCTION = "Answer by calling one of these tools, and with nothing else: "
 
 
@@ -45,6 +46,22 @@ def adapt(request: ChatRequest, profile: ModelProfile) -> tuple[ChatRequest, tup
     for step in STEPS:
         request = step(request, profile, warnings)
     return request, tuple(warnings)
+
+
+def note_unknown_media(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
+    """A picture is sent to a model of which no page says that it sees, but not without a word (compatible 3)."""
+    if profile.certainty != "documented" or not has_media(request.messages):
+        return request
+    for number, message in enumerate(request.messages):
+        for kind in {MEDIA_NAMES.get(type(part), "text"): None for part in message.parts}:
+            if kind == "text" or kind in profile.input_modalities:
+                continue
+            warnings.append(
+                f"{request.model} is documented to take {', '.join(profile.input_modalities)} alone: the service "
+                f"may refuse the {kind} in messages[{number}]. `python -m qwen_core.models` lists what each model "
+                "takes."
+            )
+    return request
 
 
 def ask_at_the_end(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
@@ -215,6 +232,7 @@ def with_instruction(request: ChatRequest, text: str) -> ChatRequest:
 
 
 STEPS: tuple[Step, ...] = (
+    note_unknown_media,
     complete_tool_rounds,
     ask_at_the_end,
     fit_switch,

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.messages import HumanMessage
-from llama_index.core.base.llms.types import ChatMessage, ImageBlock, TextBlock
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from llama_index.core.base.llms.types import ChatMessage, ImageBlock, TextBlock, ToolCallBlock
 
-from qwen_core.errors import BadRequestError, UnsupportedFeatureError
+from qwen_core.errors import BadRequestError, QwenWarning, UnsupportedFeatureError
 from qwen_core.media import checks
 from qwen_emulator import Emulator
 from tests.media.conftest import Ask, Make
@@ -249,3 +249,28 @@ def test_llama_index_is_no_way_around(llm: Make, service: Emulator, secret: Path
             llm().chat([ChatMessage(role="user", blocks=[TextBlock(text="What?"), block])])
     assert not service.requests
     assert not nothing_read
+
+
+UNSEEN = "qwen-plus is documented to take text alone: the service may refuse the image in messages"
+
+
+def test_a_picture_for_a_model_that_takes_text_alone_comes_with_a_warning(
+    chat: Make, llm: Make, service: Emulator
+) -> None:
+    """Also where a tool gave it back, as tools for screens do. It is sent: pages may be behind the service."""
+    block = {"type": "image", "base64": text64(picture()), "mime_type": "image/png"}
+    asked = AIMessage("", tool_calls=[{"name": "look", "args": {}, "id": "c1"}])
+    image = ImageBlock(url=data_uri(picture()))
+    call = ToolCallBlock(tool_call_id="c1", tool_name="look", tool_kwargs={})
+    result = ChatMessage(role="tool", blocks=[image], additional_kwargs={"tool_call_id": "c1"})
+    model, other = chat(model="qwen-plus"), llm(model="qwen-plus")
+    ways: list[tuple[int, Callable[[], object]]] = [
+        (0, lambda: model.invoke([HumanMessage([block])])),
+        (2, lambda: model.invoke([HumanMessage("Look."), asked, ToolMessage([block], tool_call_id="c1")])),
+        (0, lambda: other.chat([ChatMessage(role="user", blocks=[image])])),
+        (2, lambda: other.chat([ChatMessage("Look."), ChatMessage(role="assistant", blocks=[call]), result])),
+    ]
+    for place, ask in ways:
+        with pytest.warns(QwenWarning, match=rf"{UNSEEN}\[{place}\]"), pytest.raises(BadRequestError):
+            ask()
+        assert text64(picture()) in service.last_request.raw.decode()
