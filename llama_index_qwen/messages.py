@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from llama_index.core.base.llms.types import (
     AudioBlock,
+    CacheControl,
     CachePoint,
     ChatMessage,
     CitableBlock,
@@ -119,10 +120,14 @@ def _mark(parts: list[Part], point: CachePoint) -> None:
     for place in range(len(parts) - 1, -1, -1):
         part = parts[place]
         if isinstance(part, TextPart | ImagePart):
-            # The service knows one lifetime only, so that ttl is not sent (compatible, section 2.5).
-            parts[place] = msgspec.structs.replace(part, cache_control={"type": point.cache_control.type})
+            parts[place] = msgspec.structs.replace(part, cache_control=cache_mark(point.cache_control))
             return
     warn("A CachePoint has no text or image before it in its message; it marks nothing.")
+
+
+def cache_mark(control: CacheControl) -> dict[str, str]:
+    """The mark that is sent. Five minutes are the service's own, and need not be said (compatible 2.5)."""
+    return {"type": control.type} if control.ttl == "5m" else {"type": control.type, "ttl": control.ttl}
 
 
 def _text(block: TextBlock) -> Parts:

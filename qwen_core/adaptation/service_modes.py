@@ -1,7 +1,7 @@
 """What the service does beside answering, and what each of these modes asks of a request: steps of ``to_model``.
 
-Cache marks (compatible 2.5), prefix continuation (compatible 3), translation (compatible 2, native 2) and the code
-interpreter (native 3).
+Cache marks (compatible 2.5), prefix continuation (compatible 3), translation (compatible 2, native 2), web search
+(compatible 2.4) and the code interpreter (native 3).
 """
 
 import msgspec
@@ -95,6 +95,14 @@ def fit_translation(request: ChatRequest, profile: ModelProfile, warnings: list[
         "What it should know goes into translation_options."
     )
     return msgspec.structs.replace(request, messages=(texts[-1],))
+
+
+def note_options_without_search(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
+    """Whoever says how to search thinks that there is a search. It is sent: nobody says that it is refused."""
+    asked = request.enable_search or "enable_search" in (request.extra_body or ())
+    if request.search_options and not asked and not request.server_tools:
+        warnings.append("search_options have no effect without enable_search=True.")
+    return request
 
 
 def fit_code_interpreter(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:

@@ -15,6 +15,7 @@ from qwen_core.adaptation.service_modes import (
     fit_prefix,
     fit_translation,
     move_marks_of_tools,
+    note_options_without_search,
 )
 from qwen_core.adaptation.thinking import (
     choose_effort_or_budget,
@@ -233,6 +234,7 @@ def with_instruction(request: ChatRequest, text: str) -> ChatRequest:
 
 STEPS: tuple[Step, ...] = (
     note_unknown_media,
+    note_options_without_search,
     complete_tool_rounds,
     ask_at_the_end,
     fit_switch,

@@ -66,6 +66,16 @@ def test_llama_index_marks(protocol: Protocol, model: str, qwen_emulator: Emulat
     assert details["cached_tokens"] > 1024
 
 
+def test_a_lifetime_that_was_asked_for_is_sent(protocol: Protocol, qwen_emulator: Emulator) -> None:
+    address: dict[str, Any] = {"api_key": KEY, "base_url": qwen_emulator.base_url, "protocol": protocol}
+    mark = {"type": "ephemeral", "ttl": "1h"}
+    ChatQwen(**address).invoke([HumanMessage([{"type": "text", "text": "hi", "cache_control": mark}])])
+    blocks = [TextBlock(text="hi"), CachePoint(cache_control=CacheControl(**mark))]
+    Qwen(**address).chat([ChatMessage(role="user", blocks=blocks)])
+    sent = [request.messages[0]["content"][0]["cache_control"] for request in qwen_emulator.requests]
+    assert sent == [mark, mark]
+
+
 def test_the_mark_of_a_tool_stands_on_the_system_message(protocol: Protocol, qwen_emulator: Emulator) -> None:
     @tool(extras={"cache_control": MARK})
     def look_up(word: str) -> str:

@@ -140,6 +140,13 @@ def search_request(**options: Any) -> ChatRequest:
     )
 
 
+def test_options_alone_do_not_search(ask: Ask, qwen_emulator: Emulator) -> None:
+    with pytest.warns(QwenWarning, match="no effect without enable_search"):
+        ask(search_options={"forced_search": True})
+    ask(search_options={"forced_search": True}, extra_body={"enable_search": True})
+    assert qwen_emulator.last_request.parameters["search_options"] == {"forced_search": True}
+
+
 MARKERS = [
     ("[<number>]", "a[1]b[2] [3]", [(1, 4), (5, 8)]),
     ("[<number>]", "[1](https://a.example)", []),
