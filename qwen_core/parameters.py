@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from qwen_core.endpoints import API_KEY_VARIABLE, DEFAULT_MODEL, MODEL_VARIABLE, resolve_region
 from qwen_core.errors import UnsupportedFeatureError
@@ -47,11 +47,27 @@ def key_from_environment() -> EnvironmentKey | None:
     return EnvironmentKey(key) if key else None
 
 
+OTHER_NAMES = {
+    "dashscope_api_key": "api_key",
+    "dashscope_api_base": "base_url",
+    "openai_api_key": "api_key",
+    "openai_api_base": "base_url",
+    "request_timeout": "timeout",
+    "max_completion_tokens": "max_tokens",
+    "model_kwargs": "fields of the same names, or extra_body,",
+    "additional_kwargs": "fields of the same names, or extra_body,",
+    "is_chat_model": "always true, and not said,",
+    "stream_usage": "always true, and not said,",
+}
+"""What other integrations call a field, and what it is called here."""
+
+
 class ConnectionFields(BaseModel):
     """How the service is reached. The same on chat models, embeddings and rerankers."""
 
     # Nobody makes one of these alone: what pydantic builds for it would only delay the import.
-    model_config = ConfigDict(defer_build=True)
+    # What is refused is not quoted: it may be a key, under another integration's name for it.
+    model_config = ConfigDict(defer_build=True, hide_input_in_errors=True)
 
     api_key: SecretOrText | None = Field(default_factory=key_from_environment, repr=False)
     """The key; default: ``DASHSCOPE_API_KEY``. Looked for at the first call."""
@@ -76,6 +92,14 @@ class ConnectionFields(BaseModel):
     """A client of the SDK's HTTP library, used as it is."""
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     """The same for asynchronous calls. It belongs to one event loop."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_ours(cls, fields: Any) -> Any:
+        for name in fields if isinstance(fields, dict) else ():
+            if name in OTHER_NAMES:
+                raise ValueError(f"{name} of other integrations is {OTHER_NAMES[name]} here.")
+        return fields
 
     def client_settings(self) -> ClientSettings:
         """These fields as the core takes them."""

@@ -11,10 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 from langchain_core.load import dumpd, dumps
+from pydantic import ValidationError
 
-from langchain_qwen import ChatQwen
-from llama_index_qwen import Qwen
+from langchain_qwen import ChatQwen, QwenEmbeddings, QwenRerank
+from llama_index_qwen import Qwen, QwenEmbedding
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, QwenError, errors
+from qwen_core.parameters import OTHER_NAMES
 from qwen_emulator import Emulator, Failure, RawReply, Reply, faults
 from tests.faults.conftest import KEY
 
@@ -146,3 +148,24 @@ def test_a_body_without_end_is_refused(
     qwen_emulator.reply(faults.gzipped(Reply("x" * (2 << 20))))
     with pytest.raises(errors.InvalidResponseError, match="longer than 1 MiB"):
         QwenClient(settings).generate(request_)
+
+
+@pytest.mark.parametrize("kind", [ChatQwen, QwenEmbeddings, QwenRerank, Qwen, QwenEmbedding])
+@pytest.mark.parametrize("name", ["dashscope_api_key", "openai_api_key", "apikey"])
+def test_a_key_under_another_name_is_not_quoted(kind: type, name: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        kind(**{name: KEY})
+    assert name in str(caught.value) and KEY not in str(caught.value) and KEY not in repr(caught.value)
+
+
+def test_what_does_not_fit_together_is_told_without_the_key() -> None:
+    with pytest.raises(ValidationError, match="two names for one thing") as caught:
+        QwenEmbedding(model="a", model_name="b", api_key=KEY)
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", OTHER_NAMES)
+def test_names_of_other_integrations_are_told_ours(name: str) -> None:
+    for kind in (ChatQwen, Qwen):
+        with pytest.raises(ValidationError, match=f"{name} of other integrations is {OTHER_NAMES[name]}"):
+            kind(**{name: "1"})
