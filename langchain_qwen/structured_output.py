@@ -21,9 +21,10 @@ from langchain_core.utils.function_calling import convert_to_json_schema, conver
 from langchain_core.utils.pydantic import TBaseModel, is_basemodel_subclass
 from pydantic import BaseModel, create_model, model_validator
 
+from langchain_qwen.recursive_schemas import openai_tool
 from langchain_qwen.tools import ToolLike
 from qwen_core.tools.names import safe_name
-from qwen_core.tools.schemas import WRAP, is_wrapped, needs_wrap
+from qwen_core.tools.schemas import WRAP, is_wrapped, needs_wrap, rooted
 from qwen_core.warn import warn
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 
 def response_format(schema: Schema, strict: bool | None) -> dict[str, Any]:
     """The ``response_format`` that asks for this schema."""
-    json_schema = convert_to_json_schema(schema, strict=strict)  # type: ignore[arg-type]
+    json_schema = convert_to_json_schema(openai_tool(schema, strict))
     name = json_schema.get("title") or "answer"
     inner: dict[str, Any] = {"name": safe_name(str(name)), "schema": json_schema}
     if description := json_schema.get("description"):
@@ -50,8 +51,17 @@ def response_format(schema: Schema, strict: bool | None) -> dict[str, Any]:
 def as_response_format(wanted: Schema, strict: bool | None = None) -> dict[str, Any]:
     """A ``response_format`` as it is, or that of a schema."""
     if isinstance(wanted, Mapping) and wanted.get("type") in RESPONSE_FORMATS:
-        return dict(wanted)
+        return with_root(wanted)
     return response_format(*plain_schema(wanted, strict))
+
+
+def with_root(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """A ``response_format`` with the fields of its schema at the root, where agents give a recursive class."""
+    inner = wanted.get("json_schema")
+    schema = inner.get("schema") if isinstance(inner, Mapping) else None
+    if not isinstance(inner, Mapping) or not isinstance(schema, Mapping):
+        return dict(wanted)
+    return {**wanted, "json_schema": {**inner, "schema": rooted(schema)}}
 
 
 def plain_schema(schema: Schema, strict: bool | None) -> tuple[Schema, bool | None]:
@@ -199,7 +209,7 @@ def structured(
     traced: dict[str, Any] = {
         "ls_structured_output_format": {
             "kwargs": {"method": method, "strict": strict},
-            "schema": convert_to_openai_tool(schema) if schema is not None else None,
+            "schema": openai_tool(schema, None) if schema is not None else None,
         }
     }
     if method == "function_calling" and schema is not None:

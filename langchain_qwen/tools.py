@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.tools import BaseTool
-from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from langchain_qwen.recursive_schemas import openai_tool
 from qwen_core.request import TOOL_CHOICE_MODES
 from qwen_core.tools.definitions import is_server_tool, to_core_tool_choice
 
@@ -21,7 +21,7 @@ def tool_definition(tool: ToolLike, strict: bool | None) -> dict[str, Any]:
     """One definition; a tool that the service runs is one already."""
     if isinstance(tool, Mapping) and is_server_tool(tool):
         return dict(tool)
-    return with_cache_mark(convert_to_openai_tool(tool, strict=strict), tool)
+    return with_cache_mark(openai_tool(tool, strict), tool)
 
 
 def with_cache_mark(definition: dict[str, Any], tool: ToolLike) -> dict[str, Any]:
