@@ -126,7 +126,8 @@ class ChatQwen(ChatFields, BaseChatModel):
         temperature = kwargs.get("temperature", self.temperature)
         if temperature is not None:
             params["ls_temperature"] = temperature
-        max_tokens = kwargs.get("max_tokens", self.max_tokens)
+        bounds = (kwargs.get(name, getattr(self, name)) for name in ("max_tokens", "max_completion_tokens"))
+        max_tokens = next((bound for bound in bounds if bound is not None), None)
         if max_tokens is not None:
             params["ls_max_tokens"] = max_tokens
         stop_at = stop or self.stop

@@ -70,7 +70,8 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
     context_window: int | None = Field(default=None, gt=0)
     """Tokens that LlamaIndex may fill; None: what the catalogue knows of the model."""
     num_output: int | None = Field(default=None, gt=0)
-    """Tokens that LlamaIndex keeps free for the answer; None: ``max_tokens``, else LlamaIndex's default."""
+    """Tokens that LlamaIndex keeps free for the answer; None: ``max_tokens`` or ``max_completion_tokens``, else
+    LlamaIndex's default."""
     is_function_calling_model: bool | None = None
     """Whether agents give tools to the model; None: unless the catalogue says that it takes none."""
 
@@ -83,7 +84,7 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
     def metadata(self) -> LLMMetadata:
         """What LlamaIndex's components ask of a model. Never fails, whatever the model's name."""
         profile = self.known_profile()
-        num_output = self.num_output or self.max_tokens or -1
+        num_output = self.num_output or self.max_tokens or self.max_completion_tokens or -1
         calls_functions = self.is_function_calling_model
         return LLMMetadata(
             context_window=self.context_window or usable_window(profile, self.enable_thinking, num_output),

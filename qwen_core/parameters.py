@@ -171,6 +171,8 @@ class ChatFields(ConnectionFields):
     """How many of the likeliest words are chosen from; above 100 all are."""
     max_tokens: int | None = None
     """The most tokens of the answer; a longer one is cut, with the finish reason ``length``."""
+    max_completion_tokens: int | None = None
+    """The most tokens of thinking and answer together, for the models that take it."""
     stop: list[str] | str | None = None
     """Texts at which the answer ends, without them."""
     seed: int | None = None

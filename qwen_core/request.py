@@ -37,6 +37,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     top_p: float | None = None
     top_k: int | None = None
     max_tokens: int | None = None
+    max_completion_tokens: int | None = None
     stop: tuple[str, ...] | None = None
     seed: int | None = None
     n: int | None = None

@@ -85,6 +85,17 @@ def fit_budget(request: ChatRequest, profile: ModelProfile, warnings: list[str])
     return msgspec.structs.replace(request, thinking_budget=None)
 
 
+def note_unknown_bound(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
+    """A bound that nobody keeps to is none; whoever sets it counts on it."""
+    unknown = profile.certainty == "documented" and not profile.max_completion_tokens
+    if request.max_completion_tokens is not None and unknown:
+        warnings.append(
+            f"{request.model} is not documented to keep to max_completion_tokens: max_tokens bounds the answer, "
+            "and thinking_budget the thinking."
+        )
+    return request
+
+
 def note_preserved_thinking(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
     """Reasoning of earlier turns costs tokens even where nobody reads it."""
     if request.preserve_thinking and profile.preserve_thinking is False:

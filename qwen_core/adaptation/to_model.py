@@ -23,6 +23,7 @@ from qwen_core.adaptation.thinking import (
     fit_effort,
     fit_switch,
     note_preserved_thinking,
+    note_unknown_bound,
     thinks,
     without_thinking,
 )
@@ -242,6 +243,7 @@ STEPS: tuple[Step, ...] = (
     choose_effort_or_budget,
     fit_budget,
     note_preserved_thinking,
+    note_unknown_bound,
     fit_code_interpreter,
     force_tool_choice,
     ask_for_json_beside_server_tools,

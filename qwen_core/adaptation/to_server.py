@@ -44,6 +44,7 @@ def adapt_to_server(
     extra: dict[str, Any] = {}
     request = put_thinking(request, server, extra, warnings)
     request = put_tool_choice(request, server, warnings)
+    request = put_length(request)
     request = put_parameters(request, server, extra, warnings)
     request = continue_prefix(request, extra)
     request = with_bare_audio(request)
@@ -101,6 +102,12 @@ def put_tool_choice(request: ChatRequest, server: Server, warnings: list[str]) -
     wanted = [tool.name for tool in request.tools] if choice == "required" else [str(choice)]
     warnings.append(f"A server of kind {server.name!r} cannot force a tool: it is asked for in words instead.")
     return ask_for_tools(request, wanted)
+
+
+def put_length(request: ChatRequest) -> ChatRequest:
+    """``max_tokens`` bounds thinking and answer together there (compatible 7)."""
+    both = [bound for bound in (request.max_tokens, request.max_completion_tokens) if bound is not None]
+    return msgspec.structs.replace(request, max_tokens=min(both, default=None), max_completion_tokens=None)
 
 
 def put_parameters(

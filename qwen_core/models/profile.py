@@ -138,7 +138,7 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
       list_content               takes content as a list of text parts on the text endpoint; default False:
                                  such a list is joined to a string. Content that carries a cache mark is a
                                  list in any case. The encoders
-      max_completion_tokens      takes ``max_completion_tokens``; default False. The encoders
+      max_completion_tokens      takes ``max_completion_tokens``; default False. The adaptation warns
       refused_parameters         parameters that the service refuses for it; default none. The encoders warn
       reasoning_keys             where the reasoning of earlier answers is put; default ``reasoning_content``.
                                  The compatible encoder

@@ -41,6 +41,7 @@ FIELDS: dict[str, tuple[Any, dict[str, Any]]] = {
     "top_p": (0.5, {"top_p": 0.5}),
     "top_k": (0, {"top_k": 0}),
     "max_tokens": (9, {"max_tokens": 9}),
+    "max_completion_tokens": (9, {"max_completion_tokens": 9}),
     "stop": (("a", "b"), {"stop": ["a", "b"]}),
     "seed": (0, {"seed": 0}),
     "n": (2, {"n": 2}),

@@ -187,6 +187,7 @@ def test_summarisation_by_fraction(service: Emulator, beijing: dict[str, Any]) -
         ({"model": "qwen-max"}, 30_720 + 256, True),
         ({"model": "qwen-plus"}, 997_952 + 256, True),
         ({"model": "qwen-plus", "max_tokens": 2_000}, 997_952 + 2_000, True),
+        ({"model": "qwen-plus", "max_completion_tokens": 2_000}, 997_952 + 2_000, True),
         ({"model": "qwen-plus", "enable_thinking": True}, 995_904 + 256, True),
         ({"model": "qwen-turbo"}, None, False),
         ({"model": "my-finetune"}, 131_072, True),
@@ -198,7 +199,7 @@ def test_llama_index_metadata(fields: dict[str, Any], window: int | None, tools:
     assert metadata.is_chat_model
     assert metadata.model_name == fields["model"]
     assert metadata.is_function_calling_model is tools
-    assert metadata.num_output == fields.get("max_tokens", -1)
+    assert metadata.num_output == fields.get("max_tokens", fields.get("max_completion_tokens", -1))
     assert window is None or metadata.context_window == window
 
 

@@ -50,6 +50,19 @@ def test_a_limit_is_told(ask: Ask) -> None:
     assert ask("Count to 99", max_tokens=5).finish_reason == "length"
 
 
+def test_thinking_and_answer_together_have_a_limit(ask: Ask, qwen_emulator: Emulator) -> None:
+    fields: dict[str, Any] = {"model": "qwen3.7-plus", "enable_thinking": True}
+    seen = ask("Count to 99", max_completion_tokens=5, **fields)
+    assert (seen.finish_reason, qwen_emulator.last_request.parameters["max_completion_tokens"]) == ("length", 5)
+    assert seen.reasoning_tokens is not None and seen.reasoning_tokens <= 5
+
+
+def test_a_limit_that_the_model_may_not_know_is_told_of(ask: Ask, qwen_emulator: Emulator) -> None:
+    with pytest.warns(QwenWarning, match="not documented to keep to max_completion_tokens"):
+        ask(max_completion_tokens=50)
+    assert qwen_emulator.last_request.parameters["max_completion_tokens"] == 50
+
+
 def test_several_answers(protocol: Protocol, qwen_emulator: Emulator) -> None:
     chat = ChatQwen(api_key=KEY, base_url=qwen_emulator.base_url, protocol=protocol, n=2)
     qwen_emulator.reply(Reply(choices=[Reply("one"), Reply("two")]))

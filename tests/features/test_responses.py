@@ -188,6 +188,7 @@ FIELDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"temperature": 0.5}, {"temperature": 0.5}),
     ({"top_p": 0.5}, {"top_p": 0.5}),
     ({"max_tokens": 99}, {"max_output_tokens": 99}),
+    ({"max_completion_tokens": 99}, {"max_output_tokens": 99}),
     ({"enable_thinking": False}, {"enable_thinking": False}),
     ({"reasoning_effort": "low"}, {"reasoning": {"effort": "low"}}),
     ({"extra_body": {"store": False}}, {"store": False}),
@@ -215,6 +216,8 @@ def test_fields(fields: dict[str, Any], sent: dict[str, Any]) -> None:
 
 def test_what_has_no_effect_is_said() -> None:
     assert "top_k" in encoded(top_k=3).warnings[0]
+    both = encoded(max_tokens=20, max_completion_tokens=99)
+    assert "max_tokens" in both.warnings[0] and b'"max_output_tokens":99' in both.body
     with pytest.raises(UnsupportedFeatureError):
         encoded(response_format={"type": "json_object"})
     with pytest.raises(UnsupportedFeatureError):

@@ -194,6 +194,8 @@ def test_langsmith_parameters(model: ChatQwen) -> None:
     assert metadata["ls_max_tokens"] == 9 and metadata["ls_stop"] == ["x"]
     assert "langchain-qwen" in metadata["lc_versions"]
     assert start["invocation_params"]["temperature"] == 0.2 and start["invocation_params"]["stop"] == ["x"]
+    model.bind(model="qwen3.7-plus", max_completion_tokens=99).invoke("hi", {"callbacks": [recorder]})
+    assert recorder.started[-1]["metadata"]["ls_max_tokens"] == 99
     model.model_copy(update={"stop": ["y"]}).invoke("hi", {"callbacks": [recorder]})
     assert recorder.started[-1]["invocation_params"]["stop"] == ["y"]
     assert "sk-own" not in str(recorder.started)

@@ -235,6 +235,14 @@ def test_parameters_have_the_servers_names_or_are_left_out_loudly(service: Emula
     assert service.last_request.body["temperature"] == 0.5
 
 
+def test_one_limit_counts_thinking_and_answer(service: Emulator, server: str) -> None:
+    fields: dict[str, int] = {"max_tokens": 90, "max_completion_tokens": 50}
+    for model in (chain_model(service, server, **fields), index_model(service, server, **fields)):
+        model.invoke("Hi") if isinstance(model, ChatQwen) else model.complete("Hi")
+        assert service.last_request.body["max_tokens"] == 50
+        assert "max_completion_tokens" not in service.last_request.body
+
+
 def test_an_instruction_at_the_end_is_what_is_asked(service: Emulator) -> None:
     chain_model(service, "vllm").invoke(
         [SystemMessage("Speak like a sailor."), AIMessage("Aye."), SystemMessage("Go on.")]

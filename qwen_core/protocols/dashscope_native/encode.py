@@ -33,6 +33,7 @@ PARAMETERS = (
     "top_p",
     "top_k",
     "max_tokens",
+    "max_completion_tokens",
     "stop",
     "seed",
     "n",

@@ -27,6 +27,7 @@ PARAMETERS = (
     "top_p",
     "top_k",
     "max_tokens",
+    "max_completion_tokens",
     "stop",
     "seed",
     "n",

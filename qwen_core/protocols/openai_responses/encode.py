@@ -27,6 +27,7 @@ PARAMETERS = {
     "temperature": "temperature",
     "top_p": "top_p",
     "max_tokens": "max_output_tokens",
+    "max_completion_tokens": "max_output_tokens",
     "enable_thinking": "enable_thinking",
     "parallel_tool_calls": "parallel_tool_calls",
 }
@@ -79,10 +80,14 @@ def encode(request: ChatRequest, profile: ModelProfile, stream: bool) -> Encoded
         path="/responses",
         body=encode_json(merge_body(body, request.extra_body)),
         headers={**oss_headers(request.messages), **cached, **(request.extra_headers or {})},
-        warnings=tuple(
-            f"{name} has no effect beside tools that the service runs." for name in named_values(request, IGNORED)
-        ),
+        warnings=tuple(f"{name} has no effect beside tools that the service runs." for name in ignored(request)),
     )
+
+
+def ignored(request: ChatRequest) -> list[str]:
+    """The fields that were set and do nothing here. There is one bound, of thinking and answer together."""
+    two_bounds = request.max_tokens is not None and request.max_completion_tokens is not None
+    return [*named_values(request, IGNORED), *(["max_tokens"] if two_bounds else [])]
 
 
 def input_items(message: SentMessage) -> Iterator[dict[str, Any]]:
