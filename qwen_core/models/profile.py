@@ -83,17 +83,19 @@ class RegionalLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The facts about one model. Every default is the permissive one, so an unknown model works.
 
+    Behind each fact stands who reads it. One that has no reader here is there for whoever asks for the profile.
+
     Identity
       name                       the name that was asked for. No default. Everyone
       catalogue_id               the catalogue entry its facts come from; None: none, only families or
-                                 defaults. Reports
-      family                     the last family that matched; None: unknown. Reports, the table command
-      kind                       what is done with it; default ``chat``. Adapters, the table command
-      released_on                ISO date; None: unknown. The table command
+                                 defaults. The overflow check, the table command
+      family                     the last family that matched; None: unknown. Reports
+      kind                       what is done with it; default ``chat``. Adaptation, `qwen_core.cost`, reports
+      released_on                ISO date; None: unknown. LangChain profile
       retired_on                 ISO date of the announced end; None: none announced. The client warns once
       successor                  the id that Alibaba names instead; None: none named. The same warning
       source, as_of, certainty   where the most specific facts come from, as of which ISO date, how sure.
-                                 Reports
+                                 The overflow check
 
     Limits, in tokens; None: unknown
       context_window             input and output together; default 131072. LangChain profile, LlamaIndex
@@ -102,11 +104,12 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
       max_input_tokens_thinking  longest input while thinking, where it differs. The same readers
       max_output_tokens          longest answer. LangChain profile, LlamaIndex metadata
       max_output_tokens_thinking longest answer while thinking, where it differs. The same readers
-      max_thinking_tokens        longest reasoning, which is also its default length. The encoders
+      max_thinking_tokens        longest reasoning, which is also its default length. Adaptation
 
     Modalities
-      input_modalities           what a request may contain; default text. The encoders, LangChain profile
-      output_modalities          what an answer may contain; default text. The same readers
+      input_modalities           what a request may contain; default text. LangChain profile, LlamaIndex's
+                                 reranker, the table command
+      output_modalities          what an answer may contain; default text. LangChain profile, the table command
       documents                  how it reads documents: by the id of an uploaded file, or in the native
                                  ``doc_url``; None: inside of the message, if at all. The client
       image_patch                pixels along the side of the square that one image token stands for; default
@@ -118,28 +121,29 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                                  models of its generation; None: unknown. `qwen_core.tokens`
 
     Thinking
-      thinking                   never, on request, or always; None: unknown. The encoders, LangChain profile
-      thinking_default           whether it thinks when not told; None: unknown. The encoders
-      reasoning_efforts          the accepted values of ``reasoning_effort``; empty: takes none. The encoders
-      default_reasoning_effort   the one in force when none is sent; None: unknown. Reports
+      thinking                   never, on request, or always; None: unknown. Adaptation, LangChain profile
+      thinking_default           whether it thinks when not told; None: unknown. Adaptation
+      reasoning_efforts          the accepted values of ``reasoning_effort``; empty: takes none. Adaptation
+      default_reasoning_effort   the one in force when none is sent; None: unknown. LangChain
+                                 profile
       effort_excludes_budget     ``reasoning_effort`` and ``thinking_budget`` together are an error; default
-                                 False. The encoders
-      preserve_thinking          takes ``preserve_thinking``; None: unknown. The encoders
+                                 False. Adaptation
+      preserve_thinking          takes ``preserve_thinking``; None: unknown. Adaptation warns
       preserve_thinking_default  reads the reasoning of earlier turns when not told; default False. The
                                  encoders
       max_tokens_counts_thinking ``max_tokens`` limits reasoning and answer together; default False, the
-                                 answer alone. The encoders
+                                 answer alone. No reader here
 
     What a call must look like
       stream_only                every call has to stream; also set where the documents are silent and
                                  streaming is the safe choice; default False. The client
       stream_only_thinking       a call has to stream while the model thinks; default False. The client
-      system_message             takes a system message; default True. The encoders
+      system_message             takes a system message; default True. No reader here
       list_content               takes content as a list of text parts on the text endpoint; default False:
                                  such a list is joined to a string. Content that carries a cache mark is a
-                                 list in any case. The encoders
-      max_completion_tokens      takes ``max_completion_tokens``; default False. The adaptation warns
-      refused_parameters         parameters that the service refuses for it; default none. The encoders warn
+                                 list in any case. No reader here
+      max_completion_tokens      takes ``max_completion_tokens``; default False. Adaptation warns
+      refused_parameters         parameters that the service refuses for it; default none. LangChain profile
       reasoning_keys             where the reasoning of earlier answers is put; default ``reasoning_content``.
                                  The compatible encoder
       done_ends_answer           an answer that says ``[DONE]`` is finished, even without a finish reason;
@@ -149,20 +153,19 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     Tools and structure
       tool_calling               None: unknown. LangChain profile, LlamaIndex metadata
-      forced_tool_choice         a named function may be forced, outside of thinking; default True. The
-                                 encoders
-      parallel_tool_calls        several calls in one answer; None: unknown. Reports
+      forced_tool_choice         a named function may be forced, outside of thinking; default True.
+                                 Adaptation, LangChain profile
+      parallel_tool_calls        several calls in one answer; None: unknown. No reader here
       json_object                JSON mode; None: unknown. Structured output
       json_object_thinking       JSON mode while thinking; None: unknown. Structured output
       json_schema                answers to a schema; None: unknown. Structured output
 
     Service features
-      search                     web search by the service; None: unknown. The encoders warn
-      search_strategies          strategies known to work, when it searches; empty: unknown. The encoders warn
-      explicit_cache             takes cache marks; None: unknown. The encoders warn, `qwen_core.cost`
+      search                     web search by the service; None: unknown. The table command
+      search_strategies          strategies known to work, when it searches; empty: unknown. No reader here
+      explicit_cache             takes cache marks; None: unknown. Adaptation warns, `qwen_core.cost`
       implicit_cache             caches prefixes by itself; None: unknown. `qwen_core.cost`
-      listed_only_in             capabilities that the model pages list for some regions only. Reports,
-                                 warnings
+      listed_only_in             capabilities that the model pages list for some regions only. No reader here
 
     Protocols
       native_endpoint            its native endpoint; None: unknown. The native encoder
@@ -171,10 +174,10 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     Embedding and rerank; None or empty: unknown, or another kind of model
       embedding_batch            rows in one call. The embedders
-      embedding_dimensions       the dimensions to choose from. The embedders
-      embedding_default_dimensions the dimension when none is chosen. The embedders
-      embedding_max_tokens       tokens in one row. The embedders
-      sparse_embedding           gives sparse vectors too, natively; default False. The embedders
+      embedding_dimensions       the dimensions to choose from. No reader here
+      embedding_default_dimensions the dimension when none is chosen. No reader here
+      embedding_max_tokens       tokens in one row. No reader here
+      sparse_embedding           gives sparse vectors too, natively; default False. No reader here
       embedding_fusion           how several parts are asked to become one vector: by a parameter, in one
                                  content, or without being asked; None: unknown. The native encoder
       rerank_max_documents       documents in one call. The rerankers
