@@ -53,7 +53,6 @@ OTHER_NAMES = {
     "openai_api_key": "api_key",
     "openai_api_base": "base_url",
     "request_timeout": "timeout",
-    "max_completion_tokens": "max_tokens",
     "model_kwargs": "fields of the same names, or extra_body,",
     "additional_kwargs": "fields of the same names, or extra_body,",
     "is_chat_model": "always true, and not said,",

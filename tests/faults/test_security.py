@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from langchain_core.load import dumpd, dumps
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from langchain_qwen import ChatQwen, QwenEmbeddings, QwenRerank
 from llama_index_qwen import Qwen, QwenEmbedding
@@ -169,3 +169,8 @@ def test_names_of_other_integrations_are_told_ours(name: str) -> None:
     for kind in (ChatQwen, Qwen):
         with pytest.raises(ValidationError, match=f"{name} of other integrations is {OTHER_NAMES[name]}"):
             kind(**{name: "1"})
+
+
+@pytest.mark.parametrize("kind", [ChatQwen, QwenEmbeddings, QwenRerank, Qwen, QwenEmbedding])
+def test_no_name_of_ours_is_taken_for_anothers(kind: type[BaseModel]) -> None:
+    assert not OTHER_NAMES.keys() & kind.model_fields.keys()
