@@ -140,7 +140,7 @@ class Call:
 
     def streamed(self, seen: Sequence[Event]) -> None:
         """The same for an answer that came in events."""
-        last = seen[-1] if seen else None
+        last = seen[-1]
         if isinstance(last, Finish):
             self.spent(last.usage.total_tokens if last.usage else None)
             log_answer(self, last.usage, last.request_id, lambda: accumulate(seen).text)

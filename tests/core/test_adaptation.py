@@ -92,6 +92,11 @@ def test_a_choice_of_no_tools_is_told(choice: str) -> None:
     assert not request.tools and warnings == (f"tool_choice {choice!r} is left out: there are no tools.",)
 
 
+def test_a_choice_of_tools_that_the_service_runs_stays() -> None:
+    request, warnings = adapted(OPTIONAL_ON, server_tools=({"type": "web_search"},), tool_choice="required")
+    assert (request.tool_choice, warnings) == ("required", ())
+
+
 @pytest.mark.parametrize("model", [OPTIONAL_ON, OPTIONAL_OFF, ALWAYS, NEVER, "some-model"])
 @pytest.mark.parametrize("choice", [None, "auto", "none"])
 def test_free_choices_stay(model: str, choice: str | None) -> None:
@@ -159,6 +164,14 @@ def test_json_beside_tools_that_the_service_runs_is_asked_for_in_words(wanted: d
     instruction = request.messages[0].text
     assert "JSON object" in instruction and ('"title":"S"' in instruction) == (wanted is SCHEMA)
     assert len(warnings) == 1 and "not guaranteed" in warnings[0]
+
+
+def test_an_instruction_stands_behind_that_of_the_system() -> None:
+    given = ChatRequest(model=OPTIONAL_OFF, messages=(said("system"), USER), response_format=SCHEMA)
+    request, _ = adapt(given, resolve(OPTIONAL_OFF))
+    system, user = request.messages
+    assert (system.role, system.parts[0], user) == ("system", TextPart("ok"), USER)
+    assert '"title":"S"' in system.text
 
 
 def test_json_mode_gets_its_word() -> None:

@@ -79,6 +79,9 @@ TABLE: list[tuple[int | None, str | None, str, type[QwenError], bool]] = [
     (502, None, "", errors.ServerError, True),
     (504, None, "", errors.ServerError, True),
     (418, None, "", errors.BadRequestError, False),
+    (302, None, "", errors.InvalidResponseError, False),
+    (None, None, "", errors.ServerError, True),
+    (400, "InvalidParameter", "model NOT exist", errors.NotFoundError, False),
 ]
 
 
@@ -139,6 +142,8 @@ def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
         (500, b"", errors.ServerError, "500"),
         (400, b'{"code":"InvalidParameter","message":"m","request_id":"r"}', errors.BadRequestError, "m"),
         (429, b"[1]", errors.RateLimitError, "429"),
+        (302, b"", errors.InvalidResponseError, "set base_url"),
+        (400, b'id:1\nevent:error\n:HTTP_STATUS/400\ndata: {"message":"m"}', errors.BadRequestError, "m (status"),
     ],
 )
 def test_every_form_of_error_body(status: int, body: bytes, kind: type[QwenError], words: str) -> None:

@@ -94,7 +94,7 @@ def test_what_is_no_finish_reason(unfinished: Any) -> None:
 
 
 def test_extras_stay_reachable() -> None:
-    item = {"text": "x", "ocr_result": {"kv_result": {"a": 1}}, "image_hw": [[4, 5]]}
+    item = {"text": "x", "ocr_result": {"kv_result": {"a": 1}}, "image_hw": [[4, 5]], "none": None}
     metric = {"TOTAL": 1, "SUCCEEDED": 1, "FAILED": 0}
     response = accumulate(read({**message(content=[item]), "task_metric": metric}, END))
     assert response.text == "x"
@@ -119,10 +119,9 @@ def test_audio(outputs: list[dict[str, Any]]) -> None:
 
 
 def test_what_was_said_in_text_is_not_taken_from_the_transcript() -> None:
-    spoken = [{"text": "hi"}, {"audio": {"data": "AAAA", "transcript": "hi"}}]
+    spoken = [{"audio": {"data": "AAAA", "transcript": "hi"}}, {"text": "Hi!"}]
     choice = accumulate(read(message(content=spoken), END)).choices[0]
-    assert choice.message.text == "hi" and choice.audio is not None and choice.audio.transcript == "hi"
-    spoken.reverse()
+    assert choice.message.text == "Hi!" and choice.audio is not None and choice.audio.transcript == "hi"
     assert accumulate(read(message(content=spoken[:1]), END)).text == "hi"
 
 

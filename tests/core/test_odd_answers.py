@@ -36,12 +36,13 @@ def test_choices_without_an_index_are_told_by_their_places(
     def message(text: str) -> dict[str, Any]:
         return {"content": text, "tool_calls": [{"function": {"name": text, "arguments": "{}"}}]}
 
-    choices = [{"message": message(text), "finish_reason": "stop", "index": None} for text in "ab"]
+    messages = [message("a"), message("b"), {"content": ""}]
+    choices = [{"message": message, "finish_reason": "stop", "index": None} for message in messages]
     body = {"choices": choices, "output": {"choices": choices}}
     qwen_emulator.reply(whole(body))
     found = run(settings, request_).choices
-    assert [choice.message.text for choice in found] == ["a", "b"]
-    assert [[call.name for call in choice.message.tool_calls] for choice in found] == [["a"], ["b"]]
+    assert [choice.message.text for choice in found] == ["a", "b", ""]
+    assert [[call.name for call in choice.message.tool_calls] for choice in found] == [["a"], ["b"], []]
 
 
 @pytest.mark.parametrize(

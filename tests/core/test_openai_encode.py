@@ -157,6 +157,10 @@ PARTS: list[tuple[Part, dict[str, Any]]] = [
         AudioPart("data:;base64,AA==", "wav"),
         {"type": "input_audio", "input_audio": {"data": "data:;base64,AA==", "format": "wav"}},
     ),
+    (
+        AudioPart("https://h/a,b.wav"),
+        {"type": "input_audio", "input_audio": {"data": "https://h/a,b.wav"}},
+    ),
     (FilePart(url="https://h/a.pdf"), {"type": "file", "file": {"file_url": "https://h/a.pdf"}}),
     (
         FilePart(url="data:application/pdf;base64,AA==", filename="a.pdf"),

@@ -22,7 +22,7 @@ from qwen_core.errors import (
     QwenWarning,
     UnsupportedFeatureError,
 )
-from qwen_core.messages import Message, TextPart
+from qwen_core.messages import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 from qwen_core.models.catalogue import resolve
 from qwen_core.protocols.openai_responses import OpenAIResponses
 from qwen_core.protocols.stream_reader import StreamReader, read_whole
@@ -238,6 +238,7 @@ def test_samples(name: str) -> None:
         answer = read_whole(payload, protocol.stream_decoder(profile))
         reader = StreamReader(protocol.stream_decoder(profile))
         pieces = [event for byte in payload for event in reader.feed(bytes([byte]))]
+        assert reader.done
         assert accumulate([*pieces, *reader.close()]) == answer
     else:
         answer = protocol.decode(payload, profile)
@@ -270,6 +271,50 @@ def test_what_stands_in_other_fields_is_read() -> None:
     payload = b"".join(b"data: " + msgspec.json.encode(event) + b"\n\n" for event in events)
     streamed = read_whole(payload, protocol.stream_decoder(profile))
     assert (streamed.reasoning, streamed.text) == ("Hm.", "I cannot.")
+
+
+def test_an_answer_without_output_is_empty() -> None:
+    body = {"object": "response", "id": "a", "status": "completed", "output": []}
+    answer = OpenAIResponses().decode(msgspec.json.encode(body), resolve("qwen3.8-max"))
+    assert (answer.text, answer.finish_reason) == ("", "stop")
+
+
+def test_calls_that_are_written_by_turns() -> None:
+    """Their output items tell them apart."""
+    decoder = OpenAIResponses().stream_decoder(resolve("qwen3.8-max"))
+    items = [{"type": "function_call", "call_id": f"c{place}", "name": f"f{place}"} for place in (0, 1)]
+    begun = [{"type": "response.output_item.added", "output_index": i, "item": items[i]} for i in (0, 1)]
+    pieces = [(0, '{"a":'), (1, '{"b":'), (0, "1}"), (1, "2}")]
+    kind = "response.function_call_arguments.delta"
+    deltas = [{"type": kind, "output_index": place, "delta": piece} for place, piece in pieces]
+    end = {"type": "response.completed", "response": {"id": "a", "status": "completed"}}
+    events = [event for given in (*begun, *deltas, end) for event in decoder.feed(msgspec.json.encode(given))]
+    answer = accumulate([*events, *decoder.close()])
+    assert [(call.id, call.name, call.arguments) for call in answer.tool_calls] == [
+        ("c0", "f0", '{"a":1}'),
+        ("c1", "f1", '{"b":2}'),
+    ]
+
+
+PARTS: list[tuple[Part, dict[str, Any]]] = [
+    (ImagePart("https://a.example/a.png"), {"type": "input_image", "image_url": "https://a.example/a.png"}),
+    (
+        AudioPart("https://a.example/a.wav", "wav"),
+        {"type": "input_audio", "audio_url": "https://a.example/a.wav", "format": "wav"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("part", "item"), PARTS)
+def test_media_beside_them(part: Part, item: dict[str, Any]) -> None:
+    message = Message("user", (TextPart("What is it?"), part))
+    (sent,) = msgspec.json.decode(encoded(messages=(message,)).body)["input"]
+    assert sent["content"] == [{"type": "input_text", "text": "What is it?"}, item]
+
+
+def test_a_document_has_no_place_beside_them() -> None:
+    with pytest.raises(UnsupportedFeatureError, match="FilePart"):
+        encoded(messages=(Message("user", (TextPart("Read."), FilePart(url="https://a.example/a.pdf"))),))
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -10,6 +10,7 @@ from langchain_core.messages import (
     ChatMessage,
     FunctionMessage,
     HumanMessage,
+    RemoveMessage,
     SystemMessage,
     ToolMessage,
 )
@@ -190,6 +191,12 @@ CONTENTS: dict[str, tuple[BaseMessage, Any]] = {
         HumanMessage([{"type": "text-plain", "base64": "aMOp", "mime_type": "text/plain"}]),
         "hé",
     ),
+    "plain text": (HumanMessage([{"type": "text-plain", "text": "hé", "mime_type": "text/plain"}]), "hé"),
+    "plain text at a URL": (
+        HumanMessage([{"type": "text-plain", "url": "https://x.test/a.txt", "mime_type": "text/plain"}]),
+        [{"type": "file", "file": {"file_url": "https://x.test/a.txt"}}],
+    ),
+    "a refusal of OpenAI": (AIMessage([{"type": "refusal", "refusal": "No."}]), "No."),
     "audio of OpenAI": (
         HumanMessage([{"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]),
         [{"type": "input_audio", "input_audio": {"data": "data:;base64,AAAA", "format": "wav"}}],
@@ -205,23 +212,33 @@ def test_contents(service: Emulator, message: BaseMessage, wanted: Any) -> None:
     model = ChatQwen(model="qwen3.8-omni-flash" if hears else "qwen3.7-plus", protocol="openai")
     found = sent(service, model, *messages)[0]
     assert found["content"] == wanted
-    assert found["role"] == ("user" if isinstance(message, HumanMessage) else "system")
+    assert found["role"] == {"human": "user", "ai": "assistant"}.get(message.type, "system")
+
+
+FOUND: list[str | dict[str, Any]] = [
+    {"type": "json", "json": {"b": 1}},
+    {"type": "search_result", "source": "x", "title": "t", "content": [{"type": "text", "text": "c"}]},
+    {"type": "document", "source": {"type": "text", "data": "d", "media_type": "text/plain"}},
+    {"type": "document", "content": "e"},
+    {"type": "document", "text": "f"},
+]
 
 
 def test_results_of_tools(service: Emulator) -> None:
     model = ChatQwen(model="qwen3.7-plus", protocol="openai")
     calls = [{**CALL, "id": f"c{number}"} for number in range(4)]
     results = [
-        ToolMessage([{"type": "text", "text": "a"}, {"type": "json", "json": {"b": 1}}], tool_call_id="c1"),
+        ToolMessage(["a", *FOUND], tool_call_id="c1"),
         ToolMessage("Boom.", tool_call_id="c0", status="error"),
         ToolMessage([IMAGE], tool_call_id="c2"),
         FunctionMessage(content="d", name="c3"),
     ]
-    found = sent(service, model, ASK, AIMessage("", tool_calls=calls), *results)
+    found = sent(service, model, ASK, AIMessage("", tool_calls=calls), *results, HumanMessage("Well?"))
     by_id = {message["tool_call_id"]: message["content"] for message in found if message["role"] == "tool"}
-    assert by_id["c1"] == 'a\n{"b": 1}' and by_id["c0"] == "Boom." and by_id["c3"] == "d"
-    pictures = [message for message in found if PNG in json.dumps(message)]
-    assert len(pictures) == 1
+    assert by_id["c1"] == 'a\n{"b": 1}\nc\nd\ne\nf' and by_id["c0"] == "Boom." and by_id["c3"] == "d"
+    assert [message["role"] for message in found[-3:]] == ["tool", "user", "user"]
+    shown, asked = found[-2:]
+    assert shown["content"][1:] == [IMAGE] and asked["content"] == "Well?"
 
 
 @pytest.mark.parametrize("id", ["c1", None])
@@ -263,7 +280,7 @@ def test_a_broken_call_in_the_history(service: Emulator, model: ChatQwen) -> Non
     broken = AIMessage("Now.", invalid_tool_calls=[call])
     with pytest.warns(QwenWarning, match="sent as text"):
         answered = sent(service, model, ASK, broken, ToolMessage("Error: not JSON", tool_call_id="c1"))
-    assert answered[1]["tool_calls"][0]["function"]["arguments"] == {"arguments": '{"a'}
+    assert answered[1]["tool_calls"][0]["function"] == {"name": "f", "arguments": {"arguments": '{"a'}}
     with pytest.warns(QwenWarning, match="left out"):
         unanswered = sent(service, model, ASK, broken, HumanMessage("Well?"))
     assert not unanswered[1].get("tool_calls") and texts(unanswered[1]["content"]) == ["Now."]
@@ -285,5 +302,9 @@ def test_what_has_no_place_is_refused(model: ChatQwen) -> None:
         model.invoke([HumanMessage([{"type": "holographic", "data": "x"}])])
     with pytest.raises(UnsupportedFeatureError, match="not text in UTF-8"):
         model.invoke([HumanMessage([{"type": "text-plain", "base64": "////", "mime_type": "text/plain"}])])
+    with pytest.raises(UnsupportedFeatureError, match="without text"):
+        model.invoke([HumanMessage([{"type": "document", "title": "a"}])])
+    with pytest.raises(UnsupportedFeatureError, match="RemoveMessage"):
+        model.invoke([RemoveMessage(id="a")])
     with pytest.raises(UnsupportedFeatureError, match="No role"):
         model.invoke([ChatMessage(role="pope", content="hi")])

@@ -46,6 +46,7 @@ def test_speech_in_langchain(chat: Make, service: Emulator, protocol: str) -> No
     assert seconds(base64.b64decode(audio["data"])) == pytest.approx(0.3)
     (block,) = [block for block in whole.content_blocks if block["type"] == "audio"]
     assert block["base64"] == audio["data"] and block["mime_type"] == "audio/wav"
+    assert block["extras"]["transcript"] == "hello"
     assert whole.usage_metadata["output_token_details"]["audio"] > 0
 
     chunks = list(model.stream(QUESTION))
