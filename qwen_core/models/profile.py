@@ -19,7 +19,7 @@ Modality = Literal["text", "image", "video", "audio", "pdf"]
 Thinking = Literal["none", "optional", "always"]
 Documents = Literal["file_id", "doc_url"]
 NativeEndpoint = Literal["text-generation", "multimodal-generation"]
-Fusion = Literal["enable_fusion", "one_content", "always"]
+Fusion = Literal["enable_fusion", "always"]
 Capability = Literal["tool_calling", "json_object", "search", "implicit_cache", "pdf"]
 ReasoningKey = Literal["reasoning_content", "reasoning"]
 Certainty = Literal["documented", "console", "third-party", "inherited", "id-only"]
@@ -178,8 +178,8 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
       embedding_default_dimensions the dimension when none is chosen. No reader here
       embedding_max_tokens       tokens in one row. No reader here
       sparse_embedding           gives sparse vectors too, natively; default False. No reader here
-      embedding_fusion           how several parts are asked to become one vector: by a parameter, in one
-                                 content, or without being asked; None: unknown. The native encoder
+      embedding_fusion           how several parts are asked to become one vector: by a parameter, or without
+                                 being asked; None: unknown. The native encoder
       rerank_max_documents       documents in one call. The rerankers
       rerank_max_images          images in one call. The rerankers
       rerank_max_videos          videos in one call. The rerankers

@@ -283,6 +283,22 @@ def test_an_error_frame_without_a_code() -> None:
 
 
 @pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ({"total_tokens": 9}, 9),
+        ({"input_tokens": 4, "image_tokens": 3}, 7),
+        ({"input_tokens": 4}, 4),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_what_a_ranking_cost(usage: dict[str, int] | None, tokens: int | None) -> None:
+    body = {"output": {"results": [{"index": 0, "relevance_score": 0.5}]}, "usage": usage, "request_id": "r"}
+    answer = WIRE.decode_rerank(json.dumps(body).encode(), {"x-request-id": "h"})
+    assert (answer.total_tokens, answer.request_id) == (tokens, "r")
+
+
+@pytest.mark.parametrize(
     "payload", [b'{"code": "InvalidApiKey", "message": "m"}', b"{}", b"[]", b'{"output": {}}']
 )
 def test_embeddings_that_are_none(payload: bytes) -> None:

@@ -25,7 +25,7 @@ from qwen_core.protocols.base import EncodedRequest
 from qwen_core.protocols.dashscope_native import DashScopeNative
 from qwen_core.protocols.dashscope_native.encode import COMPATIBLE_ONLY, PARAMETERS
 from qwen_core.protocols.openai_compatible.encode import PARAMETERS as COMPATIBLE_PARAMETERS
-from qwen_core.request import ChatRequest, EmbeddingRequest
+from qwen_core.request import ChatRequest, EmbeddingRequest, MultimodalEmbeddingRequest, RerankRequest
 
 TEXT = "/services/aigc/text-generation/generation"
 MULTIMODAL = "/services/aigc/multimodal-generation/generation"
@@ -367,3 +367,62 @@ def test_embeddings() -> None:
         "input": {"texts": ["a", "b"]},
         "parameters": {"dimension": 64, "text_type": "query", "instruct": "Find."},
     }
+
+
+PICTURE, VIDEO, SOUND = (
+    ImagePart("https://h/a.png"),
+    VideoPart("https://h/a.mp4", fps=2.0),
+    AudioPart("oss://a.wav"),
+)
+CONTENTS: list[tuple[str, tuple[tuple[Part, ...], ...], list[dict[str, str]], dict[str, Any]]] = [
+    ("qwen3-vl-embedding", ((TextPart("a"),), (PICTURE,)), [{"text": "a"}, {"image": PICTURE.url}], {}),
+    (
+        "qwen3-vl-embedding",
+        ((TextPart("a"), PICTURE),),
+        [{"text": "a"}, {"image": PICTURE.url}],
+        {"enable_fusion": True},
+    ),
+    ("qwen2.5-vl-embedding", ((TextPart("a"), PICTURE),), [{"text": "a"}, {"image": PICTURE.url}], {}),
+    ("some-model", ((SOUND,), (VIDEO,)), [{"audio": SOUND.url}, {"video": str(VIDEO.url)}], {"fps": 2.0}),
+]
+
+
+@pytest.mark.parametrize(("model", "contents", "items", "parameters"), CONTENTS)
+def test_embeddings_of_contents(
+    model: str, contents: tuple[tuple[Part, ...], ...], items: list[dict[str, str]], parameters: dict[str, Any]
+) -> None:
+    request = MultimodalEmbeddingRequest(model=model, contents=contents)
+    encoded = DashScopeNative().encode_embedding(request, resolve(model))
+    body = json.loads(encoded.body)
+    assert (body["model"], body["input"]["contents"], body["parameters"]) == (model, items, parameters)
+    assert ("X-DashScope-OssResourceResolve" in encoded.headers) is (SOUND in contents[0])
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        ((TextPart("a"), PICTURE), (PICTURE,)),
+        ((VIDEO,), (VideoPart("https://h/b.mp4", fps=1.0),)),
+        ((FilePart(url="https://h/a.pdf"),),),
+    ],
+)
+def test_contents_that_one_call_cannot_hold(contents: tuple[tuple[Part, ...], ...]) -> None:
+    model = "qwen3-vl-embedding"
+    with pytest.raises(UnsupportedFeatureError):
+        DashScopeNative().encode_embedding(
+            MultimodalEmbeddingRequest(model=model, contents=contents), resolve(model)
+        )
+
+
+@pytest.mark.parametrize(("url", "stored"), [("oss://a.png", True), ("https://h/a.png", False)])
+def test_a_picture_in_the_store_is_said_beside_a_ranking(url: str, stored: bool) -> None:
+    request = RerankRequest(
+        model="qwen3-vl-rerank", query=TextPart("a"), documents=(TextPart("b"), ImagePart(url)), top_n=9
+    )
+    encoded = DashScopeNative().encode_rerank(request, resolve("qwen3-vl-rerank"))
+    assert json.loads(encoded.body)["input"] == {
+        "query": {"text": "a"},
+        "documents": [{"text": "b"}, {"image": url}],
+    }
+    assert json.loads(encoded.body)["parameters"] == {"top_n": 2}
+    assert ("X-DashScope-OssResourceResolve" in encoded.headers) is stored

@@ -93,9 +93,11 @@ def encode_contents(request: MultimodalEmbeddingRequest, profile: ModelProfile) 
     fused = len(parts) > len(request.contents)
     if fused and len(request.contents) > 1:
         raise UnsupportedFeatureError("A call can fuse the parts of one content only.")
-    if fused and profile.embedding_fusion == "one_content":
-        contents = [one_content(parts)]
-    rates = [part.fps for part in parts if isinstance(part, VideoPart) and part.fps is not None]
+    rates = {part.fps for part in parts if isinstance(part, VideoPart)}
+    if len(rates) > 1:
+        raise UnsupportedFeatureError(
+            "The videos of one call have one fps: embed the others in calls of their own."
+        )
     body: dict[str, Any] = {
         "model": request.model,
         "input": {"contents": contents},
@@ -103,8 +105,8 @@ def encode_contents(request: MultimodalEmbeddingRequest, profile: ModelProfile) 
             {},
             dimension=request.dimensions,
             instruct=request.instruct,
-            fps=rates[0] if rates else None,
-            enable_fusion=True if fused and profile.embedding_fusion in (None, "enable_fusion") else None,
+            fps=rates.pop() if rates else None,
+            enable_fusion=True if fused and profile.embedding_fusion != "always" else None,
         ),
     }
     merge_extra(body, request.extra_body)
@@ -128,20 +130,6 @@ def item(part: Part) -> dict[str, Any]:
             return {"audio": part.url}
         case _:
             raise refuse_part(part, WIRE)
-
-
-def one_content(parts: Sequence[Part]) -> dict[str, Any]:
-    """All parts in one object, several images as ``multi_images``."""
-    images = [part.url for part in parts if isinstance(part, ImagePart)]
-    content: dict[str, Any] = {"multi_images": images} if len(images) > 1 else {}
-    for part in parts:
-        if isinstance(part, ImagePart) and len(images) > 1:
-            continue
-        added = item(part)
-        if added.keys() & content.keys():
-            raise UnsupportedFeatureError("This model fuses one text, one video and several images at most.")
-        content.update(added)
-    return content
 
 
 def decode(payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
