@@ -27,10 +27,10 @@ _INPUT_ONLY = frozenset({"embedding", "multimodal_embedding", "rerank"})
 
 @decodable
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """The price of one call, in `currency`.
+    """The price of one call, in ``currency``.
 
-    `input` is what all input tokens cost, those read from or written to the cache included; `cached` is the
-    part of it for tokens read from the cache. `tier` names the range of input lengths that applied, None
+    ``input`` is what all input tokens cost, those read from or written to the cache included; ``cached`` is the
+    part of it for tokens read from the cache. ``tier`` names the range of input lengths that applied, None
     where there is only one.
     """
 
@@ -54,9 +54,9 @@ def cost(
 ) -> Cost | None:
     """What a call cost, or None when its price is not known.
 
-    `thinking` says whether the call was in thinking mode; None takes it from the reported reasoning tokens
-    or, where nothing is reported, from the model's default. `scope` (``global``, ``eu``, ``jp``, ``us``) is
-    needed only where a region sells the same model in two scopes. `batch` is a call through the batch API.
+    ``thinking`` says whether the call was in thinking mode; None takes it from the reported reasoning tokens
+    or, where nothing is reported, from the model's default. ``scope`` (``global``, ``eu``, ``jp``, ``us``) is
+    needed only where a region sells the same model in two scopes. ``batch`` is a call through the batch API.
     """
     input_tokens = _input_tokens(profile, usage)
     price = None if input_tokens is None else applicable_price(profile.prices, region, scope, input_tokens)
@@ -198,7 +198,7 @@ class CostTotals:
         self._unpriced: dict[str, int] = {}
 
     def add(self, model: str, cost: Cost | None) -> None:
-        """Add one call; `cost` is None when its price is not known."""
+        """Add one call; ``cost`` is None when its price is not known."""
         with self._lock:
             self._calls[model] = self._calls.get(model, 0) + 1
             if cost is None:

@@ -53,7 +53,7 @@ _KINDS = re.compile(
     r"|(?P<other>[^\s])"
 )
 
-# The vision guide's figures. One token stands for a square of `image_patch` pixels a side.
+# The vision guide's figures. One token stands for a square of ``image_patch`` pixels a side.
 _MIN_IMAGE_TOKENS = 4
 _MAX_IMAGE_TOKENS = {32: 2560, 28: 1280}
 _MAX_IMAGE_TOKENS_HIGH_RESOLUTION = 16_384
@@ -102,7 +102,7 @@ def blocks(text: str) -> Iterator[str]:
 
 
 def count_tokens(text: str, model: str | None = None) -> int:
-    """Tokens in a text: exact where `tokenizer` finds one for the model, else estimated."""
+    """Tokens in a text: exact where ``tokenizer`` finds one for the model, else estimated."""
     found = tokenizer(model) if model else None
     if found is None:
         return estimate_tokens(text)
@@ -151,7 +151,7 @@ def image_tokens(
 ) -> int:
     """Tokens of an image: its area in patches after it was scaled into the allowed range, and two marks.
 
-    `max_pixels` and `high_resolution` (``vl_high_resolution_images``) are those of the request; the second
+    ``max_pixels`` and ``high_resolution`` (``vl_high_resolution_images``) are those of the request; the second
     lifts the cap and makes the first one void.
     """
     patch = _profile(model).image_patch
@@ -164,7 +164,7 @@ def image_tokens(
 
 
 def video_tokens(width: int, height: int, frames: int, model: str | None = None) -> int:
-    """Tokens of a video of which `frames` frames are looked at (`sampled_frames`): frames are read in pairs."""
+    """Tokens of a video of which so many frames are looked at (``sampled_frames``): they are read in pairs."""
     profile = _profile(model)
     area = profile.image_patch**2
     least = _MIN_IMAGE_TOKENS * area
@@ -175,7 +175,7 @@ def video_tokens(width: int, height: int, frames: int, model: str | None = None)
 
 
 def sampled_frames(seconds: float, fps: float = 2.0, max_frames: int = 2000) -> int:
-    """How many frames are taken from a video, with `fps` and `max_frames` as in the request."""
+    """How many frames are taken from a video, with ``fps`` and ``max_frames`` as in the request."""
     return max(_MIN_VIDEO_FRAMES, min(int(seconds * fps), max_frames))
 
 

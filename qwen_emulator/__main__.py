@@ -1,4 +1,4 @@
-"""The command line: `python -m qwen_emulator --port 8000` serves until Ctrl-C."""
+"""The command line: ``python -m qwen_emulator --port 8000`` serves until Ctrl-C."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Batch jobs: what becomes of an uploaded file of requests, and when. Knows no HTTP.
 
 States, fields and limits are those of the Batch pages (compatible 1.2). What only OpenAI documents is marked
-ASSUMED: the codes `batch_expired`, `batch_cancelled` and those of most validation errors. Seen at the service by
-others: a file with a wrong line fails whole, with counts of 0; an empty list has `data: null`; the lines that a
-cancelled job did not reach are counted as failed and stand in the error file.
+ASSUMED: the codes ``batch_expired``, ``batch_cancelled`` and those of most validation errors. Seen at the service
+by others: a file with a wrong line fails whole, with counts of 0; an empty list has ``data: null``; the lines that
+a cancelled job did not reach are counted as failed and stand in the error file.
 """
 
 from __future__ import annotations

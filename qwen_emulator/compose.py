@@ -65,7 +65,7 @@ def request_id(number: int) -> str:
 
 
 def compose(reply: Reply, asked: Conversation, identity: str, chunk_size: int, cached: Usage) -> Answer:
-    """Cuts a reply into chunks and counts it. `cached` says what the context cache found."""
+    """Cuts a reply into chunks and counts it. ``cached`` says what the context cache found."""
     candidates = tuple(
         _candidate(choice, f"{identity}/{number}", chunk_size)
         for number, choice in enumerate(reply.choices or [reply])
@@ -90,7 +90,7 @@ def compose(reply: Reply, asked: Conversation, identity: str, chunk_size: int, c
 
 
 def chunked(text: str | Sequence[str], size: int) -> tuple[str, ...]:
-    """A string in pieces of `size` characters; a sequence as it is."""
+    """A string in pieces of ``size`` characters; a sequence as it is."""
     if not isinstance(text, str):
         return tuple(text)
     return tuple(text[start : start + size] for start in range(0, len(text), size))

@@ -98,7 +98,7 @@ class Conversation:
 
     @property
     def tool_choice(self) -> str:
-        """`auto`, `none`, `required`, or `=name` for a forced function."""
+        """``auto``, ``none``, ``required``, or ``=name`` for a forced function."""
         choice = self.parameters.get("tool_choice")
         if isinstance(choice, dict):
             return "=" + str((choice.get("function") or {}).get("name", ""))
@@ -111,7 +111,7 @@ class Conversation:
 
     @property
     def response_format(self) -> str:
-        """`text`, `json_object` or `json_schema`."""
+        """``text``, ``json_object`` or ``json_schema``."""
         return str((self.parameters.get("response_format") or {}).get("type", "text"))
 
     @property

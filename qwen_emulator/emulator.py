@@ -122,7 +122,7 @@ class Emulator:
     def reply(self, *replies: Scripted | Responder) -> None:
         """Scripts answers: values are used once each, in order; a function of the request stays.
 
-        A text or a `Reply` waits for a chat; a `Failure` or a `RawReply` meets the next request of any kind.
+        A text or a ``Reply`` waits for a chat; a ``Failure`` or a ``RawReply`` meets the next request of any kind.
         Wrong requests are refused before the script is asked.
         """
         self._service.script.add(*replies)

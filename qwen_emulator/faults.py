@@ -1,7 +1,7 @@
-"""What can go wrong on the way, as values to script: `emulator.reply(faults.cut_after("some text", chunks=3))`.
+"""What can go wrong on the way, as values to script: ``emulator.reply(faults.cut_after("some text", chunks=3))``.
 
 Every function that takes a reply works on both wires and on any reply; None stands for the default answer. They
-compose: `faults.crlf(faults.byte_by_byte(reply))`.
+compose: ``faults.crlf(faults.byte_by_byte(reply))``.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def stall_after(reply: Scripted | None, chunks: int) -> Altered:
 
 
 def without_finish(reply: Scripted | None = None, *, done: bool = True) -> Altered:
-    """A stream that ends properly but without a finish reason; `done` keeps the compatible wire's [DONE]."""
+    """A stream that ends properly but without a finish reason; ``done`` keeps the compatible wire's [DONE]."""
 
     def alter(raw: RawReply) -> RawReply:
         if not payloads.is_stream(raw):
@@ -245,7 +245,7 @@ def bom(reply: Scripted | None = None) -> Altered:
 
 
 def without_spaces(reply: Scripted | None = None) -> Altered:
-    """`data:` without the space behind it, as the native wire has it."""
+    """``data:`` without the space behind it, as the native wire has it."""
     return _segments(reply, lambda segments: [segment.replace(b"data: ", b"data:", 1) for segment in segments])
 
 
@@ -316,7 +316,7 @@ def unknown_fields(reply: Scripted | None = None) -> Altered:
 
 
 def choices_null(reply: Scripted | None = None, chunk: int = 1) -> Altered:
-    """One chunk whose `choices` is null."""
+    """One chunk whose ``choices`` is null."""
     return _at(reply, chunk, lambda payload: payloads.with_choices(payload, None))
 
 

@@ -1,4 +1,4 @@
-"""Uploaded files, kept in memory: what the files API stores and `fileid://` messages refer to."""
+"""Uploaded files, kept in memory: what the files API stores and ``fileid://`` messages refer to."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class FileStore:
             self._temporary[f"oss://{key}"] = data
 
     def resolved(self, asked: Conversation) -> Conversation:
-        """The conversation with files in place of what names them: texts of messages, media of `oss://` parts."""
+        """The conversation with files in place of their names: texts of messages, media of ``oss://`` parts."""
         return replace(asked, turns=tuple(self._read(self._fetched(turn)) for turn in asked.turns))
 
     def _fetched(self, turn: Turn) -> Turn:

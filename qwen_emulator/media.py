@@ -94,7 +94,7 @@ def tone(pieces: int) -> list[bytes]:
 
 
 def count_media(parts: Iterable[Part]) -> dict[str, int]:
-    """Input tokens by kind, under the names of `tokens.Usage`."""
+    """Input tokens by kind, under the names of ``tokens.Usage``."""
     counted = {"image_tokens": 0, "video_tokens": 0, "audio_tokens": 0}
     for part in parts:
         if part.kind == "image":

@@ -27,11 +27,11 @@ class ChatFacts:
     tools: bool = True
     search: bool = True
     effort: bool = False
-    """Takes `reasoning_effort`, which then excludes `thinking_budget`."""
+    """Takes ``reasoning_effort``, which then excludes ``thinking_budget``."""
     max_output: int = 131_072
     max_thinking: int = 262_144
     message_by_default: bool = False
-    """`result_format` is "message" when the request says nothing."""
+    """``result_format`` is "message" when the request says nothing."""
     incremental_by_default: bool = False
     native_schema: bool = True
     """The native endpoint took a json_schema from this family although the documentation does not list it."""

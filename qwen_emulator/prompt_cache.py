@@ -1,4 +1,4 @@
-"""The explicit context cache: what a `cache_control` mark creates, a later request with the same prefix hits."""
+"""The explicit context cache: what a ``cache_control`` mark creates, a later request with the same prefix hits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pytest fixture `qwen_emulator`: one server for the whole run, clean for each test."""
+"""The pytest fixture ``qwen_emulator``: one server for the whole run, clean for each test."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ End: TypeAlias = Literal["close", "cut", "reset", "stall"]
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A function the model wants called. `arguments` may be a dict, or the exact (even broken) JSON text."""
+    """A function the model wants called. ``arguments`` may be a dict, or the exact (even broken) JSON text."""
 
     name: str
     arguments: Mapping[str, Any] | str | Sequence[str] = field(default_factory=dict)
@@ -44,9 +44,9 @@ class Reply:
     """What was thought, cut as the text is."""
     tool_calls: Sequence[ToolCall] = ()
     finish_reason: str | None = None
-    """`tool_calls` or `stop` if not given."""
+    """``tool_calls`` or ``stop`` if not given."""
     usage: Mapping[str, int] | None = None
-    """Neutral names, see `tokens.Usage`; what is not named is computed."""
+    """Neutral names, see ``tokens.Usage``; what is not named is computed."""
     search_results: Sequence[SearchResult] = ()
     choices: Sequence[Reply] = ()
     """Candidates of an answer with n > 1; the other fields that make up one candidate are then unused."""
@@ -55,11 +55,11 @@ class Reply:
     model: str | None = None
     """The model name in the answer; None echoes the one asked for."""
     code: str = ""
-    """What the server's code interpreter ran (native `output.tool_info`)."""
+    """What the server's code interpreter ran (native ``output.tool_info``)."""
     audio: Sequence[bytes] = ()
     """Raw PCM pieces of a spoken answer (streamed)."""
     item: Mapping[str, Any] = field(default_factory=dict)
-    """What stands beside the text in the content of the native multimodal endpoint: `ocr_result`, `image_hw`."""
+    """What stands beside the text in a native multimodal content: ``ocr_result``, ``image_hw``."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Sent beside those of the service."""
 
@@ -68,8 +68,8 @@ class Reply:
 class Failure:
     """An error as the service sends it, in the envelope of the wire that was asked.
 
-    Without `after_chunks` the error comes instead of an answer, under its HTTP status. With
-    `after_chunks=N` a streaming request gets N chunks of `reply` (or of the default answer) and then the
+    Without ``after_chunks`` the error comes instead of an answer, under its HTTP status. With
+    ``after_chunks=N`` a streaming request gets N chunks of ``reply`` (or of the default answer) and then the
     error as an event of the wire; a request that does not stream gets the plain HTTP error.
     """
 
@@ -81,16 +81,16 @@ class Failure:
     times: int = 1
     """How many requests in a row get this failure."""
     type: str | None = None
-    """The `type` of the compatible envelope; the code if not given."""
+    """The ``type`` of the compatible envelope; the code if not given."""
     native_code: str | None = None
     """The code on the native wire, where the two wires differ."""
     native_message: str | None = None
     reply: Reply | None = None
-    """What is being answered when an `after_chunks` failure strikes."""
+    """What is being answered when an ``after_chunks`` failure strikes."""
 
     @classmethod
     def named(cls, name: str, **changes: Any) -> Failure:
-        """A documented failure out of the catalogue in `failures.py`, e.g. `Failure.named("rate_limit")`."""
+        """A documented failure out of the catalogue in ``failures.py``, e.g. ``Failure.named("rate_limit")``."""
         from qwen_emulator.failures import CATALOGUE
 
         if name not in CATALOGUE:
@@ -107,18 +107,18 @@ class RawReply:
     segments: Sequence[bytes] = ()
     """The body, each piece written by itself."""
     end: End = "close"
-    """`close` properly, `cut` in mid-message, `reset` the connection, or `stall` with it open."""
+    """``close`` properly, ``cut`` in mid-message, ``reset`` the connection, or ``stall`` with it open."""
     wait: float = 0.0
     """Seconds before anything is sent."""
     pause: float = 0.0
     """Seconds between two segments."""
     send_head: bool = True
-    """False: nothing is sent, not even a status line; `end` follows at once."""
+    """False: nothing is sent, not even a status line; ``end`` follows at once."""
 
 
 @dataclass(frozen=True)
 class Altered:
-    """An answer whose encoded form is changed on its way out; see `faults.py` for ready ones."""
+    """An answer whose encoded form is changed on its way out; see ``faults.py`` for ready ones."""
 
     reply: Scripted | None
     """None stands for the default answer."""

@@ -11,7 +11,7 @@ Protocol: TypeAlias = Literal["openai", "dashscope"]
 
 @dataclass
 class RecordedRequest:
-    """One HTTP request as it arrived. `status` and `aborted` are filled in while it is answered."""
+    """One HTTP request as it arrived. ``status`` and ``aborted`` are filled in while it is answered."""
 
     method: str
     path: str
@@ -48,7 +48,7 @@ class RecordedRequest:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The parameters of a request: the top-level keys of the compatible wire, `parameters` of the native."""
+        """The parameters of a request: the top-level keys of the compatible wire, ``parameters`` of the native."""
         if not isinstance(self.body, dict):
             return {}
         return self.body if self.protocol == "openai" else dict(self.body.get("parameters") or {})

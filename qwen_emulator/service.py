@@ -23,7 +23,7 @@ from qwen_emulator.wires import COMPATIBLE, NATIVE
 from qwen_emulator.wires.base import Wire
 
 OSS_HEADER = "X-DashScope-OssResourceResolve"
-"""Without it the service looks up no `oss://` address."""
+"""Without it the service looks up no ``oss://`` address."""
 
 Handler: TypeAlias = Callable[["Service", RecordedRequest], RawReply]
 

@@ -60,7 +60,7 @@ def pieces(text: str) -> list[str]:
 
 
 def cut(text: str, limit: int) -> str:
-    """The longest beginning of a text that has at most `limit` tokens."""
+    """The longest beginning of a text that has at most ``limit`` tokens."""
     if count(text) <= limit:
         return text
     low, high = 0, len(text)

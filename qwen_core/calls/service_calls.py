@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 def read(kind: type[T], answer: Answer, settings: ClientSettings) -> T:
-    """The answer as this kind of `decodable` struct."""
+    """The answer as this kind of ``decodable`` struct."""
     decode: Callable[[bytes], T] = partial(msgspec.json.decode, type=kind)
     try:
         return read_answer(decode, answer.body, dict(answer.headers))

@@ -1,4 +1,4 @@
-"""What is known of each model: profiles, folded from `catalogue.toml` when first asked for."""
+"""What is known of each model: profiles, folded from ``catalogue.toml`` when first asked for."""
 
 from qwen_core.models.catalogue import all_models, origins, resolve
 from qwen_core.models.profile import ModelProfile, Price, RegionalLimit

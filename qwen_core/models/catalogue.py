@@ -1,8 +1,8 @@
-"""Reads `catalogue.toml` and folds its layers into profiles. No network, no facts of its own.
+"""Reads ``catalogue.toml`` and folds its layers into profiles. No network, no facts of its own.
 
-`resolve` is a pure function of the name, the catalogue file and the user's overrides. A model that the file lists
-is found folded beforehand (`folded.py`); the file itself is parsed for the first name that is not listed, never at
-import.
+``resolve`` is a pure function of the name, the catalogue file and the user's overrides. A model that the file
+lists is found folded beforehand (``folded.py``); the file itself is parsed for the first name that is not listed,
+never at import.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _THOUSANDS = {"k": 1024, "m": 1_000_000}
 
 
 class _Layer(msgspec.Struct, frozen=True):
-    """The facts that one table of the catalogue adds, and the label by which `origins` refers to them."""
+    """The facts that one table of the catalogue adds, and the label by which ``origins`` refers to them."""
 
     label: str
     facts: Mapping[str, Any]
@@ -52,7 +52,7 @@ class _Pattern(msgspec.Struct, frozen=True):
 
 
 class _Entry(msgspec.Struct, frozen=True):
-    """One `[model."id"]` table."""
+    """One ``[model."id"]`` table."""
 
     id: str
     layer: _Layer
@@ -61,7 +61,7 @@ class _Entry(msgspec.Struct, frozen=True):
 
 
 class _Catalogue(msgspec.Struct, frozen=True):
-    """The parsed file. `entries` is keyed by the case-folded id, of entries and of listed snapshots alike."""
+    """The parsed file. ``entries`` is keyed by the case-folded id, of entries and of listed snapshots alike."""
 
     families: tuple[_Pattern, ...]
     spellings: tuple[_Pattern, ...]
@@ -71,10 +71,10 @@ class _Catalogue(msgspec.Struct, frozen=True):
 
 
 def resolve(name: str, overrides: Mapping[str, Any] | None = None) -> ModelProfile:
-    """The profile of a model: defaults, then matching families in order, then its entry, then `overrides`.
+    """The profile of a model: defaults, then matching families in order, then its entry, then ``overrides``.
 
     Never fails for a name: one that nothing is known of gets the defaults. An override that is no field of
-    `ModelProfile` raises TypeError, one of the wrong type raises `msgspec.ValidationError`.
+    ``ModelProfile`` raises TypeError, one of the wrong type raises ``msgspec.ValidationError``.
     """
     profile = _resolve(name)
     if not overrides:
@@ -218,7 +218,7 @@ def _layer(label: str, table: Mapping[str, Any], sources: Mapping[str, Mapping[s
 
 
 def _prices(group: Mapping[str, Any], as_of: str) -> Iterator[Price]:
-    """One `Price` for each region and tier of a price group."""
+    """One ``Price`` for each region and tier of a price group."""
     batch = group.get("batch", ())
     for place in group["regions"]:
         region, _, scope = place.partition("/")

@@ -1,7 +1,7 @@
 """The profiles of all models that the catalogue lists, folded beforehand: the catalogue takes 25 ms to read.
 
-`folded.jsonl` holds one profile a line. It is made from `catalogue.toml` (see the snapshot test, which holds the
-two equal), and has no facts of its own.
+``folded.jsonl`` holds one profile a line. It is made from ``catalogue.toml`` (see the snapshot test, which holds
+the two equal), and has no facts of its own.
 """
 
 from collections.abc import Iterable

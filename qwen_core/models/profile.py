@@ -1,10 +1,10 @@
 """What is known of one model, as one immutable value.
 
-Only the vocabulary lives here: `ModelProfile`, the `Price` of a model in a region, and the two questions
-that every reader would otherwise answer for itself (`thinks`, `must_stream`). Which model has which facts is
-data, in `catalogue.toml`; how the facts are put together is in `catalogue.py`.
+Only the vocabulary lives here: ``ModelProfile``, the ``Price`` of a model in a region, and the two questions
+that every reader would otherwise answer for itself (``thinks``, ``must_stream``). Which model has which facts is
+data, in ``catalogue.toml``; how the facts are put together is in ``catalogue.py``.
 
-A profile advises and never forbids: it fills defaults, routes, translates and warns. `None` means that the
+A profile advises and never forbids: it fills defaults, routes, translates and warns. ``None`` means that the
 fact is not known, which is not the same as "no".
 """
 
@@ -28,7 +28,7 @@ Certainty = Literal["documented", "console", "third-party", "inherited", "id-onl
 class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """List price of a model in one region for one range of input lengths. All figures are per million tokens.
 
-    Where a page prices several input lengths, there is one `Price` for each. The length of the whole request
+    Where a page prices several input lengths, there is one ``Price`` for each. The length of the whole request
     chooses the tier, and all of its tokens are charged at it.
 
     region                region id, e.g. ``cn-beijing``
@@ -50,7 +50,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     batch                 the price list offers the batch API here, at half the price of input and output
     price_date            ISO date of the price list
 
-    Read by `qwen_core.cost`.
+    Read by ``qwen_core.cost``.
     """
 
     region: str
@@ -90,7 +90,7 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
       catalogue_id               the catalogue entry its facts come from; None: none, only families or
                                  defaults. The overflow check, the table command
       family                     the last family that matched; None: unknown. Reports
-      kind                       what is done with it; default ``chat``. Adaptation, `qwen_core.cost`, reports
+      kind                       what is done with it; default ``chat``. Adaptation, ``qwen_core.cost``, reports
       released_on                ISO date; None: unknown. LangChain profile
       retired_on                 ISO date of the announced end; None: none announced. The client warns once
       successor                  the id that Alibaba names instead; None: none named. The same warning
@@ -113,12 +113,12 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
       documents                  how it reads documents: by the id of an uploaded file, or in the native
                                  ``doc_url``; None: inside of the message, if at all. The client
       image_patch                pixels along the side of the square that one image token stands for; default
-                                 32. `qwen_core.tokens`
-      video_frame_tokens         most tokens of one pair of video frames; default 768. `qwen_core.tokens`
-      video_tokens               most tokens of one video; default 65,536. `qwen_core.tokens`
-      audio_tokens_per_second    of audio input; None: unknown. `qwen_core.tokens`
+                                 32. ``qwen_core.tokens``
+      video_frame_tokens         most tokens of one pair of video frames; default 768. ``qwen_core.tokens``
+      video_tokens               most tokens of one video; default 65,536. ``qwen_core.tokens``
+      audio_tokens_per_second    of audio input; None: unknown. ``qwen_core.tokens``
       vocabulary                 the name by which the tokenizer package knows the vocabulary of the open
-                                 models of its generation; None: unknown. `qwen_core.tokens`
+                                 models of its generation; None: unknown. ``qwen_core.tokens``
 
     Thinking
       thinking                   never, on request, or always; None: unknown. Adaptation, LangChain profile
@@ -163,8 +163,8 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     Service features
       search                     web search by the service; None: unknown. The table command
       search_strategies          strategies known to work, when it searches; empty: unknown. No reader here
-      explicit_cache             takes cache marks; None: unknown. Adaptation warns, `qwen_core.cost`
-      implicit_cache             caches prefixes by itself; None: unknown. `qwen_core.cost`
+      explicit_cache             takes cache marks; None: unknown. Adaptation warns, ``qwen_core.cost``
+      implicit_cache             caches prefixes by itself; None: unknown. ``qwen_core.cost``
       listed_only_in             capabilities that the model pages list for some regions only. No reader here
 
     Protocols
@@ -188,7 +188,7 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     Where and for how much
       regions                    regions that list it; empty: unknown. The table command
-      prices                     one `Price` per region and tier; empty: unknown. `qwen_core.cost`
+      prices                     one ``Price`` per region and tier; empty: unknown. ``qwen_core.cost``
     """
 
     name: str

@@ -1,6 +1,6 @@
 """The catalogue as text: a table of models, and its difference from a list that the service gave.
 
-Pure functions from profiles and parsed JSON to rows and lines; reading arguments and printing is `__main__`'s.
+Pure functions from profiles and parsed JSON to rows and lines; reading arguments and printing is ``__main__``'s.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def select(
 ) -> list[ModelProfile]:
     """The models that have all of the capabilities, are served in the region, and so on.
 
-    `max_price` is the most that a million input tokens may cost in the lowest tier; a model whose price is not
-    known is left out then. `current` leaves out those whose end was announced. `name` stands in their ids.
+    ``max_price`` is the most that a million input tokens may cost in the lowest tier; a model whose price is not
+    known is left out then. ``current`` leaves out those whose end was announced. ``name`` stands in their ids.
     """
     return [
         profile
@@ -69,7 +69,7 @@ def select(
 
 
 def rows(profiles: Iterable[ModelProfile], region: str | None = None) -> list[tuple[str, ...]]:
-    """One row for each model, in the order of `HEADINGS`. What is not known is ``?``."""
+    """One row for each model, in the order of ``HEADINGS``. What is not known is ``?``."""
     return [
         (
             profile.name,

@@ -226,7 +226,7 @@ def find_place(text: str) -> str | None:
 
 
 def find_name(text: str) -> str | None:
-    """A proper name: after `named` or the like, in quotes, or the first run of capitalised words."""
+    """A proper name: after ``named`` or the like, in quotes, or the first run of capitalised words."""
     if quoted := _QUOTED_NAME.search(text):
         return quoted.group(1) or quoted.group(2)
     named = re.search(rf"\b(?i:named|called|name is|i am|i'm|by|titled)\s+({_CAPITALISED})", text)
@@ -261,7 +261,7 @@ def names(text: str) -> list[str]:
 
 
 def listed(text: str) -> list[str]:
-    """The items of an enumeration such as `a, b and c`, the longest in the text."""
+    """The items of an enumeration such as ``a, b and c``, the longest in the text."""
     best: list[str] = []
     for part in re.split(r"[\n.!?。:：]", text):
         items = [item.strip(" \"'“”-*") for item in re.split(r",\s*(?:and\s+|or\s+)?|\s+and\s+|、|，|和", part)]

@@ -58,7 +58,7 @@ class _Place:
 
 
 def fill(schema: Schema, text: str, *, name: str = "", optional: bool = True) -> Any:
-    """A value of the schema, made from a text. `optional=False` leaves optional fields out unless found."""
+    """A value of the schema, made from a text. ``optional=False`` leaves optional fields out unless found."""
     return _value(schema, _Place(text, schema, name, optional_too=optional))
 
 

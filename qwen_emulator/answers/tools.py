@@ -256,7 +256,7 @@ def _calls(tool: Tool, message: str) -> Iterator[ToolCall]:
 
 
 def _several(value: str, message: str) -> list[str]:
-    """`Paris`, and its sisters if the message says `Paris, London and Rome`."""
+    """``Paris``, and its sisters if the message says ``Paris, London and Rome``."""
     if value == " ".join(message.split()) or len(value) > 60:
         return [value]
     after = message[message.find(value) :] if value in message else value
@@ -282,7 +282,7 @@ def _without_name(name: str, message: str) -> str:
 
 
 def _written(inside: str, tool: Tool) -> dict[str, Any] | None:
-    """Arguments given as in code: `f(3)` or `f(x=3, y="a")`."""
+    """Arguments given as in code: ``f(3)`` or ``f(x=3, y="a")``."""
     names = list(tool.parameters.get("properties") or {})
     try:
         call = ast.parse(f"f({inside})", mode="eval").body

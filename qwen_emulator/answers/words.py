@@ -47,7 +47,7 @@ def content_words(text: str) -> tuple[str, ...]:
 
 
 def stem(word: str) -> str:
-    """A rough English stem, enough to let `models` meet `model` and `running` meet `run`."""
+    """A rough English stem, enough to let ``models`` meet ``model`` and ``running`` meet ``run``."""
     word = word.removesuffix("'s").removesuffix("'")
     if len(word) < 4 or not word.isalpha():
         return word

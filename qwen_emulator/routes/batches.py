@@ -1,6 +1,6 @@
 """The Batch API of the compatible wire: create, look up, list, cancel.
 
-The list is not filtered by time: the documents do not say in which zone `create_after` counts.
+The list is not filtered by time: the documents do not say in which zone ``create_after`` counts.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Asked:
 
     @property
     def response_format(self) -> str:
-        """The type asked for, `text` if none."""
+        """The type asked for, ``text`` if none."""
         given = self.parameters.get("response_format")
         return str(given.get("type")) if isinstance(given, dict) else "text"
 

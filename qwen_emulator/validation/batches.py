@@ -1,6 +1,6 @@
 """What the Batch API refuses: at once where the job itself is wrong, later where a line of its file is.
 
-The codes `url_not_found` and `mismatched_test_url` were seen; the other codes of lines are ASSUMED after OpenAI's.
+The codes ``url_not_found`` and ``mismatched_test_url`` were seen; other codes of lines are ASSUMED after OpenAI's.
 """
 
 from __future__ import annotations

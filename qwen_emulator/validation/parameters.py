@@ -162,7 +162,7 @@ def tools_well_formed(asked: Asked) -> Failure | str | None:
 
 
 def tool_choice_allowed(asked: Asked) -> str | None:
-    """`required` is refused always, a named function while thinking."""
+    """``required`` is refused always, a named function while thinking."""
     choice = asked.parameters.get("tool_choice")
     if choice is None or choice in ("auto", "none"):
         return None

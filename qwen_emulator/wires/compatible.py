@@ -89,7 +89,7 @@ def usage_object(usage: Usage) -> dict[str, Any]:
 def embeddings_object(
     vectors: list[list[float]], model: str, used: int, request_id: str, *, as_base64: bool
 ) -> dict[str, Any]:
-    """The answer of /embeddings; it has an `id` that OpenAI's has not."""
+    """The answer of /embeddings; it has an ``id`` that OpenAI's has not."""
     return {
         "data": [
             {"embedding": _base64(vector) if as_base64 else vector, "index": index, "object": "embedding"}

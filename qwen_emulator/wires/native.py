@@ -273,7 +273,7 @@ def _output(
 
 
 def result_format(asked: Conversation) -> str:
-    """`text` or `message`; the multimodal endpoint knows only messages."""
+    """``text`` or ``message``; the multimodal endpoint knows only messages."""
     if asked.multimodal:
         return "message"
     given = asked.parameters.get("result_format")
