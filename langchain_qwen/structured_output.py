@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.language_models import LanguageModelInput
@@ -198,35 +198,39 @@ def structured(
         schema, strict = plain_schema(schema, strict)
     if wraps := needs_wrap(schema):
         schema = as_object(schema)
-    if method == "json_schema" and is_pydantic_v1(schema):
-        warn("A class of pydantic v1 has no JSON schema of today: method='function_calling' is used instead.")
-        method = "function_calling"
-    if method is None:
-        takes_schema = model.known_profile().json_schema and not is_pydantic_v1(schema)
-        method = "json_schema" if takes_schema else "function_calling"
+    method = method_for(model, schema, method)
     if tools and method != "json_schema":
         raise ValueError("tools beside the schema need method='json_schema'.")
-    traced: dict[str, Any] = {
-        "ls_structured_output_format": {
-            "kwargs": {"method": method, "strict": strict},
-            "schema": openai_tool(schema, None) if schema is not None else None,
-        }
-    }
+    described = openai_tool(schema, None) if schema is not None else None
+    traced = {"kwargs": {"method": method, "strict": strict}, "schema": described}
     if method == "function_calling" and schema is not None:
-        bound = model.bind_tools(
+        called = model.bind_tools(
             [schema],
             tool_choice=tool_name(schema),
             strict=strict,
-            **traced,
+            ls_structured_output_format=traced,
             **kwargs,
         )
-        return chain(bound, as_asked(tool_parser(schema), wraps), include_raw)
+        return chain(called, as_asked(tool_parser(schema), wraps), include_raw)
     wanted: dict[str, Any] = {"type": "json_object"}
     if method == "json_schema" and schema is not None:
         wanted = response_format(schema, strict)
     bind = partial(model.bind_tools, tools) if tools else model.bind
-    bound = bind(response_format=wanted, **traced, **kwargs)
-    return chain(bound, as_asked(text_parser(schema), wraps), include_raw)
+    answered = bind(response_format=wanted, ls_structured_output_format=traced, **kwargs)
+    return chain(answered, as_asked(text_parser(schema), wraps), include_raw)
+
+
+def method_for(model: "ChatQwen", schema: Schema | None, method: Method | None) -> Method:
+    """The way to ask for the schema: as the caller says, else as the model can take it."""
+    if method is None:
+        takes_schema = model.known_profile().json_schema and not is_pydantic_v1(schema)
+        return "json_schema" if takes_schema else "function_calling"
+    if method not in get_args(Method):
+        raise ValueError(f"method {method!r} is none of {', '.join(get_args(Method))}.")
+    if method == "json_schema" and is_pydantic_v1(schema):
+        warn("A class of pydantic v1 has no JSON schema of today: method='function_calling' is used instead.")
+        return "function_calling"
+    return method
 
 
 def is_pydantic_v1(schema: object) -> bool:

@@ -271,3 +271,6 @@ def test_what_makes_no_sense(make: MakeModel) -> None:
         model.with_structured_output(Joke, method="json_mode", strict=True)
     with pytest.raises(ValueError, match="tools"):
         model.with_structured_output(Joke, method="function_calling", tools=[Joke])
+    method: Any = "tool_calling"
+    with pytest.raises(ValueError, match="'tool_calling' is none of function_calling, json_schema, json_mode"):
+        model.with_structured_output(Joke, method=method)
