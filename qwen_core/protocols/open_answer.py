@@ -22,6 +22,12 @@ from qwen_core.protocols.tool_calls import ToolCallAssembler
 from qwen_core.response import ChatResponse, Citation, finish_reason
 from qwen_core.usage import Usage
 
+OUT_OF_TIME = (
+    "The service's own time was over: 600 seconds on a shared host, 3,600 on a workspace's (workspace=...). What "
+    "it had written is in the error's `partial`."
+)
+"""What a header says of an answer without an end (compatible 1.4)."""
+
 
 class OpenChoice:
     """One choice while its chunks arrive. ``cumulative`` chunks repeat all that came before."""
@@ -166,7 +172,9 @@ class OpenAnswer:
             reason = finish_reason(choice.finish_reason, bool(choice.tools))
             if reason is None:
                 raise IncompleteStreamError(
-                    "The answer ended without a finish reason: it was cut.", request_id=self.find_request_id()
+                    "The answer ended without a finish reason: it was cut.",
+                    request_id=self.find_request_id(),
+                    hint=OUT_OF_TIME if self.headers.get("x-dashscope-partialresponse") == "true" else None,
                 )
             events += choice.tools.missing_ids(self.id)
             empty = choice.has_reasoning and not choice.answered and not choice.tools

@@ -15,7 +15,7 @@ from qwen_core.errors import (
     RateLimitError,
     ServerError,
 )
-from qwen_emulator import Emulator, RawReply
+from qwen_emulator import Emulator, RawReply, Reply, faults
 from tests.core.conftest import KEY
 from tests.core.ways import STREAMS, WAYS, Run
 
@@ -114,6 +114,16 @@ def test_a_refusal_in_pieces(run: Run, request_: ChatRequest, qwen_emulator: Emu
     events = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
     qwen_emulator.reply(RawReply(200, {"Content-Type": "text/event-stream"}, (events.encode(),)))
     assert run(on("openai", qwen_emulator), request_).text == "I can't."
+
+
+@pytest.mark.parametrize("run", WAYS)
+def test_an_answer_that_the_services_time_cut_says_so(
+    run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    qwen_emulator.reply(faults.partial_answer(Reply("One")))
+    with pytest.raises(IncompleteStreamError, match="600 seconds on a shared host") as caught:
+        run(settings, request_)
+    assert caught.value.partial is not None and caught.value.partial.text == "One"
 
 
 @pytest.mark.parametrize("run", WAYS)
