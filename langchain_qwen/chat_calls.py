@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.messages import BaseMessage
@@ -117,9 +117,9 @@ async def aconverted(
     """What the core's events of an answer become, without blocking."""
     with langchain_errors:
         client = AsyncQwenClient(model.client_settings(), run_manager.on_retry if run_manager else None)
-        stream = client.stream(stream_request(model, messages, stop, options))
+        request = stream_request(model, messages, stop, options)
         # Closed here and at once: left to the loop, the connection would outlive a consumer that broke off.
-        async with aclosing(cast(AsyncGenerator[Event, None], stream)) as events:
+        async with aclosing(client.stream(request)) as events:
             async for event in events:
                 for converted in convert(event):
                     yield converted

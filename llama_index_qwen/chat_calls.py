@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ChatResponseAsyncGen, ChatResponseGen
 
@@ -15,7 +15,6 @@ from llama_index_qwen.structured_output import as_response_format
 from llama_index_qwen.tools import tool_definition
 from qwen_core.client import AsyncQwenClient, QwenClient
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.events import Event
 from qwen_core.request import ChatRequest
 from qwen_core.tools.definitions import (
     is_server_tool,
@@ -82,7 +81,7 @@ async def astream_chat(
     chunks = ChunkBuilder(single_call=one_call_only(request))
     # Closed here and not when the loop gets to it, so that an abandoned answer is not billed to its end.
     client = AsyncQwenClient(llm.client_settings(), tell_of_retry)
-    async with aclosing(as_generator(client.stream(request))) as events:
+    async with aclosing(client.stream(request)) as events:
         async for event in events:
             if chunk := chunks.add(event):
                 yield chunk
@@ -91,8 +90,3 @@ async def astream_chat(
 def one_call_only(request: ChatRequest) -> bool:
     """Whether further calls of an answer are left out, because the caller takes one only."""
     return bool(request.tools) and request.parallel_tool_calls is False
-
-
-def as_generator(events: AsyncIterator[Event]) -> AsyncGenerator[Event, None]:
-    """The client's stream as what it is, so that it can be closed."""
-    return cast(AsyncGenerator[Event, None], events)

@@ -4,7 +4,7 @@
 that is pure is in ``Call``.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -239,7 +239,7 @@ class AsyncQwenClient:
         call = await self._call(request, stream=False)
         return await async_retry(self.settings.max_retries, self.on_retry, self._generate, call)
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[Event]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         """The answer's events as they arrive. Raises a QwenError, with what had arrived as ``partial``."""
         request = await self._with_media(request)
         call = await self._call(request, stream=True)

@@ -59,7 +59,7 @@ async def test_leaving_an_async_stream_closes_it(
     qwen_emulator.reply(faults.slow(LONG, 0.01))
     events = AsyncQwenClient(settings).stream(request_)
     await anext(aiter(events))
-    await events.aclose()  # type: ignore[attr-defined]
+    await events.aclose()
     assert await asyncio.to_thread(wait_for, lambda: len(qwen_emulator.aborted_requests) == 1)
 
 

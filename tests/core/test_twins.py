@@ -16,6 +16,7 @@ REPLACEMENTS = [
     (r"\basync |\bawait ", ""),
     (r"ASYNC_(?=[A-Z])", ""),
     (r"AsyncIterator", "Iterator"),
+    (r"AsyncGenerator\[Event, None\]", "Iterator[Event]"),
     (r"Awaitable\[T\]", "T"),
     (r"__aiter__", "__iter__"),
     (r"\.a(?=close\(|read\()", "."),
