@@ -87,16 +87,12 @@ def tool_selections(response: ChatResponse, *, error_on_no_tool_call: bool) -> l
 
 
 def written_calls(message: ChatMessage) -> list[tuple[str, str, Any]]:
-    """Id, name and arguments of the calls in a message, from its blocks, else from ``additional_kwargs``."""
-    blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
-    if blocks:
-        return [(block.tool_call_id or "", block.tool_name, block.tool_kwargs) for block in blocks]
-    found: list[tuple[str, str, Any]] = []
-    for call in message.additional_kwargs.get("tool_calls") or ():
-        fields: Mapping[str, Any] = call if isinstance(call, Mapping) else call.model_dump()
-        function: Mapping[str, Any] = fields.get("function") or {}
-        found.append((str(fields.get("id") or ""), str(function.get("name") or ""), function.get("arguments")))
-    return found
+    """Id, name and arguments of the calls in an answer."""
+    return [
+        (block.tool_call_id or "", block.tool_name, block.tool_kwargs)
+        for block in message.blocks
+        if isinstance(block, ToolCallBlock)
+    ]
 
 
 def known_arguments(arguments: Any) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from qwen_core.endpoints import REGIONS, SHORT_FORMS, Wire, rerank_url, resolve_endpoint
+from qwen_core.endpoints import REGIONS, SHORT_FORMS, Wire, region_of, rerank_url, resolve_endpoint
 from qwen_core.errors import QwenError, QwenWarning, UnsupportedFeatureError
 from qwen_core.files import QwenFiles
-from qwen_core.settings import ClientSettings
+from qwen_core.settings import ClientSettings, resolve_connection
 from qwen_emulator import Emulator
 
 SHARED = {
@@ -120,6 +120,26 @@ def test_an_error_never_shows_the_user_in_a_url(qwen_emulator: Emulator) -> None
     with pytest.raises(QwenError) as caught:
         QwenFiles(settings).get("file-none")
     assert "127.0.0.1" in str(caught.value) and "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "region"),
+    [
+        *((host, region) for region, host in SHARED.items()),
+        ("ws-1.ap-southeast-1.maas.aliyuncs.com", "ap-southeast-1"),
+        ("ws-1.ap-southeast-1.maas.aliyuncs.com.evil.example", None),
+        ("example.com", None),
+    ],
+)
+def test_the_region_of_a_host(host: str, region: str | None) -> None:
+    assert region_of(host) == region
+
+
+@pytest.mark.parametrize("wire", ["openai", "dashscope"])
+def test_a_connection_never_shows_its_key(wire: Wire) -> None:
+    settings = ClientSettings(api_key="sk-secret", default_headers=(("X-A", "sk-secret"),))
+    connection = resolve_connection(settings, wire, asynchronous=False)
+    assert connection.api_key == "sk-secret" and "sk-secret" not in repr(connection)
 
 
 def test_rerank_lives_beside_the_compatible_path() -> None:

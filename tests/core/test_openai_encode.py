@@ -21,7 +21,7 @@ from qwen_core.messages import (
 from qwen_core.models.catalogue import resolve
 from qwen_core.protocols.openai_compatible import OpenAICompatible
 from qwen_core.protocols.openai_compatible.encode import NATIVE_ONLY, PARAMETERS
-from qwen_core.request import ChatRequest, EmbeddingRequest
+from qwen_core.request import ChatRequest, EmbeddingRequest, MultimodalEmbeddingRequest
 
 USER = Message("user", (TextPart("hi"),))
 TOOL = Tool("f", "does f", {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {}}})
@@ -107,6 +107,8 @@ def test_extra_body_wins_and_merges() -> None:
         extra_body={"temperature": 0.1, "search_options": {"x": 1}},
     )
     assert (found["temperature"], found["search_options"]) == (0.1, {"forced_search": True, "x": 1})
+    options = {"forced_search": True}
+    assert body(search_options=options, extra_body={"search_options": None})["search_options"] is None
 
 
 def test_headers_of_one_call() -> None:
@@ -223,6 +225,12 @@ def test_names_partial_answers_and_systems() -> None:
         "partial": True,
     }
     assert sent(Message("system", (TextPart("be kind"),)), USER)[0] == {"role": "system", "content": "be kind"}
+
+
+def test_contents_have_no_place_in_embeddings() -> None:
+    request = MultimodalEmbeddingRequest(model="m", contents=((TextPart("a"),),))
+    with pytest.raises(UnsupportedFeatureError, match="Multimodal"):
+        OpenAICompatible().encode_embedding(request, resolve("m"))
 
 
 def test_embeddings_are_strings_and_floats() -> None:

@@ -20,9 +20,13 @@ from qwen_core.text_parsers import FilteringDecoder, filters_for
 
 SAMPLES = Path(__file__).parent / "samples" / "compatible"
 
+NEAR = {"anyOf": [{"type": "string"}, {"type": "null"}]}
 WEATHER = Tool(
     "get_weather",
-    parameters={"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}},
+    parameters={
+        "type": "object",
+        "properties": {"city": {"type": "string"}, "days": {"type": "integer"}, "near": NEAR},
+    },
 )
 STOP = Finish(choices=(ChoiceEnd("stop", "stop"),), id="a1")
 BLOCK = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "New  York"}}\n</tool_call>'
@@ -73,6 +77,12 @@ CALLS: dict[str, tuple[str, str, list[tuple[str, str]]]] = {
         "</function>\n</tool_call>",
         "",
         [("get_weather", '{"city":"42","days":3}')],
+    ),
+    "xml with a null": (
+        "<tool_call><function=get_weather><parameter=city>null</parameter><parameter=near>null</parameter>"
+        "</function></tool_call>",
+        "",
+        [("get_weather", '{"city":"null","near":null}')],
     ),
     "cut short": (BLOCK[:50], BLOCK[:50], []),
     "a tool that nobody offered": (BLOCK.replace("get_w", "w"), BLOCK.replace("get_w", "w"), []),

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, ModelRequest
@@ -105,10 +106,19 @@ def test_the_last_four_marks_count(count: int, left: str, warned: int) -> None:
 
 
 def test_models_without_the_cache_get_no_marks() -> None:
-    request = ChatRequest(model="qwen-long", messages=(marked("a"),), tools=(Tool("f", cache_control=MARK),))
-    changed, warnings = adapt(request, resolve("qwen-long"))
-    assert not list(marked_places(changed.messages)) or resolve("qwen-long").explicit_cache is not False
-    assert any("tool" in warning for warning in warnings)
+    request = ChatRequest(model="m", messages=(marked("a"),), tools=(Tool("f", cache_control=MARK),))
+    profile = msgspec.structs.replace(resolve("m"), explicit_cache=False)
+    changed, (of_the_tool, of_the_message) = adapt(request, profile)
+    assert not list(marked_places(changed.messages)) and changed.tools[0].cache_control is None
+    assert "tool" in of_the_tool and "no explicit context cache" in of_the_message
+
+
+def test_a_system_message_that_has_a_mark_keeps_it() -> None:
+    system = Message("system", (TextPart("a", MARK), TextPart("b")))
+    tools = (Tool("f", cache_control={"type": "ephemeral", "ttl": "1h"}),)
+    request = ChatRequest(model="m", messages=(system, Message("user", (TextPart("c"),))), tools=tools)
+    changed, warnings = adapt(request, resolve("m"))
+    assert (changed.messages, warnings) == (request.messages, ())
 
 
 @tool

@@ -160,6 +160,8 @@ def test_the_code_interpreter(
 
 CODE: list[tuple[dict[str, Any], bool | None, bool | None, int]] = [
     # asked beside the interpreter, thinking, interpreter, warnings
+    ({"model": "qwen-max"}, None, True, 0),
+    ({"reasoning_effort": "none", "model": "qwen3.8-max"}, None, True, 1),
     ({}, True, True, 0),
     ({"enable_thinking": True}, True, True, 0),
     ({"enable_thinking": False}, False, True, 1),
@@ -171,13 +173,10 @@ CODE: list[tuple[dict[str, Any], bool | None, bool | None, int]] = [
 def test_the_code_interpreter_thinks_alone(
     asked: dict[str, Any], thinking: bool | None, interpreter: bool | None, warned: int
 ) -> None:
-    request = ChatRequest(
-        model="qwen3-max",
-        messages=(Message("user", (TextPart("hi"),)),),
-        enable_code_interpreter=True,
-        **asked,
-    )
-    changed, warnings = adapt(request, resolve("qwen3-max"))
+    messages = (Message("user", (TextPart("hi"),)),)
+    fields = {"model": "qwen3-max", "enable_code_interpreter": True, **asked}
+    request = ChatRequest(messages=messages, **fields)
+    changed, warnings = adapt(request, resolve(request.model))
     assert (changed.enable_thinking, changed.enable_code_interpreter, len(warnings)) == (
         thinking,
         interpreter,

@@ -122,8 +122,11 @@ def test_the_events_of_langchain_show_them(qwen_emulator: Emulator) -> None:
     async def run() -> list[Any]:
         return await collected(cast(Any, model).astream_events("Why?", version="v3"))
 
-    finished = [event["content"] for event in asyncio.run(run()) if event["event"] == "content-block-finish"]
+    events = asyncio.run(run())
+    finished = [event["content"] for event in events if event["event"] == "content-block-finish"]
     assert [block["type"] for block in finished] == ["reasoning", "text", "server_tool_call"]
+    for kind in ("content-block-start", "content-block-finish"):
+        assert [event["index"] for event in events if event["event"] == kind] == [0, 1, 2]
 
 
 def test_the_answer_stands_in_a_history(qwen_emulator: Emulator) -> None:
@@ -193,6 +196,8 @@ FIELDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"reasoning_effort": "low"}, {"reasoning": {"effort": "low"}}),
     ({"extra_body": {"store": False}}, {"store": False}),
     ({"enable_search": True}, {"tools": [CODE, SEARCH]}),
+    ({"tool_choice": "none"}, {"tool_choice": "none"}),
+    ({"tool_choice": "f"}, {"tool_choice": {"type": "function", "name": "f"}}),
 ]
 
 
@@ -212,6 +217,7 @@ def encoded(**fields: Any) -> Any:
 def test_fields(fields: dict[str, Any], sent: dict[str, Any]) -> None:
     body = msgspec.json.decode(encoded(**fields).body)
     assert {**body, **sent} == body
+    assert "stream" not in body
 
 
 def test_what_has_no_effect_is_said() -> None:
@@ -228,6 +234,7 @@ def test_cache_marks_become_the_cache_of_the_session() -> None:
     marked = Message("user", (TextPart("hi", {"type": "ephemeral"}),))
     assert encoded(messages=(marked,)).headers == {"x-dashscope-session-cache": "enable"}
     assert encoded().headers == {}
+    assert encoded(extra_headers={"X-A": "b"}).headers == {"X-A": "b"}
 
 
 @pytest.mark.parametrize("name", ["nonstream.json", "function_call.json", "stream.sse"])

@@ -286,6 +286,17 @@ def test_a_broken_call_in_the_history(service: Emulator, model: ChatQwen) -> Non
     assert not unanswered[1].get("tool_calls") and texts(unanswered[1]["content"]) == ["Now."]
 
 
+def test_the_blocks_of_a_content_that_is_a_list() -> None:
+    content: list[str | dict[Any, Any]] = ["a", {"type": "tool_call", **CALL}, {"type": "audio", "base64": "AAAA"}]
+    answer = AIMessage(
+        content,
+        tool_calls=[CALL],
+        additional_kwargs={"audio": {"data": "AAAA", "format": "wav"}},
+        response_metadata={"model_provider": "qwen"},
+    )
+    assert answer.content_blocks == [{"type": "text", "text": "a"}, *content[1:]]
+
+
 def test_unicode_stays_as_it_is(service: Emulator, model: ChatQwen) -> None:
     model.invoke([ASK, AIMessage("", tool_calls=[{**CALL, "args": {"city": "北京"}}]), RESULT])
     assert "北京" in service.last_request.messages[1]["tool_calls"][0]["function"]["arguments"]

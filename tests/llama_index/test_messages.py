@@ -198,6 +198,30 @@ def test_thinking_comes_back_as_reasoning() -> None:
     assert to_core([message])[0].parts == (ReasoningPart("Hm."), TextPart("Yes."))
 
 
+KEPT_BESIDE: list[tuple[ChatMessage, Message]] = [
+    (ChatMessage(role="user", additional_kwargs={"name": "ann"}), Message("user", (TextPart(""),), name="ann")),
+    (
+        ChatMessage(role="tool", content="1", additional_kwargs={"name": "f"}),
+        Message("tool", (TextPart("1"),), tool_call_id="f"),
+    ),
+    (
+        ChatMessage(role="assistant", content="Yes.", additional_kwargs={"reasoning_content": "Hm."}),
+        Message("assistant", (ReasoningPart("Hm."), TextPart("Yes."))),
+    ),
+    (
+        ChatMessage(
+            role="user", blocks=[TextBlock(text="a"), VideoBlock(url="https://example.com/a.mp4"), EPHEMERAL]
+        ),
+        Message("user", (TextPart("a", {"type": "ephemeral"}), VideoPart("https://example.com/a.mp4"))),
+    ),
+]
+
+
+@pytest.mark.parametrize(("message", "wanted"), KEPT_BESIDE)
+def test_what_stands_beside_the_text(message: ChatMessage, wanted: Message) -> None:
+    assert to_core([message]) == (wanted,)
+
+
 OPENAI_CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{ "a":1}'}}
 BLOCK_CALL = ToolCallBlock(tool_call_id="c1", tool_name="f", tool_kwargs={"a": 1})
 

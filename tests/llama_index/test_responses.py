@@ -33,7 +33,7 @@ def test_thinking_is_a_leading_block(make: MakeModel, service: Emulator, way: Wa
     assert isinstance(thought, ThinkingBlock)
     assert thought.content == "  Hm. Let me see.\n"
     assert thought.num_tokens == raw(response)["usage"]["completion_tokens_details"]["reasoning_tokens"]
-    assert response.message.content == "Because. It is so."
+    assert (response.message.role, response.message.content) == ("assistant", "Because. It is so.")
 
 
 def test_thinking_while_it_streams(make: MakeModel, service: Emulator) -> None:

@@ -86,6 +86,7 @@ def test_an_object(make: MakeModel, service: Emulator, model: str, predict: Pred
     assert sent.parameters["temperature"] == 0.5
     if model == SCHEMA_MODEL:
         assert sent.parameters["response_format"]["json_schema"]["schema"] == City.model_json_schema()
+        assert sent.parameters["response_format"]["json_schema"]["name"] == "City"
     else:
         assert sent.parameters["tool_choice"] == {"type": "function", "function": {"name": "City"}}
         assert sent.parameters["tools"][0]["function"]["parameters"] == City.model_json_schema()
@@ -277,6 +278,7 @@ def test_schemas_of_what_is_no_object() -> None:
         assert (schema["type"], schema["required"], schema["title"]) == ("object", ["value"], output_cls.__name__)
         assert all(f'"#/$defs/{name}"' in json.dumps(schema) for name in schema.get("$defs", ()))
     assert object_schema(Cities)["description"] == "Cities of a country."
+    assert object_schema(Cities)["$defs"] == {"City": City.model_json_schema()}
     assert object_schema(ByName) == ByName.model_json_schema()
 
 

@@ -210,6 +210,11 @@ def test_a_tool_is_forced_as_far_as_the_server_can(service: Emulator, server: st
     names = [tool["function"]["name"] for tool in body["tools"]]
     assert names == (["get_time"] if server == "llama.cpp" else ["get_weather", "get_time"])
     assert [one.category for one in caught] == ([QwenWarning] if server == "ollama" else [])
+    if server == "ollama":
+        asked = body["messages"][0]["content"]
+        assert "get_time" in asked and "get_weather" not in asked
+    bound.bind(tool_choice="auto").invoke("Rome")
+    assert service.last_request.body["tool_choice"] == "auto" and len(service.last_request.body["tools"]) == 2
 
 
 class City(BaseModel):

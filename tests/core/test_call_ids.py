@@ -1,0 +1,34 @@
+"""Which result belongs to which call of a history, whoever wrote it."""
+
+import pytest
+
+from qwen_core.messages import Message, TextPart, ToolCallPart
+from qwen_core.tools.call_ids import with_own_ids
+
+# the calls of one answer (id, tool), the ids of the results; the ids of both as they are sent
+HISTORIES: dict[str, tuple[list[tuple[str, str]], list[str | None], list[str], list[str]]] = {
+    "ids of their own": ([("a", "f"), ("b", "g")], ["b", "a"], ["a", "b"], ["b", "a"]),
+    "names instead of invented ids": ([("x", "f"), ("y", "g")], ["g", "f"], ["x", "y"], ["y", "x"]),
+    "one id for all": ([("f", "f")] * 3, ["f", "f", "f"], ["f", "f-2", "f-3"], ["f", "f-2", "f-3"]),
+    "an id that is taken": (
+        [("f", "f"), ("f-2", "g"), ("f", "f")],
+        ["f", "f-2", "f"],
+        ["f", "f-2", "f-3"],
+        ["f", "f-2", "f-3"],
+    ),
+    "results without ids": ([("a", "f"), ("b", "g")], [None, None], ["a", "b"], ["a", "b"]),
+    "an id that only the result has": ([("a", "f"), ("g", "g")], ["z"], ["a", "g"], ["g"]),
+    "a result of no call": ([("a", "f")], ["a", "z"], ["a"], ["a", "z"]),
+}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_each_result_is_under_the_id_of_its_call(name: str) -> None:
+    calls, results, sent_calls, sent_results = HISTORIES[name]
+    answer = Message("assistant", tuple(ToolCallPart(id, tool, "{}") for id, tool in calls))
+    told = with_own_ids(
+        [answer, *(Message("tool", (TextPart("ok"),), tool_call_id=result_of) for result_of in results)]
+    )
+    assert [call.id for call in told[0].tool_calls] == sent_calls
+    assert [call.name for call in told[0].tool_calls] == [tool for _, tool in calls]
+    assert [message.tool_call_id for message in told[1:]] == sent_results
