@@ -63,7 +63,10 @@ def stream_request(
     """The same for a stream, which has one choice."""
     request = chat_request(model, messages, stop, options)
     if request.n is not None and request.n > 1:
-        raise UnsupportedFeatureError("n above 1 cannot be streamed: chunks of one stream make one message.")
+        raise UnsupportedFeatureError(
+            "n above 1 cannot be streamed: chunks of one stream make one message.",
+            hint="Where LangChain streams by itself, as in LangGraph's stream(), stream=False keeps a call whole.",
+        )
     return request
 
 

@@ -60,6 +60,15 @@ OTHER_NAMES = {
 }
 """What other integrations call a field, and what it is called here."""
 
+OTHER_NAMES_IN_CALLS = {
+    **OTHER_NAMES,
+    "functions": "tools",
+    "function_call": "tool_choice",
+    "model_name": "model",
+    "stop_sequences": "stop",
+}
+"""The same for the arguments of one call."""
+
 
 class ConnectionFields(BaseModel):
     """How the service is reached. The same on chat models, embeddings and rerankers."""
@@ -245,7 +254,7 @@ class ChatFields(ConnectionFields):
         if unknown:
             raise UnsupportedFeatureError(
                 f"Unknown argument(s) {', '.join(sorted(unknown))}.",
-                hint="Parameters of the service that have no name here go into extra_body={...}.",
+                hint=" ".join(dict.fromkeys(where_it_goes(name) for name in sorted(unknown))),
             )
         fields = vars(self)
         values = {name: value for name in SHARED_FIELDS if (value := fields[name]) is not None}
@@ -261,6 +270,15 @@ class ChatFields(ConnectionFields):
         values["model"] = values["model"] or self.model
         values["messages"] = messages
         return ChatRequest(**values)
+
+
+def where_it_goes(name: str) -> str:
+    """What to do with an argument that no call takes."""
+    if name in OTHER_NAMES_IN_CALLS:
+        return f"{name} of other integrations is {OTHER_NAMES_IN_CALLS[name]} here."
+    if name in ConnectionFields.model_fields:
+        return f"{name} is the model's, not a call's: model.model_copy(update={{{name!r}: ...}}) has another."
+    return "Parameters of the service that have no name here go into extra_body={...}."
 
 
 REQUEST_FIELDS = frozenset(ChatRequest.__struct_fields__) - {"messages"}

@@ -11,6 +11,7 @@ from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, message_chunk_to_message
 from langchain_core.messages.tool import tool_call
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import RunnableLambda
 
 from langchain_qwen import ChatQwen
 from langchain_qwen.chunks import to_chunk, to_result
@@ -225,3 +226,16 @@ def test_more_than_one_choice(make: MakeModel, service: Emulator) -> None:
     assert first["token_usage"] == second["token_usage"] and first["token_usage"] is not second["token_usage"]
     with pytest.raises(UnsupportedFeatureError, match="n above 1"):
         list(make(n=2).stream("hi"))
+
+
+async def test_more_than_one_choice_where_langchain_streams_by_itself(make: MakeModel, service: Emulator) -> None:
+    async def both(question: str) -> list[str]:
+        result = await make(n=2).agenerate([[HumanMessage(question)]], stream=False)
+        return [generation.text for generation in result.generations[0]]
+
+    service.reply(Reply(choices=[Reply("A"), Reply("B")]))
+    events = [event async for event in RunnableLambda(both).astream_events("hi", version="v2")]
+    assert events[-1]["data"]["output"] == ["A", "B"]
+    with pytest.raises(UnsupportedFeatureError, match="stream=False"):
+        async for _ in make(n=2).astream("hi"):
+            pass

@@ -195,6 +195,32 @@ def test_an_argument_that_nobody_knows(model: ChatQwen) -> None:
         model.bind(temprature=1).invoke("hi")
 
 
+@pytest.mark.parametrize(
+    ("argument", "advice"),
+    [
+        ("temprature", "extra_body"),
+        ("timeout", "model_copy"),
+        ("api_key", "model_copy"),
+        ("request_timeout", "timeout here"),
+        ("functions", "tools"),
+        ("model_name", "model here"),
+    ],
+)
+def test_an_argument_that_calls_do_not_take_is_sent_to_its_place(
+    model: ChatQwen, argument: str, advice: str
+) -> None:
+    with pytest.raises(UnsupportedFeatureError, match=argument) as caught:
+        model.bind(**{argument: "x"}).invoke("hi")
+    assert advice in str(caught.value)
+    assert ("extra_body" in str(caught.value)) == (advice == "extra_body")
+
+
+def test_a_copy_takes_what_a_call_does_not(service: Emulator, model: ChatQwen) -> None:
+    patient = model.model_copy(update={"timeout": 5, "api_key": "sk-other"})
+    patient.bind_tools([get_weather]).invoke("hi")
+    assert service.last_request.headers["Authorization"] == "Bearer sk-other"
+
+
 def test_one_round(service: Emulator, model: ChatQwen) -> None:
     bound = model.bind_tools([get_weather])
     question = HumanMessage("What is the weather in Rome?")
