@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.media.checks import warn_of_detail
 from qwen_core.media.formats import HEAD, audio_format, sniff
 from qwen_core.messages import AudioPart, FilePart, ImagePart, Part, VideoPart
 
@@ -64,6 +65,9 @@ def data_uri(data: str | bytes | bytearray, fields: Block) -> str:
 
 def image_parts(block: Block) -> Sequence[Part]:
     """An image."""
+    inner = block.get("image_url")
+    detail = inner.get("detail") if isinstance(inner, Mapping) else None
+    warn_of_detail(str(block.get("type")), detail or option(block, "detail"))
     return (
         ImagePart(
             source_url(block, "image_url", "image"),

@@ -25,6 +25,7 @@ from llama_index.core.base.llms.types import (
 from llama_index_qwen.history_calls import message_tool_calls, with_valid_arguments
 from llama_index_qwen.media import media_url
 from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.media.checks import warn_of_detail
 from qwen_core.messages import (
     AudioPart,
     FilePart,
@@ -135,7 +136,7 @@ def _text(block: TextBlock) -> Parts:
 
 
 def _image(block: ImageBlock) -> Parts:
-    _warn_of_detail(block)
+    warn_of_detail(type(block).__name__, block.detail)
     url = media_url(block.image, block.path, block.url, block.image_mimetype)
     return (ImagePart(url),)
 
@@ -147,17 +148,9 @@ def _audio(block: AudioBlock) -> Parts:
 
 
 def _video(block: VideoBlock) -> Parts:
-    _warn_of_detail(block)
+    warn_of_detail(type(block).__name__, block.detail)
     url = media_url(block.video, block.path, block.url, block.video_mimetype)
     return (VideoPart(url, fps=block.fps),)
-
-
-def _warn_of_detail(block: ImageBlock | VideoBlock) -> None:
-    if block.detail not in (None, "auto"):
-        warn(
-            f"{type(block).__name__}(detail={block.detail!r}): the service has no such setting for one picture. "
-            "For all pictures of a call there is vl_high_resolution_images.",
-        )
 
 
 def _document(block: DocumentBlock) -> Parts:

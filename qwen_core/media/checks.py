@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from qwen_core.errors import BadRequestError
 from qwen_core.media.formats import HEAD, MediaKind, image_size, is_whole, sniff
+from qwen_core.warn import warn
 
 MEGABYTE = 1024 * 1024
 INLINE_LIMIT = 10 * MEGABYTE
@@ -30,6 +31,15 @@ NUMERIC_HOST = re.compile(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+)){0,3}", re.IGN
 
 INLINE_HINT = "Give a URL, or a file with allow_local_files, which is uploaded when it is large."
 PRIVATE_HINT = "The service could not reach it, or should not: put the content into a data URI."
+
+
+def warn_of_detail(block: str, detail: str | None) -> None:
+    """Tell that what OpenAI's API can be asked for one picture has no counterpart here."""
+    if detail not in (None, "auto"):
+        warn(
+            f"{block}(detail={detail!r}): the service has no such setting for one picture. "
+            "For all pictures of a call there is vl_high_resolution_images."
+        )
 
 
 def check_remote(url: str) -> None:

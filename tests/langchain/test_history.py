@@ -224,6 +224,27 @@ FOUND: list[str | dict[str, Any]] = [
 ]
 
 
+URL = "https://x.test/a.png"
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "image_url", "image_url": {"url": URL, "detail": "high"}},
+        {"type": "input_image", "image_url": URL, "detail": "low"},
+        {"type": "image", "url": URL, "extras": {"detail": "high"}},
+    ],
+)
+def test_a_detail_that_has_no_place_is_said(service: Emulator, block: dict[str, Any]) -> None:
+    model = ChatQwen(model="qwen3.7-plus", protocol="openai")
+    with pytest.warns(QwenWarning, match="detail='(high|low)'.*vl_high_resolution_images"):
+        model.invoke([HumanMessage([block])])
+    model.invoke([HumanMessage([{"type": "image_url", "image_url": {"url": URL, "detail": "auto"}}])])
+    assert [request.messages[0]["content"] for request in service.requests] == [
+        [{"type": "image_url", "image_url": {"url": URL}}]
+    ] * 2
+
+
 def test_results_of_tools(service: Emulator) -> None:
     model = ChatQwen(model="qwen3.7-plus", protocol="openai")
     calls = [{**CALL, "id": f"c{number}"} for number in range(4)]
