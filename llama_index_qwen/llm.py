@@ -53,6 +53,9 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
     An answer holds its tokens (``raw["usage"]``), its cost (``raw["cost"]``, where the price is known) and its
     reasoning as a ``ThinkingBlock``. What fails raises a ``qwen_core.errors.QwenError``.
 
+    What LlamaIndex has no field for stands in a message's ``additional_kwargs``: ``partial`` on an answer that is
+    to be completed, ``video_frames`` where pictures are one film, ``media_options`` such as ``max_pixels``.
+
     Example:
         >>> llm = Qwen(model="qwen-plus")
         >>> llm.complete("Which is the longest river?").text  # doctest: +SKIP

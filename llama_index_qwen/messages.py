@@ -69,6 +69,8 @@ def message_to_core(message: ChatMessage) -> Message:
     parts = blocks_to_parts(message.blocks)
     if frames := extra.get("video_frames"):
         parts = as_video(parts, frames if isinstance(frames, Mapping) else {})
+    if options := extra.get("media_options"):
+        parts = with_media_options(parts, options)
     return Message(
         role,
         parts or (TextPart(""),),
@@ -100,11 +102,32 @@ def as_video(parts: Parts, options: Mapping[str, Any]) -> Parts:
     frames = [part for part in parts if isinstance(part, ImagePart)]
     if not frames:
         raise UnsupportedFeatureError("video_frames needs ImageBlocks in the same message.")
-    if unknown := options.keys() - set(VideoPart.__struct_fields__[1:]):
+    if unknown := options.keys() - set(VIDEO_OPTIONS):
         raise UnsupportedFeatureError(f"video_frames knows no {', '.join(sorted(unknown))}.")
     video = VideoPart(tuple(frame.url for frame in frames), **options)
     others = [video if part is frames[0] else part for part in parts if part is frames[0] or part not in frames]
     return tuple(others)
+
+
+def with_media_options(parts: Parts, options: Mapping[str, Any]) -> Parts:
+    """The pictures and videos of a message with limits that LlamaIndex's blocks have no fields for.
+
+    A message says ``additional_kwargs={"media_options": {"max_pixels": 500_000}}``: ``min_pixels`` and
+    ``max_pixels`` for each picture and video; ``fps``, ``max_frames`` and ``total_pixels`` for videos.
+    """
+    found: list[Part] = []
+    unused = set(options)
+    for part in parts:
+        takes = part.__struct_fields__ if isinstance(part, ImagePart | VideoPart) else ()
+        named = {name: value for name, value in options.items() if name in VIDEO_OPTIONS and name in takes}
+        unused -= named.keys()
+        found.append(msgspec.structs.replace(part, **named) if named else part)
+    if unused:
+        raise UnsupportedFeatureError(
+            f"Nothing in the message takes {', '.join(sorted(unused))} of its media_options.",
+            hint=f"There are {', '.join(VIDEO_OPTIONS)}; pictures take min_pixels and max_pixels alone.",
+        )
+    return tuple(found)
 
 
 def _assistant(message: ChatMessage) -> Message:
@@ -185,5 +208,6 @@ BLOCKS: dict[type, Callable[[Any], Parts]] = {
     CitationBlock: _citation,
 }
 
+VIDEO_OPTIONS = VideoPart.__struct_fields__[1:]
 BESIDE_AN_ANSWER = (CitationBlock, ToolCallBlock)
 """Blocks of an answer that are not its content: what it cites is in its text, and its calls are read apart."""

@@ -25,6 +25,8 @@ from qwen_core.errors import (
 from qwen_core.messages import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 from qwen_core.models.catalogue import resolve
 from qwen_core.protocols.openai_responses import OpenAIResponses
+from qwen_core.protocols.openai_responses.encode import IGNORED, PARAMETERS
+from qwen_core.protocols.openai_responses.encode import REFUSED as REFUSED_FIELDS
 from qwen_core.protocols.stream_reader import StreamReader, read_whole
 from qwen_core.request import ChatRequest
 from qwen_emulator import Emulator, Failure, Reply, SearchResult, ToolCall
@@ -218,6 +220,14 @@ def test_fields(fields: dict[str, Any], sent: dict[str, Any]) -> None:
     body = msgspec.json.decode(encoded(**fields).body)
     assert {**body, **sent} == body
     assert "stream" not in body
+
+
+def test_no_field_is_forgotten() -> None:
+    """Each is sent, refused, told of, or read here; ``preserve_thinking`` says what of the history is sent."""
+    read_here = {"model", "messages", "tools", "server_tools", "tool_choice", "reasoning_effort", "enable_search"}
+    read_here |= {"preserve_thinking", "tool_call_parser", "reasoning_parser", "extra_body", "extra_headers"}
+    read_here |= {"allow_local_files", "show_progress"}
+    assert {*PARAMETERS, *REFUSED_FIELDS, *IGNORED} | read_here == set(ChatRequest.__struct_fields__)
 
 
 def test_what_has_no_effect_is_said() -> None:

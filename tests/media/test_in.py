@@ -34,7 +34,7 @@ PICTURES: dict[str, Any] = {
     "v1 bytes": {"type": "image", "base64": PNG, "mime_type": "image/png"},
     "v1 url": {"type": "image", "url": data_uri(PNG)},
     "v0": {"type": "image", "source_type": "base64", "data": text64(PNG), "mime_type": "image/png"},
-    "OpenAI": {"type": "image_url", "image_url": {"url": data_uri(PNG), "detail": "high"}},
+    "OpenAI": {"type": "image_url", "image_url": {"url": data_uri(PNG), "detail": "auto"}},
     "OpenAI, bare": {"type": "image_url", "image_url": data_uri(PNG)},
     "OpenAI Responses": {"type": "input_image", "image_url": data_uri(PNG)},
     "Anthropic": {
@@ -231,6 +231,16 @@ def test_llama_index_videos(llm: Make, service: Emulator, protocol: str) -> None
         ask_llm(llm(), [TextBlock(text="What?")], video_frames=True)
     with pytest.raises(UnsupportedFeatureError, match="speed"):
         ask_llm(llm(), frames, video_frames={"speed": 2})
+
+
+def test_llama_index_limits(llm: Make, service: Emulator) -> None:
+    blocks = [ImageBlock(image=PNG), VideoBlock(video=MP4, video_mimetype="video/mp4"), TextBlock(text="What?")]
+    ask_llm(llm(), blocks, media_options={"max_pixels": 2000, "max_frames": 4})
+    image, video = media_sent(service)
+    assert (image["max_pixels"], video["max_pixels"], video["max_frames"]) == (2000, 2000, 4)
+    assert "max_frames" not in image
+    with pytest.raises(UnsupportedFeatureError, match="takes max_frames"):
+        ask_llm(llm(), [ImageBlock(image=PNG)], media_options={"max_frames": 4})
 
 
 def test_llama_index_tools(llm: Make, service: Emulator) -> None:
