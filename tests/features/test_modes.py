@@ -110,6 +110,14 @@ def test_only_the_last_message_is_a_prefix() -> None:
     assert ([message.partial for message in changed.messages], warnings) == ([False] * 3, ())
 
 
+@pytest.mark.parametrize(("model", "fields"), [("qwq-plus", {}), ("qwen3.7-plus", {"enable_thinking": True})])
+def test_thinking_that_stays_beside_a_prefix_is_told(model: str, fields: dict[str, Any]) -> None:
+    messages = (Message("user", (TextPart("a"),)), Message("assistant", (TextPart("b"),), partial=True))
+    request = ChatRequest(model=model, messages=messages, **fields)
+    changed, (warning,) = adapt(request, resolve(model))
+    assert changed == request and "only without thinking" in warning
+
+
 @pytest.mark.parametrize("model", ["qwen-mt-plus", "qwen-mt-flash"])
 def test_a_translation(model: str, ask: Ask, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(Reply(["Code ", "changes ", "the ", "the ", "world."]))

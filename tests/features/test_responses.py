@@ -255,7 +255,7 @@ def test_samples(name: str) -> None:
         answer = read_whole(payload, protocol.stream_decoder(profile))
         reader = StreamReader(protocol.stream_decoder(profile))
         pieces = [event for byte in payload for event in reader.feed(bytes([byte]))]
-        assert reader.done
+        assert reader.done and reader.is_finished()
         assert accumulate([*pieces, *reader.close()]) == answer
     else:
         answer = protocol.decode(payload, profile)

@@ -250,6 +250,17 @@ def test_a_call_that_cannot_be_used(service: Emulator, make: MakeModel, schema: 
         chain.invoke(ASK)
 
 
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+def test_an_object_that_does_not_fit_is_told_beside_the_raw_answer(
+    service: Emulator, make: MakeModel, method: Any
+) -> None:
+    called = [ToolCall("Joke", {"setup": "Why"})] if method == "function_calling" else []
+    service.reply(Reply("" if called else '{"setup": "Why"}', tool_calls=called))
+    found = make(model=CAN).with_structured_output(Joke, method=method, include_raw=True).invoke(ASK)
+    assert found["parsed"] is None and "punchline" in str(found["parsing_error"])
+    assert found["raw"].response_metadata["finish_reason"] == ("tool_calls" if called else "stop")
+
+
 @pytest.mark.parametrize("schema", [JokeDict, Joke])
 def test_an_answer_that_asks_for_a_tool_first(service: Emulator, make: MakeModel, schema: Any) -> None:
     tool = {"name": "look_up", "description": "Look up.", "parameters": {"type": "object", "properties": {}}}

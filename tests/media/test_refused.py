@@ -2,6 +2,7 @@
 
 import logging
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -182,13 +183,39 @@ def test_text_by_a_media_name(chat: Make, service: Emulator, tmp_path: Path) -> 
     assert not service.requests
 
 
+def jpeg(width: int, height: int) -> bytes:
+    """A JPEG as far as its frame: two segments, then the one that holds the size."""
+    tables = b"\xff\xdb\x00\x04\xff\xc0"
+    return (
+        b"\xff\xd8\xff\xe0\x00\x10JFIF"
+        + bytes(10)
+        + tables
+        + b"\xff\xc0\x00\x11\x08"
+        + struct.pack(">HH", height, width)
+    )
+
+
 BROKEN = {
     "cut": picture()[:60],
     "text": b"this is no picture",
     "empty": b"",
     "tiny": picture(4, 4),
     "a strip": picture(4000, 10),
+    "a tiny JPEG": jpeg(4, 40),
+    "a JPEG strip": jpeg(4000, 10),
+    "a tiny GIF": b"GIF89a" + struct.pack("<HH", 40, 4) + bytes(9),
+    "a tiny BMP": b"BM" + bytes(16) + struct.pack("<ii", 40, -4) + bytes(28),
 }
+
+
+@pytest.mark.parametrize(
+    "content",
+    [jpeg(40, 40), b"GIF89a" + struct.pack("<HH", 40, 40), b"BM" + bytes(16) + struct.pack("<ii", 40, 40)],
+)
+def test_pictures_of_other_formats_are_sent(chat: Make, service: Emulator, content: bytes) -> None:
+    service.reply("A picture.")
+    picture_block = {"type": "image", "base64": text64(content), "mime_type": "image/jpeg"}
+    assert chat().invoke([HumanMessage([picture_block])]).content == "A picture."
 
 
 @pytest.mark.parametrize("name", BROKEN)
