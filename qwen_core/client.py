@@ -117,11 +117,23 @@ class QwenClient:
         batch_size: int | None = None,
         workers: int = DEFAULT_CONCURRENCY,
     ) -> EmbeddingResponse:
-        """A vector for each text or content, in order, several batches at a time."""
+        """A vector for each text or content, in order. Raises a QwenError; no batch is sent again that succeeded.
+
+        Args:
+            request: what to embed, any number of texts or contents.
+            on_batch: told after each batch how many items it held.
+            batch_size: the most items in one call; None: what the model is documented to take.
+            workers: how many calls are on their way at once.
+        """
         return self._in_batches(EMBEDDING, request, batch_size, workers, on_batch)
 
     def rerank(self, request: RerankRequest, *, workers: int = DEFAULT_CONCURRENCY) -> RerankResponse:
-        """The documents, most relevant first; one ranking, however many calls it takes."""
+        """The documents, most relevant first; one ranking, however many calls it takes. Raises a QwenError.
+
+        Args:
+            request: the query and any number of documents.
+            workers: how many calls are on their way at once.
+        """
         return self._in_batches(RERANKING, request, None, workers, None)
 
     def _call(self, request: ChatRequest, *, stream: bool) -> Call:
@@ -274,11 +286,23 @@ class AsyncQwenClient:
         batch_size: int | None = None,
         workers: int = DEFAULT_CONCURRENCY,
     ) -> EmbeddingResponse:
-        """A vector for each text or content, in order, several batches at a time."""
+        """A vector for each text or content, in order. Raises a QwenError; no batch is sent again that succeeded.
+
+        Args:
+            request: what to embed, any number of texts or contents.
+            on_batch: told after each batch how many items it held.
+            batch_size: the most items in one call; None: what the model is documented to take.
+            workers: how many calls are on their way at once.
+        """
         return await self._in_batches(EMBEDDING, request, batch_size, workers, on_batch)
 
     async def rerank(self, request: RerankRequest, *, workers: int = DEFAULT_CONCURRENCY) -> RerankResponse:
-        """The documents, most relevant first; one ranking, however many calls it takes."""
+        """The documents, most relevant first; one ranking, however many calls it takes. Raises a QwenError.
+
+        Args:
+            request: the query and any number of documents.
+            workers: how many calls are on their way at once.
+        """
         return await self._in_batches(RERANKING, request, None, workers, None)
 
     async def _call(self, request: ChatRequest, *, stream: bool) -> Call:
