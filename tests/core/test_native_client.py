@@ -252,6 +252,7 @@ def test_another_refusal_changes_no_endpoint(run: Run, native: ClientSettings, q
         ({"search_options": {"enable_source": True}}, "openai"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:search_options have no effect")
 def test_auto(fields: dict[str, Any], wire: Any, auto: ClientSettings, qwen_emulator: Emulator) -> None:
     generate(auto, asking("qwen-plus", **fields))
     assert qwen_emulator.last_request.path.startswith(PATHS[wire])
