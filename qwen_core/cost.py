@@ -197,6 +197,10 @@ class CostTotals:
         self._calls: dict[str, int] = {}
         self._unpriced: dict[str, int] = {}
 
+    def __repr__(self) -> str:
+        sums = {currency: round(total, 6) for currency, total in self.by_currency.items()}
+        return f"CostTotals(by_currency={sums}, calls={self.calls}, unpriced={self.unpriced})"
+
     def add(self, model: str, cost: Cost | None) -> None:
         """Add one call; ``cost`` is None when its price is not known."""
         with self._lock:

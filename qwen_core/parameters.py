@@ -57,6 +57,10 @@ OTHER_NAMES = {
     "additional_kwargs": "fields of the same names, or extra_body,",
     "is_chat_model": "always true, and not said,",
     "stream_usage": "always true, and not said,",
+    "async_http_client": "http_async_client",
+    "audio_config": "audio",
+    "reuse_client": "always true, with connections for each event loop, and not said,",
+    "should_use_structured_outputs": "pydantic_program_mode, or not said: the model's own way is known,",
 }
 """What other integrations call a field, and what it is called here."""
 

@@ -225,6 +225,9 @@ def test_totals_add_up_by_model_and_currency() -> None:
     )
     assert totals.by_currency == {"CNY": 10, "USD": 1}
     assert (totals.calls, totals.unpriced) == ({"m": 3, "n": 2}, {"n": 1})
+    assert repr(totals) == (
+        "CostTotals(by_currency={'CNY': 10.0, 'USD': 1.0}, calls={'m': 3, 'n': 2}, unpriced={'n': 1})"
+    )
 
 
 def test_totals_are_safe_across_threads() -> None:
