@@ -88,6 +88,8 @@ class StreamReader:
             try:
                 events += self._decoder.feed(payload, self._frames.status)
             except QwenError as error:
+                if not events:
+                    raise
                 self._failure = error
         return events
 

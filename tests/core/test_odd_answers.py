@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from qwen_core import ChatRequest, ClientSettings
+from qwen_core.calls import retries
 from qwen_core.errors import (
     BadRequestError,
     IncompleteStreamError,
@@ -147,6 +148,27 @@ def test_a_stream_cut_before_its_first_event_was_cut(
     with pytest.raises(IncompleteStreamError) as caught:
         run(msgspec.structs.replace(settings, max_retries=0), request_)
     assert caught.value.is_retryable and caught.value.partial is None
+
+
+BUSY = b'{"error": {"code": "429", "message": "Busy"}, "code": "Throttling", "message": "Busy"}'
+
+
+@pytest.mark.parametrize(
+    "body", [b"data: " + BUSY + b"\n\ndata: [DONE]\n\n", b"data: " + BUSY, b": wait\n\n", b""]
+)
+@pytest.mark.parametrize("run", STREAMS)
+def test_what_fails_before_the_first_event_is_tried_again(
+    run: Run,
+    settings: ClientSettings,
+    request_: ChatRequest,
+    qwen_emulator: Emulator,
+    body: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(retries, "_backoff", lambda state: 0.0)
+    qwen_emulator.reply(RawReply(200, {"Content-Type": "text/event-stream"}, (body,)), "ok")
+    assert run(settings, request_).text == "ok"
+    assert len(qwen_emulator.requests) == 2
 
 
 @pytest.mark.parametrize(
