@@ -82,7 +82,7 @@ class StreamReader:
     def _decode(self, payloads: Sequence[bytes]) -> Sequence[Event]:
         events: list[Event] = []
         for payload in payloads:
-            if self.done:
+            if self._decoder.done:
                 break
             self._read_any = True
             try:
@@ -91,6 +91,7 @@ class StreamReader:
                 if not events:
                     raise
                 self._failure = error
+                break
         return events
 
     def close(self) -> Sequence[Event]:
