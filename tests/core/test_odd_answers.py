@@ -6,7 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from qwen_core import ChatRequest, ClientSettings
+from langchain_qwen import ChatQwen
+from llama_index_qwen import Qwen
+from qwen_core import ChatRequest, ClientSettings, QwenClient
 from qwen_core.calls import retries
 from qwen_core.errors import (
     BadRequestError,
@@ -16,6 +18,7 @@ from qwen_core.errors import (
     RateLimitError,
     ServerError,
 )
+from qwen_core.messages import Message, TextPart
 from qwen_emulator import Emulator, RawReply, Reply, faults
 from tests.core.conftest import KEY
 from tests.core.ways import STREAMS, WAYS, Run
@@ -115,6 +118,23 @@ def test_a_refusal_in_pieces(run: Run, request_: ChatRequest, qwen_emulator: Emu
     events = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
     qwen_emulator.reply(RawReply(200, {"Content-Type": "text/event-stream"}, (events.encode(),)))
     assert run(on("openai", qwen_emulator), request_).text == "I can't."
+
+
+def test_tools_that_were_counted_are_shown(qwen_emulator: Emulator) -> None:
+    """What ``include_tool_usage`` adds (compatible 2)."""
+    parsed = {"pdf_page_parser": {"count": 3, "strategy": "fast"}}
+    usage = {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6, "x_tools": parsed}
+    body = {"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}], "usage": usage}
+    qwen_emulator.reply(*[whole(body)] * 3)
+    address: dict[str, Any] = {"api_key": KEY, "base_url": qwen_emulator.base_url, "protocol": "openai"}
+    asked = {"include_tool_usage": True}
+    message = ChatQwen(**address, extra_body=asked).invoke("hi")
+    assert qwen_emulator.last_request.body["include_tool_usage"] is True
+    assert message.response_metadata["token_usage"]["x_tools"] == parsed
+    assert Qwen(**address, extra_body=asked).complete("hi").raw["usage"]["x_tools"] == parsed
+    request = ChatRequest(model="qwen-plus", messages=(Message("user", (TextPart("hi"),)),), extra_body=asked)
+    counted = QwenClient(on("openai", qwen_emulator)).generate(request).usage
+    assert counted is not None and counted.plugins == parsed
 
 
 @pytest.mark.parametrize("run", WAYS)
