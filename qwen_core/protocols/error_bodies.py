@@ -14,13 +14,16 @@ def decode_error(status: int, payload: bytes, headers: Mapping[str, str]) -> Qwe
     """The error of an answer with an error status: JSON, a line of an event stream, or anything at all.
 
     The compatible wire writes ``error: {code, message}``, the native one ``code`` and ``message`` (compatible 6,
-    native 6.1); gateways before either write what they like.
+    native 6.1); gateways and others write what they like, such as ``{"error": "..."}`` and ``{"detail": "..."}``.
     """
     body = decode_error_body(payload)
     inner = body.get("error")
     code, message = code_and_message(inner if isinstance(inner, dict) else body)
     if not body:
         message = f"The service answered with status {status} and a body that is not JSON: {beginning(payload)}"
+    elif not message:
+        said = inner if isinstance(inner, str) else ""
+        message = said or f"The service answered with status {status} and no message: {beginning(payload)}"
     request_id = body.get("request_id") or str(body.get("id") or "").removeprefix("chatcmpl-")
     return make_error(status, code, message, request_id=request_id or None, headers=headers)
 

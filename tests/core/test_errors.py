@@ -144,6 +144,11 @@ def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
         (429, b"[1]", errors.RateLimitError, "429"),
         (302, b"", errors.InvalidResponseError, "set base_url"),
         (400, b'id:1\nevent:error\n:HTTP_STATUS/400\ndata: {"message":"m"}', errors.BadRequestError, "m (status"),
+        # Gateways and servers of one's own: Ollama's native routes, FastAPI under vLLM and SGLang.
+        (404, b'{"error":"model qwen3 not found"}', errors.NotFoundError, "model qwen3 not found (status"),
+        (404, b'{"detail":"Not Found"}', errors.NotFoundError, '"detail":"Not Found"'),
+        (400, b'{"detail":"the maximum context length is 9"}', errors.ContextOverflowError, "context length is 9"),
+        (400, b'{"error":{"code":"x","reason":"why"}}', errors.BadRequestError, "why"),
     ],
 )
 def test_every_form_of_error_body(status: int, body: bytes, kind: type[QwenError], words: str) -> None:
