@@ -1,11 +1,13 @@
 """The two clients: profile -> encode -> retry -> transport -> decode.
 
 ``QwenClient`` and ``AsyncQwenClient`` are twins: a test strips ``async`` and ``await`` and holds them equal. All
-that is pure is in ``Call``.
+that is pure is in ``Call``. Modules that bring an SDK along are imported where that does not block: it takes
+half a second.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from functools import partial
+from importlib import import_module
 from typing import NamedTuple
 
 from qwen_core.accumulator import Accumulator
@@ -150,6 +152,7 @@ class QwenClient:
             return self._with_documents(ready, documents)
         if not ready.uploads:
             return ready.request
+        run(import_module, "qwen_core.media.temporary_store")
         from qwen_core.media.temporary_store import TemporaryStore
 
         store = TemporaryStore(self.settings)
@@ -157,6 +160,7 @@ class QwenClient:
         return ready.with_urls(urls)
 
     def _with_documents(self, ready: ReadyMedia, documents: dict[str, Document]) -> ChatRequest:
+        run(import_module, "qwen_core.files")
         from qwen_core.files import QwenFiles
 
         known, show = KNOWN_FILES.of(self.settings), ready.request.show_progress
@@ -319,6 +323,7 @@ class AsyncQwenClient:
             return await self._with_documents(ready, documents)
         if not ready.uploads:
             return ready.request
+        await async_run(import_module, "qwen_core.media.temporary_store")
         from qwen_core.media.temporary_store import AsyncTemporaryStore
 
         store = AsyncTemporaryStore(self.settings)
@@ -326,6 +331,7 @@ class AsyncQwenClient:
         return ready.with_urls(urls)
 
     async def _with_documents(self, ready: ReadyMedia, documents: dict[str, Document]) -> ChatRequest:
+        await async_run(import_module, "qwen_core.files")
         from qwen_core.files import AsyncQwenFiles
 
         known, show = KNOWN_FILES.of(self.settings), ready.request.show_progress

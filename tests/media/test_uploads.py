@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -67,26 +68,25 @@ def test_progress(chat: Make, service: Emulator, tmp_path: Path, capsys: pytest.
 
 
 def test_a_large_file_for_real(chat: Make, service: Emulator, tmp_path: Path) -> None:
-    """Nine megabytes; the loop keeps turning while they are read and sent."""
+    """Nine megabytes; the loop's thread never works long on them while they are read and sent."""
     path = tmp_path / "a.mp4"
     path.write_bytes(b"\0\0\0\x18ftypisom" + os.urandom(9 * 1024 * 1024))
     longest = 0.0
 
     async def ask() -> str:
         nonlocal longest
-        loop = asyncio.get_running_loop()
         question = HumanMessage([{"type": "video", "url": str(path)}, "What?"])
         asked = asyncio.ensure_future(chat(allow_local_files=True).ainvoke([question]))
         while not asked.done():
-            before = loop.time()
+            before = time.thread_time()
             await asyncio.sleep(0.001)
-            longest = max(longest, loop.time() - before)
+            longest = max(longest, time.thread_time() - before)
         return str(asked.result().content)
 
     assert "There is a video" in asyncio.run(ask())
     upload = next(request for request in service.requests if request.path == "/temporary-uploads")
     assert path.read_bytes() in upload.raw
-    assert longest < 1.0
+    assert longest < 0.2
 
 
 def test_frames_and_small_files_stay_inside(chat: Make, service: Emulator, tmp_path: Path) -> None:
