@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 def chat_request(llm: Qwen, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> ChatRequest:
     """What is asked. The call's own arguments win over the model's fields."""
-    overrides = dict(options)
+    overrides = {"server_tools": tuple(llm.built_in_tools or ()), **options}
     if "tools" in overrides:
         given = overrides["tools"] or ()
         functions = [tool for tool in given if not is_server_tool(tool)]
         overrides["tools"] = to_core_tools([tool_definition(tool) for tool in functions])
-        overrides["server_tools"] = (*overrides.get("server_tools", ()), *to_server_tools(given))
+        overrides["server_tools"] = (*overrides["server_tools"], *to_server_tools(given))
     if overrides.get("response_format") is not None:
         overrides["response_format"] = as_response_format(overrides["response_format"])
     if "tool_choice" in overrides:

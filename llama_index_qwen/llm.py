@@ -32,7 +32,7 @@ from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools.types import BaseTool
 from llama_index.core.types import Model
 from llama_index_instrumentation import get_dispatcher
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from llama_index_qwen.component import QwenComponent
 from qwen_core.models.profile import ModelProfile
@@ -77,6 +77,18 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
     LlamaIndex's default."""
     is_function_calling_model: bool | None = None
     """Whether agents give tools to the model; None: unless the catalogue says that it takes none."""
+    built_in_tools: list[dict[str, Any]] | None = Field(default=None, exclude=True, repr=False)
+    """Tools that the service runs, such as ``{"type": "web_search"}``, beside those that agents give to the model.
+    Structured output is asked for without them."""
+
+    @field_validator("built_in_tools")
+    @classmethod
+    def _run_by_the_service(cls, tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+        from qwen_core.tools.definitions import is_server_tool
+
+        if not all(is_server_tool(tool) for tool in tools or ()):
+            raise ValueError("built_in_tools are those that the service runs; functions are tools of an agent.")
+        return tools
 
     @classmethod
     def class_name(cls) -> str:
@@ -247,13 +259,14 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
     ) -> dict[str, Any] | None:
         from llama_index_qwen.structured_output import structured_options
 
-        return structured_options(
+        options = structured_options(
             output_cls,
             self.known_profile(),
             self.pydantic_program_mode,
             calls_functions=self.metadata.is_function_calling_model,
             llm_kwargs=llm_kwargs,
         )
+        return options if options is None or not self.built_in_tools else {"server_tools": (), **options}
 
     def _structured_messages(self, prompt: PromptTemplate, prompt_args: dict[str, Any]) -> list[ChatMessage]:
         return self._extend_messages(prompt.format_messages(llm=self, **prompt_args))

@@ -10,7 +10,9 @@ import msgspec
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
+from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage, CitationBlock
+from pydantic import BaseModel
 
 from langchain_qwen import ChatQwen
 from llama_index_qwen import Qwen
@@ -152,6 +154,42 @@ def test_llama_index_takes_them_too(streamed: bool, qwen_emulator: Emulator) -> 
     citations = [block for block in response.message.blocks if isinstance(block, CitationBlock)]
     assert citations[0].additional_location_info == {"index": 1, "start_index": 4, "end_index": 7}
     assert response.raw["server_tools"][0]["type"] == "web_search_call"
+
+
+class Colour(BaseModel):
+    """A colour."""
+
+    name: str
+
+
+@pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning")
+@pytest.mark.parametrize("streaming", [False, True])
+def test_agents_of_llama_index_take_them_beside_their_own(streaming: bool, qwen_emulator: Emulator) -> None:
+    def paint(colour: str) -> str:
+        """Paint."""
+        return f"It is {colour} now."
+
+    qwen_emulator.reply(Reply(tool_calls=[ToolCall("paint", {"colour": "blue"})]), CITED)
+    llm = Qwen(api_key=KEY, base_url=qwen_emulator.base_url, model="qwen3.7-plus", built_in_tools=[SEARCH])
+    agent = FunctionAgent(tools=[paint], llm=llm, streaming=streaming, output_cls=Colour)
+
+    async def run() -> Any:
+        return await agent.run("Paint the sky.")
+
+    answer = asyncio.run(run())
+    assert str(answer) == "Blue[1] sky." and answer.get_pydantic_model(Colour) is not None
+    assert any(isinstance(block, CitationBlock) for block in answer.response.blocks)
+    *steps, last = qwen_emulator.requests
+    assert [[tool["type"] for tool in step.body["tools"]] for step in steps] == [["web_search", "function"]] * 2
+    assert "tools" not in last.body and last.body["response_format"]["type"] == "json_schema"
+
+
+def test_what_is_built_in_is_no_function_and_in_no_dump() -> None:
+    with pytest.raises(ValueError, match="functions are tools of an agent"):
+        Qwen(built_in_tools=[{"type": "function", "function": {"name": "f"}}])
+    mcp = {"type": "mcp", "server_label": "a", "headers": {"Authorization": KEY}}
+    llm = Qwen(built_in_tools=[mcp])
+    assert KEY not in repr(llm) + str(llm.to_dict()) + str(llm.to_payload())
 
 
 def test_the_other_wire_has_none(qwen_emulator: Emulator) -> None:
