@@ -32,11 +32,11 @@ from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools.types import BaseTool
 from llama_index.core.types import Model
 from llama_index_instrumentation import get_dispatcher
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 from llama_index_qwen.component import QwenComponent
 from qwen_core.models.profile import ModelProfile
-from qwen_core.parameters import SHARED_FIELDS, ChatFields
+from qwen_core.parameters import SHARED_FIELDS, ChatFields, default_model
 
 dispatcher = get_dispatcher(__name__)
 
@@ -70,6 +70,8 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
         extra="forbid", populate_by_name=True, arbitrary_types_allowed=True, defer_build=False
     )
 
+    model: str = Field(default_factory=default_model, validation_alias=AliasChoices("model", "model_name"))
+    """The model's name; default: ``QWEN_MODEL``, else ``qwen-plus``. Unknown names work."""
     context_window: int | None = Field(default=None, gt=0)
     """Tokens that LlamaIndex may fill; None: what the catalogue knows of the model."""
     num_output: int | None = Field(default=None, gt=0)

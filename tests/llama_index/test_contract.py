@@ -214,6 +214,11 @@ def test_api_base_is_base_url() -> None:
     assert Qwen(base_url="https://example.com").base_url == "https://example.com"
 
 
+def test_model_name_is_model() -> None:
+    assert Qwen(**{"model_name": "qwen-max"}).model == "qwen-max"
+    assert Qwen.from_dict(Qwen(**{"model_name": "qwen-max"}).to_dict()).model == "qwen-max"
+
+
 def test_prompt_hooks(make: MakeModel, service: Emulator) -> None:
     llm = make(completion_to_prompt=lambda text: f"Please: {text}")
     llm.complete("say hi")
