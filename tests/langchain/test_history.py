@@ -209,7 +209,7 @@ def test_contents(service: Emulator, message: BaseMessage, wanted: Any) -> None:
     messages = [message] if isinstance(message, HumanMessage) else [message, HumanMessage("hi")]
     service.reply("Ok.")
     hears = "input_audio" in str(wanted)
-    model = ChatQwen(model="qwen3.8-omni-flash" if hears else "qwen3.7-plus", protocol="openai")
+    model = ChatQwen(model="qwen3.8-omni-flash" if hears else "qwen3.8-max", protocol="openai")
     found = sent(service, model, *messages)[0]
     assert found["content"] == wanted
     assert found["role"] == {"human": "user", "ai": "assistant"}.get(message.type, "system")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
-from llama_index.core.base.llms.types import ChatMessage, ImageBlock, TextBlock, ToolCallBlock
+from llama_index.core.base.llms.types import ChatMessage, DocumentBlock, ImageBlock, TextBlock, ToolCallBlock
 
 from qwen_core.errors import BadRequestError, QwenWarning, UnsupportedFeatureError
 from qwen_core.media import checks
@@ -301,3 +301,15 @@ def test_a_picture_for_a_model_that_takes_text_alone_comes_with_a_warning(
         with pytest.warns(QwenWarning, match=rf"{UNSEEN}\[{place}\]"), pytest.raises(BadRequestError):
             ask()
         assert text64(picture()) in service.last_request.raw.decode()
+
+
+@pytest.mark.parametrize("protocol", ["openai"])
+def test_a_document_for_a_model_that_reads_none_comes_with_a_warning(chat: Make, llm: Make) -> None:
+    url = "https://files.example/a.pdf"
+    asks: list[Callable[[], object]] = [
+        lambda: chat().invoke([HumanMessage([{"type": "file", "url": url}, {"type": "text", "text": "?"}])]),
+        lambda: llm().chat([ChatMessage(role="user", blocks=[DocumentBlock(url=url), TextBlock(text="?")])]),
+    ]
+    for ask in asks:
+        with pytest.warns(QwenWarning, match=r"may refuse the document in messages\[0\]"):
+            ask()
