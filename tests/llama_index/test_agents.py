@@ -116,7 +116,7 @@ class Sum(BaseModel):
 @pytest.mark.parametrize("kind", [FunctionAgent, ReActAgent])
 @pytest.mark.parametrize("model", ["qwen-plus", "qwen3.7-plus"])
 async def test_output_class(make: MakeModel, kind: type[FunctionAgent | ReActAgent], model: str) -> None:
-    agent = kind(tools=[add], llm=make(model=model), output_cls=Sum)
+    agent = kind(tools=[add], llm=make(model=model, enable_thinking=False), output_cls=Sum)
     answer, _ = await run(agent, "What is 12 plus 30?")
     assert isinstance(answer.get_pydantic_model(Sum), Sum)
 
