@@ -5,7 +5,6 @@ Async pools are closed when their loop shuts down, so that many ``asyncio.run`` 
 
 import asyncio
 import os
-import sys
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
@@ -85,6 +84,7 @@ class LoopTransports:
 
     def __init__(self) -> None:
         self._transports: OrderedDict[Connection, AsyncTransport] = OrderedDict()
+        self._making: dict[Connection, asyncio.Future[AsyncTransport]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._closing: AsyncGenerator[None, None] | None = None
 
@@ -93,16 +93,27 @@ class LoopTransports:
         if self._closing is None:
             self._closing = self._close_with_loop()
             await self._closing.__anext__()
-        if MODULES[connection.wire] not in sys.modules:
-            # An SDK takes half a second to import; the loop goes on meanwhile.
-            await asyncio.to_thread(transports_of, connection.wire)
         transport = self._transports.get(connection)
         if transport is None:
-            transport = self._transports[connection] = make_async_transport(connection)
+            return await self._made(connection)
+        self._transports.move_to_end(connection)
+        return transport
+
+    async def _made(self, connection: Connection) -> AsyncTransport:
+        # Half a second where the SDK is still to be imported, and files are read: for all who wait, in a thread.
+        making = self._making.get(connection)
+        if making is None:
+            making = asyncio.get_running_loop().run_in_executor(None, make_async_transport, connection)
+            self._making[connection] = making
+        try:
+            transport = await asyncio.shield(making)
+        finally:
+            if making.done():
+                self._making.pop(connection, None)
+        if connection not in self._transports:
+            self._transports[connection] = transport
             if len(self._transports) > MAX_POOLS:
                 self._let_go(*self._transports.popitem(last=False))
-        else:
-            self._transports.move_to_end(connection)
         return transport
 
     def _let_go(self, connection: Connection, transport: AsyncTransport) -> None:

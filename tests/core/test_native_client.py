@@ -367,21 +367,19 @@ def test_the_sdk_is_imported_at_the_first_native_call_and_warns_of_nothing() -> 
     )
 
 
-async def test_the_import_of_an_sdk_does_not_block_the_loop(
+async def test_making_a_transport_does_not_block_the_loop(
     native: ClientSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    importers: list[str] = []
+    """It takes the import of an SDK, and reads files: ``langgraph dev`` refuses what does that on the loop."""
+    makers: list[str] = []
 
     def slow_import(wire: Any) -> Any:
-        importers.append(threading.current_thread().name)
+        makers.append(threading.current_thread().name)
         time.sleep(0.2)
         return imported(wire)
 
     imported = pool.transports_of
     monkeypatch.setattr(pool, "transports_of", slow_import)
-    monkeypatch.setattr(pool, "MODULES", {"dashscope": "not.imported.yet", "openai": "not.imported.either"})
-    monkeypatch.setattr(pool, "import_module", lambda name: sys.modules["qwen_core.transports.dashscope_sdk"])
-    monkeypatch.setattr(pool, "make_async_transport", lambda connection: object())
     ticks = 0
 
     async def tick() -> None:
@@ -393,10 +391,25 @@ async def test_the_import_of_an_sdk_does_not_block_the_loop(
     ticker = asyncio.create_task(tick())
     connection = Connection(wire="dashscope", base_url="http://x", api_key="k")
     transports = pool.LoopTransports()
+    impatient = asyncio.create_task(transports.get(connection))
+    await asyncio.sleep(0.02)
+    impatient.cancel()
     first, second = await asyncio.gather(transports.get(connection), transports.get(connection))
     ticker.cancel()
-    assert first is second
-    assert ticks > 5 and threading.main_thread().name not in importers
+    assert first is second is await transports.get(connection)
+    assert ticks > 5 and len(makers) == 1 and threading.main_thread().name not in makers
+
+
+async def test_a_transport_that_cannot_be_made_is_tried_again(
+    native: ClientSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transports = pool.LoopTransports()
+    connection = Connection(wire="dashscope", base_url="http://x", api_key="k")
+    with monkeypatch.context() as without_sdk:
+        without_sdk.setitem(pool.MODULES, "dashscope", "dashscope.there_is_no_such_module")
+        with pytest.raises(errors.UnsupportedFeatureError, match="SDK"):
+            await transports.get(connection)
+    assert await transports.get(connection) is await transports.get(connection)
 
 
 def test_embeddings_of_a_query(native: ClientSettings, qwen_emulator: Emulator) -> None:
