@@ -200,6 +200,7 @@ def test_a_tool_round() -> None:
         "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}],
     }
     assert found[2] == {"role": "tool", "content": "42", "tool_call_id": "c1"}
+    assert sent(Message("user", (ImagePart("https://h/a.png"),)), asked, answered)[1:] == found[1:]
 
 
 def test_reasoning_is_replayed_in_its_round_only() -> None:
