@@ -129,17 +129,22 @@ LONG_CONVERSATION = 300_000
 
 def is_long(messages: Iterable[Message]) -> bool:
     """Whether a conversation takes so long to count and to encode that an event loop should not wait for it."""
-    texts = [part.text for message in messages for part in message.parts if type(part) is TextPart]
-    return sum(map(len, texts)) > LONG_CONVERSATION
+    return text_length(messages) > LONG_CONVERSATION
+
+
+def text_length(messages: Iterable[Message]) -> int:
+    """The characters of all visible text."""
+    return sum([len(part.text) for message in messages for part in message.parts if type(part) is TextPart])
+
+
+def part_types(messages: Iterable[Message]) -> set[type[Part]]:
+    """The kinds of parts that there are."""
+    return {type(part) for message in messages for part in message.parts}
 
 
 def has_media(messages: Iterable[Message]) -> bool:
     """Whether anything in these messages is more than words."""
-    for message in messages:
-        for part in message.parts:
-            if type(part) is not TextPart and isinstance(part, MEDIA_PARTS):
-                return True
-    return False
+    return not part_types(messages).isdisjoint(MEDIA_PARTS)
 
 
 def part_urls(part: Part) -> tuple[str, ...]:
@@ -153,7 +158,7 @@ def marked_places(messages: Iterable[Message]) -> Iterator[Place]:
     """Where cache marks stand."""
     for number, message in enumerate(messages):
         for place, part in enumerate(message.parts):
-            if isinstance(part, MARKABLE) and part.cache_control:
+            if type(part) in MARKABLE and part.cache_control:  # type: ignore[union-attr]
                 yield number, place
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from qwen_core.messages import Message, TextPart, ToolCallPart
+from qwen_core.messages import Message, TextPart, ToolCallPart, part_types
 from qwen_core.models.profile import ModelProfile
 from qwen_core.request import ChatRequest
 
@@ -31,7 +31,7 @@ def complete_tool_rounds(request: ChatRequest, profile: ModelProfile, warnings: 
             open_calls.pop(message.tool_call_id or "", None)
         else:
             unanswered += add_missing_results(told, open_calls)
-            open_calls = {part.id: part.name for part in message.parts if type(part) is ToolCallPart} or None
+            open_calls = calls_of(message)
             if message.role == "tool":
                 homeless += 1
                 message = said_by_user(message)
@@ -52,13 +52,14 @@ def complete_tool_rounds(request: ChatRequest, profile: ModelProfile, warnings: 
 
 def has_tool_rounds(messages: Sequence[Message]) -> bool:
     """Whether anybody asks for calls or brings a result."""
-    for message in messages:
-        if message.role == "tool":
-            return True
-        for part in message.parts:
-            if type(part) is ToolCallPart:
-                return True
-    return False
+    return ToolCallPart in part_types(messages) or "tool" in {message.role for message in messages}
+
+
+def calls_of(message: Message) -> dict[str, str] | None:
+    """The ids and tools of the calls that an answer asks for, if it does."""
+    if message.role != "assistant":
+        return None
+    return {part.id: part.name for part in message.parts if type(part) is ToolCallPart} or None
 
 
 def add_missing_results(told: list[Message], open_calls: dict[str, str] | None) -> Sequence[str]:

@@ -12,7 +12,7 @@ Everything else is left to the service, whose refusal is the same error.
 """
 
 from qwen_core.errors import ContextOverflowError
-from qwen_core.messages import Message
+from qwen_core.messages import Message, text_length
 from qwen_core.models.profile import ModelProfile
 from qwen_core.tokens import Tokenizer, blocks, estimate_tokens, tokenizer
 
@@ -56,7 +56,7 @@ def exactly_at_least(text: str, exact: Tokenizer, limit: int) -> int:
 def check_length(messages: tuple[Message, ...], profile: ModelProfile) -> None:
     """Raise ContextOverflowError where the messages are certainly too long."""
     limit = documented_limit(profile)
-    if limit is None or sum(len(message.text) for message in messages) <= limit:
+    if limit is None or text_length(messages) <= limit:
         return
     found = tokens_at_least("\n".join(message.text for message in messages), profile.name, limit)
     if found > limit:
