@@ -205,6 +205,35 @@ SCENARIOS = [
         options={"temperature": 0.1, "top_p": 0.5, "top_k": 3, "seed": 7},
     ),
     Scenario("stop words", Reply(text="one"), Outcome("one"), options={"stop": ("two",)}),
+    Scenario(
+        "one bound for thinking and answer",
+        Reply(text="Rain.", reasoning="Look."),
+        Outcome("Rain.", reasoning="Look."),
+        model="qwen3.7-plus",
+        options={"max_completion_tokens": 100},
+    ),
+    Scenario(
+        "a number that is none",
+        Reply(text="never"),
+        Outcome(error="UnsupportedFeatureError"),
+        options={"extra_body": {"own": [None, float("nan")]}},
+    ),
+    Scenario(
+        "a call that nobody carried out",
+        Reply(text="Never mind."),
+        Outcome("Never mind."),
+        messages=(*ROUND[:2], user("And now?")),
+        options={"tools": (WEATHER,)},
+        warning="have no results",
+    ),
+    Scenario(
+        "a result without its call",
+        Reply(text="Sunny."),
+        Outcome("Sunny."),
+        messages=(ROUND[0], ROUND[2]),
+        options={"tools": (WEATHER,)},
+        warning="follow no tool call",
+    ),
     *(
         Scenario(name, Failure.named(failure, times=9), Outcome(error=error, code=code))
         for name, failure, error, code in [
