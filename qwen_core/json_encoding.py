@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -53,7 +53,8 @@ def encode_json(value: Any) -> bytes:
     return encoded
 
 
-FINITE = (str, int, bytes, type(None))
+FINITE = frozenset({str, int, bool, bytes, type(None), type(msgspec.UNSET)})
+"""Types of most values, none of which holds a number that JSON has no form for."""
 
 
 def refuse_infinite(value: Any) -> None:
@@ -66,12 +67,13 @@ def refuse_infinite(value: Any) -> None:
 
 def check_finite(value: Any) -> None:
     """ValueError where a number in this value has no form in JSON."""
-    if isinstance(value, FINITE):
-        return
-    if isinstance(value, Real) and not math.isfinite(value):
-        raise ValueError(f"{float(value)} is no number there")
-    for _, part in members(value):
-        check_finite(part)
+    pending = [value]
+    while pending:
+        whole = pending.pop()
+        parts = parts_of(whole)
+        pending += [part for part in parts if type(part) not in FINITE]
+        if parts is ONE_PIECE and isinstance(whole, Real) and not math.isfinite(whole):
+            raise ValueError(f"{float(whole)} is no number there")
 
 
 def json_text(value: Any) -> str:
@@ -119,10 +121,25 @@ def place_of(value: Any, encode: Callable[[Any], object]) -> str:
 
 def members(value: Any) -> Iterator[tuple[str, Any]]:
     """What a value is made of, each with the way there."""
-    if isinstance(value, Mapping):
-        yield from ((f".{name}", part) for name, part in value.items())
-    elif isinstance(value, list | tuple):
-        yield from ((f"[{place}]", part) for place, part in enumerate(value))
-    elif isinstance(value, msgspec.Struct):
-        fields = ((name, getattr(value, name)) for name in value.__struct_fields__)
-        yield from ((f".{name}", part) for name, part in fields if part is not msgspec.UNSET)
+    parts = parts_of(value)
+    if isinstance(value, list | tuple):
+        yield from ((f"[{place}]", part) for place, part in enumerate(parts))
+    elif parts is not ONE_PIECE:
+        names = value.__struct_fields__ if isinstance(value, msgspec.Struct) else value
+        for name, part in zip(names, parts, strict=True):
+            if part is not msgspec.UNSET:
+                yield f".{name}", part
+
+
+ONE_PIECE: tuple[Any, ...] = ()
+
+
+def parts_of(value: Any) -> Collection[Any]:
+    """What a value is made of; ``ONE_PIECE`` for what is not made of others."""
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, (list, tuple)):
+        return value
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.astuple(value)
+    return value.values() if isinstance(value, Mapping) else ONE_PIECE
