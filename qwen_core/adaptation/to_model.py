@@ -29,8 +29,9 @@ from qwen_core.adaptation.thinking import (
 )
 from qwen_core.adaptation.tool_rounds import complete_tool_rounds
 from qwen_core.json_encoding import encode_json
-from qwen_core.messages import AudioPart, FilePart, ImagePart, Message, Part, TextPart, VideoPart, has_media
-from qwen_core.models.profile import Modality, ModelProfile
+from qwen_core.media.preparation import MEDIA_KINDS
+from qwen_core.messages import ImagePart, Message, TextPart, VideoPart, has_media
+from qwen_core.models.profile import ModelProfile
 from qwen_core.request import ChatRequest
 
 Step = Callable[[ChatRequest, ModelProfile, list[str]], ChatRequest]
@@ -38,12 +39,6 @@ Step = Callable[[ChatRequest, ModelProfile, list[str]], ChatRequest]
 JSON_INSTRUCTION = "Answer with one JSON object and nothing else."
 SCHEMA_INSTRUCTION = f"{JSON_INSTRUCTION} It must match this JSON schema:\n"
 CONTINUE = "Continue."
-MEDIA_NAMES: dict[type[Part], Modality] = {
-    ImagePart: "image",
-    VideoPart: "video",
-    AudioPart: "audio",
-    FilePart: "pdf",
-}
 CALL_INSTRUCTION = "Answer by calling one of these tools, and with nothing else: "
 
 
@@ -59,13 +54,14 @@ def note_unknown_media(request: ChatRequest, profile: ModelProfile, warnings: li
     """A picture is sent to a model of which no page says that it sees, but not without a word (compatible 3)."""
     if profile.certainty != "documented" or not has_media(request.messages):
         return request
-    known = {"text", *profile.input_modalities, *(["pdf"] if profile.documents else [])}
+    reads = profile.documents or "pdf" in profile.input_modalities
+    known = {*profile.input_modalities, *(["document"] if reads else [])}
     for number, message in enumerate(request.messages):
-        for kind in {MEDIA_NAMES.get(type(part), "text"): None for part in message.parts}:
+        for kind in {MEDIA_KINDS[type(part)]: None for part in message.parts if type(part) in MEDIA_KINDS}:
             if kind not in known:
                 warnings.append(
                     f"{request.model} is documented to take {', '.join(profile.input_modalities)} alone: the "
-                    f"service may refuse the {'document' if kind == 'pdf' else kind} in messages[{number}]. "
+                    f"service may refuse the {kind} in messages[{number}]. "
                     "`python -m qwen_core.models` lists what each model takes."
                 )
     return request

@@ -27,7 +27,7 @@ from qwen_core.messages import (
 )
 from qwen_core.request import ChatRequest
 
-KINDS: dict[type, MediaKind] = {
+MEDIA_KINDS: dict[type[Part], MediaKind] = {
     ImagePart: "image",
     VideoPart: "video",
     AudioPart: "audio",
@@ -57,7 +57,7 @@ def media_urls(messages: Sequence[Message]) -> Iterator[tuple[str, MediaKind]]:
 
 def kind_of(part: Part) -> MediaKind:
     """What is to be found at the URLs of a part."""
-    return "image" if isinstance(part, VideoPart) and not isinstance(part.url, str) else KINDS[type(part)]
+    return "image" if isinstance(part, VideoPart) and not isinstance(part.url, str) else MEDIA_KINDS[type(part)]
 
 
 def ready_media(request: ChatRequest) -> ReadyMedia:
