@@ -88,15 +88,15 @@ class BareClient:
     """Our own core alone, without a framework."""
 
     def __init__(self, url: str) -> None:
-        from qwen_core.client import QwenClient
-        from qwen_core.settings import ClientSettings
+        from qwen_core.config.settings import ClientSettings
+        from qwen_core.resources.client import QwenClient
 
         settings = ClientSettings(api_key=KEY, base_url=url, protocol="openai", server="dashscope")
         self._client = QwenClient(settings)
 
     def stream(self, messages: list[BaseMessage]) -> Iterator[object]:
-        from qwen_core.messages import Message, TextPart
-        from qwen_core.request import ChatRequest
+        from qwen_core.types.messages import Message, TextPart
+        from qwen_core.types.requests import ChatRequest
 
         prompt = Message("user", (TextPart(str(messages[0].content)),))
         return self._client.stream(ChatRequest(model=MODEL, messages=(prompt,)))

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from langchain_qwen.multimodal_embeddings import QwenMultiModalEmbeddings
     from langchain_qwen.rerank import QwenRerank
     from langchain_qwen.sparse_embeddings import QwenSparseEmbeddings
-    from qwen_core import rate_limits
+    from qwen_core.execution import rate_limits
 
     class RateLimiter(rate_limits.RateLimiter, BaseRateLimiter):
         """To type checkers one of LangChain's too, as which it is registered below."""
 
 else:
-    from qwen_core.rate_limits import RateLimiter
+    from qwen_core.execution.rate_limits import RateLimiter
 
 register()
 # LangChain takes only what calls itself one of its limiters; ours keeps both frameworks' interfaces.

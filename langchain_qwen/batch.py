@@ -12,10 +12,10 @@ from langchain_core.runnables.config import get_config_list, merge_configs
 from langchain_qwen.batch_chain import Step, answered, give_out, in_a_row, take_apart
 from langchain_qwen.chat_calls import chat_request
 from langchain_qwen.exceptions import langchain_errors
-from qwen_core.batch_jobs import AsyncQwenBatchJobs, BatchJob, QwenBatchJobs
-from qwen_core.batch_jobs.journal import as_journal
-from qwen_core.batch_jobs.results import failures, merged
-from qwen_core.request import ChatRequest
+from qwen_core.resources.batches import AsyncQwenBatchJobs, BatchJob, QwenBatchJobs
+from qwen_core.resources.batches.journal import as_journal
+from qwen_core.resources.batches.results import failures, merged
+from qwen_core.types.requests import ChatRequest
 
 Config = RunnableConfig | list[RunnableConfig] | None
 
@@ -33,7 +33,7 @@ class QwenBatch(Runnable[Any, Any]):
     Args:
         llm: a ChatQwen, with whatever is bound to it, or a sequence of steps with one in it. The steps before and
             after it run here.
-        options: the fields of ``qwen_core.batch_jobs.BatchOptions``. With ``journal="folder"`` a process that was
+        options: the fields of ``qwen_core.BatchOptions``. With ``journal="folder"`` a process that was
             killed and is started again on the same inputs uploads and submits nothing twice.
 
     Example:

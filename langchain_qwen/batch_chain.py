@@ -22,7 +22,7 @@ from langchain_qwen.chat_models import ChatQwen
 from langchain_qwen.chunks import to_result
 from langchain_qwen.exceptions import to_langchain
 from qwen_core.errors import QwenError, UnsupportedFeatureError
-from qwen_core.response import ChatResponse
+from qwen_core.types.responses import ChatResponse
 
 Step = Runnable[Any, Any]
 

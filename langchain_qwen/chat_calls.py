@@ -16,12 +16,12 @@ from langchain_qwen.exceptions import langchain_errors
 from langchain_qwen.messages import to_core
 from langchain_qwen.structured_output import as_response_format
 from langchain_qwen.tools import ToolLike, tool_definition, tool_definitions
-from qwen_core.client import AsyncQwenClient, QwenClient
-from qwen_core.conversation_tokens import count_conversation
+from qwen_core.adapters.token_counting import count_conversation
+from qwen_core.adapters.tool_definitions import to_core_tool_choice, to_core_tools, to_server_tools
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.events import Event
-from qwen_core.request import ChatRequest
-from qwen_core.tools.definitions import to_core_tool_choice, to_core_tools, to_server_tools
+from qwen_core.resources.client import AsyncQwenClient, QwenClient
+from qwen_core.types.events import Event
+from qwen_core.types.requests import ChatRequest
 
 if TYPE_CHECKING:
     from langchain_protocol import MessagesData

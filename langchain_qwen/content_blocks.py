@@ -11,7 +11,7 @@ from langchain_core.messages import content as types
 
 from langchain_qwen.server_tools import server_tool_blocks
 from langchain_qwen.tool_calls import tool_calls
-from qwen_core.messages import ToolCallPart
+from qwen_core.types.messages import ToolCallPart
 
 TEXT_INDEX = "lc_txt_0"
 REASONING_INDEX = "lc_rs_0"

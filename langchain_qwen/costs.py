@@ -17,8 +17,9 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
 from langchain_qwen.block_translator import PROVIDER
-from qwen_core.cost import Cost, CostTotals
-from qwen_core.usage_meter import count_usage
+from qwen_core.execution.cost_totals import CostTotals
+from qwen_core.execution.usage_meter import count_usage
+from qwen_core.types.usage import Cost
 
 UNNAMED = "unknown"
 

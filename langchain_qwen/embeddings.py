@@ -7,11 +7,11 @@ from pydantic import ConfigDict, Field
 
 from langchain_qwen.brief_repr import BriefRepr
 from langchain_qwen.exceptions import langchain_errors
-from qwen_core.calls.ordered import DEFAULT_CONCURRENCY
-from qwen_core.calls.progress import progress_bar
-from qwen_core.client import AsyncQwenClient, QwenClient
-from qwen_core.request import EmbeddingResponse, OutputType, SparseVector, TextType
-from qwen_core.retrieval_parameters import EmbeddingFields, TextEmbeddingFields
+from qwen_core.adapters.retrieval_fields import EmbeddingFields, TextEmbeddingFields
+from qwen_core.execution.ordered import DEFAULT_CONCURRENCY
+from qwen_core.resources.client import AsyncQwenClient, QwenClient
+from qwen_core.transports.progress import progress_bar
+from qwen_core.types.requests import EmbeddingResponse, OutputType, SparseVector, TextType
 
 
 class BatchFields(EmbeddingFields):

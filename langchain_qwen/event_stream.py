@@ -23,10 +23,10 @@ from langchain_qwen.content_blocks import (
     finished_call,
 )
 from langchain_qwen.server_tools import server_tool_blocks
-from qwen_core.accumulator import Accumulator
-from qwen_core.events import AudioDelta, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
-from qwen_core.media.speech import wav_base64
-from qwen_core.response import ChatResponse
+from qwen_core.types.accumulator import Accumulator
+from qwen_core.types.events import AudioDelta, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
+from qwen_core.types.responses import ChatResponse
+from qwen_core.types.wav import wav_base64
 
 
 class BlockEvents:

@@ -7,7 +7,7 @@ Each class here is a subclass of the core's class of the same name, of ``QwenErr
 from langchain_core import exceptions as langchain
 
 from qwen_core import errors
-from qwen_core.error_translation import ErrorTranslation
+from qwen_core.types.error_translation import ErrorTranslation
 
 
 class QwenError(errors.QwenError, langchain.ModelError):

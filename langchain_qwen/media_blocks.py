@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.media.checks import warn_of_detail
-from qwen_core.media.formats import HEAD, audio_format, sniff
-from qwen_core.messages import AudioPart, FilePart, ImagePart, Part, VideoPart
+from qwen_core.prepare.media_checks import warn_of_detail
+from qwen_core.prepare.media_formats import HEAD, audio_format, sniff
+from qwen_core.types.messages import AudioPart, FilePart, ImagePart, Part, VideoPart
 
 Block = Mapping[str, Any]
 

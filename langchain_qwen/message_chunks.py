@@ -9,9 +9,9 @@ from langchain_core.messages import AIMessageChunk, InvalidToolCall
 from langchain_core.messages.base import BaseMessageChunk
 
 from langchain_qwen.tool_calls import tool_calls
-from qwen_core.accumulator import join_base64
-from qwen_core.media.speech import wav_base64
-from qwen_core.messages import ToolCallPart
+from qwen_core.types.accumulator import join_base64
+from qwen_core.types.messages import ToolCallPart
+from qwen_core.types.wav import wav_base64
 
 
 class QwenMessageChunk(AIMessageChunk):

@@ -22,19 +22,19 @@ from langchain_core.messages import (
 
 from langchain_qwen.media_blocks import MEDIA_BLOCKS, Block, file_parts, option
 from langchain_qwen.tool_calls import tool_calls
+from qwen_core.adapters.call_ids import with_own_ids
+from qwen_core.adapters.request_builder import convert_messages
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.json_encoding import json_text
-from qwen_core.messages import (
+from qwen_core.types.json import json_text
+from qwen_core.types.messages import (
     Message,
     Part,
     ReasoningPart,
     Role,
     TextPart,
     ToolCallPart,
-    converted,
 )
-from qwen_core.tools.call_ids import with_own_ids
-from qwen_core.warn import warn
+from qwen_core.types.warnings import warn
 
 ROLES: dict[str, Role] = {
     "system": "system",
@@ -52,7 +52,7 @@ def to_core(messages: Sequence[BaseMessage]) -> tuple[Message, ...]:
     """The conversation in the core's vocabulary."""
     # The type first: to tell by class what a message is not takes LangChain's metaclass a while.
     answered = frozenset(answered_call(message) for message in messages if message.type in RESULT_TYPES)
-    return tuple(with_own_ids(converted(message_to_core, messages, answered)))
+    return tuple(with_own_ids(convert_messages(message_to_core, messages, answered)))
 
 
 def answered_call(message: BaseMessage) -> str:

@@ -10,11 +10,11 @@ from langchain_qwen.brief_repr import BriefRepr
 from langchain_qwen.embeddings import BatchFields
 from langchain_qwen.exceptions import langchain_errors
 from langchain_qwen.messages import parts
-from qwen_core.calls.progress import progress_bar
-from qwen_core.client import AsyncQwenClient, QwenClient
-from qwen_core.endpoints import DEFAULT_MULTIMODAL_EMBEDDING_MODEL
-from qwen_core.messages import ImagePart, Part, TextPart
-from qwen_core.retrieval_parameters import MultimodalEmbeddingFields
+from qwen_core.adapters.retrieval_fields import MultimodalEmbeddingFields
+from qwen_core.config.endpoints import DEFAULT_MULTIMODAL_EMBEDDING_MODEL
+from qwen_core.resources.client import AsyncQwenClient, QwenClient
+from qwen_core.transports.progress import progress_bar
+from qwen_core.types.messages import ImagePart, Part, TextPart
 
 Content = str | Sequence[str | Mapping[str, Any]]
 """A text, or a list of LangChain's content blocks that become one vector together."""

@@ -7,7 +7,7 @@ from langchain_core.tools import BaseTool, create_schema_from_function
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel
 
-from qwen_core.tools.schemas import rooted
+from qwen_core.adapters.schemas import rooted
 
 DEFINITIONS = "#/$defs/"
 SCALARS = ("string", "integer", "number", "boolean", "null")

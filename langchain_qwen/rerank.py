@@ -10,12 +10,12 @@ from pydantic import ConfigDict, Field
 from langchain_qwen.brief_repr import BriefRepr
 from langchain_qwen.exceptions import langchain_errors
 from langchain_qwen.messages import block_to_parts
-from qwen_core.calls.ordered import DEFAULT_CONCURRENCY
-from qwen_core.client import AsyncQwenClient, QwenClient
+from qwen_core.adapters.retrieval_fields import RerankFields
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.messages import ImagePart, Part, TextPart
-from qwen_core.request import Ranked, RerankRequest
-from qwen_core.retrieval_parameters import RerankFields
+from qwen_core.execution.ordered import DEFAULT_CONCURRENCY
+from qwen_core.resources.client import AsyncQwenClient, QwenClient
+from qwen_core.types.messages import ImagePart, Part, TextPart
+from qwen_core.types.requests import Ranked, RerankRequest
 
 Item = str | Document | Mapping[str, Any]
 """A text, a document, a content block (``{"type": "image", "url": ...}``), or the service's ``{"image": ...}``."""

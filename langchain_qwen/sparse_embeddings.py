@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pydantic import ConfigDict
 
 from langchain_qwen.embeddings import TextBatches
-from qwen_core import request
+from qwen_core.types import requests as request
 
 
 class SparseVector(NamedTuple):

@@ -23,9 +23,9 @@ from pydantic import BaseModel, create_model, model_validator
 
 from langchain_qwen.recursive_schemas import openai_tool
 from langchain_qwen.tools import ToolLike
-from qwen_core.tools.names import safe_name
-from qwen_core.tools.schemas import WRAP, is_wrapped, needs_wrap, rooted
-from qwen_core.warn import warn
+from qwen_core.adapters.schemas import WRAP, is_wrapped, needs_wrap, rooted
+from qwen_core.prepare.tool_names import safe_name
+from qwen_core.types.warnings import warn
 
 if TYPE_CHECKING:
     from langchain_qwen.chat_models import ChatQwen

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from langchain_core.messages import InvalidToolCall, ToolCall
 
-from qwen_core.messages import ToolCallPart
-from qwen_core.tools.arguments import parse_arguments
+from qwen_core.adapters.tool_arguments import parse_arguments
+from qwen_core.types.messages import ToolCallPart
 
 
 def tool_calls(

@@ -6,8 +6,8 @@ from typing import Any
 from langchain_core.tools import BaseTool
 
 from langchain_qwen.recursive_schemas import openai_tool
-from qwen_core.request import TOOL_CHOICE_MODES
-from qwen_core.tools.definitions import is_server_tool, to_core_tool_choice
+from qwen_core.adapters.tool_definitions import is_server_tool, to_core_tool_choice
+from qwen_core.types.requests import TOOL_CHOICE_MODES
 
 ToolLike = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llama_index_qwen.multimodal_embeddings import QwenMultiModalEmbedding
     from llama_index_qwen.rerank import QwenRerank
     from llama_index_qwen.sparse_embeddings import QwenSparseEmbedding
-    from qwen_core.rate_limits import RateLimiter
+    from qwen_core.execution.rate_limits import RateLimiter
 
 __all__ = [
     "CostEventHandler",
@@ -45,7 +45,7 @@ __getattr__ = lazy_names(
         "QwenMultiModalEmbedding": "llama_index_qwen.multimodal_embeddings",
         "QwenRerank": "llama_index_qwen.rerank",
         "QwenSparseEmbedding": "llama_index_qwen.sparse_embeddings",
-        "RateLimiter": "qwen_core.rate_limits",
+        "RateLimiter": "qwen_core.execution.rate_limits",
         "UnusableAnswerError": "llama_index_qwen.exceptions",
         "count_costs": "llama_index_qwen.costs",
     },

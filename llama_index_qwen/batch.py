@@ -10,11 +10,11 @@ from llama_index.core.llms.callbacks import llm_chat_callback
 from llama_index_qwen.chat_calls import chat_request, one_call_only
 from llama_index_qwen.llm import Qwen
 from llama_index_qwen.responses import to_response
-from qwen_core.batch_jobs import AsyncQwenBatchJobs, BatchJob, Outcome, QwenBatchJobs
-from qwen_core.batch_jobs.journal import as_journal
-from qwen_core.batch_jobs.results import failures, merged
 from qwen_core.errors import QwenError
-from qwen_core.request import ChatRequest
+from qwen_core.resources.batches import AsyncQwenBatchJobs, BatchJob, Outcome, QwenBatchJobs
+from qwen_core.resources.batches.journal import as_journal
+from qwen_core.resources.batches.results import failures, merged
+from qwen_core.types.requests import ChatRequest
 
 Conversation = str | Sequence[ChatMessage]
 
@@ -24,7 +24,7 @@ class QwenBatch:
 
     Args:
         llm: the model, with all that is set on it.
-        options: the fields of ``qwen_core.batch_jobs.BatchOptions``. With ``journal="folder"`` a process that was
+        options: the fields of ``qwen_core.BatchOptions``. With ``journal="folder"`` a process that was
             killed and is started again on the same conversations uploads and submits nothing twice.
 
     Example:

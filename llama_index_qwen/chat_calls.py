@@ -13,15 +13,15 @@ from llama_index_qwen.responses import ChunkBuilder, to_response
 from llama_index_qwen.retry_events import tell_of_retry
 from llama_index_qwen.structured_output import as_response_format
 from llama_index_qwen.tools import tool_definition
-from qwen_core.client import AsyncQwenClient, QwenClient
-from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.request import ChatRequest
-from qwen_core.tools.definitions import (
+from qwen_core.adapters.tool_definitions import (
     is_server_tool,
     to_core_tool_choice,
     to_core_tools,
     to_server_tools,
 )
+from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.resources.client import AsyncQwenClient, QwenClient
+from qwen_core.types.requests import ChatRequest
 
 if TYPE_CHECKING:
     from llama_index_qwen.llm import Qwen

@@ -5,7 +5,7 @@ from typing import Any
 from llama_index.core.callbacks import CallbackManager
 from pydantic import AliasChoices, Field, model_validator
 
-from qwen_core.parameters import ConnectionFields, SecretOrText, key_from_environment
+from qwen_core.adapters.fields import ConnectionFields, SecretOrText, key_from_environment
 
 
 class QwenComponent(ConnectionFields):

@@ -17,8 +17,9 @@ from llama_index.core.instrumentation.events.llm import LLMChatEndEvent, LLMComp
 from llama_index_instrumentation import get_dispatcher
 from pydantic import Field
 
-from qwen_core.cost import Cost, CostTotals
-from qwen_core.usage_meter import count_usage
+from qwen_core.execution.cost_totals import CostTotals
+from qwen_core.execution.usage_meter import count_usage
+from qwen_core.types.usage import Cost
 
 FINGERPRINT = frozenset({"model", "finish_reason"})
 """What the raw dict of an answer has when it is one of ours."""

@@ -6,13 +6,13 @@ from typing import Any, NamedTuple, Self, TypeVar
 from pydantic import AliasChoices, Field, model_validator
 
 from llama_index_qwen.retrieval_component import RetrievalComponent
-from qwen_core.calls.ordered import async_map_in_order, map_in_order
-from qwen_core.calls.progress import progress_bar
-from qwen_core.embeddings import DEFAULT_BATCH
-from qwen_core.endpoints import DEFAULT_EMBEDDING_MODEL
+from qwen_core.adapters.retrieval_fields import EmbeddingFields
+from qwen_core.config.endpoints import DEFAULT_EMBEDDING_MODEL
+from qwen_core.execution.ordered import async_map_in_order, map_in_order
 from qwen_core.models.catalogue import resolve
-from qwen_core.request import SparseVector
-from qwen_core.retrieval_parameters import EmbeddingFields
+from qwen_core.resources.embeddings import DEFAULT_BATCH
+from qwen_core.transports.progress import progress_bar
+from qwen_core.types.requests import SparseVector
 
 T = TypeVar("T")
 

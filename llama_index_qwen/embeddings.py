@@ -4,9 +4,9 @@ from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
 from pydantic import ConfigDict
 
 from llama_index_qwen.embedding_component import EmbeddingComponent, HybridEmbeddings
-from qwen_core.client import AsyncQwenClient, QwenClient
-from qwen_core.request import TextType
-from qwen_core.retrieval_parameters import TextEmbeddingFields
+from qwen_core.adapters.retrieval_fields import TextEmbeddingFields
+from qwen_core.resources.client import AsyncQwenClient, QwenClient
+from qwen_core.types.requests import TextType
 
 
 class QwenEmbedding(EmbeddingComponent, TextEmbeddingFields, BaseEmbedding):

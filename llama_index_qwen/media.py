@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.media.formats import HEAD, sniff
+from qwen_core.prepare.media_formats import HEAD, sniff
 
 BASE64_LETTERS = string.ascii_letters.encode() + string.digits.encode() + b"+/="
 

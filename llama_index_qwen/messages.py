@@ -24,9 +24,11 @@ from llama_index.core.base.llms.types import (
 
 from llama_index_qwen.history_calls import message_tool_calls, with_valid_arguments
 from llama_index_qwen.media import media_url
+from qwen_core.adapters.call_ids import with_own_ids
+from qwen_core.adapters.request_builder import convert_messages
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.media.checks import warn_of_detail
-from qwen_core.messages import (
+from qwen_core.prepare.media_checks import warn_of_detail
+from qwen_core.types.messages import (
     AudioPart,
     FilePart,
     ImagePart,
@@ -36,10 +38,8 @@ from qwen_core.messages import (
     Role,
     TextPart,
     VideoPart,
-    converted,
 )
-from qwen_core.tools.call_ids import with_own_ids
-from qwen_core.warn import warn
+from qwen_core.types.warnings import warn
 
 Parts = tuple[Part, ...]
 
@@ -57,7 +57,7 @@ ROLES: dict[str, Role] = {
 
 def to_core(messages: Sequence[ChatMessage]) -> tuple[Message, ...]:
     """The conversation in the core's vocabulary."""
-    return tuple(with_own_ids(converted(message_to_core, messages)))
+    return tuple(with_own_ids(convert_messages(message_to_core, messages)))
 
 
 def message_to_core(message: ChatMessage) -> Message:

@@ -12,10 +12,10 @@ from pydantic import AliasChoices, ConfigDict, Field
 from llama_index_qwen.embedding_component import EmbeddingComponent
 from llama_index_qwen.media import media_url
 from llama_index_qwen.messages import blocks_to_parts
-from qwen_core.client import AsyncQwenClient, QwenClient
-from qwen_core.endpoints import DEFAULT_MULTIMODAL_EMBEDDING_MODEL
-from qwen_core.messages import ImagePart, Part, TextPart
-from qwen_core.retrieval_parameters import MultimodalEmbeddingFields
+from qwen_core.adapters.retrieval_fields import MultimodalEmbeddingFields
+from qwen_core.config.endpoints import DEFAULT_MULTIMODAL_EMBEDDING_MODEL
+from qwen_core.resources.client import AsyncQwenClient, QwenClient
+from qwen_core.types.messages import ImagePart, Part, TextPart
 
 Contents = Sequence[tuple[Part, ...]]
 

@@ -14,12 +14,12 @@ from pydantic import ConfigDict
 from llama_index_qwen.media import media_url
 from llama_index_qwen.multimodal_embeddings import image_part
 from llama_index_qwen.retrieval_component import RetrievalComponent
-from qwen_core.client import AsyncQwenClient, QwenClient
-from qwen_core.messages import ImagePart, Part, TextPart
+from qwen_core.adapters.retrieval_fields import RerankFields
 from qwen_core.models.catalogue import resolve
-from qwen_core.request import RerankRequest, RerankResponse
-from qwen_core.retrieval_parameters import RerankFields
-from qwen_core.warn import warn
+from qwen_core.resources.client import AsyncQwenClient, QwenClient
+from qwen_core.types.messages import ImagePart, Part, TextPart
+from qwen_core.types.requests import RerankRequest, RerankResponse
+from qwen_core.types.warnings import warn
 
 dispatcher = get_dispatcher(__name__)
 

@@ -17,14 +17,14 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
-from qwen_core.accumulator import Accumulator
-from qwen_core.events import AudioDelta, Event, ReasoningDelta, TextDelta, ToolCallDelta
-from qwen_core.media.speech import wav_base64
-from qwen_core.messages import ToolCallPart
-from qwen_core.response import ChatResponse as Answer
-from qwen_core.response import Choice, Citation, CitationSpan
-from qwen_core.tools.arguments import parse_arguments
-from qwen_core.usage import Usage
+from qwen_core.adapters.tool_arguments import parse_arguments
+from qwen_core.types.accumulator import Accumulator
+from qwen_core.types.events import AudioDelta, Event, ReasoningDelta, TextDelta, ToolCallDelta
+from qwen_core.types.messages import ToolCallPart
+from qwen_core.types.responses import ChatResponse as Answer
+from qwen_core.types.responses import Choice, Citation, CitationSpan
+from qwen_core.types.usage import Usage
+from qwen_core.types.wav import wav_base64
 
 
 class ChunkBuilder:

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from llama_index_qwen.component import QwenComponent
-from qwen_core.retrieval_parameters import INDEXING_RETRIES, RetrievalFields
+from qwen_core.adapters.retrieval_fields import INDEXING_RETRIES, RetrievalFields
 
 
 class RetrievalComponent(QwenComponent, RetrievalFields):

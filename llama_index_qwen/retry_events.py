@@ -4,7 +4,7 @@ from llama_index.core.instrumentation.events import BaseEvent
 from llama_index_instrumentation import get_dispatcher
 from tenacity import RetryCallState
 
-from qwen_core.calls.retries import call_of, failure_of
+from qwen_core.execution.retry import call_of, failure_of
 
 dispatcher = get_dispatcher(__name__)
 

@@ -6,9 +6,9 @@ from llama_index.core.base.embeddings.base_sparse import BaseSparseEmbedding, Sp
 from pydantic import ConfigDict
 
 from llama_index_qwen.embedding_component import EmbeddingComponent
-from qwen_core.client import AsyncQwenClient, QwenClient
-from qwen_core.request import TextType
-from qwen_core.retrieval_parameters import TextEmbeddingFields
+from qwen_core.adapters.retrieval_fields import TextEmbeddingFields
+from qwen_core.resources.client import AsyncQwenClient, QwenClient
+from qwen_core.types.requests import TextType
 
 SparseBatch = tuple[list[list[int]], list[list[float]]]
 """Token numbers and weights, a list of each for each text: what vector stores take."""

@@ -11,11 +11,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from llama_index_qwen.exceptions import UnusableAnswerError
 from llama_index_qwen.tools import partial_json, written_calls
+from qwen_core.adapters.schemas import WRAP, is_wrapped, needs_wrap, rooted
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.json_encoding import json_text
 from qwen_core.models.profile import ModelProfile
-from qwen_core.tools.names import safe_name
-from qwen_core.tools.schemas import WRAP, is_wrapped, needs_wrap, rooted
+from qwen_core.prepare.tool_names import safe_name
+from qwen_core.types.json import json_text
 
 FENCED = re.compile(r"```\w*\s*\n(.*?)\s*```[ \t]*$", re.DOTALL | re.MULTILINE)
 """Neither end is found within JSON, where a line's end in a text is escaped."""

@@ -9,9 +9,9 @@ from llama_index.core.tools.types import BaseTool
 from pydantic_core import from_json
 
 from llama_index_qwen.exceptions import UnusableAnswerError
+from qwen_core.adapters.tool_definitions import to_core_tool_choice
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.tools.definitions import to_core_tool_choice
-from qwen_core.warn import warn
+from qwen_core.types.warnings import warn
 
 
 def tool_definition(tool: BaseTool | Mapping[str, Any]) -> Mapping[str, Any]:

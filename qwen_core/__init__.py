@@ -5,9 +5,17 @@ from typing import TYPE_CHECKING
 from qwen_core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from qwen_core.client import AsyncQwenClient, QwenClient
-    from qwen_core.errors import QwenError
-    from qwen_core.request import (
+    from qwen_core.config.settings import ClientSettings
+    from qwen_core.config.timeouts import Timeout
+    from qwen_core.execution.cost_totals import CostTotals
+    from qwen_core.execution.rate_limits import RateLimiter
+    from qwen_core.execution.usage_meter import count_usage
+    from qwen_core.resources.batches import AsyncQwenBatchJobs, BatchJob, BatchOptions, Limits, QwenBatchJobs
+    from qwen_core.resources.client import AsyncQwenClient, QwenClient
+    from qwen_core.resources.files import AsyncQwenFiles, QwenFiles, UploadedFile
+    from qwen_core.types.errors import QwenError
+    from qwen_core.types.messages import AudioPart, FilePart, ImagePart, Message, TextPart, ToolCallPart, VideoPart
+    from qwen_core.types.requests import (
         ChatRequest,
         EmbeddingRequest,
         EmbeddingResponse,
@@ -15,39 +23,78 @@ if TYPE_CHECKING:
         RerankRequest,
         RerankResponse,
     )
-    from qwen_core.response import ChatResponse
-    from qwen_core.settings import ClientSettings
-    from qwen_core.usage_meter import count_usage
+    from qwen_core.types.responses import ChatResponse
+    from qwen_core.types.usage import Cost, Usage
 
 __all__ = [
+    "AsyncQwenBatchJobs",
     "AsyncQwenClient",
+    "AsyncQwenFiles",
+    "AudioPart",
+    "BatchJob",
+    "BatchOptions",
     "ChatRequest",
     "ChatResponse",
     "ClientSettings",
+    "Cost",
+    "CostTotals",
     "EmbeddingRequest",
     "EmbeddingResponse",
+    "FilePart",
+    "ImagePart",
+    "Limits",
+    "Message",
     "MultimodalEmbeddingRequest",
+    "QwenBatchJobs",
     "QwenClient",
     "QwenError",
+    "QwenFiles",
+    "RateLimiter",
     "RerankRequest",
     "RerankResponse",
+    "TextPart",
+    "Timeout",
+    "ToolCallPart",
+    "UploadedFile",
+    "Usage",
+    "VideoPart",
     "count_usage",
 ]
 
 __getattr__ = lazy_names(
     __name__,
     {
-        "AsyncQwenClient": "qwen_core.client",
-        "ChatRequest": "qwen_core.request",
-        "ChatResponse": "qwen_core.response",
-        "ClientSettings": "qwen_core.settings",
-        "EmbeddingRequest": "qwen_core.request",
-        "EmbeddingResponse": "qwen_core.request",
-        "MultimodalEmbeddingRequest": "qwen_core.request",
-        "QwenClient": "qwen_core.client",
-        "QwenError": "qwen_core.errors",
-        "RerankRequest": "qwen_core.request",
-        "RerankResponse": "qwen_core.request",
-        "count_usage": "qwen_core.usage_meter",
+        "AsyncQwenBatchJobs": "qwen_core.resources.batches",
+        "AsyncQwenClient": "qwen_core.resources.client",
+        "AsyncQwenFiles": "qwen_core.resources.files",
+        "AudioPart": "qwen_core.types.messages",
+        "BatchJob": "qwen_core.resources.batches",
+        "BatchOptions": "qwen_core.resources.batches",
+        "ChatRequest": "qwen_core.types.requests",
+        "ChatResponse": "qwen_core.types.responses",
+        "ClientSettings": "qwen_core.config.settings",
+        "Cost": "qwen_core.types.usage",
+        "CostTotals": "qwen_core.execution.cost_totals",
+        "EmbeddingRequest": "qwen_core.types.requests",
+        "EmbeddingResponse": "qwen_core.types.requests",
+        "FilePart": "qwen_core.types.messages",
+        "ImagePart": "qwen_core.types.messages",
+        "Limits": "qwen_core.resources.batches",
+        "Message": "qwen_core.types.messages",
+        "MultimodalEmbeddingRequest": "qwen_core.types.requests",
+        "QwenBatchJobs": "qwen_core.resources.batches",
+        "QwenClient": "qwen_core.resources.client",
+        "QwenError": "qwen_core.types.errors",
+        "QwenFiles": "qwen_core.resources.files",
+        "RateLimiter": "qwen_core.execution.rate_limits",
+        "RerankRequest": "qwen_core.types.requests",
+        "RerankResponse": "qwen_core.types.requests",
+        "TextPart": "qwen_core.types.messages",
+        "Timeout": "qwen_core.config.timeouts",
+        "ToolCallPart": "qwen_core.types.messages",
+        "UploadedFile": "qwen_core.resources.files",
+        "Usage": "qwen_core.types.usage",
+        "VideoPart": "qwen_core.types.messages",
+        "count_usage": "qwen_core.execution.usage_meter",
     },
 )

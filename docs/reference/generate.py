@@ -20,7 +20,6 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "llama_index_qwen": {},
     "qwen_core": {
-        "qwen_core.batch_jobs": ("QwenBatchJobs", "AsyncQwenBatchJobs", "BatchOptions", "BatchJob", "Limits"),
         "qwen_core.errors": (
             "QwenError",
             "AuthenticationError",
@@ -40,18 +39,13 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
             "BatchError",
             "QwenWarning",
         ),
-        "qwen_core.files": ("QwenFiles", "AsyncQwenFiles", "UploadedFile"),
-        "qwen_core.messages": ("Message", "TextPart", "ImagePart", "VideoPart", "AudioPart", "ToolCallPart"),
-        "qwen_core.rate_limits": ("RateLimiter",),
-        "qwen_core.timeouts": ("Timeout",),
-        "qwen_core.usage": ("Usage",),
     },
     "qwen_emulator": {},
 }
 # Whose fields of the same names say what these fields mean.
 SAME_FIELDS = {
-    "qwen_core.request.ChatRequest": "qwen_core.parameters.ChatFields",
-    "qwen_core.settings.ClientSettings": "qwen_core.parameters.ConnectionFields",
+    "qwen_core.types.requests.ChatRequest": "qwen_core.adapters.fields.ChatFields",
+    "qwen_core.config.settings.ClientSettings": "qwen_core.adapters.fields.ConnectionFields",
 }
 WIDTH = 100
 

@@ -1,8 +1,8 @@
 """Reads ``catalogue.toml`` and folds its layers into profiles. No network, no facts of its own.
 
 ``resolve`` is a pure function of the name, the catalogue file and the user's overrides. A model that the file
-lists is found folded beforehand (``folded.py``); the file itself is parsed for the first name that is not listed,
-never at import.
+lists is found folded beforehand (``profiles.py``); the file itself is parsed for the first name that is not
+listed, never at import.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from qwen_core.models.folded import read_folded
 from qwen_core.models.profile import ModelProfile, Price, RegionalLimit
+from qwen_core.models.profiles import read_profile
 
 _FIELDS = frozenset(ModelProfile.__struct_fields__)
 _FEATURES = ("tool_calling", "json_object", "json_schema", "search", "explicit_cache", "implicit_cache")
@@ -102,7 +102,7 @@ def all_models() -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def _resolve(name: str) -> ModelProfile:
-    return read_folded(name) or fold(name)
+    return read_profile(name) or fold(name)
 
 
 def fold(name: str) -> ModelProfile:

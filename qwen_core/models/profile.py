@@ -12,7 +12,8 @@ from typing import Literal
 
 import msgspec
 
-from qwen_core.decodable import decodable
+from qwen_core.config.self_hosted import ReasoningKey
+from qwen_core.types.decodable import decodable
 
 Kind = Literal["chat", "translation", "ocr", "omni", "embedding", "multimodal_embedding", "rerank", "other"]
 Modality = Literal["text", "image", "video", "audio", "pdf"]
@@ -21,7 +22,6 @@ Documents = Literal["file_id", "doc_url"]
 NativeEndpoint = Literal["text-generation", "multimodal-generation"]
 Fusion = Literal["enable_fusion", "always"]
 Capability = Literal["tool_calling", "json_object", "search", "implicit_cache", "pdf"]
-ReasoningKey = Literal["reasoning_content", "reasoning"]
 Certainty = Literal["documented", "console", "third-party", "inherited", "id-only"]
 
 
@@ -50,7 +50,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     batch                 the price list offers the batch API here, at half the price of input and output
     price_date            ISO date of the price list
 
-    Read by ``qwen_core.cost``.
+    Read by ``qwen_core.models.pricing``.
     """
 
     region: str
@@ -90,7 +90,7 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
       catalogue_id               the catalogue entry its facts come from; None: none, only families or
                                  defaults. The overflow check, the table command
       family                     the last family that matched; None: unknown. Reports
-      kind                       what is done with it; default ``chat``. Adaptation, ``qwen_core.cost``, reports
+      kind                       what is done with it; default ``chat``. Adaptation, ``models.pricing``, reports
       released_on                ISO date; None: unknown. LangChain profile
       retired_on                 ISO date of the announced end; None: none announced. The client warns once
       successor                  the id that Alibaba names instead; None: none named. The same warning
@@ -113,12 +113,12 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
       documents                  how it reads documents: by the id of an uploaded file, or in the native
                                  ``doc_url``; None: inside of the message, if at all. The client
       image_patch                pixels along the side of the square that one image token stands for; default
-                                 32. ``qwen_core.tokens``
-      video_frame_tokens         most tokens of one pair of video frames; default 768. ``qwen_core.tokens``
-      video_tokens               most tokens of one video; default 65,536. ``qwen_core.tokens``
-      audio_tokens_per_second    of audio input; None: unknown. ``qwen_core.tokens``
+                                 32. ``qwen_core.models.tokens``
+      video_frame_tokens         most tokens of one pair of video frames; default 768. ``qwen_core.models.tokens``
+      video_tokens               most tokens of one video; default 65,536. ``qwen_core.models.tokens``
+      audio_tokens_per_second    of audio input; None: unknown. ``qwen_core.models.tokens``
       vocabulary                 the name by which the tokenizer package knows the vocabulary of the open
-                                 models of its generation; None: unknown. ``qwen_core.tokens``
+                                 models of its generation; None: unknown. ``qwen_core.models.tokens``
 
     Thinking
       thinking                   never, on request, or always; None: unknown. Adaptation, LangChain profile
@@ -163,8 +163,8 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     Service features
       search                     web search by the service; None: unknown. The table command
       search_strategies          strategies known to work, when it searches; empty: unknown. No reader here
-      explicit_cache             takes cache marks; None: unknown. Adaptation warns, ``qwen_core.cost``
-      implicit_cache             caches prefixes by itself; None: unknown. ``qwen_core.cost``
+      explicit_cache             takes cache marks; None: unknown. Adaptation warns, ``qwen_core.models.pricing``
+      implicit_cache             caches prefixes by itself; None: unknown. ``qwen_core.models.pricing``
       listed_only_in             capabilities that the model pages list for some regions only. No reader here
 
     Protocols
@@ -188,7 +188,7 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     Where and for how much
       regions                    regions that list it; empty: unknown. The table command
-      prices                     one ``Price`` per region and tier; empty: unknown. ``qwen_core.cost``
+      prices                     one ``Price`` per region and tier; empty: unknown. ``qwen_core.models.pricing``
     """
 
     name: str

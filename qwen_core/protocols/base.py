@@ -5,18 +5,18 @@ from typing import Any, Protocol
 
 import msgspec
 
-from qwen_core.endpoints import Wire
-from qwen_core.errors import QwenError
-from qwen_core.events import Event
+from qwen_core.config.endpoints import Wire
 from qwen_core.models.profile import ModelProfile, NativeEndpoint
-from qwen_core.request import (
+from qwen_core.types.errors import QwenError
+from qwen_core.types.events import Event
+from qwen_core.types.requests import (
     AnyEmbeddingRequest,
     ChatRequest,
     EmbeddingResponse,
     RerankRequest,
     RerankResponse,
 )
-from qwen_core.response import ChatResponse
+from qwen_core.types.responses import ChatResponse
 
 NATIVE_EXTRA = 'pip install "qwen-integrations[dashscope]"'
 """What installs the SDK that carries the native wire."""

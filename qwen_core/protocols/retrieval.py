@@ -5,9 +5,9 @@ from typing import TypeVar
 
 import msgspec
 
-from qwen_core.decodable import decodable
-from qwen_core.errors import InvalidResponseError
-from qwen_core.request import Ranked
+from qwen_core.types.decodable import decodable
+from qwen_core.types.errors import InvalidResponseError
+from qwen_core.types.requests import Ranked
 
 T = TypeVar("T")
 

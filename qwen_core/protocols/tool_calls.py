@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from qwen_core.events import ToolCallDelta
+from qwen_core.types.events import ToolCallDelta
 
 MAX_TOOL_CALLS = 1024
 

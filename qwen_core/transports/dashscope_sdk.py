@@ -19,11 +19,9 @@ from dashscope.v2.errors import APIConnectionError as SDKConnectionError
 from dashscope.v2.errors import APITimeoutError as SDKTimeoutError
 from dashscope.v2.errors import DashScopeError
 
-from qwen_core.error_translation import ErrorTranslation, caused
-from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.config.settings import Connection
+from qwen_core.config.timeouts import READ
 from qwen_core.protocols.base import EncodedRequest
-from qwen_core.settings import Connection
-from qwen_core.timeouts import READ
 from qwen_core.transports.base import Answer, StatusFailure
 from qwen_core.transports.error_body_limits import SUCCESS_END, async_cutting, async_hooks, cutting, hooks
 from qwen_core.transports.http import (
@@ -38,6 +36,8 @@ from qwen_core.transports.http import (
     library_failure,
     ssl_context,
 )
+from qwen_core.types.error_translation import ErrorTranslation, caused
+from qwen_core.types.errors import UnsupportedFeatureError
 
 CONTENT_TYPE = {"Content-Type": "application/json"}
 

@@ -12,17 +12,17 @@ from ssl import SSLContext
 from time import monotonic
 from typing import Any
 
-from qwen_core.error_translation import ErrorTranslation, caused
-from qwen_core.errors import (
+from qwen_core.config.settings import Connection
+from qwen_core.config.timeouts import Timeout, attempt_timeouts
+from qwen_core.transports.error_body_limits import END
+from qwen_core.types.error_translation import ErrorTranslation, caused
+from qwen_core.types.errors import (
     APIConnectionError,
     APITimeoutError,
     IncompleteStreamError,
     InvalidResponseError,
     QwenError,
 )
-from qwen_core.settings import Connection
-from qwen_core.timeouts import Timeout, attempt_timeouts
-from qwen_core.transports.error_body_limits import END
 
 OK = 200
 NEVER = float("inf")

@@ -12,9 +12,8 @@ from typing import Any
 
 import openai
 
-from qwen_core.error_translation import ErrorTranslation, caused
+from qwen_core.config.settings import Connection
 from qwen_core.protocols.base import EncodedRequest
-from qwen_core.settings import Connection
 from qwen_core.transports.base import Answer, StatusFailure
 from qwen_core.transports.error_body_limits import async_cutting, async_hooks, cutting, hooks
 from qwen_core.transports.http import (
@@ -29,6 +28,7 @@ from qwen_core.transports.http import (
     library_failure,
     ssl_context,
 )
+from qwen_core.types.error_translation import ErrorTranslation, caused
 
 ADDED_TO_EACH_CALL = ("x-stainless-retry-count", "x-stainless-read-timeout")
 """Headers that the SDK makes for each call."""

@@ -13,11 +13,11 @@ from importlib import import_module
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from qwen_core.endpoints import Wire
-from qwen_core.errors import UnsupportedFeatureError
+from qwen_core.config.endpoints import Wire
+from qwen_core.config.settings import Connection
 from qwen_core.protocols.base import NATIVE_EXTRA
-from qwen_core.settings import Connection
 from qwen_core.transports.base import AsyncTransport, Transport
+from qwen_core.types.errors import UnsupportedFeatureError
 
 MAX_POOLS = 64
 """Configurations whose connections are kept; the one not used for longest makes room."""

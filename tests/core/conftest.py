@@ -3,7 +3,7 @@
 import pytest
 
 from qwen_core import ChatRequest, ClientSettings
-from qwen_core.messages import Message, TextPart
+from qwen_core.types.messages import Message, TextPart
 from qwen_emulator import Emulator
 
 KEY = "sk-very-secret-0123456789"

@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from qwen_core.adaptation.to_model import adapt
-from qwen_core.messages import ImagePart, Message, Role, TextPart, Tool, ToolCallPart, VideoPart
 from qwen_core.models.catalogue import resolve
-from qwen_core.request import ChatRequest
+from qwen_core.prepare.for_model import adapt
+from qwen_core.types.messages import ImagePart, Message, Role, TextPart, Tool, ToolCallPart, VideoPart
+from qwen_core.types.requests import ChatRequest
 
 USER = Message("user", (TextPart("hi"),))
 F, G = Tool("f"), Tool("g")

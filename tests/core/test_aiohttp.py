@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings
-from qwen_core.settings import Connection
+from qwen_core.config.settings import Connection
 from qwen_core.transports import openai_sdk
 from qwen_core.transports.openai_sdk import AsyncOpenAITransport
 from qwen_core.transports.pool import MAX_POOLS

@@ -10,14 +10,14 @@ from qwen_core import (
     ClientSettings,
     errors,
 )
-from qwen_core.calls import retries
+from qwen_core.execution import retry
 from qwen_emulator import Emulator, Failure, Reply, faults
 from tests.core.ways import STREAMS, WAYS, Run, async_generate, generate
 
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "_backoff", lambda state: 0.0)
+    monkeypatch.setattr(retry, "_backoff", lambda state: 0.0)
 
 
 @pytest.mark.parametrize("run", STREAMS)

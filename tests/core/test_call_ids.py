@@ -2,8 +2,8 @@
 
 import pytest
 
-from qwen_core.messages import Message, TextPart, ToolCallPart
-from qwen_core.tools.call_ids import with_own_ids
+from qwen_core.adapters.call_ids import with_own_ids
+from qwen_core.types.messages import Message, TextPart, ToolCallPart
 
 # the calls of one answer (id, tool), the ids of the results; the ids of both as they are sent
 HISTORIES: dict[str, tuple[list[tuple[str, str]], list[str | None], list[str], list[str]]] = {

@@ -19,9 +19,9 @@ from qwen_core import (
     QwenClient,
     errors,
 )
-from qwen_core.calls import retries
-from qwen_core.events import Finish
-from qwen_core.timeouts import Timeout
+from qwen_core.config.timeouts import Timeout
+from qwen_core.execution import retry
+from qwen_core.types.events import Finish
 from qwen_emulator import Emulator, Failure, RecordedRequest, Reply, faults
 from tests.core.conftest import KEY
 from tests.core.ways import WAYS, Run, async_generate, generate
@@ -29,7 +29,7 @@ from tests.core.ways import WAYS, Run, async_generate, generate
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "_backoff", lambda state: 0.0)
+    monkeypatch.setattr(retry, "_backoff", lambda state: 0.0)
 
 
 @pytest.mark.parametrize("run", WAYS)

@@ -14,8 +14,8 @@ import msgspec
 import pytest
 
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, QwenError
-from qwen_core.calls import retries
-from qwen_core.events import TextDelta
+from qwen_core.execution import retry
+from qwen_core.types.events import TextDelta
 from qwen_emulator import Emulator, Failure, Reply, faults
 from tests.core.ways import generate, stream
 
@@ -126,7 +126,7 @@ def test_eight_threads_share_a_client(
     client = QwenClient(settings)
 
     def ask(number: int) -> bool:
-        from qwen_core.messages import Message, TextPart
+        from qwen_core.types.messages import Message, TextPart
 
         request = msgspec.structs.replace(request_, messages=(Message("user", (TextPart(f"thread {number}"),)),))
         return client.generate(request).text == f"THREAD {number}"
@@ -216,7 +216,7 @@ async def test_async_calls_leave_nothing_to_the_garbage_collector(
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "_backoff", lambda state: 0.0)
+    monkeypatch.setattr(retry, "_backoff", lambda state: 0.0)
 
 
 REFUSED = pytest.mark.parametrize(

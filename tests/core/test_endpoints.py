@@ -2,10 +2,10 @@
 
 import pytest
 
-from qwen_core.endpoints import REGIONS, SHORT_FORMS, Wire, region_of, rerank_url, resolve_endpoint
+from qwen_core.config.endpoints import REGIONS, SHORT_FORMS, Wire, region_of, rerank_url, resolve_endpoint
+from qwen_core.config.settings import ClientSettings, resolve_connection
 from qwen_core.errors import QwenError, QwenWarning, UnsupportedFeatureError
-from qwen_core.files import QwenFiles
-from qwen_core.settings import ClientSettings, resolve_connection
+from qwen_core.resources.files import QwenFiles
 from qwen_emulator import Emulator
 
 SHARED = {
@@ -148,7 +148,7 @@ def test_rerank_lives_beside_the_compatible_path() -> None:
 
 def test_a_key_over_plain_http_warns() -> None:
     from qwen_core import ChatRequest
-    from qwen_core.calls.call import chat_call
+    from qwen_core.execution.call import chat_call
 
     settings = ClientSettings(api_key="sk", base_url="http://h.example")
     with pytest.warns(QwenWarning, match="unencrypted"):

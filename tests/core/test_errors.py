@@ -5,8 +5,8 @@ import pickle
 import pytest
 
 from qwen_core import errors
-from qwen_core.errors import QwenError, classify, make_error, retry_after
-from qwen_core.protocols.openai_compatible import OpenAICompatible
+from qwen_core.protocols.openai_chat import OpenAICompatible
+from qwen_core.types.errors import QwenError, classify, make_error, retry_after
 
 # (status, code, message) -> class, retryable. Codes and words from the "Error codes" pages of both wires.
 TABLE: list[tuple[int | None, str | None, str, type[QwenError], bool]] = [

@@ -16,10 +16,10 @@ from llama_index.core.base.llms.types import ChatMessage, TextBlock, ToolCallBlo
 from langchain_qwen import ChatQwen
 from llama_index_qwen import Qwen
 from qwen_core import ChatRequest, ClientSettings, EmbeddingRequest, QwenClient, RerankRequest
+from qwen_core.adapters.tool_arguments import parse_arguments
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.json_encoding import encode_json
-from qwen_core.messages import Message, TextPart
-from qwen_core.tools.arguments import parse_arguments
+from qwen_core.types.json import encode_json
+from qwen_core.types.messages import Message, TextPart
 from qwen_emulator import Emulator
 from tests.core.conftest import KEY
 from tests.core.ways import WAYS, Run

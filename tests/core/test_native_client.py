@@ -20,13 +20,13 @@ import msgspec
 import pytest
 
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, EmbeddingRequest, QwenClient, errors
-from qwen_core.accumulator import accumulate
-from qwen_core.endpoints import PATHS
+from qwen_core.config.endpoints import PATHS
+from qwen_core.config.settings import Connection
 from qwen_core.errors import QwenWarning
-from qwen_core.messages import ImagePart, Message, TextPart
-from qwen_core.protocols import selection
-from qwen_core.settings import Connection
+from qwen_core.protocols import registry as selection
 from qwen_core.transports import pool
+from qwen_core.types.accumulator import accumulate
+from qwen_core.types.messages import ImagePart, Message, TextPart
 from qwen_emulator import Emulator, Failure, RawReply, RecordedRequest, Reply, SearchResult, faults
 from tests.core.conftest import KEY
 from tests.core.ways import WAYS, Run, async_generate, generate, stream
@@ -327,8 +327,8 @@ def test_a_missing_sdk_is_named() -> None:
         sys.meta_path.insert(0, Blocker())
         from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient
         from qwen_core.errors import UnsupportedFeatureError
-        from qwen_core.messages import Message, TextPart
-        from qwen_core.protocols.selection import sdk_is_installed
+        from qwen_core.types.messages import Message, TextPart
+        from qwen_core.protocols.registry import sdk_is_installed
 
         assert not sdk_is_installed()
         settings = ClientSettings(api_key="k", protocol="dashscope")
@@ -354,7 +354,7 @@ def test_the_sdk_is_imported_at_the_first_native_call_and_warns_of_nothing() -> 
         """
         import sys
         from qwen_core import ChatRequest, ClientSettings, QwenClient
-        from qwen_core.messages import Message, TextPart
+        from qwen_core.types.messages import Message, TextPart
         from qwen_emulator import Emulator
 
         assert not {"dashscope", "openai", "httpx"} & set(sys.modules)

@@ -8,13 +8,13 @@ import msgspec
 import pytest
 
 from qwen_core import errors
-from qwen_core.accumulator import accumulate
 from qwen_core.errors import IncompleteStreamError, InvalidResponseError, QwenError
-from qwen_core.events import Event, Finish, TextDelta
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
-from qwen_core.protocols.dashscope_native import DashScopeNative
-from qwen_core.response import ChatResponse
+from qwen_core.protocols.dashscope import DashScopeNative
+from qwen_core.types.accumulator import accumulate
+from qwen_core.types.events import Event, Finish, TextDelta
+from qwen_core.types.responses import ChatResponse
 
 WIRE = DashScopeNative()
 PROFILE = resolve("qwen-plus")

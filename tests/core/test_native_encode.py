@@ -7,7 +7,13 @@ import msgspec
 import pytest
 
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.messages import (
+from qwen_core.models.catalogue import resolve
+from qwen_core.models.profile import ModelProfile
+from qwen_core.protocols.base import EncodedRequest
+from qwen_core.protocols.dashscope import DashScopeNative
+from qwen_core.protocols.dashscope.encode import COMPATIBLE_ONLY, PARAMETERS
+from qwen_core.protocols.openai_chat.encode import PARAMETERS as COMPATIBLE_PARAMETERS
+from qwen_core.types.messages import (
     AudioPart,
     FilePart,
     ImagePart,
@@ -19,13 +25,7 @@ from qwen_core.messages import (
     ToolCallPart,
     VideoPart,
 )
-from qwen_core.models.catalogue import resolve
-from qwen_core.models.profile import ModelProfile
-from qwen_core.protocols.base import EncodedRequest
-from qwen_core.protocols.dashscope_native import DashScopeNative
-from qwen_core.protocols.dashscope_native.encode import COMPATIBLE_ONLY, PARAMETERS
-from qwen_core.protocols.openai_compatible.encode import PARAMETERS as COMPATIBLE_PARAMETERS
-from qwen_core.request import ChatRequest, EmbeddingRequest, MultimodalEmbeddingRequest, RerankRequest
+from qwen_core.types.requests import ChatRequest, EmbeddingRequest, MultimodalEmbeddingRequest, RerankRequest
 
 TEXT = "/services/aigc/text-generation/generation"
 MULTIMODAL = "/services/aigc/multimodal-generation/generation"

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_core import errors
-from qwen_core.accumulator import accumulate
 from qwen_core.errors import QwenError
-from qwen_core.events import Event
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
-from qwen_core.protocols.dashscope_native import DashScopeNative
-from qwen_core.protocols.stream_reader import StreamReader
-from qwen_core.response import ChatResponse
+from qwen_core.protocols.dashscope import DashScopeNative
+from qwen_core.protocols.stream_parser import StreamReader
+from qwen_core.types.accumulator import accumulate
+from qwen_core.types.events import Event
+from qwen_core.types.responses import ChatResponse
 from tests.core.test_samples import check
 
 FOLDER = Path(__file__).parent / "native_samples"

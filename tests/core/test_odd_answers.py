@@ -9,7 +9,6 @@ import pytest
 from langchain_qwen import ChatQwen
 from llama_index_qwen import Qwen
 from qwen_core import ChatRequest, ClientSettings, QwenClient
-from qwen_core.calls import retries
 from qwen_core.errors import (
     BadRequestError,
     IncompleteStreamError,
@@ -18,7 +17,8 @@ from qwen_core.errors import (
     RateLimitError,
     ServerError,
 )
-from qwen_core.messages import Message, TextPart
+from qwen_core.execution import retry
+from qwen_core.types.messages import Message, TextPart
 from qwen_emulator import Emulator, RawReply, Reply, faults
 from tests.core.conftest import KEY
 from tests.core.ways import STREAMS, WAYS, Run
@@ -185,7 +185,7 @@ def test_what_fails_before_the_first_event_is_tried_again(
     body: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(retries, "_backoff", lambda state: 0.0)
+    monkeypatch.setattr(retry, "_backoff", lambda state: 0.0)
     qwen_emulator.reply(RawReply(200, {"Content-Type": "text/event-stream"}, (body,)), "ok")
     assert run(settings, request_).text == "ok"
     assert len(qwen_emulator.requests) == 2

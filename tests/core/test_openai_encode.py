@@ -6,7 +6,10 @@ import msgspec
 import pytest
 
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.messages import (
+from qwen_core.models.catalogue import resolve
+from qwen_core.protocols.openai_chat import OpenAICompatible
+from qwen_core.protocols.openai_chat.encode import NATIVE_ONLY, PARAMETERS
+from qwen_core.types.messages import (
     AudioPart,
     FilePart,
     ImagePart,
@@ -18,10 +21,7 @@ from qwen_core.messages import (
     ToolCallPart,
     VideoPart,
 )
-from qwen_core.models.catalogue import resolve
-from qwen_core.protocols.openai_compatible import OpenAICompatible
-from qwen_core.protocols.openai_compatible.encode import NATIVE_ONLY, PARAMETERS
-from qwen_core.request import ChatRequest, EmbeddingRequest, MultimodalEmbeddingRequest
+from qwen_core.types.requests import ChatRequest, EmbeddingRequest, MultimodalEmbeddingRequest
 
 USER = Message("user", (TextPart("hi"),))
 TOOL = Tool("f", "does f", {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {}}})

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_core.accumulator import accumulate
 from qwen_core.errors import IncompleteStreamError, QwenError
-from qwen_core.events import Event
 from qwen_core.models.catalogue import resolve
-from qwen_core.protocols.openai_compatible import OpenAICompatible
-from qwen_core.protocols.stream_reader import StreamReader
-from qwen_core.response import ChatResponse
+from qwen_core.protocols.openai_chat import OpenAICompatible
+from qwen_core.protocols.stream_parser import StreamReader
+from qwen_core.types.accumulator import accumulate
+from qwen_core.types.events import Event
+from qwen_core.types.responses import ChatResponse
 
 FOLDER = Path(__file__).parent / "samples" / "compatible"
 EXPECTED: dict[str, dict[str, Any]] = json.loads((FOLDER / "expected.json").read_text("utf-8"))

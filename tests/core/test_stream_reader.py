@@ -3,13 +3,13 @@
 import msgspec
 import pytest
 
-from qwen_core.accumulator import accumulate
 from qwen_core.errors import IncompleteStreamError, InvalidResponseError, QwenError, RateLimitError
-from qwen_core.events import Event
 from qwen_core.models.catalogue import resolve
-from qwen_core.protocols.openai_compatible import OpenAICompatible
-from qwen_core.protocols.stream_reader import StreamReader
-from qwen_core.response import ChatResponse
+from qwen_core.protocols.openai_chat import OpenAICompatible
+from qwen_core.protocols.stream_parser import StreamReader
+from qwen_core.types.accumulator import accumulate
+from qwen_core.types.events import Event
+from qwen_core.types.responses import ChatResponse
 
 BOM = b"\xef\xbb\xbf"
 

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_core.accumulator import accumulate
-from qwen_core.events import ChoiceEnd, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
-from qwen_core.messages import Message, TextPart, Tool
 from qwen_core.models.catalogue import resolve
-from qwen_core.protocols.openai_compatible import OpenAICompatible
-from qwen_core.protocols.stream_reader import read_whole
-from qwen_core.request import ChatRequest
-from qwen_core.response import ChatResponse
-from qwen_core.text_parsers import FilteringDecoder, filters_for
+from qwen_core.protocols.openai_chat import OpenAICompatible
+from qwen_core.protocols.output_parsers import FilteringDecoder, filters_for
+from qwen_core.protocols.stream_parser import read_whole
+from qwen_core.types.accumulator import accumulate
+from qwen_core.types.events import ChoiceEnd, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
+from qwen_core.types.messages import Message, TextPart, Tool
+from qwen_core.types.requests import ChatRequest
+from qwen_core.types.responses import ChatResponse
 
 SAMPLES = Path(__file__).parent / "samples" / "compatible"
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_core.accumulator import accumulate
+from qwen_core.adapters.tool_arguments import parse_arguments
 from qwen_core.errors import InvalidResponseError
-from qwen_core.events import Event
 from qwen_core.models.catalogue import resolve
-from qwen_core.protocols.openai_compatible import OpenAICompatible
-from qwen_core.tools.arguments import parse_arguments
+from qwen_core.protocols.openai_chat import OpenAICompatible
+from qwen_core.types.accumulator import accumulate
+from qwen_core.types.events import Event
 
 WIRE = OpenAICompatible()
 Fragment = tuple[Any, Any, Any, Any]  # id, index, name, arguments

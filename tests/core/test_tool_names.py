@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_core.client import AsyncQwenClient, QwenClient
-from qwen_core.events import ToolCallDelta
-from qwen_core.messages import Message, TextPart, Tool, ToolCallPart
-from qwen_core.request import ChatRequest
-from qwen_core.settings import ClientSettings
-from qwen_core.tools.names import names_to_send, with_names_to_send
+from qwen_core.config.settings import ClientSettings
+from qwen_core.prepare.tool_names import names_to_send, with_names_to_send
+from qwen_core.resources.client import AsyncQwenClient, QwenClient
+from qwen_core.types.events import ToolCallDelta
+from qwen_core.types.messages import Message, TextPart, Tool, ToolCallPart
+from qwen_core.types.requests import ChatRequest
 from qwen_emulator import Emulator, Reply, ToolCall
 
 NAME = "weather.查询 v2"

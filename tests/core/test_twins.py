@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from qwen_core import client
-from qwen_core.calls import retries
+from qwen_core.execution import retry
+from qwen_core.resources import client
 from qwen_core.transports import dashscope_sdk, openai_sdk
 
 REPLACEMENTS = [
@@ -40,7 +40,7 @@ PAIRS = [
     (client.QwenClient, client.AsyncQwenClient),
     (openai_sdk.OpenAITransport, openai_sdk.AsyncOpenAITransport),
     (dashscope_sdk.DashScopeTransport, dashscope_sdk.AsyncDashScopeTransport),
-    (retries.run_attempts, retries.async_run_attempts),
+    (retry.run_attempts, retry.async_run_attempts),
 ]
 
 

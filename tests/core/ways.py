@@ -10,8 +10,8 @@ from qwen_core import (
     ClientSettings,
     QwenClient,
 )
-from qwen_core.accumulator import accumulate
-from qwen_core.events import Event
+from qwen_core.types.accumulator import accumulate
+from qwen_core.types.events import Event
 
 Run = Callable[[ClientSettings, ChatRequest], ChatResponse]
 

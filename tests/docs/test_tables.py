@@ -8,7 +8,7 @@ import pytest
 from langchain_qwen import ChatQwen
 from llama_index_qwen import Qwen
 from qwen_core import errors
-from qwen_core.parameters import ChatFields, ConnectionFields
+from qwen_core.adapters.fields import ChatFields, ConnectionFields
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 

@@ -13,26 +13,27 @@ from typing import Any
 import msgspec
 import pytest
 
-from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, tokens
-from qwen_core.billing import PriceList, price_list
-from qwen_core.calls.call import Call, chat_call, embedding_call
-from qwen_core.calls.overflow import documented_limit
-from qwen_core.endpoints import region_of
-from qwen_core.errors import (
+from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings
+from qwen_core.config.endpoints import region_of
+from qwen_core.config.settings import ProtocolName
+from qwen_core.execution.call import Call, chat_call, embedding_call
+from qwen_core.execution.retirement_warnings import WARNED
+from qwen_core.models import resolve, tokens
+from qwen_core.models.context_limit import documented_limit
+from qwen_core.models.pricing import PriceList, price_list
+from qwen_core.models.retirement import retirement_notice
+from qwen_core.models.tokens import count_tokens, estimate_tokens, tokenizer
+from qwen_core.transports.base import Answer
+from qwen_core.types.errors import (
     AuthenticationError,
     ContextOverflowError,
     NotFoundError,
     QwenWarning,
     make_error,
 )
-from qwen_core.events import Finish, TextDelta
-from qwen_core.messages import Message, TextPart
-from qwen_core.models import resolve
-from qwen_core.models.retirement import WARNED, retirement_notice
-from qwen_core.request import EmbeddingRequest
-from qwen_core.settings import ProtocolName
-from qwen_core.tokens import count_tokens, estimate_tokens, tokenizer
-from qwen_core.transports.base import Answer
+from qwen_core.types.events import Finish, TextDelta
+from qwen_core.types.messages import Message, TextPart
+from qwen_core.types.requests import EmbeddingRequest
 
 BODY = {
     "id": "chatcmpl-1",
@@ -79,7 +80,7 @@ def test_a_retired_model_warns_once_with_date_and_successor() -> None:
 
 def test_an_embedding_or_rerank_model_warns_too(monkeypatch: pytest.MonkeyPatch) -> None:
     ended = msgspec.structs.replace(resolve("text-embedding-v3"), retired_on="2026-01-01")
-    monkeypatch.setattr("qwen_core.servers.resolve", lambda _: ended)
+    monkeypatch.setattr("qwen_core.models.self_hosted.resolve", lambda _: ended)
     with pytest.warns(QwenWarning, match="text-embedding-v3 was retired"):
         embedding_call(
             ClientSettings(api_key="k"),
@@ -243,7 +244,7 @@ def test_what_is_certainly_too_long_is_not_sent() -> None:
 
 
 def test_an_estimate_has_to_be_far_above(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qwen_core.calls.overflow.tokenizer", lambda _: None)
+    monkeypatch.setattr("qwen_core.models.context_limit.tokenizer", lambda _: None)
     text = "The tide is high. " * 10_000
     assert LIMIT < estimate_tokens(text) < 6 * LIMIT
     make_call("qwen-max", text)

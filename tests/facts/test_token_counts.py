@@ -30,9 +30,9 @@ from pytest_socket import disable_socket, enable_socket
 
 from langchain_qwen import ChatQwen
 from llama_index_qwen import Qwen
-from qwen_core import tokens
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.tokens import count_tokens, estimate_tokens, image_tokens, video_tokens
+from qwen_core.models import tokens
+from qwen_core.models.tokens import count_tokens, estimate_tokens, image_tokens, video_tokens
 
 ENGLISH = "The answer should name the passages it rests on, so that a reader can check them. " * 5
 CHINESE = "回答应当注明依据的是哪几段，方便读者核对。" * 5

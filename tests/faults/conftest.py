@@ -3,8 +3,8 @@
 import pytest
 
 from qwen_core import ChatRequest, ClientSettings
-from qwen_core.calls import retries
-from qwen_core.messages import Message, TextPart
+from qwen_core.execution import retry
+from qwen_core.types.messages import Message, TextPart
 from qwen_emulator import Emulator
 
 KEY = "sk-very-secret-0123456789"
@@ -12,7 +12,7 @@ KEY = "sk-very-secret-0123456789"
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "_backoff", lambda state: 0.0)
+    monkeypatch.setattr(retry, "_backoff", lambda state: 0.0)
 
 
 @pytest.fixture(params=["openai", "dashscope"])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from qwen_core import ClientSettings, QwenError
-from qwen_core.timeouts import Timeout
+from qwen_core.config.timeouts import Timeout
 from qwen_emulator import Emulator
 from tests.faults.cases import Case, Expected
 from tests.parity import ways

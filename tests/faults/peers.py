@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
 
-from qwen_core.timeouts import Timeout
+from qwen_core.config.timeouts import Timeout
 from qwen_emulator import Emulator
 from tests.faults.cases import CASES, TEXT, Case, Expected
 

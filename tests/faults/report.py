@@ -6,7 +6,7 @@ import time
 import warnings
 from collections import Counter
 
-from qwen_core.calls import retries
+from qwen_core.execution import retry
 from qwen_emulator import Emulator
 from tests.faults.cases import CASES
 from tests.faults.matrix import MODES, PROTOCOLS, Kind, cells, run
@@ -24,7 +24,7 @@ def main() -> int:
     """Run all cells, print the table, and fail where one is not right."""
     warnings.simplefilter("ignore")
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # clients that go away are what is wanted here
-    retries._backoff = lambda state: 0.0  # type: ignore[assignment]
+    retry._backoff = lambda state: 0.0  # type: ignore[assignment]
     counts: dict[tuple[str, str, str], Counter[str]] = {}
     complaints: list[str] = []
     begin = time.monotonic()

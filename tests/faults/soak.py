@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings
-from qwen_core.events import Finish
-from qwen_core.messages import Message, TextPart
+from qwen_core.types.events import Finish
+from qwen_core.types.messages import Message, TextPart
 
 STREAMS = 10_000
 AT_ONCE = 50

@@ -13,13 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qwen_core import QwenError
-from qwen_core.accumulator import accumulate
-from qwen_core.events import Event
 from qwen_core.models.catalogue import resolve
-from qwen_core.protocols import server_sent_events, stream_reader
+from qwen_core.protocols import sse as server_sent_events
+from qwen_core.protocols import stream_parser as stream_reader
 from qwen_core.protocols.base import WireProtocol
-from qwen_core.protocols.selection import DASHSCOPE_NATIVE, OPENAI_COMPATIBLE
-from qwen_core.protocols.stream_reader import StreamReader
+from qwen_core.protocols.registry import DASHSCOPE_NATIVE, OPENAI_COMPATIBLE
+from qwen_core.protocols.stream_parser import StreamReader
+from qwen_core.types.accumulator import accumulate
+from qwen_core.types.events import Event
 
 HERE = Path(__file__).parent.parent / "core"
 SAMPLES = [

@@ -13,8 +13,8 @@ import msgspec
 from langchain_qwen import ChatQwen
 from llama_index_qwen import Qwen
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient
-from qwen_core.messages import Message, TextPart
-from qwen_core.timeouts import Timeout
+from qwen_core.config.timeouts import Timeout
+from qwen_core.types.messages import Message, TextPart
 from qwen_emulator import Emulator, Failure, RecordedRequest
 from tests.faults.conftest import KEY
 from tests.faults.soak import run

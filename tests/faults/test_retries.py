@@ -18,9 +18,9 @@ from llama_index_instrumentation.event_handlers import BaseEventHandler
 from langchain_qwen import ChatQwen, RateLimiter
 from llama_index_qwen import Qwen
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, errors
-from qwen_core.calls import retries
-from qwen_core.files import AsyncQwenFiles, QwenFiles
-from qwen_core.timeouts import Timeout
+from qwen_core.config.timeouts import Timeout
+from qwen_core.execution import retry
+from qwen_core.resources.files import AsyncQwenFiles, QwenFiles
 from qwen_emulator import Emulator, Failure, Reply, faults
 from tests.faults.conftest import KEY
 
@@ -34,10 +34,10 @@ def test_waits_grow_and_are_never_the_same(monkeypatch: pytest.MonkeyPatch) -> N
         def __init__(self, attempt: int) -> None:
             self.attempt_number = attempt
 
-    waits = [[retries._backoff(State(attempt)) for _ in range(20)] for attempt in (1, 2, 3, 9)]  # type: ignore[arg-type]
+    waits = [[retry._backoff(State(attempt)) for _ in range(20)] for attempt in (1, 2, 3, 9)]  # type: ignore[arg-type]
     assert all(len(set(row)) > 1 for row in waits)
     assert max(waits[0]) < min(waits[1]) and max(waits[1]) < min(waits[2])
-    assert max(waits[3]) <= retries.LONGEST_WAIT + retries.FIRST_WAIT
+    assert max(waits[3]) <= retry.LONGEST_WAIT + retry.FIRST_WAIT
 
 
 def test_retry_after_as_a_date(settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator) -> None:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from langchain_qwen import ChatQwen, QwenEmbeddings, QwenRerank
 from llama_index_qwen import Qwen, QwenEmbedding
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, QwenError, errors
-from qwen_core.parameters import OTHER_NAMES
+from qwen_core.adapters.fields import OTHER_NAMES
 from qwen_emulator import Emulator, Failure, RawReply, Reply, faults
 from tests.faults.conftest import KEY
 

@@ -16,8 +16,8 @@ import pytest
 from langchain_qwen import ChatQwen
 from llama_index_qwen import Qwen
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, errors
-from qwen_core.files import AsyncQwenFiles, QwenFiles
-from qwen_core.timeouts import Timeout
+from qwen_core.config.timeouts import Timeout
+from qwen_core.resources.files import AsyncQwenFiles, QwenFiles
 from qwen_emulator import Emulator, Failure, RawReply, Reply, faults
 from tests.faults.conftest import KEY
 from tests.faults.matrix import PROTOCOLS

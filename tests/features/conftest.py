@@ -17,9 +17,9 @@ from llama_index.core.base.llms.types import ChatMessage, CitationBlock, Thinkin
 from langchain_qwen import ChatQwen
 from llama_index_qwen import Qwen
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient
-from qwen_core.accumulator import accumulate
-from qwen_core.messages import Message, TextPart
-from qwen_core.parameters import ChatFields
+from qwen_core.adapters.fields import ChatFields
+from qwen_core.types.accumulator import accumulate
+from qwen_core.types.messages import Message, TextPart
 from qwen_emulator import Emulator
 
 Protocol = Literal["openai", "dashscope"]

@@ -15,11 +15,11 @@ from llama_index.core.base.llms.types import CacheControl, CachePoint, ChatMessa
 from langchain_qwen import ChatQwen
 from langchain_qwen.middleware import QwenPromptCachingMiddleware
 from llama_index_qwen import Qwen
-from qwen_core.adaptation.to_model import adapt
 from qwen_core.errors import QwenWarning
-from qwen_core.messages import Message, TextPart, Tool, marked_places
 from qwen_core.models.catalogue import resolve
-from qwen_core.request import ChatRequest
+from qwen_core.prepare.for_model import adapt
+from qwen_core.types.messages import Message, TextPart, Tool, marked_places
+from qwen_core.types.requests import ChatRequest
 from qwen_emulator import Emulator, RecordedRequest, Reply, ToolCall
 from tests.features.conftest import KEY, Protocol
 

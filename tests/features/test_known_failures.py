@@ -15,8 +15,8 @@ from langchain_qwen.chat_calls import chat_request
 from langchain_qwen.middleware import QwenPromptCachingMiddleware
 from llama_index_qwen import Qwen
 from qwen_core.errors import ContentFilterError
+from qwen_core.execution.endpoint_cache import LEARNED_ENDPOINTS
 from qwen_core.models.catalogue import resolve
-from qwen_core.protocols.learned_endpoints import LEARNED_ENDPOINTS
 from qwen_emulator import Emulator, Failure, Reply, SearchResult, ToolCall
 from tests.features.conftest import KEY, Protocol
 

@@ -8,11 +8,11 @@ from llama_index.core.base.llms.types import ChatMessage
 
 from langchain_qwen import ChatQwen
 from llama_index_qwen import Qwen
-from qwen_core.adaptation.to_model import adapt
 from qwen_core.errors import QwenWarning, UnsupportedFeatureError
-from qwen_core.messages import Message, TextPart, Tool
 from qwen_core.models.catalogue import resolve
-from qwen_core.request import ChatRequest
+from qwen_core.prepare.for_model import adapt
+from qwen_core.types.messages import Message, TextPart, Tool
+from qwen_core.types.requests import ChatRequest
 from qwen_emulator import Emulator, Reply
 from tests.features.conftest import ASKERS, KEY, Ask, Framework, Protocol, Way
 

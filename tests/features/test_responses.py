@@ -16,7 +16,6 @@ from pydantic import BaseModel
 
 from langchain_qwen import ChatQwen
 from llama_index_qwen import Qwen
-from qwen_core.accumulator import accumulate
 from qwen_core.errors import (
     ContentFilterError,
     IncompleteStreamError,
@@ -24,13 +23,14 @@ from qwen_core.errors import (
     QwenWarning,
     UnsupportedFeatureError,
 )
-from qwen_core.messages import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 from qwen_core.models.catalogue import resolve
 from qwen_core.protocols.openai_responses import OpenAIResponses
 from qwen_core.protocols.openai_responses.encode import IGNORED, PARAMETERS
 from qwen_core.protocols.openai_responses.encode import REFUSED as REFUSED_FIELDS
-from qwen_core.protocols.stream_reader import StreamReader, read_whole
-from qwen_core.request import ChatRequest
+from qwen_core.protocols.stream_parser import StreamReader, read_whole
+from qwen_core.types.accumulator import accumulate
+from qwen_core.types.messages import AudioPart, FilePart, ImagePart, Message, Part, TextPart
+from qwen_core.types.requests import ChatRequest
 from qwen_emulator import Emulator, Failure, Reply, SearchResult, ToolCall
 from tests.features.conftest import KEY, Way, collected
 

@@ -12,14 +12,14 @@ from llama_index.core.base.llms.types import ChatMessage, DocumentBlock
 from langchain_qwen import ChatQwen
 from llama_index_qwen import Qwen
 from qwen_core import ChatRequest
-from qwen_core.citations import find_spans, marker_pattern
 from qwen_core.errors import QwenWarning
-from qwen_core.messages import Message, TextPart
 from qwen_core.models.catalogue import resolve
-from qwen_core.options import SearchOptions
-from qwen_core.protocols import selection
-from qwen_core.protocols.selection import select_protocol
-from qwen_core.response import Citation
+from qwen_core.protocols import registry as selection
+from qwen_core.protocols.citations import find_spans, marker_pattern
+from qwen_core.protocols.registry import select_protocol
+from qwen_core.types.messages import Message, TextPart
+from qwen_core.types.options import SearchOptions
+from qwen_core.types.responses import Citation
 from qwen_emulator import Emulator, Reply, SearchResult
 from tests.features.conftest import ASKERS, KEY, Ask, Framework, Way, collected
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from qwen_core.adaptation.to_model import adapt
 from qwen_core.errors import QwenWarning
-from qwen_core.messages import Message, ReasoningPart, TextPart, ToolCallPart
 from qwen_core.models.catalogue import resolve
-from qwen_core.protocols.conversation import encode_messages
-from qwen_core.protocols.openai_compatible.encode import encode_content
-from qwen_core.request import ChatRequest
+from qwen_core.prepare.for_model import adapt
+from qwen_core.protocols.messages import encode_messages
+from qwen_core.protocols.openai_chat.encode import encode_content
+from qwen_core.types.messages import Message, ReasoningPart, TextPart, ToolCallPart
+from qwen_core.types.requests import ChatRequest
 from qwen_emulator import Emulator, Reply
 from tests.features.conftest import Ask
 

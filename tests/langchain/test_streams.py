@@ -17,10 +17,10 @@ from langchain_qwen import ChatQwen
 from langchain_qwen.chunks import to_chunk, to_result
 from langchain_qwen.exceptions import IncompleteStreamError, UnsupportedFeatureError
 from langchain_qwen.message_chunks import QwenMessageChunk
-from qwen_core.events import TextDelta
-from qwen_core.messages import Message, ReasoningPart, TextPart, ToolCallPart
-from qwen_core.response import ChatResponse, Choice
-from qwen_core.usage import Usage
+from qwen_core.types.events import TextDelta
+from qwen_core.types.messages import Message, ReasoningPart, TextPart, ToolCallPart
+from qwen_core.types.responses import ChatResponse, Choice
+from qwen_core.types.usage import Usage
 from qwen_emulator import Emulator, Reply, ToolCall, faults
 from tests.langchain.conftest import MakeModel, deltas, total
 

@@ -9,7 +9,7 @@ import pytest
 
 from langchain_qwen import ChatQwen, QwenBatch, QwenEmbeddings
 from qwen_core import ClientSettings
-from qwen_core.settings import ProtocolName
+from qwen_core.config.settings import ProtocolName
 from tests.parity.scenarios import WEATHER, Outcome, Scenario, user
 from tests.parity.ways import STREAMED, WHOLE
 

@@ -18,7 +18,7 @@ from llama_index.core import Settings
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 
 from llama_index_qwen import Qwen, QwenEmbedding
-from qwen_core.calls import retries
+from qwen_core.execution import retry
 from qwen_emulator import Emulator
 
 MakeModel = Callable[..., Qwen]
@@ -67,7 +67,7 @@ def make_embedding(service: Emulator, protocol: str) -> MakeEmbedding:
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries at once."""
-    monkeypatch.setattr(retries, "_backoff", lambda state: 0.0)
+    monkeypatch.setattr(retry, "_backoff", lambda state: 0.0)
 
 
 @pytest.fixture(autouse=True)

@@ -27,8 +27,8 @@ from pydantic import ValidationError
 from llama_index_qwen.history_calls import message_tool_calls
 from llama_index_qwen.messages import blocks_to_parts, to_core
 from qwen_core.errors import QwenWarning, UnsupportedFeatureError
-from qwen_core.media.preparation import ready_media
-from qwen_core.messages import (
+from qwen_core.prepare.media import ready_media
+from qwen_core.types.messages import (
     AudioPart,
     FilePart,
     ImagePart,
@@ -39,7 +39,7 @@ from qwen_core.messages import (
     ToolCallPart,
     VideoPart,
 )
-from qwen_core.request import ChatRequest
+from qwen_core.types.requests import ChatRequest
 from qwen_emulator import Emulator
 from tests.llama_index.conftest import MakeModel
 

@@ -13,11 +13,11 @@ from llama_index.core.base.llms.types import (
 )
 
 from llama_index_qwen.responses import ChunkBuilder, openai_usage, to_response
-from qwen_core.events import ChoiceEnd, Event, Finish, TextDelta, ToolCallDelta
-from qwen_core.media.speech import wav
-from qwen_core.messages import Message, TextPart
-from qwen_core.response import Audio, ChatResponse, Choice, Citation
-from qwen_core.usage import Usage
+from qwen_core.types.events import ChoiceEnd, Event, Finish, TextDelta, ToolCallDelta
+from qwen_core.types.messages import Message, TextPart
+from qwen_core.types.responses import Audio, ChatResponse, Choice, Citation
+from qwen_core.types.usage import Usage
+from qwen_core.types.wav import wav
 from qwen_emulator import Emulator, Reply
 from tests.llama_index.conftest import MakeModel, Way, raw
 

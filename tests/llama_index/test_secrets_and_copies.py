@@ -14,8 +14,8 @@ from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 from pydantic import ValidationError, create_model
 
 from llama_index_qwen import Qwen, QwenEmbedding
+from qwen_core.config.timeouts import Timeout
 from qwen_core.errors import QwenError
-from qwen_core.timeouts import Timeout
 from qwen_emulator import Emulator, Failure
 from tests.llama_index.conftest import KEY, MakeEmbedding, MakeModel
 

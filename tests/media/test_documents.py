@@ -13,10 +13,10 @@ import pytest
 from langchain_core.messages import HumanMessage
 from llama_index.core.base.llms.types import DocumentBlock, TextBlock
 
-from qwen_core import ClientSettings, files
+from qwen_core import ClientSettings
 from qwen_core.errors import APITimeoutError, BadRequestError, QwenError, UnsupportedFeatureError
-from qwen_core.files import AsyncQwenFiles, QwenFiles
-from qwen_core.media.documents import KNOWN_FILES
+from qwen_core.resources import files
+from qwen_core.resources.files import KNOWN_FILES, AsyncQwenFiles, QwenFiles
 from qwen_emulator import Emulator, Failure, RawReply
 from tests.media.conftest import KEY, Ask, Make, ask_llm
 from tests.media.made import text64

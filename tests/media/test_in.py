@@ -261,9 +261,9 @@ def test_llama_index_templates(llm: Make, service: Emulator) -> None:
 
 def test_base64_crosses_once(monkeypatch: pytest.MonkeyPatch, chat: Make, service: Emulator) -> None:
     """What was given is what is encoded: no copy of a part that needs no change."""
-    from qwen_core.media.preparation import ready_media
-    from qwen_core.messages import ImagePart, Message
-    from qwen_core.request import ChatRequest
+    from qwen_core.prepare.media import ready_media
+    from qwen_core.types.messages import ImagePart, Message
+    from qwen_core.types.requests import ChatRequest
 
     url = data_uri(PNG)
     request = ChatRequest(model="qwen3-vl-plus", messages=(Message("user", (ImagePart(url),)),))

@@ -11,9 +11,9 @@ from langchain_core.messages import AIMessageChunk, HumanMessage
 from llama_index.core.base.llms.types import AudioBlock, ChatMessage, ImageBlock, TextBlock
 
 from qwen_core import ChatRequest, ClientSettings
-from qwen_core.client import QwenClient
-from qwen_core.media.speech import wav
-from qwen_core.messages import Message, TextPart
+from qwen_core.resources.client import QwenClient
+from qwen_core.types.messages import Message, TextPart
+from qwen_core.types.wav import wav
 from qwen_emulator import Emulator, RawReply, Reply
 from tests.media.conftest import KEY, Make
 from tests.media.made import data_uri, picture, sound

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from llama_index.core.base.llms.types import ChatMessage, DocumentBlock, ImageBlock, TextBlock, ToolCallBlock
 
 from qwen_core.errors import BadRequestError, QwenWarning, UnsupportedFeatureError
-from qwen_core.media import checks
+from qwen_core.prepare import media_checks as checks
 from qwen_emulator import Emulator
 from tests.media.conftest import Ask, Make
 from tests.media.made import data_uri, picture, sound, text64
@@ -38,7 +38,7 @@ def nothing_read(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         opened.append(path)
         return real(path, *args, **kwargs)
 
-    monkeypatch.setattr("qwen_core.media.local_files.os.open", spy)
+    monkeypatch.setattr("qwen_core.prepare.local_files.os.open", spy)
     return opened
 
 

@@ -4,17 +4,16 @@ import inspect
 
 import pytest
 
-from qwen_core import files
-from qwen_core.calls import service_calls
-from qwen_core.media import temporary_store
-from qwen_core.transports import plain_http
+from qwen_core.execution import service_calls
+from qwen_core.resources import files, uploads
+from qwen_core.transports import plain
 from tests.core.test_twins import synchronous
 
 PAIRS = [
     (files.QwenFiles, files.AsyncQwenFiles),
     (service_calls.ServiceCalls, service_calls.AsyncServiceCalls),
-    (temporary_store.TemporaryStore, temporary_store.AsyncTemporaryStore),
-    (plain_http.PlainTransport, plain_http.AsyncPlainTransport),
+    (uploads.TemporaryStore, uploads.AsyncTemporaryStore),
+    (plain.PlainTransport, plain.AsyncPlainTransport),
 ]
 
 

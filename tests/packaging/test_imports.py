@@ -35,7 +35,13 @@ def test_a_model_is_made_without_what_only_calls_need(package: str, name: str, f
     third_party = {module.partition(".")[0] for module in loaded} - sys.stdlib_module_names
     assert third_party == {package, "qwen_core", "msgspec"}
     assert f"{package}.chat_calls" not in loaded
-    heavy = ("qwen_core.client", "qwen_core.calls.call", "qwen_core.protocols", "qwen_core.transports", "tomllib")
+    heavy = (
+        "qwen_core.resources.client",
+        "qwen_core.execution.call",
+        "qwen_core.protocols",
+        "qwen_core.transports",
+        "tomllib",
+    )
     assert not {module for module in loaded if module.startswith(heavy)}
 
 

@@ -31,7 +31,7 @@ def test_contents(wheel: Path) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == packages | {"llama_index"}
     for package in packages:
         assert f"{package}/py.typed" in names
-    assert {"qwen_core/models/catalogue.toml", "qwen_core/models/folded.jsonl"} <= set(names)
+    assert {"qwen_core/models/catalogue.toml", "qwen_core/models/profiles.jsonl"} <= set(names)
     assert not [name for name in names if "tests" in name or "cookbook" in name or "benchmarks" in name]
     # An __init__.py there would hide LlamaIndex itself.
     assert "llama_index/__init__.py" not in names and "llama_index/llms/__init__.py" not in names

@@ -7,7 +7,7 @@ LlamaIndex. A new feature is a new row.
 from dataclasses import dataclass, field
 from typing import Any
 
-from qwen_core.messages import Message, ReasoningPart, TextPart, Tool, ToolCallPart
+from qwen_core.types.messages import Message, ReasoningPart, TextPart, Tool, ToolCallPart
 from qwen_emulator import Failure, Reply, SearchResult, ToolCall
 
 WEATHER = Tool(

@@ -7,10 +7,10 @@ from llama_index.core.base.llms.types import ChatMessage
 
 from langchain_qwen import ChatQwen
 from llama_index_qwen import Qwen
+from qwen_core.adapters.fields import SHARED_FIELDS
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.parameters import SHARED_FIELDS
-from qwen_core.protocols.dashscope_native.encode import COMPATIBLE_ONLY
-from qwen_core.protocols.openai_compatible.encode import NATIVE_ONLY
+from qwen_core.protocols.dashscope.encode import COMPATIBLE_ONLY
+from qwen_core.protocols.openai_chat.encode import NATIVE_ONLY
 from qwen_emulator import Emulator
 
 

@@ -27,11 +27,11 @@ from llama_index.core.base.llms.types import ChatResponse as LlamaResponse
 from langchain_qwen import ChatQwen
 from llama_index_qwen import Qwen
 from qwen_core import AsyncQwenClient, ChatRequest, ChatResponse, ClientSettings, QwenClient, QwenError
-from qwen_core.accumulator import accumulate
-from qwen_core.messages import Message
-from qwen_core.protocols.conversation import encode_tool
-from qwen_core.tools.arguments import parse_arguments
-from qwen_core.usage import Usage
+from qwen_core.adapters.tool_arguments import parse_arguments
+from qwen_core.protocols.messages import encode_tool
+from qwen_core.types.accumulator import accumulate
+from qwen_core.types.messages import Message
+from qwen_core.types.usage import Usage
 from tests.parity.scenarios import Outcome, Scenario
 
 Ask = Callable[[Scenario, ClientSettings], Outcome]

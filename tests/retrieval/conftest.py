@@ -1,4 +1,4 @@
-"""What the retrieval tests share: an emulator in the place of the service, and no waiting between retries."""
+"""What the retrieval tests share: an emulator in the place of the service, and no waiting between retry."""
 
 import asyncio
 import warnings
@@ -12,8 +12,8 @@ with warnings.catch_warnings():
 
 import pytest
 
-from qwen_core.calls import retries
-from qwen_core.calls.batches import LEARNED_LIMITS
+from qwen_core.execution import retry
+from qwen_core.execution.batching import LEARNED_LIMITS
 from qwen_emulator import Emulator
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ def service(qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterato
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries at once."""
-    monkeypatch.setattr(retries, "_backoff", lambda state: 0.0)
+    monkeypatch.setattr(retry, "_backoff", lambda state: 0.0)
 
 
 @pytest.fixture(params=["sync", "async"])

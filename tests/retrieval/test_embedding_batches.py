@@ -16,7 +16,6 @@ from qwen_core import (
     RerankRequest,
     count_usage,
 )
-from qwen_core.calls.batches import LEARNED_LIMITS, stated_limit
 from qwen_core.errors import (
     BadRequestError,
     InvalidResponseError,
@@ -24,9 +23,10 @@ from qwen_core.errors import (
     RateLimitError,
     UnsupportedFeatureError,
 )
-from qwen_core.messages import TextPart
+from qwen_core.execution.batching import LEARNED_LIMITS, stated_limit
 from qwen_core.models.catalogue import resolve
-from qwen_core.protocols.selection import select_protocol
+from qwen_core.protocols.registry import select_protocol
+from qwen_core.types.messages import TextPart
 from qwen_emulator import Emulator, Failure, RawReply, faults
 from tests.retrieval.conftest import KEY, both_protocols, needs_native, sent_texts
 

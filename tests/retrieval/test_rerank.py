@@ -25,8 +25,8 @@ from qwen_core.errors import (
     RateLimitError,
     UnsupportedFeatureError,
 )
-from qwen_core.messages import ImagePart, TextPart, VideoPart
-from qwen_core.rerank import RERANKING
+from qwen_core.resources.rerank import RERANKING
+from qwen_core.types.messages import ImagePart, TextPart, VideoPart
 from qwen_emulator import Emulator, Failure, RawReply
 from tests.media.made import data_uri, picture
 from tests.retrieval.conftest import KEY, both_protocols, needs_native

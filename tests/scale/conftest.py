@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from qwen_core import ChatRequest, ClientSettings
-from qwen_core.messages import Message, TextPart
+from qwen_core.types.messages import Message, TextPart
 from qwen_emulator import Emulator, Failure, RecordedRequest
 
 KEY = "sk-batch-secret"

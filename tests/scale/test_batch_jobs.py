@@ -12,8 +12,6 @@ import msgspec
 import pytest
 
 from qwen_core import ChatRequest, ClientSettings
-from qwen_core.batch_jobs import AsyncQwenBatchJobs, Limits, Outcome, QwenBatchJobs
-from qwen_core.batch_jobs.submission import AsyncJobSubmitter, JobSubmitter
 from qwen_core.errors import (
     APIConnectionError,
     BadRequestError,
@@ -26,7 +24,9 @@ from qwen_core.errors import (
     ServerError,
     UnsupportedFeatureError,
 )
-from qwen_core.files import QwenFiles
+from qwen_core.resources.batches import AsyncQwenBatchJobs, Limits, Outcome, QwenBatchJobs
+from qwen_core.resources.batches.submission import AsyncJobSubmitter, JobSubmitter
+from qwen_core.resources.files import QwenFiles
 from qwen_emulator import Altered, Emulator, Failure, RawReply, RecordedRequest
 from tests.core.test_twins import synchronous
 from tests.scale.conftest import FAST, KEY, ask, made, numbered, posts, refuse_second, refuse_word

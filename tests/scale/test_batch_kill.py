@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from qwen_core import ClientSettings
-from qwen_core.batch_jobs import Limits, QwenBatchJobs
-from qwen_core.files import QwenFiles
+from qwen_core.resources.batches import Limits, QwenBatchJobs
+from qwen_core.resources.files import QwenFiles
 from qwen_emulator import Altered, Emulator, RawReply, RecordedRequest
 from tests.scale.conftest import FAST, made, numbered
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 NURSERY = """
 import os, sys
 from qwen_core import ClientSettings
-from qwen_core.batch_jobs import Limits, QwenBatchJobs
+from qwen_core.resources.batches import Limits, QwenBatchJobs
 from tests.scale.conftest import FAST, KEY, numbered
 for line in sys.stdin:
     url, journal = line.split()

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_core import ClientSettings
-from qwen_core.batch_jobs import Limits
-from qwen_core.batch_jobs.lines import Line, prepare, split, within_window
-from qwen_core.calls.call import Call, chat_call
-from qwen_core.calls.overflow import documented_limit
 from qwen_core.errors import ContextOverflowError, QwenError, QwenWarning, UnsupportedFeatureError
-from qwen_core.messages import ImagePart, Message, TextPart, Tool
+from qwen_core.execution.call import Call, chat_call
 from qwen_core.models.catalogue import resolve
-from qwen_core.request import ChatRequest
+from qwen_core.models.context_limit import documented_limit
+from qwen_core.resources.batches import Limits
+from qwen_core.resources.batches.lines import Line, prepare, split, within_window
+from qwen_core.types.messages import ImagePart, Message, TextPart, Tool
+from qwen_core.types.requests import ChatRequest
 from tests.media.made import picture
 from tests.scale.conftest import ask
 
@@ -114,7 +114,7 @@ def test_the_window_of_batches_is_shorter(monkeypatch: pytest.MonkeyPatch) -> No
     limits = [documented_limit(within_window(resolve(name))) for name in ("qwen-plus", "qwen-max")]
     assert limits == [262_144, documented_limit(resolve("qwen-max"))]
     settings = ClientSettings(api_key="sk", region="cn-beijing")
-    monkeypatch.setattr("qwen_core.batch_jobs.lines.BATCH_WINDOW", 100)
+    monkeypatch.setattr("qwen_core.resources.batches.lines.BATCH_WINDOW", 100)
     good, bad = prepare(settings, [ask("Hi"), ask("word " * 2000)], ENDPOINT).calls
     assert isinstance(good, Call) and isinstance(bad, ContextOverflowError)
 

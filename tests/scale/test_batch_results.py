@@ -6,10 +6,6 @@ from typing import Any
 import pytest
 
 from qwen_core import ChatResponse, ClientSettings
-from qwen_core.batch_jobs import BatchJob
-from qwen_core.batch_jobs.lines import prepare
-from qwen_core.batch_jobs.results import read_results, settle
-from qwen_core.batch_jobs.wire import JobError, JobErrors
 from qwen_core.errors import (
     BadRequestError,
     BatchError,
@@ -21,6 +17,10 @@ from qwen_core.errors import (
     RateLimitError,
     ServerError,
 )
+from qwen_core.resources.batches import BatchJob
+from qwen_core.resources.batches.lines import prepare
+from qwen_core.resources.batches.results import read_results, settle
+from qwen_core.resources.batches.schema import JobError, JobErrors
 from tests.scale.conftest import numbered
 
 SETTINGS = ClientSettings(api_key="sk", region="cn-beijing")

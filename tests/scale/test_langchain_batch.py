@@ -23,7 +23,7 @@ from langchain_qwen.exceptions import (
     PermissionDeniedError,
     UnsupportedFeatureError,
 )
-from qwen_core.batch_jobs import Limits
+from qwen_core.resources.batches import Limits
 from qwen_emulator import Emulator, Reply, ToolCall
 from tests.scale.conftest import FAST, KEY, made, refuse_second, refuse_word
 

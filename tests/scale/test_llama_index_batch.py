@@ -11,8 +11,8 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 
 from llama_index_qwen import Qwen, QwenBatch, count_costs
-from qwen_core.batch_jobs import Limits
 from qwen_core.errors import BatchError, ContentFilterError, PermissionDeniedError
+from qwen_core.resources.batches import Limits
 from qwen_emulator import Emulator
 from tests.scale.conftest import FAST, KEY, made, refuse_second, refuse_word
 

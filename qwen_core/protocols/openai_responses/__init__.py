@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import EncodedRequest, StreamDecoder
-from qwen_core.protocols.openai_compatible import OpenAICompatible
+from qwen_core.protocols.openai_chat import OpenAICompatible
 from qwen_core.protocols.openai_responses import decode as decoding
 from qwen_core.protocols.openai_responses import encode as encoding
-from qwen_core.request import ChatRequest
-from qwen_core.response import ChatResponse
+from qwen_core.types.requests import ChatRequest
+from qwen_core.types.responses import ChatResponse
 
 
 class OpenAIResponses(OpenAICompatible):

@@ -9,17 +9,17 @@ from typing import Any
 
 import msgspec
 
-from qwen_core.events import Event, Finish
 from qwen_core.models.profile import ModelProfile
-from qwen_core.protocols.error_bodies import unreadable
-from qwen_core.protocols.open_answer import OpenAnswer, decode_whole
-from qwen_core.protocols.openai_responses import wire
-from qwen_core.protocols.shared_wire import Function, ToolCall
-from qwen_core.response import ChatResponse, Citation, CitationSpan
-from qwen_core.usage import Usage, reported_usage
+from qwen_core.protocols.error_decoding import unreadable
+from qwen_core.protocols.openai_responses import schema
+from qwen_core.protocols.response_builder import OpenAnswer, decode_whole
+from qwen_core.protocols.schema import Function, ToolCall
+from qwen_core.types.events import Event, Finish
+from qwen_core.types.responses import ChatResponse, Citation, CitationSpan
+from qwen_core.types.usage import Usage, reported_usage
 
-_decode_event = msgspec.json.Decoder(wire.Event).decode
-_decode_response = msgspec.json.Decoder(wire.Response).decode
+_decode_event = msgspec.json.Decoder(schema.Event).decode
+_decode_response = msgspec.json.Decoder(schema.Response).decode
 
 # Why an answer is incomplete, in the words of the other wires.
 INCOMPLETE = {"max_output_tokens": "length", "content_filter": "content_filter"}
@@ -56,7 +56,7 @@ class ResponseStreamDecoder:
         try:
             event = _decode_event(payload)
             if event.object == "response":
-                event = wire.Event(type="response.completed", response=_decode_response(payload))
+                event = schema.Event(type="response.completed", response=_decode_response(payload))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
             raise unreadable(payload, reason) from reason
         if event.type == "error" or (not event.type and (event.error or event.code)):
@@ -78,22 +78,22 @@ class ResponseStreamDecoder:
             events[-1] = msgspec.structs.replace(last, choices=(end,))
         return events
 
-    def take_text(self, event: wire.Event, events: list[Event]) -> None:
+    def take_text(self, event: schema.Event, events: list[Event]) -> None:
         """A piece of the text."""
         self._add_text(event.delta or "", (event.output_index, event.content_index), events)
 
-    def take_reasoning(self, event: wire.Event, events: list[Event]) -> None:
+    def take_reasoning(self, event: schema.Event, events: list[Event]) -> None:
         """A piece of the reasoning."""
         self._told.add(event.output_index)
         self.answer.choice(0).add(None, event.delta, events)
 
-    def take_arguments(self, event: wire.Event, events: list[Event]) -> None:
+    def take_arguments(self, event: schema.Event, events: list[Event]) -> None:
         """A piece of the arguments of a function call."""
         self._told.add(event.output_index)
         call = ToolCall(index=event.output_index, function=Function(arguments=event.delta))
         self.answer.choice(0).add_tool_calls([call], events)
 
-    def take_begun_item(self, event: wire.Event, events: list[Event]) -> None:
+    def take_begun_item(self, event: schema.Event, events: list[Event]) -> None:
         """An item of the output that begins: of a call the name is known."""
         item = event.item or {}
         if item.get("type") == "function_call":
@@ -101,13 +101,13 @@ class ResponseStreamDecoder:
             call = ToolCall(index=event.output_index, id=item.get("call_id"), function=function)
             self.answer.choice(0).add_tool_calls([call], events)
 
-    def take_item(self, event: wire.Event, events: list[Event]) -> None:
+    def take_item(self, event: schema.Event, events: list[Event]) -> None:
         """An item of the output that is complete: what of it has not come in deltas."""
         self._complete(event.output_index, event.item or {}, events)
 
-    def take_end(self, event: wire.Event, events: list[Event]) -> None:
+    def take_end(self, event: schema.Event, events: list[Event]) -> None:
         """The end of the answer, or all of it."""
-        response = event.response or wire.Response()
+        response = event.response or schema.Response()
         answer = self.answer
         answer.id = response.id or answer.id
         answer.model = response.model or answer.model
@@ -126,7 +126,7 @@ class ResponseStreamDecoder:
             answer.choice(0).end(INCOMPLETE.get(reason, reason), None)
         self.done = True
 
-    def take_beginning(self, event: wire.Event, events: list[Event]) -> None:
+    def take_beginning(self, event: schema.Event, events: list[Event]) -> None:
         """The answer has an id."""
         if event.response is not None:
             self.answer.id = event.response.id or self.answer.id
@@ -173,7 +173,7 @@ class ResponseStreamDecoder:
                 self._spans.append(CitationSpan(start=offset + start, end=offset + end, index=source.index))
 
 
-TAKERS: dict[str, Callable[[ResponseStreamDecoder, wire.Event, list[Event]], None]] = {
+TAKERS: dict[str, Callable[[ResponseStreamDecoder, schema.Event, list[Event]], None]] = {
     "response.created": ResponseStreamDecoder.take_beginning,
     "response.in_progress": ResponseStreamDecoder.take_beginning,
     "response.output_item.added": ResponseStreamDecoder.take_begun_item,

@@ -3,12 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.json_encoding import encode_json
-from qwen_core.messages import AudioPart, ImagePart, Part, TextPart, marked_places
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import EncodedRequest, merge_body
-from qwen_core.protocols.conversation import (
+from qwen_core.protocols.messages import (
     Content,
     encode_messages,
     named_values,
@@ -17,8 +14,11 @@ from qwen_core.protocols.conversation import (
     refuse_part,
     with_values,
 )
-from qwen_core.protocols.shared_wire import SentMessage
-from qwen_core.request import TOOL_CHOICE_MODES, ChatRequest
+from qwen_core.protocols.schema import SentMessage
+from qwen_core.types.errors import UnsupportedFeatureError
+from qwen_core.types.json import encode_json
+from qwen_core.types.messages import AudioPart, ImagePart, Part, TextPart, marked_places
+from qwen_core.types.requests import TOOL_CHOICE_MODES, ChatRequest
 
 WIRE = "Responses"
 

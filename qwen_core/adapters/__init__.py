@@ -1,0 +1,1 @@
+"""What both frameworks' adapters do alike: fields, tool definitions, arguments, call ids, token counting."""

@@ -1,0 +1,291 @@
+"""The fields that every public model class shares, and what they mean for the core.
+
+With ``retrieval_parameters`` the only module of the core that uses pydantic, because both frameworks' models are
+pydantic models.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from qwen_core.config.endpoints import API_KEY_VARIABLE, DEFAULT_MODEL, MODEL_VARIABLE, resolve_region
+from qwen_core.config.self_hosted import ServerName, own_server
+from qwen_core.config.settings import DEFAULT_MAX_RETRIES, ClientSettings, ProtocolName
+from qwen_core.config.timeouts import Timeout
+from qwen_core.models.profile import ModelProfile
+from qwen_core.models.self_hosted import profile_on
+from qwen_core.types.errors import UnsupportedFeatureError
+from qwen_core.types.messages import Message
+from qwen_core.types.options import ReasoningParserName, SearchOptions, ToolCallParserName, TranslationOptions
+from qwen_core.types.requests import ChatRequest
+
+if TYPE_CHECKING:
+    # Checkers without pydantic's plugin know nothing of its conversions, and would refuse a plain text.
+    SecretOrText = SecretStr | str
+else:
+    SecretOrText = SecretStr
+
+
+def default_model() -> str:
+    """The environment's model, else ``qwen-plus``."""
+    return os.environ.get(MODEL_VARIABLE) or DEFAULT_MODEL
+
+
+class EnvironmentKey(SecretStr):
+    """The environment's key. It can be told from one that was given, also in a model that is made from another."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SecretStr) and self.get_secret_value() == other.get_secret_value()
+
+    __hash__ = SecretStr.__hash__
+
+
+def key_from_environment() -> EnvironmentKey | None:
+    """The environment's key, if there is one."""
+    key = os.environ.get(API_KEY_VARIABLE)
+    return EnvironmentKey(key) if key else None
+
+
+OTHER_NAMES = {
+    "dashscope_api_key": "api_key",
+    "dashscope_api_base": "base_url",
+    "openai_api_key": "api_key",
+    "openai_api_base": "base_url",
+    "request_timeout": "timeout",
+    "model_kwargs": "fields of the same names, or extra_body,",
+    "additional_kwargs": "fields of the same names, or extra_body,",
+    "is_chat_model": "always true, and not said,",
+    "stream_usage": "always true, and not said,",
+    "async_http_client": "http_async_client",
+    "audio_config": "audio",
+    "reuse_client": "always true, with connections for each event loop, and not said,",
+    "should_use_structured_outputs": "pydantic_program_mode, or not said: the model's own way is known,",
+}
+"""What other integrations call a field, and what it is called here."""
+
+OTHER_NAMES_IN_CALLS = {
+    **OTHER_NAMES,
+    "functions": "tools",
+    "function_call": "tool_choice",
+    "model_name": "model",
+    "stop_sequences": "stop",
+}
+"""The same for the arguments of one call."""
+
+
+class ConnectionFields(BaseModel):
+    """How the service is reached. The same on chat models, embeddings and rerankers."""
+
+    # Nobody makes one of these alone: what pydantic builds for it would only delay the import.
+    # What is refused is not quoted: it may be a key, under another integration's name for it.
+    model_config = ConfigDict(defer_build=True, hide_input_in_errors=True)
+
+    api_key: SecretOrText | None = Field(default_factory=key_from_environment, repr=False)
+    """The key; default: ``DASHSCOPE_API_KEY``. Looked for at the first call."""
+    region: str | None = None
+    """``cn-beijing`` (default), ``ap-southeast-1``, ``us-east-1``, ..., or ``cn intl us hk de jp``."""
+    workspace: str | None = None
+    """The workspace id: its own host where the region has one, else the workspace header."""
+    base_url: str | None = None
+    """Wins over region; default: ``DASHSCOPE_API_BASE``. A bare host gets the protocol's path."""
+    protocol: ProtocolName = "auto"
+    """``auto``, ``openai`` or ``dashscope``."""
+    server: ServerName | None = None
+    """``vllm``, ``sglang``, ``llama.cpp``, ``ollama`` or ``other``: a server of your own at ``base_url``. Default:
+    ``dashscope``, but ``other`` where neither host nor path of ``base_url`` is Alibaba's."""
+    timeout: float | Timeout | None = None
+    """Seconds without any sign of life from the service, or ``Timeout(connect=..., read=..., total=...)``."""
+    max_retries: int = Field(default=DEFAULT_MAX_RETRIES, ge=0)
+    """How often a call that was refused or never answered is tried again."""
+    default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
+    """Sent with every call."""
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    """A client of the SDK's HTTP library, used as it is."""
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    """The same for asynchronous calls. It belongs to one event loop."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_ours(cls, fields: Any) -> Any:
+        for name in fields if isinstance(fields, dict) else ():
+            if name in OTHER_NAMES:
+                raise ValueError(f"{name} of other integrations is {OTHER_NAMES[name]} here.")
+        return fields
+
+    def client_settings(self) -> ClientSettings:
+        """These fields as the core takes them."""
+        if self.base_url is None:
+            resolve_region(self.region)
+        key = self.api_key
+        return ClientSettings(
+            api_key=key.get_secret_value() if isinstance(key, SecretStr) else key,
+            region=self.region,
+            workspace=self.workspace,
+            base_url=self.base_url,
+            protocol=self.protocol,
+            server=self.server,
+            key_is_ambient=isinstance(key, EnvironmentKey),
+            timeout=self.timeout,
+            max_retries=self.max_retries,
+            default_headers=tuple((self.default_headers or {}).items()),
+            http_client=self.http_client,
+            http_async_client=self.http_async_client,
+            # Both frameworks' models have the field, for limiters of any kind; only ours take tokens afterwards.
+            spend=getattr(getattr(self, "rate_limiter", None), "spend", None),
+        )
+
+    def known_profile(self) -> ModelProfile:
+        """What is known of the model where it is served. Never fails."""
+        server = own_server(
+            self.server,
+            base_url=self.base_url,
+            region=self.region,
+            workspace=self.workspace,
+            protocol=self.protocol,
+        )
+        return profile_on(getattr(self, "model", ""), server)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        # A key from the environment stays out of pickles; the copy reads its own environment. HTTP clients belong
+        # to their process. Pydantic's own method, not a framework's: LlamaIndex's takes what does not pickle away
+        # from the living object, and builds the copy anew, so that the key counts as given.
+        state = BaseModel.__getstate__(self)
+        left_out: dict[str, Any] = {"http_client": None, "http_async_client": None}
+        if isinstance(self.api_key, EnvironmentKey):
+            left_out["api_key"] = None
+        return {**state, "__dict__": {**state["__dict__"], **left_out}}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        BaseModel.__setstate__(self, state)
+        if self.__dict__.get("api_key") is None:
+            self.__dict__["api_key"] = key_from_environment()
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        # HTTP clients cannot be copied; a copy shares them.
+        memo = {} if memo is None else memo
+        for client in (self.http_client, self.http_async_client):
+            memo[id(client)] = client
+        return super().__deepcopy__(memo)
+
+
+class ChatFields(ConnectionFields):
+    """What is asked of a chat model. ``None`` means not said: nothing is sent, the model's own default holds."""
+
+    model: str = Field(default_factory=default_model)
+    """The model's name; default: ``QWEN_MODEL``, else ``qwen-plus``. Unknown names work."""
+
+    temperature: float | None = None
+    """0 to below 2: the higher, the less likely the words that are chosen."""
+    top_p: float | None = None
+    """The likeliest words that together have this probability are chosen from; above 0, up to 1."""
+    top_k: int | None = None
+    """How many of the likeliest words are chosen from; above 100 all are."""
+    max_tokens: int | None = None
+    """The most tokens of the answer; a longer one is cut, with the finish reason ``length``."""
+    max_completion_tokens: int | None = None
+    """The most tokens of thinking and answer together, for the models that take it."""
+    stop: list[str] | str | None = None
+    """Texts at which the answer ends, without them."""
+    seed: int | None = None
+    """The same seed with the same request gives the same answer as far as the service can."""
+    n: int | None = None
+    """How many answers to one request, up to 4; above 1 not in streams, and not with tools."""
+    presence_penalty: float | None = None
+    """-2 to 2: the higher, the fewer words that were there already."""
+    frequency_penalty: float | None = None
+    """As in OpenAI's API; the service documents no effect of it."""
+    repetition_penalty: float | None = None
+    """Above 0; 1 is none: the higher, the fewer repetitions."""
+    logprobs: bool | None = None
+    """Whether the answer comes with the logarithms of its tokens' probabilities."""
+    top_logprobs: int | None = None
+    """How many of the likeliest tokens at each place come with theirs, up to 5."""
+    logit_bias: dict[str, float] | None = None
+    """By token id, -100 to 100; documented for the character models."""
+
+    enable_thinking: bool | None = None
+    """Whether a hybrid model thinks before it answers."""
+    thinking_budget: int | None = None
+    """The most tokens to think with."""
+    reasoning_effort: str | None = None
+    """``low``, ``medium``, ``xhigh``, ... for the models that take it; excludes thinking_budget."""
+    preserve_thinking: bool | None = None
+    """Whether reasoning of earlier turns is sent again."""
+
+    enable_search: bool | None = None
+    """Whether the service may search the web."""
+    search_options: SearchOptions | None = None
+    """How it searches, and whether the answer cites its sources."""
+    enable_text_image_mixed: bool | None = None
+    """Whether images that it found may stand in the answer, as HTML."""
+    enable_code_interpreter: bool | None = None
+    """Whether the service may run code for the answer. The model thinks then, and takes no tools."""
+
+    parallel_tool_calls: bool | None = None
+    """Whether one answer may ask for several tool calls; the service's default is no."""
+
+    tool_call_parser: ToolCallParserName | None = None
+    """For self-hosted servers that leave tool calls in the text: ``hermes`` reads ``<tool_call>`` blocks."""
+    reasoning_parser: ReasoningParserName | None = None
+    """For self-hosted servers that leave reasoning in the text: ``qwen3``, or ``qwen3-thinking`` where the answer
+    begins inside without a tag."""
+
+    modalities: list[str] | None = None
+    """What omni models answer with: ``text``, ``audio``."""
+    audio: dict[str, Any] | None = None
+    """How they speak: ``voice`` and ``format``."""
+    vl_high_resolution_images: bool | None = None
+    """Whether images keep more of their size, for more tokens."""
+    ocr_options: dict[str, Any] | None = None
+    """What a model for reading documents is to do with the page."""
+    translation_options: TranslationOptions | None = None
+    """What a translation model is told; its messages hold the text alone."""
+    allow_local_files: bool | list[str] = False
+    """Whether media given as paths are read from this disk and sent: none, all, or those in these folders."""
+    show_progress: bool = False
+    """Whether the upload of large files is shown by a progress bar."""
+
+    extra_body: dict[str, Any] | None = None
+    """Merged over the body as it is."""
+
+    def chat_request(self, messages: tuple[Message, ...], overrides: Mapping[str, Any]) -> ChatRequest:
+        """The request that these fields and one call's own arguments make. The call's arguments win.
+
+        Raises UnsupportedFeatureError for an argument that nobody knows: it would be lost.
+        """
+        unknown = overrides.keys() - REQUEST_FIELDS
+        if unknown:
+            raise UnsupportedFeatureError(
+                f"Unknown argument(s) {', '.join(sorted(unknown))}.",
+                hint=" ".join(dict.fromkeys(where_it_goes(name) for name in sorted(unknown))),
+            )
+        fields = vars(self)
+        values = {name: value for name in SHARED_FIELDS if (value := fields[name]) is not None}
+        values.update(overrides)
+        values["extra_body"] = {**(self.extra_body or {}), **(overrides.get("extra_body") or {})} or None
+        for name in TUPLE_FIELDS:
+            value = values.get(name)
+            if value is not None and not isinstance(value, bool):
+                values[name] = ((value,) if isinstance(value, str) else tuple(value)) or None
+        values["tools"] = values.get("tools") or ()
+        values["server_tools"] = tuple(values.get("server_tools") or ())
+        values["allow_local_files"] = values["allow_local_files"] or False
+        values["model"] = values["model"] or self.model
+        values["messages"] = messages
+        return ChatRequest(**values)
+
+
+def where_it_goes(name: str) -> str:
+    """What to do with an argument that no call takes."""
+    if name in OTHER_NAMES_IN_CALLS:
+        return f"{name} of other integrations is {OTHER_NAMES_IN_CALLS[name]} here."
+    if name in ConnectionFields.model_fields:
+        return f"{name} is the model's, not a call's: model.model_copy(update={{{name!r}: ...}}) has another."
+    return "Parameters of the service that have no name here go into extra_body={...}."
+
+
+REQUEST_FIELDS = frozenset(ChatRequest.__struct_fields__) - {"messages"}
+SHARED_FIELDS = tuple(name for name in ChatRequest.__struct_fields__ if name in ChatFields.model_fields)
+TUPLE_FIELDS = ("stop", "modalities", "tools", "allow_local_files")

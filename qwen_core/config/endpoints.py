@@ -1,0 +1,215 @@
+"""Where requests go: regions, workspaces and base URLs.
+
+Hosts are those of the "Base URL" page (protocol documents: compatible 1.1, native 1.1); the finance host is
+third-party knowledge.
+"""
+
+import ipaddress
+import os
+import re
+from functools import lru_cache
+from typing import Literal, NamedTuple
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
+
+from qwen_core.types.errors import BadRequestError, UnsupportedFeatureError
+from qwen_core.types.warnings import warn
+
+Wire = Literal["openai", "dashscope"]
+
+API_KEY_VARIABLE = "DASHSCOPE_API_KEY"
+BASE_URL_VARIABLE = "DASHSCOPE_API_BASE"
+MODEL_VARIABLE = "QWEN_MODEL"
+DEFAULT_MODEL = "qwen-plus"
+DEFAULT_EMBEDDING_MODEL = "text-embedding-v4"
+DEFAULT_MULTIMODAL_EMBEDDING_MODEL = "qwen3-vl-embedding"
+DEFAULT_RERANK_MODEL = "qwen3-rerank"
+DEFAULT_REGION = "cn-beijing"
+
+PATHS: dict[Wire, str] = {"openai": "/compatible-mode/v1", "dashscope": "/api/v1"}
+RERANK_PATH = "/compatible-api/v1"
+OWN_SERVER_PATH = "/v1"
+"""Where vLLM, SGLang, llama.cpp and Ollama have the OpenAI-compatible API."""
+
+
+class Region(NamedTuple):
+    """A region's shared host, and whether each workspace has a host of its own there."""
+
+    shared_host: str | None
+    workspace_hosts: bool = True
+
+
+REGIONS: dict[str, Region] = {
+    "cn-beijing": Region("dashscope.aliyuncs.com"),
+    "ap-southeast-1": Region("dashscope-intl.aliyuncs.com"),
+    "us-east-1": Region("dashscope-us.aliyuncs.com"),
+    "cn-hongkong": Region("cn-hongkong.dashscope.aliyuncs.com"),
+    "eu-central-1": Region(None),
+    "ap-northeast-1": Region(None),
+    "finance": Region("dashscope-finance.aliyuncs.com", workspace_hosts=False),
+}
+
+SHORT_FORMS = {
+    "cn": "cn-beijing",
+    "intl": "ap-southeast-1",
+    "us": "us-east-1",
+    "hk": "cn-hongkong",
+    "de": "eu-central-1",
+    "jp": "ap-northeast-1",
+}
+
+
+ALIBABA_DOMAIN = "aliyuncs.com"
+BATCH_HOST = "batch.dashscope.aliyuncs.com"
+"""Batch Chat: answers like any other host, later and at half the price (compatible 1.1)."""
+
+REGION_OF_HOST = {region.shared_host: name for name, region in REGIONS.items() if region.shared_host}
+REGION_OF_HOST[BATCH_HOST] = "cn-beijing"
+WORKSPACE_HOST = (
+    rf"[a-z0-9-]+\.(?P<region>{'|'.join(name for name, region in REGIONS.items() if region.workspace_hosts)})"
+    r"\.maas\.aliyuncs\.com"
+)
+
+
+class Endpoint(NamedTuple):
+    """A base URL that ends in the wire's path, and the headers that go with it."""
+
+    base_url: str
+    headers: dict[str, str]
+
+    @property
+    def host(self) -> str:
+        """The host and, where there is one, the port."""
+        return host_of(self.base_url)
+
+
+def resolve_region(region: str | None) -> str:
+    """The region's full name; raises for a name that is none."""
+    name = SHORT_FORMS.get(region or DEFAULT_REGION, region or DEFAULT_REGION)
+    if name not in REGIONS:
+        known = ", ".join([*REGIONS, *SHORT_FORMS])
+        raise UnsupportedFeatureError(f"Unknown region {region!r}. Known regions: {known}; or give base_url.")
+    return name
+
+
+def resolve_endpoint(
+    wire: Wire,
+    *,
+    region: str | None = None,
+    workspace: str | None = None,
+    base_url: str | None = None,
+    own_server: bool = False,
+) -> Endpoint:
+    """Where requests of this wire go.
+
+    ``base_url``, else the environment's ``DASHSCOPE_API_BASE``, wins over the region. A bare host gets the
+    wire's path; a URL with a path is used as it is, except that the other wire's own path is exchanged for
+    this wire's, so that one base URL serves both. On a server of the user's own a bare host gets ``/v1``.
+    """
+    explicit = base_url or os.environ.get(BASE_URL_VARIABLE)
+    if own_server:
+        if not explicit:
+            raise UnsupportedFeatureError(
+                "A server of your own needs a base_url, such as http://localhost:8000/v1."
+            )
+        return Endpoint(_with_path(explicit, wire, OWN_SERVER_PATH), {})
+    workspace_header = {"X-DashScope-WorkSpace": workspace} if workspace else {}
+    if explicit:
+        return Endpoint(_with_path(explicit, wire), workspace_header)
+    name = resolve_region(region)
+    shared_host, workspace_hosts = REGIONS[name]
+    if workspace and workspace_hosts:
+        _check_workspace(workspace)
+        return Endpoint(f"https://{workspace}.{name}.maas.aliyuncs.com{PATHS[wire]}", {})
+    if shared_host is None:
+        raise UnsupportedFeatureError(
+            f"Region {name} has no shared host.",
+            hint="Give workspace=... (its id is in the console) or base_url=...",
+        )
+    return Endpoint(f"https://{shared_host}{PATHS[wire]}", workspace_header)
+
+
+def is_alibaba(host: str) -> bool:
+    """Whether a host is in Alibaba's domain."""
+    return host == ALIBABA_DOMAIN or host.endswith(f".{ALIBABA_DOMAIN}")
+
+
+@lru_cache(maxsize=256)
+def region_of(host: str) -> str | None:
+    """The region that a host of the service is in; None for any other host."""
+    found = re.fullmatch(WORKSPACE_HOST, host, re.IGNORECASE)
+    return found["region"] if found else REGION_OF_HOST.get(host)
+
+
+def split_base_url(url: str) -> SplitResult:
+    """The parts of a base URL, or of a host alone. Raises where it is none; a password in it is not shown."""
+    url = url if "://" in url else f"https://{url}"
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts
+    except ValueError:
+        pass
+    shown = re.sub("//[^/]*@", "//", url)
+    raise UnsupportedFeatureError(f"base_url {shown!r} is not an http or https URL.")
+
+
+def host_of(url: str) -> str:
+    """The host and port of a URL, without the user and password that may stand before them."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def id_in_path(id: str) -> str:
+    """An id as a part of a path. Raises for what would lead to another place."""
+    if not id.strip(".") or not id.isascii() or not id.isprintable():
+        raise BadRequestError(f"{id!r} is no id.")
+    return quote(id, safe="")
+
+
+def rerank_url(base_url: str) -> str:
+    """The base URL of the flat rerank route on the same host as a compatible base URL."""
+    parts = urlsplit(base_url)
+    path = parts.path.rstrip("/")
+    if path.endswith(PATHS["openai"]):
+        path = path.removesuffix(PATHS["openai"]) + RERANK_PATH
+    return urlunsplit(parts._replace(path=path))
+
+
+def warn_if_key_travels_openly(base_url: str) -> None:
+    """Warn when a key would cross a network without encryption."""
+    host = _openly_reached(base_url)
+    if host is not None:
+        warn(f"The API key is sent unencrypted: {host} is reached by plain http. Use https.")
+
+
+@lru_cache(maxsize=256)
+def _with_path(url: str, wire: Wire, default: str | None = None) -> str:
+    parts = split_base_url(url)
+    path = parts.path.rstrip("/")
+    if not path:
+        path = default or PATHS[wire]
+    for other, other_path in PATHS.items() if default is None else ():
+        if other != wire and path.endswith(other_path):
+            path = path.removesuffix(other_path) + PATHS[wire]
+    return urlunsplit(parts._replace(path=path))
+
+
+def _check_workspace(workspace: str) -> None:
+    if not all(character.isalnum() or character == "-" for character in workspace) or not workspace.isascii():
+        raise UnsupportedFeatureError(
+            f"workspace {workspace!r} is not a workspace id: letters, digits and '-' only."
+        )
+
+
+@lru_cache(maxsize=256)
+def _openly_reached(base_url: str) -> str | None:
+    parts = urlsplit(base_url)
+    return parts.hostname if parts.scheme == "http" and not _is_local(parts.hostname or "") else None
+
+
+def _is_local(hostname: str) -> bool:
+    if hostname == "localhost" or hostname.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(hostname).is_loopback
+    except ValueError:
+        return False

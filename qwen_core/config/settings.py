@@ -1,0 +1,140 @@
+"""How the service is reached: what a client needs beside the request itself."""
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+import msgspec
+
+from qwen_core.config.endpoints import API_KEY_VARIABLE, Endpoint, Wire, resolve_endpoint
+from qwen_core.config.self_hosted import Server, ServerName, own_server
+from qwen_core.config.timeouts import Timeout, as_timeout
+from qwen_core.types.errors import AuthenticationError, UnsupportedFeatureError
+
+ProtocolName = Literal["auto", "openai", "dashscope"]
+
+DEFAULT_MAX_RETRIES = 2
+
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+"""A token of RFC 9110, section 5.1."""
+
+
+class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Immutable, and equal to another when both may share connections.
+
+    ``timeout`` is in seconds, see ``Timeout``; None is what the service itself keeps to. ``http_client`` and
+    ``http_async_client`` are clients of the SDK's HTTP library, used as they are.
+    """
+
+    api_key: str | None = None
+    region: str | None = None
+    workspace: str | None = None
+    base_url: str | None = None
+    protocol: ProtocolName = "auto"
+    server: ServerName | None = None
+    """Which kind of server answers; None: Alibaba's service, unless the base URL leads elsewhere."""
+    key_is_ambient: bool = False
+    """Whether ``api_key`` is the environment's, which is meant for Alibaba's service."""
+    timeout: float | Timeout | None = None
+    max_retries: int = DEFAULT_MAX_RETRIES
+    default_headers: tuple[tuple[str, str], ...] = ()
+    http_client: Any = None
+    http_async_client: Any = None
+    spend: Callable[[int], object] | None = None
+    """Told the tokens of each answer: ``RateLimiter.spend``."""
+
+    def __repr__(self) -> str:
+        return f"ClientSettings(region={self.region!r}, base_url={self.base_url!r}, protocol={self.protocol!r})"
+
+    def own_server(self) -> Server | None:
+        """The server where it is not Alibaba's service; None where it is."""
+        return own_server(
+            self.server,
+            base_url=self.base_url,
+            region=self.region,
+            workspace=self.workspace,
+            protocol=self.protocol,
+        )
+
+    def withholds_key(self) -> bool:
+        """Whether a server of the user's own gets no key.
+
+        It gets the environment's only where its base URL stands in the environment too: Alibaba's key is nothing
+        for others.
+        """
+        keyless = self.key_is_ambient or not self.api_key
+        return bool(self.base_url) and keyless and self.own_server() is not None
+
+    def resolve_key(self) -> str:
+        """The key, else the environment's; raises where there is none. A server of the user's own needs none."""
+        own = self.own_server() is not None
+        if self.withholds_key():
+            return ""
+        key = (self.api_key or os.environ.get(API_KEY_VARIABLE) or "").strip()
+        if not key and own:
+            return ""
+        if not key:
+            raise AuthenticationError(
+                f"No API key: set {API_KEY_VARIABLE} or pass api_key=...",
+                hint="Keys are made in the Model Studio console.",
+            )
+        if not is_header_text(key):
+            # The HTTP library would refuse it too, and quote it.
+            raise AuthenticationError("The API key holds characters that no key has: line breaks or non-ASCII.")
+        return key
+
+    def endpoint(self, wire: Wire) -> Endpoint:
+        """Where requests of this wire go."""
+        own = self.own_server() is not None
+        return resolve_endpoint(
+            wire, region=self.region, workspace=self.workspace, base_url=self.base_url, own_server=own
+        )
+
+
+def is_header_text(text: Any) -> bool:
+    """Whether HTTP takes this as the value of a header."""
+    return isinstance(text, str) and text.isascii() and text.isprintable()
+
+
+def check_headers(headers: Iterable[tuple[str, str]]) -> None:
+    """Raise for a header that HTTP does not take: its library would too, untyped, and quote the value."""
+    for name, value in headers:
+        if not (isinstance(name, str) and HEADER_NAME.fullmatch(name)):
+            raise UnsupportedFeatureError(f"{name!r} is no name of a header.")
+        if not is_header_text(value):
+            raise UnsupportedFeatureError(f"The value of the header {name!r} is not printable ASCII.")
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """What one transport is made for: settings with everything resolved. Hashable, so that equal ones share."""
+
+    wire: Wire
+    base_url: str
+    api_key: str
+    headers: tuple[tuple[str, str], ...] = ()
+    timeout: Timeout = Timeout()
+    http_client: Any = None
+
+    def __repr__(self) -> str:
+        return f"Connection(wire={self.wire!r}, base_url={self.base_url!r})"
+
+
+def resolve_connection(settings: ClientSettings, wire: Wire, *, asynchronous: bool) -> Connection:
+    """The connection that these settings mean at this moment, environment included."""
+    if wire == "dashscope" and settings.own_server() is not None:
+        raise UnsupportedFeatureError(
+            "Only Alibaba's service has the native DashScope protocol and the temporary store of large files.",
+            hint='Give smaller files or URLs; or server="dashscope", if base_url leads to Alibaba after all.',
+        )
+    endpoint = settings.endpoint(wire)
+    headers = (*endpoint.headers.items(), *settings.default_headers)
+    check_headers(headers)
+    return Connection(
+        wire=wire,
+        base_url=endpoint.base_url,
+        api_key=settings.resolve_key(),
+        headers=headers,
+        timeout=as_timeout(settings.timeout),
+        http_client=settings.http_async_client if asynchronous else settings.http_client,
+    )

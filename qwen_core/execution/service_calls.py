@@ -1,0 +1,126 @@
+"""Calls beside the models': for files and batch jobs, over a plain HTTP client.
+
+``ServiceCalls`` and ``AsyncServiceCalls`` are twins: a test strips ``async`` and ``await`` and holds them equal.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+from typing import Any, TypeVar
+
+import msgspec
+from tenacity import RetryCallState
+
+from qwen_core.config.endpoints import host_of
+from qwen_core.config.settings import ClientSettings, Connection, resolve_connection
+from qwen_core.config.timeouts import Deadline, as_timeout
+from qwen_core.execution.retry import async_run_attempts, run_attempts, wait
+from qwen_core.protocols.error_decoding import decode_error, read_answer
+from qwen_core.transports.base import Answer, StatusFailure
+from qwen_core.transports.multipart import Form
+from qwen_core.transports.plain import AsyncPlainTransport, PlainTransport
+from qwen_core.types.errors import NotFoundError, QwenError
+
+MISSING = 404
+UNBOUNDED = Deadline(None, None)
+
+T = TypeVar("T")
+
+
+def read(kind: type[T], answer: Answer, settings: ClientSettings) -> T:
+    """The answer as this kind of ``decodable`` struct."""
+    decode: Callable[[bytes], T] = partial(msgspec.json.decode, type=kind)
+    try:
+        return read_answer(decode, answer.body, dict(answer.headers))
+    except QwenError as error:
+        error.host = settings.endpoint("openai").host
+        raise
+
+
+def key_headers(connection: Connection) -> dict[str, str]:
+    """What the service wants to see."""
+    return {"Authorization": f"Bearer {connection.api_key}", **dict(connection.headers)}
+
+
+def call_failure(error: QwenError | StatusFailure, connection: Connection) -> QwenError:
+    """The error to raise."""
+    if isinstance(error, StatusFailure):
+        answer, cause = error.answer, error.__cause__
+        error = decode_error(answer.status, answer.body, dict(answer.headers))
+        if answer.status == MISSING:
+            # The service calls this an invalid request.
+            error = NotFoundError(error.message, status_code=answer.status, request_id=error.request_id)
+        error.__cause__ = cause
+    error.host = error.host or host_of(connection.base_url)
+    return error
+
+
+def attempts(retries: int, deadline: Deadline = UNBOUNDED) -> dict[str, Any]:
+    """When and after how long a question is asked again: as a chat is."""
+
+    def stop(state: RetryCallState) -> bool:
+        return state.attempt_number > retries or not deadline.allows_attempt(monotonic() + state.upcoming_sleep)
+
+    return {"stop": stop, "wait": wait}
+
+
+class ServiceCalls:
+    """Asks the service. Paths begin behind the base URL of the OpenAI-compatible wire."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self.settings = settings
+
+    def ask(self, method: str, path: str, kind: type[T]) -> T:
+        """The answer as this kind of struct. Tried again as a chat is."""
+        return read(kind, self.send(method, path), self.settings)
+
+    def send(self, method: str, path: str) -> Answer:
+        """The answer. Tried again as a chat is."""
+        deadline = Deadline.of(as_timeout(self.settings.timeout), monotonic())
+        rules = partial(attempts, self.settings.max_retries, deadline)
+        return run_attempts(rules, self.send_once, method, path, None, deadline.end)
+
+    def send_once(
+        self, method: str, path: str, body: Form | bytes | None = None, end: float | None = None
+    ) -> Answer:
+        """The answer, asked for once: a form can be read once, and what makes something new is made twice."""
+        connection = resolve_connection(self.settings, "openai", asynchronous=False)
+        transport = PlainTransport(connection)
+        try:
+            url = connection.base_url + path
+            return transport.send(method, url, key_headers(connection), body, end)
+        except (QwenError, StatusFailure) as error:
+            raise call_failure(error, connection) from error.__cause__
+        finally:
+            transport.close()
+
+
+class AsyncServiceCalls:
+    """Asks the service without blocking. Paths begin behind the base URL of the OpenAI-compatible wire."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self.settings = settings
+
+    async def ask(self, method: str, path: str, kind: type[T]) -> T:
+        """The answer as this kind of struct. Tried again as a chat is."""
+        return read(kind, await self.send(method, path), self.settings)
+
+    async def send(self, method: str, path: str) -> Answer:
+        """The answer. Tried again as a chat is."""
+        deadline = Deadline.of(as_timeout(self.settings.timeout), monotonic())
+        rules = partial(attempts, self.settings.max_retries, deadline)
+        return await async_run_attempts(rules, self.send_once, method, path, None, deadline.end)
+
+    async def send_once(
+        self, method: str, path: str, body: Form | bytes | None = None, end: float | None = None
+    ) -> Answer:
+        """The answer, asked for once: a form can be read once, and what makes something new is made twice."""
+        connection = resolve_connection(self.settings, "openai", asynchronous=True)
+        transport = AsyncPlainTransport(connection)
+        try:
+            url = connection.base_url + path
+            return await transport.send(method, url, key_headers(connection), body, end)
+        except (QwenError, StatusFailure) as error:
+            raise call_failure(error, connection) from error.__cause__
+        finally:
+            await transport.close()

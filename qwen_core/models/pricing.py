@@ -1,0 +1,207 @@
+"""What a call cost, from the usage that the service reported and the price list in the model's profile.
+
+Whose price list that is: the region of the host, and whether it is a batch host. A host that is not the service's
+own, such as a gateway, falls under the region that the user named. Hosts of subscriptions have no price for a
+call.
+
+Pure arithmetic on list prices: no discounts, free quotas, search fees or PDF page fees. Whatever the price
+list does not settle gives None rather than a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from qwen_core.config.endpoints import BATCH_HOST, SHORT_FORMS, is_alibaba, region_of
+from qwen_core.models.profile import ModelProfile, Price
+from qwen_core.types.usage import Cost, Usage
+
+# The context cache guide's general terms, for models whose price list names no figure of its own.
+IMPLICIT_CACHE_RATE = 0.20
+CACHE_CREATION_RATE = 1.25
+EXPLICIT_CACHE_HIT_RATE = 0.10
+BATCH_RATE = 0.50
+
+_MILLION = 1_000_000
+_INPUT_ONLY = frozenset({"embedding", "multimodal_embedding", "rerank"})
+
+
+def cost(
+    profile: ModelProfile,
+    usage: Usage,
+    *,
+    region: str,
+    scope: str | None = None,
+    thinking: bool | None = None,
+    batch: bool = False,
+) -> Cost | None:
+    """What a call cost, or None when its price is not known.
+
+    ``thinking`` says whether the call was in thinking mode; None takes it from the reported reasoning tokens
+    or, where nothing is reported, from the model's default. ``scope`` (``global``, ``eu``, ``jp``, ``us``) is
+    needed only where a region sells the same model in two scopes. ``batch`` is a call through the batch API.
+    """
+    input_tokens = _input_tokens(profile, usage)
+    price = None if input_tokens is None else applicable_price(profile.prices, region, scope, input_tokens)
+    if input_tokens is None or price is None or (batch and not price.batch):
+        return None
+    if thinking is None:
+        thinking = profile.thinks(None if usage.reasoning_tokens is None else usage.reasoning_tokens > 0)
+    parts = _input_cost(profile, price, usage, input_tokens)
+    output = _output_cost(price, usage, thinking)
+    if parts is None or output is None:
+        return None
+    uncached, cached, created = parts
+    if batch and (cached or created):
+        return None  # the cache does not work in batches, so there is no price for it
+    rate = BATCH_RATE if batch else 1.0
+    whole_input = (uncached + cached + created) * rate
+    return Cost(
+        currency=price.currency,
+        input=whole_input,
+        output=output * rate,
+        cached=cached,
+        total=whole_input + output * rate,
+        tier=_tier(price),
+        price_date=price.price_date,
+    )
+
+
+def applicable_price(prices: Sequence[Price], region: str, scope: str | None, input_tokens: int) -> Price | None:
+    """The price of a request of that length; None when there is none, or a choice between scopes."""
+    local = [price for price in prices if price.region == region and scope in (None, price.scope)]
+    if len({price.scope for price in local}) != 1:
+        return None
+    fitting = [
+        price
+        for price in local
+        if price.above_input_tokens < max(input_tokens, 1)
+        and (price.up_to_input_tokens is None or input_tokens <= price.up_to_input_tokens)
+    ]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _input_tokens(profile: ModelProfile, usage: Usage) -> int | None:
+    """Embedding and rerank answers may report a total only, and all of it is input."""
+    if usage.input_tokens is None and profile.kind in _INPUT_ONLY:
+        return usage.total_tokens
+    return usage.input_tokens
+
+
+def _input_cost(
+    profile: ModelProfile, price: Price, usage: Usage, input_tokens: int
+) -> tuple[float, float, float] | None:
+    """Cost of the uncached, the cached and the cache-creating input; None when it cannot be told."""
+    cached, created = usage.cached_tokens or 0, usage.cache_creation_tokens or 0
+    read = _cache_read_price(profile, price, usage) if cached else 0.0
+    written = _cache_creation_price(profile, price) if created else 0.0
+    media = _media_cost(price, usage)
+    if read is None or written is None or media is None:
+        return None
+    media_tokens, media_cost = media
+    plain = input_tokens - cached - created - media_tokens
+    if plain < 0 or (media_tokens and (cached or created)):
+        return None  # the usage does not say which modality the cached tokens belong to
+    uncached = plain * price.input / _MILLION + media_cost
+    return uncached, cached * read / _MILLION, created * written / _MILLION
+
+
+def _media_cost(price: Price, usage: Usage) -> tuple[int, float] | None:
+    """Tokens and cost of the input that has a price of its own; None when the usage hides them."""
+    if price.input_image is None and price.input_audio is None:
+        return 0, 0.0
+    if usage.text_tokens is None and not _has_media(usage):
+        return None
+    image = (usage.image_tokens or 0) + (usage.video_tokens or 0) if price.input_image is not None else 0
+    audio = (usage.audio_tokens or 0) if price.input_audio is not None else 0
+    cost = image * (price.input_image or 0.0) + audio * (price.input_audio or 0.0)
+    return image + audio, cost / _MILLION
+
+
+def _cache_read_price(profile: ModelProfile, price: Price, usage: Usage) -> float | None:
+    explicit = usage.cache_type == "ephemeral" or bool(usage.cache_creation_tokens)
+    if explicit:
+        return _listed_or_general(price.cache_hit_explicit, profile.explicit_cache, price, EXPLICIT_CACHE_HIT_RATE)
+    return _listed_or_general(price.cached_input, profile.implicit_cache, price, IMPLICIT_CACHE_RATE)
+
+
+def _cache_creation_price(profile: ModelProfile, price: Price) -> float | None:
+    return _listed_or_general(price.cache_creation, profile.explicit_cache, price, CACHE_CREATION_RATE)
+
+
+def _listed_or_general(listed: float | None, has_cache: bool | None, price: Price, rate: float) -> float | None:
+    if listed is not None:
+        return listed
+    return price.input * rate if has_cache else None
+
+
+def _output_cost(price: Price, usage: Usage, thinking: bool) -> float | None:
+    """Cost of the output; None when it is charged for and its amount is unknown."""
+    if price.output is None:
+        return 0.0
+    if usage.output_tokens is None:
+        return None
+    if price.output_audio is not None:
+        if usage.output_audio_tokens is None and usage.output_text_tokens is None:
+            return None  # speech and text have different prices
+        if usage.output_audio_tokens:
+            return usage.output_audio_tokens * price.output_audio / _MILLION  # its text is free
+    text = price.output
+    if thinking and price.output_thinking is not None:
+        text = price.output_thinking
+    elif price.output_with_media is not None and _has_media(usage):
+        text = price.output_with_media
+    return usage.output_tokens * text / _MILLION
+
+
+def _has_media(usage: Usage) -> bool:
+    return any((usage.image_tokens, usage.video_tokens, usage.audio_tokens))
+
+
+def _tier(price: Price) -> str | None:
+    if price.up_to_input_tokens is None and not price.above_input_tokens:
+        return None
+    if price.up_to_input_tokens is None:
+        return f"input > {price.above_input_tokens}"
+    if not price.above_input_tokens:
+        return f"input <= {price.up_to_input_tokens}"
+    return f"{price.above_input_tokens} < input <= {price.up_to_input_tokens}"
+
+
+SUBSCRIPTIONS = ("token-plan.", "coding.", "coding-intl.")
+"""Hosts of the Token Plan and the Coding Plan begin so (compatible 1.1)."""
+
+
+class PriceList(NamedTuple):
+    """Which prices hold for a call."""
+
+    region: str
+    batch: bool = False
+
+
+def price_list(host: str, named_region: str | None) -> PriceList | None:
+    """The prices of a host; None where they are not known. ``named_region`` is the user's own word."""
+    if host.startswith(SUBSCRIPTIONS):
+        return None
+    region = region_of(host)
+    if region is None and named_region and not is_alibaba(host):
+        region = SHORT_FORMS.get(named_region, named_region)
+    return PriceList(region, host == BATCH_HOST) if region else None
+
+
+class Pricing(msgspec.Struct, frozen=True):
+    """All that a call's price depends on beside its usage."""
+
+    profile: ModelProfile
+    prices: PriceList | None
+    thinking: bool | None = None
+
+    def cost(self, usage: Usage | None) -> Cost | None:
+        """What a call with this usage cost; None where its price is not known."""
+        if usage is None or self.prices is None:
+            return None
+        region, batch = self.prices
+        return cost(self.profile, usage, region=region, thinking=self.thinking, batch=batch)

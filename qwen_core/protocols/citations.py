@@ -1,0 +1,71 @@
+"""Where an answer cites the sources of a web search: markers in its text, resolved to places and sources.
+
+Markers are plain text, ``[1]`` or ``[ref_1]``, and refer to a source by its index (native 5.4). They are looked
+for once, when the answer is whole, and only where the request asked for them: code may say ``a[1]`` too.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from qwen_core.types.events import ChoiceEnd, Event, Finish, TextDelta
+from qwen_core.types.requests import ChatRequest
+from qwen_core.types.responses import ChatResponse, Citation, CitationSpan
+
+DEFAULT_FORMAT = "[<number>]"
+
+
+def marker_pattern(request: ChatRequest) -> re.Pattern[str] | None:
+    """What a marker looks like in the answer to this request; None where it asked for none."""
+    options: dict[str, Any] = {**(request.search_options or {})}
+    if not request.enable_search or not options.get("enable_citation"):
+        return None
+    before, _, after = str(options.get("citation_format") or DEFAULT_FORMAT).partition("<number>")
+    return re.compile(rf"{re.escape(before)}(\d+){re.escape(after)}(?!\()")
+
+
+def find_spans(text: str, pattern: re.Pattern[str], citations: Sequence[Citation]) -> tuple[CitationSpan, ...]:
+    """The markers in the text that refer to a source there is."""
+    known = {citation.index for citation in citations}
+    return tuple(
+        CitationSpan(start=found.start(), end=found.end(), index=index)
+        for found in pattern.finditer(text)
+        if (index := int(found.group(1))) in known
+    )
+
+
+def cite_response(response: ChatResponse, pattern: re.Pattern[str] | None) -> ChatResponse:
+    """The answer with its markers resolved."""
+    if pattern is None or not response.citations:
+        return response
+    choices = tuple(
+        msgspec.structs.replace(choice, spans=find_spans(choice.message.text, pattern, response.citations))
+        for choice in response.choices
+    )
+    return msgspec.structs.replace(response, choices=choices)
+
+
+def cite_events(
+    events: Sequence[Event], seen: Sequence[Event], pattern: re.Pattern[str] | None
+) -> Sequence[Event]:
+    """The last events of a stream with the markers in all of its text resolved."""
+    if pattern is None:
+        return events
+    return [cite_end(event, (*seen, *events), pattern) if isinstance(event, Finish) else event for event in events]
+
+
+def cite_end(finish: Finish, events: Sequence[Event], pattern: re.Pattern[str]) -> Finish:
+    """The end of a stream with the markers resolved."""
+    if not finish.citations:
+        return finish
+    texts = [""] * len(finish.choices)
+    pieces = [(event.choice, event.text) for event in events if isinstance(event, TextDelta)]
+    for place in range(len(texts)):
+        texts[place] = "".join(text for choice, text in pieces if choice == place)
+    ends: list[ChoiceEnd] = [
+        msgspec.structs.replace(end, spans=find_spans(text, pattern, finish.citations))
+        for end, text in zip(finish.choices, texts, strict=True)
+    ]
+    return msgspec.structs.replace(finish, choices=tuple(ends))

@@ -1,0 +1,157 @@
+"""Embeddings on the native wire: texts to dense and sparse vectors, and texts, images and videos to dense ones."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from qwen_core.models.profile import ModelProfile
+from qwen_core.protocols.base import EncodedRequest
+from qwen_core.protocols.dashscope.encode import WHOLE_HEADERS, WIRE, merge_extra
+from qwen_core.protocols.error_decoding import read_answer
+from qwen_core.protocols.messages import oss_headers, refuse_part, with_values
+from qwen_core.protocols.retrieval import RetrievalUsage, in_order, tokens
+from qwen_core.types.errors import UnsupportedFeatureError
+from qwen_core.types.json import encode_json
+from qwen_core.types.messages import AudioPart, ImagePart, Message, Part, TextPart, VideoPart
+from qwen_core.types.requests import (
+    AnyEmbeddingRequest,
+    EmbeddingRequest,
+    EmbeddingResponse,
+    MultimodalEmbeddingRequest,
+    SparseVector,
+)
+
+TEXT_PATH = "/services/embeddings/text-embedding/text-embedding"
+MULTIMODAL_PATH = "/services/embeddings/multimodal-embedding/multimodal-embedding"
+
+
+class SparseItem(msgspec.Struct):
+    """One token's weight. ``token`` beside it is for people (section 7.1)."""
+
+    index: int
+    value: float
+
+
+class Embedding(msgspec.Struct):
+    """Vectors and the position of their text: ``text_index``, or ``index`` where it is multimodal (section 7.2).
+
+    A sparse answer has no ``embedding``, a dense one no ``sparse_embedding`` (section 7.1).
+    """
+
+    embedding: list[float] | None = None
+    sparse_embedding: list[SparseItem] | None = None
+    text_index: int | None = None
+    index: int | None = None
+
+
+class EmbeddingOutput(msgspec.Struct):
+    """The vectors, in any order."""
+
+    embeddings: list[Embedding]
+
+
+class EmbeddingAnswer(msgspec.Struct):
+    """The answer of both embedding services."""
+
+    output: EmbeddingOutput
+    usage: RetrievalUsage | None = None
+    request_id: str | None = None
+
+
+_read = msgspec.json.Decoder(EmbeddingAnswer).decode
+
+
+def encode(request: AnyEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
+    """What to send for one batch."""
+    if isinstance(request, EmbeddingRequest):
+        return encode_texts(request)
+    return encode_contents(request, profile)
+
+
+def encode_texts(request: EmbeddingRequest) -> EncodedRequest:
+    """Texts, and what they are. ``instruct`` goes with queries only (section 7.1)."""
+    text_type = request.text_type or request.role
+    body: dict[str, Any] = {
+        "model": request.model,
+        "input": {"texts": request.texts},
+        "parameters": with_values(
+            {"text_type": text_type},
+            dimension=request.dimensions,
+            output_type=request.output_type,
+            instruct=request.instruct if text_type == "query" else None,
+        ),
+    }
+    merge_extra(body, request.extra_body)
+    return EncodedRequest(path=TEXT_PATH, body=encode_json(body), headers=WHOLE_HEADERS)
+
+
+def encode_contents(request: MultimodalEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
+    """Contents of one part each; or one of several parts, which are fused in the way that the model has."""
+    parts = [part for content in request.contents for part in content]
+    contents = [item(part) for part in parts]
+    fused = len(parts) > len(request.contents)
+    if fused and len(request.contents) > 1:
+        raise UnsupportedFeatureError("A call can fuse the parts of one content only.")
+    rates = {part.fps for part in parts if isinstance(part, VideoPart)}
+    if len(rates) > 1:
+        raise UnsupportedFeatureError(
+            "The videos of one call have one fps: embed the others in calls of their own."
+        )
+    body: dict[str, Any] = {
+        "model": request.model,
+        "input": {"contents": contents},
+        "parameters": with_values(
+            {},
+            dimension=request.dimensions,
+            instruct=request.instruct,
+            fps=rates.pop() if rates else None,
+            enable_fusion=True if fused and profile.embedding_fusion != "always" else None,
+        ),
+    }
+    merge_extra(body, request.extra_body)
+    return EncodedRequest(
+        path=MULTIMODAL_PATH,
+        body=encode_json(body),
+        headers={**WHOLE_HEADERS, **oss_headers([Message("user", tuple(parts))])},
+    )
+
+
+def item(part: Part) -> dict[str, Any]:
+    """One part: its kind is its key (section 7.2)."""
+    match part:
+        case TextPart():
+            return {"text": part.text}
+        case ImagePart():
+            return {"image": part.url}
+        case VideoPart():
+            return {"video": part.url}
+        case AudioPart():
+            return {"audio": part.url}
+        case _:
+            raise refuse_part(part, WIRE)
+
+
+def decode(payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
+    """Vectors in the order of their texts (section 7.1)."""
+    answer = read_answer(_read, payload, headers)
+    rows = in_order([(place(row), row) for row in answer.output.embeddings])
+    return EmbeddingResponse(
+        vectors=[row.embedding for row in rows if row.embedding is not None],
+        sparse_vectors=[sparse(row.sparse_embedding) for row in rows if row.sparse_embedding is not None],
+        total_tokens=tokens(answer.usage),
+        request_id=answer.request_id or headers.get("x-request-id"),
+    )
+
+
+def place(row: Embedding) -> int:
+    """The position of what a vector belongs to; a fused vector has none, and is the only one."""
+    return (row.index or 0) if row.text_index is None else row.text_index
+
+
+def sparse(items: Sequence[SparseItem]) -> SparseVector:
+    """Weights by token number; of a number that is there twice the larger."""
+    weights: SparseVector = {}
+    for entry in items:
+        weights[entry.index] = max(entry.value, weights.get(entry.index, entry.value))
+    return weights

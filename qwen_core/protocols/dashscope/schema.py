@@ -1,0 +1,69 @@
+"""The JSON of the native DashScope wire, as types.
+
+Loose, because it is what we receive: only what is read is declared, everything may be missing or null. What we
+send is of the shapes that both wires share. Facts are from the protocol document "native", by section.
+"""
+
+from typing import Any
+
+import msgspec
+
+from qwen_core.protocols.schema import Audio, ToolCall
+
+
+class Message(msgspec.Struct):
+    """New content, or a whole message.
+
+    ``content`` is text on the text endpoint and a list of one-key items on the multimodal one, where it is ``[]``
+    while the model thinks, while it calls tools and at the end (section 5.1). ``reasoning_content`` is ``""`` on
+    the text endpoint when there is none; on the multimodal one the key disappears (section 5.3).
+    """
+
+    content: str | list[Any] | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[ToolCall] | None = None
+
+
+class Choice(msgspec.Struct):
+    """A choice of a chunk or of a whole answer.
+
+    ``index`` is there only with tools or several candidates (section 5.1). ``finish_reason`` is the text
+    ``"null"`` until the end.
+    """
+
+    index: int | None = None
+    message: Message | None = None
+    finish_reason: str | None = None
+    logprobs: dict[str, Any] | None = None
+
+
+class Output(msgspec.Struct):
+    """What the model wrote: ``choices``, or ``text`` and ``finish_reason`` in the text format (section 5.1).
+
+    Translation models write ``finish_reason`` beside the choices too. ``search_info`` may come once and then be
+    repeated empty (section 5.3); ``tool_info`` is repeated on each later chunk (section 5.5). Models that make
+    images write a ``task_metric`` (section 5.1).
+    """
+
+    choices: list[Choice] | None = None
+    text: str | None = None
+    finish_reason: str | None = None
+    model_name: str | None = None
+    search_info: dict[str, Any] | None = None
+    tool_info: list[dict[str, Any]] | None = None
+    task_metric: dict[str, Any] | None = None
+    audio: Audio | None = None
+
+
+class Chunk(msgspec.Struct):
+    """A chunk, a whole answer, or an error in either's place: ``code`` and ``message`` (section 6.1).
+
+    ``usage`` is cumulative, and ``{}`` on the first chunk of a search (section 0.8).
+    """
+
+    output: Output | None = None
+    usage: dict[str, Any] | None = None
+    request_id: str | None = None
+    error: Any = None
+    code: Any = None
+    message: Any = None

@@ -1,0 +1,70 @@
+"""Errors in what the service sent, in whatever form: told apart and typed, the same on both wires."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from qwen_core.types.errors import InvalidResponseError, QwenError, make_error
+
+T = TypeVar("T")
+
+
+def decode_error(status: int, payload: bytes, headers: Mapping[str, str]) -> QwenError:
+    """The error of an answer with an error status: JSON, a line of an event stream, or anything at all.
+
+    The compatible wire writes ``error: {code, message}``, the native one ``code`` and ``message`` (compatible 6,
+    native 6.1); gateways and others write what they like, such as ``{"error": "..."}`` and ``{"detail": "..."}``.
+    """
+    body = decode_error_body(payload)
+    inner = body.get("error")
+    code, message = code_and_message(inner if isinstance(inner, dict) else body)
+    if not body:
+        message = f"The service answered with status {status} and a body that is not JSON: {beginning(payload)}"
+    elif not message:
+        said = inner if isinstance(inner, str) else ""
+        message = said or f"The service answered with status {status} and no message: {beginning(payload)}"
+    request_id = body.get("request_id") or str(body.get("id") or "").removeprefix("chatcmpl-")
+    return make_error(status, code, message, request_id=request_id or None, headers=headers)
+
+
+def decode_error_body(payload: bytes) -> dict[str, Any]:
+    """The JSON object of an error body, which may come as a line of an event stream; else an empty one."""
+    text = payload.strip()
+    for line in text.splitlines() if text.startswith((b"data:", b"id:", b"event:", b":")) else [text]:
+        if text is not line and not line.startswith(b"data:"):
+            continue
+        try:
+            body = msgspec.json.decode(line.removeprefix(b"data:"))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue
+        if isinstance(body, dict):
+            return body
+    return {}
+
+
+def read_answer(read: Callable[[bytes], T], payload: bytes, headers: Mapping[str, str]) -> T:
+    """What a whole answer holds. Raises the error in its place, or says why it cannot be read."""
+    try:
+        return read(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
+        body = decode_error_body(payload)
+        if body.get("error") or body.get("code"):
+            raise decode_error(200, payload, headers) from None
+        raise unreadable(payload, reason) from reason
+
+
+def code_and_message(fields: Mapping[str, Any]) -> tuple[str | None, str]:
+    """The code as text, and the message."""
+    code = fields.get("code") or fields.get("type")
+    return (str(code) if code else None), str(fields.get("message") or "")
+
+
+def unreadable(payload: bytes, reason: object) -> InvalidResponseError:
+    """The error for a payload that is not what the wire promises. Quotes its beginning, never all of it."""
+    return InvalidResponseError(f"The answer cannot be read: {reason}. It begins: {beginning(payload)}")
+
+
+def beginning(payload: bytes) -> str:
+    """The first part of a payload, to be quoted."""
+    return repr(payload[:200].decode("utf-8", "replace")) if payload else "(empty)"

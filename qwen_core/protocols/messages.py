@@ -1,0 +1,194 @@
+"""What both wires do alike when a request becomes a body: history, tools, and what a wire has no place for."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from qwen_core.config.self_hosted import ReasoningKey
+from qwen_core.models.profile import ModelProfile
+from qwen_core.protocols.schema import SentFunction, SentMessage, SentToolCall
+from qwen_core.types.errors import UnsupportedFeatureError
+from qwen_core.types.messages import (
+    AudioPart,
+    FilePart,
+    Message,
+    Part,
+    ReasoningPart,
+    TextPart,
+    Tool,
+    ToolCallPart,
+    has_media,
+    part_urls,
+)
+from qwen_core.types.requests import TOOL_CHOICE_MODES, ChatRequest
+
+Content = str | list[dict[str, Any]]
+EncodeContent = Callable[[tuple[Part, ...], str], Content]
+"""Makes a message's content of its visible parts. The separator stands between texts that become one."""
+
+NOT_SHOWN = (ToolCallPart, ReasoningPart, AudioPart)
+"""Parts of an answer beside its content. What a model said aloud is in its text too, and none takes it back."""
+
+OSS_HEADERS = {"X-DashScope-OssResourceResolve": "enable"}
+
+
+def encode_messages(
+    request: ChatRequest, profile: ModelProfile, encode_content: EncodeContent
+) -> list[SentMessage]:
+    """The conversation. Old reasoning is replayed within the current tool round, and before it where asked."""
+    keep = request.preserve_thinking
+    keep_all = profile.preserve_thinking_default if keep is None else keep
+    messages: Sequence[Message] = request.messages
+    if has_media(messages):
+        messages = list(with_file_messages(with_tool_media(messages)))
+    asked = [i for i, message in enumerate(messages) if message.role == "user" and type(message) is Message]
+    last_user = max(asked, default=-1)
+    return [
+        encode_message(message, encode_content, profile.reasoning_keys if keep_all or i > last_user else ())
+        for i, message in enumerate(messages)
+    ]
+
+
+def encode_message(
+    message: Message, encode_content: EncodeContent, reasoning_keys: tuple[ReasoningKey, ...]
+) -> SentMessage:
+    """One message, with its reasoning under these keys.
+
+    Texts of a user stay separate lines; those of an answer were one text and become it again.
+    """
+    parts = message.parts
+    if message.role != "assistant":
+        return SentMessage(
+            role=message.role,
+            content=encode_content(parts, "\n"),
+            name=message.name or UNSET,
+            tool_call_id=message.tool_call_id or UNSET,
+        )
+    calls = [
+        SentToolCall(part.id, SentFunction(part.name, part.arguments))
+        for part in parts
+        if isinstance(part, ToolCallPart)
+    ]
+    reasoning = (message.reasoning if reasoning_keys else "") or UNSET
+    visible = tuple([part for part in parts if not isinstance(part, NOT_SHOWN)])
+    return SentMessage(
+        role="assistant",
+        content=encode_content(visible, ""),
+        name=message.name or UNSET,
+        tool_calls=calls or UNSET,
+        reasoning_content=reasoning if "reasoning_content" in reasoning_keys else UNSET,
+        reasoning=reasoning if "reasoning" in reasoning_keys else UNSET,
+        partial=message.partial,
+    )
+
+
+class ShownMessage(Message, frozen=True):
+    """A message in the user's name that shows what tools returned. Nobody asked anything in it."""
+
+
+def with_tool_media(messages: Sequence[Message]) -> Iterator[Message]:
+    """The conversation with the media of tool results in a user message after the last result of the round.
+
+    A tool message holds text alone (compatible 3, native 4.2).
+    """
+    shown: list[Part] = []
+    for message in messages:
+        if message.role != "tool":
+            if shown:
+                yield ShownMessage("user", tuple(shown))
+                shown = []
+            yield message
+            continue
+        texts = tuple(part for part in message.parts if isinstance(part, TextPart))
+        media = [part for part in message.parts if not isinstance(part, TextPart)]
+        shown += [TextPart(SHOWN), *media] if media and not shown else media
+        yield msgspec.structs.replace(message, parts=texts or (TextPart(SEE_BELOW),)) if media else message
+    if shown:
+        yield ShownMessage("user", tuple(shown))
+
+
+SEE_BELOW = "The result is shown in the next message."
+SHOWN = "This is what the tool returned:"
+
+
+def with_file_messages(messages: Iterable[Message]) -> Iterator[Message]:
+    """The conversation with uploaded files where the service looks for them.
+
+    Ids stand in a system message of their own, ``fileid://a,fileid://b``, after the message that sets the role
+    (compatible 3, native 4.1). A user's files come just before the user's words.
+    """
+    for message in messages:
+        ids = [part.file_id for part in message.parts if isinstance(part, FilePart) and part.file_id]
+        if not ids:
+            yield message
+            continue
+        files = Message("system", (TextPart(",".join(f"fileid://{id}" for id in ids)),))
+        rest = tuple(part for part in message.parts if not (isinstance(part, FilePart) and part.file_id))
+        others = [msgspec.structs.replace(message, parts=rest)] if rest else []
+        yield from [*others, files] if message.role == "system" else [files, *others]
+
+
+def joined_text(parts: tuple[Part, ...], separator: str) -> str | None:
+    """The text, where there is nothing but text. A cache mark needs a list of parts (compatible 2.5)."""
+    if len(parts) == 1 and isinstance(parts[0], TextPart) and parts[0].cache_control is None:
+        return parts[0].text
+    if all(isinstance(part, TextPart) and part.cache_control is None for part in parts):
+        return separator.join(part.text for part in parts if isinstance(part, TextPart))
+    return None
+
+
+def with_values(target: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """The object with those fields that are known."""
+    target.update((name, value) for name, value in fields.items() if value is not None)
+    return target
+
+
+def named_values(request: ChatRequest, names: Sequence[str]) -> dict[str, Any]:
+    """The fields of these names that the caller set."""
+    return {name: value for name in names if (value := getattr(request, name)) is not None}
+
+
+def refuse(request: ChatRequest, names: Sequence[str], wire: str, hint: str) -> None:
+    """Raise for a field that this wire has no place for."""
+    for name in named_values(request, names):
+        raise UnsupportedFeatureError(f"{name} cannot be sent over the {wire} protocol.", hint=hint)
+
+
+def refuse_part(part: Part, wire: str) -> UnsupportedFeatureError:
+    """The error for a part that cannot stand in a content on this wire."""
+    return UnsupportedFeatureError(f"A {type(part).__name__} cannot stand in this place on the {wire} protocol.")
+
+
+def encode_tools(request: ChatRequest) -> dict[str, Any]:
+    """``tools`` and ``tool_choice``; without tools, neither: the service refuses an empty list."""
+    if not request.tools:
+        return {}
+    tools: dict[str, Any] = {"tools": [encode_tool(tool) for tool in request.tools]}
+    if request.tool_choice is not None:
+        tools["tool_choice"] = encode_tool_choice(request.tool_choice)
+    return tools
+
+
+def encode_tool(tool: Tool) -> dict[str, Any]:
+    """A function definition, its schema untouched."""
+    function = with_values(
+        {"name": tool.name, "description": tool.description, "parameters": tool.parameters}, strict=tool.strict
+    )
+    return {"type": "function", "function": function}
+
+
+def encode_tool_choice(choice: str) -> str | dict[str, Any]:
+    """A mode as it is; any other word is the name of the function to call."""
+    if choice in TOOL_CHOICE_MODES:
+        return choice
+    return {"type": "function", "function": {"name": choice}}
+
+
+def oss_headers(messages: Sequence[Message]) -> dict[str, str]:
+    """What has to be sent along where a URL is one of the temporary store's (compatible 2.6, native 1.5)."""
+    if not has_media(messages):
+        return {}
+    urls = (url for message in messages for part in message.parts for url in part_urls(part))
+    return OSS_HEADERS if any(url.startswith("oss://") for url in urls) else {}

@@ -1,0 +1,116 @@
+"""Payloads to events and answers, on the OpenAI-compatible wire."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from qwen_core.models.profile import ModelProfile
+from qwen_core.protocols.error_decoding import unreadable
+from qwen_core.protocols.openai_chat.schema import Choice, Chunk
+from qwen_core.protocols.response_builder import OpenAnswer, OpenChoice, decode_whole
+from qwen_core.types.events import Event
+from qwen_core.types.responses import ChatResponse
+from qwen_core.types.usage import Usage, reported_usage
+
+_decode_chunk = msgspec.json.Decoder(Chunk).decode
+
+DONE = b"[DONE]"
+
+
+class ChatStreamDecoder:
+    """Turns the chunks of one answer into events. A whole answer is one chunk."""
+
+    __slots__ = ("answer", "done", "done_ends_answer", "whole")
+
+    def __init__(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> None:
+        self.answer = OpenAnswer(profile, headers)
+        self.done = False
+        self.done_ends_answer = profile.done_ends_answer
+        self.whole = False
+
+    def feed(self, payload: bytes, status: int | None = None) -> Sequence[Event]:
+        """The events of one payload. Raises a QwenError for an error, or for what cannot be read."""
+        if payload == DONE:
+            self.done = True
+            return ()
+        if not payload:
+            return ()
+        try:
+            chunk = _decode_chunk(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
+            raise unreadable(payload, reason) from reason
+        answer = self.answer
+        answer.id = chunk.id or answer.id
+        if chunk.error or (chunk.code and not chunk.choices):
+            answer.request_id = chunk.request_id
+            raise answer.error(status, chunk.error, chunk.code, chunk.message)
+        answer.model = chunk.model or answer.model
+        if chunk.usage:
+            answer.usage = chunk.usage
+        if answer.created is None and chunk.created:
+            answer.created = int(chunk.created)
+        if not chunk.choices:
+            return ()
+        answer.began = True
+        events: list[Event] = []
+        for place, choice in enumerate(chunk.choices):
+            self._take(answer.choice(place if choice.index is None else choice.index), choice, events)
+        return events
+
+    @property
+    def finished(self) -> bool:
+        """Whether the model said of every choice that it is finished."""
+        return self.answer.finished
+
+    def close(self) -> Sequence[Event]:
+        """The end. Raises where a choice has no finish reason: such an answer was cut.
+
+        Except where the server's own ``[DONE]``, or a whole body, says that it was not.
+        """
+        if self.done_ends_answer and (self.done or self.whole):
+            for choice in self.answer.choices:
+                choice.end("stop", None)
+        return self.answer.close(decode_usage(self.answer.usage))
+
+    def _take(self, open_choice: OpenChoice, choice: Choice, events: list[Event]) -> None:
+        open_choice.end(choice.finish_reason, choice.logprobs)
+        delta = choice.delta or choice.message
+        self.whole = self.whole or choice.message is not None
+        if delta is None:
+            return
+        open_choice.add(delta.content or delta.refusal, delta.reasoning_content or delta.reasoning, events)
+        if delta.tool_calls:
+            open_choice.add_tool_calls(delta.tool_calls, events)
+        if delta.audio:
+            open_choice.add_audio(delta.audio, events)
+
+
+def decode(payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> ChatResponse:
+    """The answer in a whole body."""
+    return decode_whole(ChatStreamDecoder(profile, headers), payload)
+
+
+def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
+    """Usage in our names (section 4). Details may be null, absent or partly there."""
+    if not raw:
+        return None
+    prompt: dict[str, Any] = raw.get("prompt_tokens_details") or {}
+    completion: dict[str, Any] = raw.get("completion_tokens_details") or {}
+    return reported_usage(
+        input_tokens=raw.get("prompt_tokens"),
+        output_tokens=raw.get("completion_tokens"),
+        total_tokens=raw.get("total_tokens"),
+        cached_tokens=prompt.get("cached_tokens"),
+        cache_creation_tokens=prompt.get("cache_creation_input_tokens"),
+        cache_type=prompt.get("cache_type"),
+        text_tokens=prompt.get("text_tokens"),
+        image_tokens=prompt.get("image_tokens"),
+        video_tokens=prompt.get("video_tokens"),
+        audio_tokens=prompt.get("audio_tokens"),
+        reasoning_tokens=completion.get("reasoning_tokens"),
+        output_text_tokens=completion.get("text_tokens"),
+        output_audio_tokens=completion.get("audio_tokens"),
+        plugins=raw.get("x_tools"),
+        raw=raw,
+    )

@@ -1,0 +1,61 @@
+"""Embeddings on the OpenAI-compatible wire: ``POST /embeddings``, for dense vectors of texts and nothing else."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from qwen_core.models.profile import ModelProfile
+from qwen_core.protocols.base import NATIVE_EXTRA, EncodedRequest, merge_body
+from qwen_core.protocols.error_decoding import read_answer
+from qwen_core.protocols.retrieval import RetrievalUsage, in_order, tokens
+from qwen_core.types.errors import UnsupportedFeatureError
+from qwen_core.types.json import encode_json
+from qwen_core.types.requests import AnyEmbeddingRequest, EmbeddingRequest, EmbeddingResponse
+
+HINT = f'Use protocol="dashscope" or "auto" ({NATIVE_EXTRA}).'
+
+
+class Embedding(msgspec.Struct):
+    """One vector and the position of its text."""
+
+    embedding: list[float]
+    index: int
+
+
+class EmbeddingAnswer(msgspec.Struct):
+    """The answer of ``/embeddings``."""
+
+    data: list[Embedding]
+    model: str | None = None
+    usage: RetrievalUsage | None = None
+
+
+_read = msgspec.json.Decoder(EmbeddingAnswer).decode
+
+
+def encode(request: AnyEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
+    """Strings, and floats asked for by name (section 1.2). What kind of text it is cannot be said here."""
+    if not isinstance(request, EmbeddingRequest):
+        raise UnsupportedFeatureError(
+            "Multimodal embeddings cannot be had over the OpenAI-compatible protocol.", hint=HINT
+        )
+    if request.output_type not in (None, "dense"):
+        raise UnsupportedFeatureError(
+            "Sparse vectors cannot be had over the OpenAI-compatible protocol.", hint=HINT
+        )
+    body: dict[str, Any] = {"model": request.model, "input": request.texts, "encoding_format": "float"}
+    if request.dimensions is not None:
+        body["dimensions"] = request.dimensions
+    return EncodedRequest(path="/embeddings", body=encode_json(merge_body(body, request.extra_body)))
+
+
+def decode(payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
+    """Vectors in the order of their texts."""
+    answer = read_answer(_read, payload, headers)
+    return EmbeddingResponse(
+        vectors=in_order([(row.index, row.embedding) for row in answer.data]),
+        model=answer.model,
+        total_tokens=tokens(answer.usage),
+        request_id=headers.get("x-request-id"),
+    )

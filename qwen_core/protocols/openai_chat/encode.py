@@ -1,0 +1,135 @@
+"""Requests to bodies, on the OpenAI-compatible wire."""
+
+from typing import Any
+
+from qwen_core.models.profile import ModelProfile
+from qwen_core.protocols.base import NATIVE_EXTRA, EncodedRequest, merge_body
+from qwen_core.protocols.messages import (
+    Content,
+    encode_messages,
+    encode_tools,
+    joined_text,
+    named_values,
+    oss_headers,
+    refuse,
+    refuse_part,
+    with_values,
+)
+from qwen_core.types.json import encode_json
+from qwen_core.types.messages import AudioPart, FilePart, ImagePart, Part, TextPart, VideoPart
+from qwen_core.types.requests import ChatRequest
+
+WIRE = "OpenAI-compatible"
+
+# Fields of the request that go to the top of the body under their own name (section 2).
+PARAMETERS = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "max_tokens",
+    "max_completion_tokens",
+    "stop",
+    "seed",
+    "n",
+    "presence_penalty",
+    "frequency_penalty",
+    "repetition_penalty",
+    "logprobs",
+    "top_logprobs",
+    "logit_bias",
+    "enable_thinking",
+    "thinking_budget",
+    "reasoning_effort",
+    "preserve_thinking",
+    "enable_search",
+    "search_options",
+    "enable_code_interpreter",
+    "parallel_tool_calls",
+    "response_format",
+    "modalities",
+    "audio",
+    "vl_high_resolution_images",
+    "translation_options",
+)
+
+# Fields that this wire has no place for.
+NATIVE_ONLY = ("ocr_options", "enable_text_image_mixed")
+
+
+def encode(request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
+    """What to send to ``/chat/completions``. A stream always asks for its usage."""
+    refuse(
+        request,
+        NATIVE_ONLY,
+        WIRE,
+        f'Use protocol="dashscope" ({NATIVE_EXTRA}).',
+    )
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": encode_messages(request, profile, encode_content),
+        **named_values(request, PARAMETERS),
+        **encode_tools(request),
+    }
+    if stream:
+        body["stream"] = True
+        body["stream_options"] = {"include_usage": True}
+    return EncodedRequest(
+        path="/chat/completions",
+        body=encode_json(merge_body(body, request.extra_body)),
+        headers={**oss_headers(request.messages), **(request.extra_headers or {})},
+        cumulative=stream and profile.cumulative_stream,
+    )
+
+
+def encode_content(parts: tuple[Part, ...], separator: str) -> Content:
+    """Text where there is only text: text models refuse lists (section 3)."""
+    text = joined_text(parts, separator)
+    return [encode_part(part) for part in parts] if text is None else text
+
+
+def encode_part(part: Part) -> dict[str, Any]:
+    """One part of a list content. Limits and rates are siblings of ``type`` (section 3)."""
+    match part:
+        case TextPart():
+            return with_values(
+                {"type": "text", "text": part.text},
+                cache_control=part.cache_control,
+            )
+        case ImagePart():
+            return with_values(
+                {"type": "image_url", "image_url": {"url": part.url}},
+                min_pixels=part.min_pixels,
+                max_pixels=part.max_pixels,
+                cache_control=part.cache_control,
+            )
+        case VideoPart():
+            content: dict[str, Any] = (
+                {"type": "video_url", "video_url": {"url": untyped(part.url)}}
+                if isinstance(part.url, str)
+                else {"type": "video", "video": list(part.url)}
+            )
+            return with_values(
+                content,
+                fps=part.fps,
+                max_frames=part.max_frames,
+                min_pixels=part.min_pixels,
+                max_pixels=part.max_pixels,
+                total_pixels=part.total_pixels,
+            )
+        case AudioPart():
+            return {
+                "type": "input_audio",
+                "input_audio": with_values({"data": untyped(part.url)}, format=part.format),
+            }
+        case FilePart(url=str() as url):
+            if url.startswith("data:"):
+                return {"type": "file", "file": with_values({"file_data": url}, filename=part.filename)}
+            return {"type": "file", "file": {"file_url": url}}
+        case _:
+            raise refuse_part(part, WIRE)
+
+
+def untyped(url: str) -> str:
+    """A data URI as documented for sound and video, without a type; any other URL as it is (section 3)."""
+    header, comma, data = url.partition(",") if url[:5].lower() == "data:" else (url, "", "")
+    return f"data:;base64,{data}" if comma and header != "data:;base64" else url

@@ -1,0 +1,66 @@
+"""Reranking of texts on the flat route beside the OpenAI-compatible one: ``POST /compatible-api/v1/reranks``."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from qwen_core.protocols.base import NATIVE_EXTRA, EncodedRequest, merge_body
+from qwen_core.protocols.error_decoding import read_answer
+from qwen_core.protocols.messages import with_values
+from qwen_core.protocols.retrieval import Result, RetrievalUsage, ranking, tokens
+from qwen_core.types.errors import UnsupportedFeatureError
+from qwen_core.types.json import encode_json
+from qwen_core.types.messages import Part, TextPart
+from qwen_core.types.requests import RerankRequest, RerankResponse
+
+
+class RerankAnswer(msgspec.Struct):
+    """The answer of ``/reranks``. Errors come in the native form (section 6)."""
+
+    results: list[Result]
+    usage: RetrievalUsage | None = None
+    id: str | None = None
+
+
+class BareResult(msgspec.Struct):
+    """A document's position and score, as SGLang lists them without anything around ("Rerank models")."""
+
+    index: int
+    score: float
+
+
+_read = msgspec.json.Decoder(RerankAnswer | list[BareResult]).decode
+
+
+def encode(request: RerankRequest) -> EncodedRequest:
+    """One flat body (section 1.2). ``top_n`` is never more than there are documents."""
+    query, *documents = texts((request.query, *request.documents))
+    body = with_values(
+        {"model": request.model, "query": query, "documents": documents},
+        top_n=None if request.top_n is None else min(request.top_n, len(documents)),
+        instruct=request.instruct,
+    )
+    return EncodedRequest(path="/reranks", body=encode_json(merge_body(body, request.extra_body)))
+
+
+def texts(parts: Sequence[Part]) -> list[str]:
+    """The parts as texts; raises where one is none."""
+    found = [part.text for part in parts if isinstance(part, TextPart)]
+    if len(found) != len(parts):
+        raise UnsupportedFeatureError(
+            "Only texts can be reranked over the OpenAI-compatible protocol.",
+            hint=f'Use protocol="dashscope" or "auto" ({NATIVE_EXTRA}).',
+        )
+    return found
+
+
+def decode(payload: bytes, headers: Mapping[str, str]) -> RerankResponse:
+    """The ranking, best first."""
+    answer = read_answer(_read, payload, headers)
+    if isinstance(answer, list):
+        answer = RerankAnswer([Result(result.index, result.score) for result in answer])
+    return RerankResponse(
+        results=ranking(answer.results),
+        total_tokens=tokens(answer.usage),
+        request_id=answer.id or headers.get("x-request-id"),
+    )

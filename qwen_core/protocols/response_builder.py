@@ -1,0 +1,234 @@
+"""An answer while its chunks arrive: what is known of it so far, and how it ends. The same on both wires.
+
+A decoder reads its wire's JSON and tells it here; from here come the events. Nothing in this module knows a key
+of either wire's envelope.
+"""
+
+import re
+from binascii import a2b_base64
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from qwen_core.models.profile import ModelProfile
+from qwen_core.protocols.base import MAX_CHOICES, StreamDecoder
+from qwen_core.protocols.error_decoding import code_and_message, unreadable
+from qwen_core.protocols.schema import Audio, ToolCall
+from qwen_core.protocols.tool_calls import ToolCallAssembler
+from qwen_core.types.accumulator import accumulate
+from qwen_core.types.errors import IncompleteStreamError, InvalidResponseError, QwenError, make_error
+from qwen_core.types.events import AudioDelta, ChoiceEnd, Event, Finish, ReasoningDelta, TextDelta
+from qwen_core.types.responses import ChatResponse, Citation, finish_reason
+from qwen_core.types.usage import Usage
+
+OUT_OF_TIME = (
+    "The service's own time was over: 600 seconds on a shared host, 3,600 on a workspace's (workspace=...). What "
+    "it had written is in the error's `partial`."
+)
+"""What a header says of an answer without an end (compatible 1.4)."""
+
+
+class OpenChoice:
+    """One choice while its chunks arrive. ``cumulative`` chunks repeat all that came before."""
+
+    __slots__ = (
+        "answered",
+        "arguments",
+        "cumulative",
+        "finish_reason",
+        "has_reasoning",
+        "has_text",
+        "index",
+        "logprobs",
+        "said",
+        "thought",
+        "tools",
+    )
+
+    def __init__(self, index: int, cumulative: bool) -> None:
+        self.index = index
+        self.cumulative = cumulative
+        self.tools = ToolCallAssembler(index)
+        self.finish_reason: str | None = None
+        self.logprobs: list[dict[str, Any]] = []
+        self.has_text = False
+        self.has_reasoning = False
+        self.answered = False
+        self.said = ""
+        self.thought = ""
+        self.arguments: dict[int, str] = {}
+
+    def add(self, text: str | None, reasoning: str | None, events: list[Event]) -> None:
+        """More text, more reasoning, or neither."""
+        if self.cumulative:
+            text, reasoning = self._new_part(text or "", reasoning or "")
+        if reasoning:
+            self.has_reasoning = True
+            events.append(ReasoningDelta(reasoning, self.index))
+        if text:
+            self.has_text = True
+            if not self.answered:
+                self.answered = not text.isspace()
+            events.append(TextDelta(text, self.index))
+
+    def add_tool_calls(self, calls: Sequence[ToolCall], events: list[Event]) -> None:
+        """Fragments of tool calls. Where several come without an index, their places are their indexes."""
+        for place, call in enumerate(calls):
+            index = place if call.index is None and len(calls) > 1 else call.index
+            function = call.function
+            try:
+                delta = self.tools.add(
+                    call.id,
+                    index,
+                    function.name if function else None,
+                    function.arguments if function else None,
+                )
+            except ValueError as reason:
+                raise InvalidResponseError(f"The answer cannot be read: {reason}.") from reason
+            if self.cumulative:
+                before = self.arguments.get(delta.position, "")
+                self.arguments[delta.position] = delta.arguments or before
+                delta = msgspec.structs.replace(delta, arguments=delta.arguments.removeprefix(before))
+            events.append(delta)
+
+    def add_audio(self, audio: Audio, events: list[Event]) -> None:
+        """A piece of speech. The older omni models write their text only into its transcript."""
+        transcript = audio.transcript or ""
+        if transcript and not self.has_text:
+            events.append(TextDelta(transcript, self.index))
+        try:
+            a2b_base64(audio.data or "")
+        except ValueError as reason:
+            raise InvalidResponseError(f"The answer cannot be read: its sound is no base64: {reason}.") from reason
+        if audio.data or transcript:
+            self.answered = True
+            events.append(AudioDelta(audio.data or "", transcript, audio.id, audio.expires_at, self.index))
+
+    def end(self, raw_finish_reason: str | None, logprobs: Mapping[str, Any] | None) -> None:
+        """What a chunk says about the end, if anything: the native wire writes ``"null"`` until then."""
+        if raw_finish_reason and raw_finish_reason != "null" and not self.finish_reason:
+            self.finish_reason = raw_finish_reason
+        if logprobs:
+            self.logprobs += logprobs.get("content") or ()
+
+    def _new_part(self, text: str, reasoning: str) -> tuple[str, str]:
+        """What a cumulative chunk adds."""
+        new_text, new_reasoning = text.removeprefix(self.said), reasoning.removeprefix(self.thought)
+        self.said, self.thought = text or self.said, reasoning or self.thought
+        return new_text, new_reasoning
+
+
+class OpenAnswer:
+    """One answer while its chunks arrive."""
+
+    __slots__ = (
+        "began",
+        "choices",
+        "created",
+        "cumulative",
+        "extras",
+        "headers",
+        "id",
+        "model",
+        "request_id",
+        "search_info",
+        "usage",
+    )
+
+    def __init__(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> None:
+        self.cumulative = profile.cumulative_stream
+        self.headers = headers or {}
+        self.choices: list[OpenChoice] = [OpenChoice(0, self.cumulative)]
+        self.began = False
+        self.usage: dict[str, Any] | None = None
+        self.id: str | None = None
+        self.model: str | None = None
+        self.created: int | None = None
+        self.request_id: str | None = None
+        self.search_info: dict[str, Any] | None = None
+        self.extras: dict[str, Any] = {}
+
+    def choice(self, index: int) -> OpenChoice:
+        """The choice of that number."""
+        if not 0 <= index < MAX_CHOICES:
+            raise InvalidResponseError(f"The answer cannot be read: a choice has the index {index}.")
+        while len(self.choices) <= index:
+            self.choices.append(OpenChoice(len(self.choices), self.cumulative))
+        return self.choices[index]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the model said of every choice that it is finished."""
+        return self.began and all([choice.finish_reason for choice in self.choices])
+
+    def close(self, usage: Usage | None, citations: tuple[Citation, ...] = ()) -> list[Event]:
+        """The end. Raises where a choice has no finish reason: such an answer was cut."""
+        if not self.began:
+            raise IncompleteStreamError("The answer ended before it began.", request_id=self.find_request_id())
+        ends: list[ChoiceEnd] = []
+        events: list[Event] = []
+        for choice in self.choices:
+            reason = finish_reason(choice.finish_reason, bool(choice.tools))
+            if reason is None:
+                raise IncompleteStreamError(
+                    "The answer ended without a finish reason: it was cut.",
+                    request_id=self.find_request_id(),
+                    hint=OUT_OF_TIME if self.headers.get("x-dashscope-partialresponse") == "true" else None,
+                )
+            events += choice.tools.missing_ids(self.id)
+            empty = choice.has_reasoning and not choice.answered and not choice.tools
+            ends.append(ChoiceEnd(reason, choice.finish_reason, choice.logprobs or None, empty))
+        events.append(
+            Finish(
+                choices=tuple(ends),
+                usage=usage,
+                id=self.id,
+                model=self.model,
+                request_id=self.find_request_id(),
+                created=self.created,
+                citations=citations,
+                search_info=self.search_info,
+                extras=self.extras or None,
+            )
+        )
+        return events
+
+    def find_request_id(self) -> str | None:
+        """What Alibaba's support asks for: from the headers, else from the body."""
+        return (
+            self.headers.get("x-request-id")
+            or self.request_id
+            or (self.id or "").removeprefix("chatcmpl-")
+            or None
+        )
+
+    def error(self, status: int | None, error: Any, code: Any, message: Any) -> QwenError:
+        """The error that stands in a chunk's place: an object, a text, or a code and a message of its own."""
+        fields = error if isinstance(error, dict) else {"code": code, "message": error or message}
+        code, message = code_and_message(fields)
+        return make_error(status or status_in(code), code, message, request_id=self.find_request_id())
+
+
+def status_in(code: str | None) -> int | None:
+    """The HTTP status that servers of one's own write for a code into a stream, as vLLM and llama.cpp do."""
+    return int(code) if code and re.fullmatch(r"[45]\d\d", code) else None
+
+
+class AnswerDecoder(StreamDecoder, Protocol):
+    """A decoder that keeps what it knows in an open answer."""
+
+    answer: OpenAnswer
+
+
+def decode_whole(decoder: AnswerDecoder, payload: bytes) -> ChatResponse:
+    """The answer in a whole body: a stream of one chunk."""
+    events = list(decoder.feed(payload))
+    if not decoder.answer.began:
+        raise unreadable(payload, "it has no choices")
+    try:
+        events += decoder.close()
+    except IncompleteStreamError as error:
+        error.partial = accumulate(events)
+        raise
+    return accumulate(events, payload)

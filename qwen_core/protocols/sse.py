@@ -1,0 +1,100 @@
+"""Bytes of an event stream in, payloads out, whatever the segments.
+
+Follows the event stream format (WHATWG), with one allowance: captures of the native wire lack the blank line
+between frames (native 5.3), so a new field after ``data`` begins a new event too.
+"""
+
+from qwen_core.types.errors import InvalidResponseError
+
+STATUS_COMMENT = b":HTTP_STATUS/"
+DATA = b"data:"
+DATA_LINE = b"\ndata:"
+SPACE = ord(" ")
+
+MAX_EVENT = 64 * 1024 * 1024
+"""Bytes between two payloads: a longer line, or more comments, is no answer but an attack on memory."""
+
+
+class EventStreamReader:
+    """Cuts the bytes of one stream into the contents of its ``data`` fields. Linear in the bytes.
+
+    ``status`` is the error status that the native wire writes into a comment of the frame, which then is the
+    last one (native 6.1).
+    """
+
+    __slots__ = ("_data", "_pending", "_silence", "_skip_newline", "status")
+
+    def __init__(self) -> None:
+        self._pending: list[bytes] = []
+        self._data: list[bytes] = []
+        self._silence = 0
+        self._skip_newline = False
+        self.status: int | None = None
+
+    def feed(self, segment: bytes) -> list[bytes]:
+        """The payloads that this segment completes."""
+        if not segment:
+            return []
+        if self._skip_newline or b"\r" in segment:
+            segment = self._with_plain_newlines(segment)
+        end = segment.rfind(b"\n") + 1
+        if not end:
+            self._pending.append(segment)
+            self._wait_longer(len(segment))
+            return []
+        lines = segment[:end]
+        if self._pending:
+            lines = b"".join([*self._pending, lines])
+            self._pending.clear()
+        if end < len(segment):
+            self._pending.append(segment[end:])
+        payloads = self._take(lines)
+        if payloads:
+            self._silence = 0
+        else:
+            self._wait_longer(len(lines))
+        return payloads
+
+    def close(self) -> list[bytes]:
+        """The payload of a last event that no blank line ended."""
+        line = b"".join(self._pending)
+        self._pending.clear()
+        return self._take(line + b"\n\n")
+
+    def _with_plain_newlines(self, segment: bytes) -> bytes:
+        """The segment with every line end as a newline. One that is cut between its two bytes is one."""
+        if self._skip_newline:
+            segment = segment.removeprefix(b"\n")
+        self._skip_newline = segment.endswith(b"\r")
+        return segment.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _wait_longer(self, size: int) -> None:
+        self._silence += size
+        if self._silence > MAX_EVENT:
+            raise InvalidResponseError(
+                f"The answer cannot be read: more than {MAX_EVENT >> 20} MiB came without an event."
+            )
+
+    def _take(self, lines: bytes) -> list[bytes]:
+        """The payloads that these whole lines complete: from ``data`` to ``data``, over what stands between."""
+        payloads: list[bytes] = []
+        data = self._data
+        size = len(lines)
+        place = 0
+        while place < size:
+            if not lines.startswith(DATA, place):
+                if data:
+                    payloads.append(data[0] if len(data) == 1 else b"\n".join(data))
+                    data.clear()
+                place = lines.find(DATA_LINE, place) + 1
+                if not place:
+                    break
+            end = lines.index(b"\n", place)
+            start = place + len(DATA)
+            data.append(lines[start + (lines[start] == SPACE) : end])
+            place = end + 1
+        place = lines.rfind(b"\n" + STATUS_COMMENT) + 1
+        if place or lines.startswith(STATUS_COMMENT):
+            status = lines[place + len(STATUS_COMMENT) : lines.index(b"\n", place)].strip()
+            self.status = int(status) if status.isdigit() and len(status) == 3 and status != b"200" else None
+        return payloads

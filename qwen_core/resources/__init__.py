@@ -1,0 +1,1 @@
+"""What a client offers: chat, embeddings, rerank, files, uploads and batch jobs."""

@@ -1,0 +1,185 @@
+"""Requests to the files of a batch, without I/O beyond reading local media.
+
+Each request is encoded as a call of its own would be, and read as one. All requests of a file are for one model
+and either think or do not, as the service wants it; within a file they stand in the caller's order.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from qwen_core.config.settings import ClientSettings
+from qwen_core.execution.call import Call, chat_call
+from qwen_core.models.catalogue import resolve
+from qwen_core.models.context_limit import check_length, documented_limit
+from qwen_core.models.profile import ModelProfile
+from qwen_core.prepare.documents import documents_to_upload
+from qwen_core.prepare.media import ready_media
+from qwen_core.resources.batches.schema import NewLine
+from qwen_core.types.errors import QwenError, UnsupportedFeatureError
+from qwen_core.types.messages import has_media
+from qwen_core.types.requests import ChatRequest
+from qwen_core.types.warnings import warn
+
+CHAT_PATH = "/chat/completions"
+BATCH_WINDOW = 262_144
+"""Tokens of context that a request in a batch may have, whatever the model takes otherwise."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Limits(NamedTuple):
+    """How large a file may be. "MB" is read as the smaller of its meanings."""
+
+    lines: int = 50_000
+    file_bytes: int = 500_000_000
+    line_bytes: int = 6_000_000
+
+
+LIMITS = Limits()
+
+
+class Line(NamedTuple):
+    """One request as it stands in a file, and its place among all requests."""
+
+    place: int
+    text: bytes
+    group: tuple[str, bool | None]
+
+
+class BatchFile(NamedTuple):
+    """The lines of one file."""
+
+    lines: tuple[Line, ...]
+
+    def write(self, path: Path) -> None:
+        """Put them on disk."""
+        with path.open("wb") as file:
+            file.writelines(line.text for line in self.lines)
+
+
+class Prepared(NamedTuple):
+    """What is sent. ``calls`` are as many as there are requests: those that cannot be sent are errors."""
+
+    calls: list[Call | QwenError]
+    files: list[BatchFile]
+    key: str
+
+    @property
+    def sent(self) -> int:
+        """How many requests are sent."""
+        return sum(len(file.lines) for file in self.files)
+
+
+def prepare(
+    settings: ClientSettings,
+    requests: Sequence[ChatRequest],
+    endpoint: str,
+    limits: Limits = LIMITS,
+    origin: Sequence[str] = (),
+) -> Prepared:
+    """The files for these requests. ``origin`` tells runs of the same requests apart."""
+    settings = msgspec.structs.replace(settings, protocol=wire_of(settings))
+    calls: list[Call | QwenError] = []
+    lines: list[Line] = []
+    for place, request in enumerate(requests):
+        try:
+            call = line_call(settings, request)
+            text = encode_line(place, call, endpoint, limits)
+        except QwenError as error:
+            calls.append(error)
+            continue
+        calls.append(call)
+        lines.append(Line(place, text, (call.model, request.enable_thinking)))
+    warn_where_not_offered({call.model: call for call in calls if isinstance(call, Call)}.values())
+    host = settings.endpoint("openai").base_url
+    return Prepared(calls, split(lines, limits), content_key(lines, [host, endpoint, repr(limits), *origin]))
+
+
+def wire_of(settings: ClientSettings) -> str:
+    """The only wire with batches; raises where the other one is wanted."""
+    if settings.protocol == "dashscope":
+        raise UnsupportedFeatureError(
+            "Batch jobs are there on the OpenAI-compatible protocol only.", hint='Use protocol="auto" or "openai".'
+        )
+    return "openai"
+
+
+def line_call(settings: ClientSettings, request: ChatRequest) -> Call:
+    """The call that a line is. Raises for what no line can hold."""
+    call = chat_call(settings, with_media(request), stream=False, asynchronous=False)
+    if call.encoded.path != CHAT_PATH:
+        raise refused("tools that the service runs: they need the Responses API")
+    if call.encoded.headers:
+        raise refused(f"headers ({', '.join(call.encoded.headers)})")
+    if "audio" in (request.modalities or ()) or request.enable_code_interpreter:
+        raise refused("what is answered in a stream only: sound, and the code interpreter")
+    if call.pricing.prices is not None:
+        check_length(request.messages, within_window(call.profile))
+        prices = call.pricing.prices._replace(batch=True)
+        call.pricing = msgspec.structs.replace(call.pricing, prices=prices)
+    return call
+
+
+def within_window(profile: ModelProfile) -> ModelProfile:
+    """The profile with the shorter inputs of batches."""
+    longest = min(documented_limit(profile) or BATCH_WINDOW, BATCH_WINDOW)
+    return msgspec.structs.replace(profile, max_input_tokens=longest, max_input_tokens_thinking=None)
+
+
+def with_media(request: ChatRequest) -> ChatRequest:
+    """The request with local files put into it; raises for those too large for it."""
+    if not has_media(request.messages):
+        return request
+    ready = ready_media(request)
+    if ready.uploads or documents_to_upload(ready, resolve(request.model)):
+        raise refused("files to be uploaded: give a URL, or the id that QwenFiles gave a document")
+    return ready.request
+
+
+def refused(what: str) -> UnsupportedFeatureError:
+    """The error for what a line cannot hold."""
+    return UnsupportedFeatureError(f"A line of a batch file cannot hold {what}.")
+
+
+def encode_line(place: int, call: Call, endpoint: str, limits: Limits) -> bytes:
+    """The line, with its end. Its id is the request's place."""
+    text = _encode(NewLine(custom_id=str(place), url=endpoint, body=msgspec.Raw(call.encoded.body))) + b"\n"
+    if len(text) > limits.line_bytes:
+        raise refused(f"{len(text):,} bytes; {limits.line_bytes:,} are allowed")
+    return text
+
+
+def split(lines: Iterable[Line], limits: Limits) -> list[BatchFile]:
+    """Files within the limits, each of one group, the requests of each in order."""
+    groups: dict[tuple[str, bool | None], list[list[Line]]] = {}
+    sizes: dict[tuple[str, bool | None], int] = {}
+    for line in lines:
+        files = groups.setdefault(line.group, [])
+        size = sizes.get(line.group, 0) + len(line.text)
+        if not files or len(files[-1]) >= limits.lines or size > limits.file_bytes:
+            files.append([])
+            size = len(line.text)
+        files[-1].append(line)
+        sizes[line.group] = size
+    return [BatchFile(tuple(file)) for files in groups.values() for file in files]
+
+
+def content_key(lines: Iterable[Line], beside: Iterable[str]) -> str:
+    """The hash of all that is sent, and of what stands beside it. No secret goes in."""
+    digest = hashlib.sha256("\0".join(beside).encode())
+    for line in lines:
+        digest.update(line.text)
+    return digest.hexdigest()
+
+
+def warn_where_not_offered(calls: Iterable[Call]) -> None:
+    """Warn of models for which the price list has no batches in this region."""
+    for call in calls:
+        prices = call.pricing.prices
+        listed = [price for price in call.profile.prices if prices and price.region == prices.region]
+        if prices and listed and not any(price.batch for price in listed):
+            warn(f"The price list has no batches for {call.model} in {prices.region}: the service may refuse it.")

@@ -1,0 +1,131 @@
+"""Files of results to answers and errors, one for each request, in order."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from qwen_core.execution.call import Call
+from qwen_core.protocols.error_decoding import code_and_message, decode_error_body, unreadable
+from qwen_core.resources.batches.lines import BatchFile
+from qwen_core.resources.batches.schema import BatchJob, JobError, LineResponse, ResultLine
+from qwen_core.transports.base import Answer, StatusFailure
+from qwen_core.types.errors import BadRequestError, BatchError, QwenError, make_error
+from qwen_core.types.responses import ChatResponse
+
+Outcome = ChatResponse | QwenError
+"""What came of one request."""
+
+OK = 200
+NOT_REACHED = {"batch_expired": "expired", "batch_cancelled": "cancelled"}
+"""OpenAI's codes for lines that were not executed; ASSUMED to be the service's too."""
+REASONS = {
+    "expired": "it was not done when its completion_window ended",
+    "cancelled": "it was cancelled",
+    "failed": "it failed",
+    "completed": "the service gave no result for it",
+}
+BAD_REQUEST = 400
+
+T = TypeVar("T")
+
+_decode = msgspec.json.Decoder(ResultLine).decode
+
+
+def read_results(files: Iterable[bytes]) -> dict[str, ResultLine]:
+    """The results by the requests' ids. Raises for a line that cannot be read."""
+    found: dict[str, ResultLine] = {}
+    for data in files:
+        for row in data.split(b"\n"):
+            if not row.strip():
+                continue
+            try:
+                line = _decode(row)
+            except (msgspec.DecodeError, UnicodeDecodeError) as reason:
+                raise unreadable(row, reason) from reason
+            found[line.custom_id] = line
+    return found
+
+
+def settle(
+    file: BatchFile, job: BatchJob, results: dict[str, ResultLine], calls: Sequence[Call | QwenError]
+) -> dict[int, Outcome]:
+    """What came of each request of a file, by its place."""
+    mistakes = {mistake.line: mistake for mistake in job.mistakes if mistake.line is not None}
+    outcomes: dict[int, Outcome] = {}
+    for number, line in enumerate(file.lines, 1):
+        call = calls[line.place]
+        assert isinstance(call, Call)
+        result = results.get(str(line.place))
+        if result is not None:
+            outcome = read_result(call, result)
+        elif number in mistakes:
+            outcome = call.failure(line_error(mistakes[number]))
+        else:
+            outcome = call.failure(unanswered(job))
+        if isinstance(outcome, QwenError):
+            outcome.batch_id = job.id
+        else:
+            extras = {**(outcome.extras or {}), "batch_id": job.id}
+            outcome = msgspec.structs.replace(outcome, extras=extras)
+        outcomes[line.place] = outcome
+    return outcomes
+
+
+def read_result(call: Call, result: ResultLine) -> Outcome:
+    """The answer to one request, or its error."""
+    response = result.response or LineResponse()
+    headers = {"x-request-id": response.request_id} if response.request_id else {}
+    body = bytes(response.body)
+    try:
+        if not result.error and response.status_code in (None, OK):
+            return call.decode(Answer(OK, headers, body))
+        if response.status_code not in (None, OK) and decode_error_body(body).get("error"):
+            raise StatusFailure(Answer(response.status_code or OK, headers, body))
+        raise failed_line(result.error, response)
+    except (QwenError, StatusFailure) as error:
+        return call.failure(error)
+
+
+def failed_line(error: Any, response: LineResponse) -> QwenError:
+    """The error that stands beside the response."""
+    fields: dict[str, Any] = error if isinstance(error, dict) else {"message": error}
+    code, message = code_and_message(fields)
+    code = code or str(fields.get("error_code") or "") or None
+    message = message or str(fields.get("error_message") or "")
+    if code in NOT_REACHED:
+        missed = BatchError(message or f"The request was not executed: {REASONS[NOT_REACHED[code]]}.", code=code)
+        missed.is_retryable = True
+        return missed
+    status = None if response.status_code == OK else response.status_code
+    return make_error(status, code, message or "The request failed.", request_id=response.request_id)
+
+
+def line_error(mistake: JobError) -> QwenError:
+    """The error for a line because of which a whole file was refused."""
+    return make_error(BAD_REQUEST, mistake.code, mistake.message or "The service refused the line.")
+
+
+def unanswered(job: BatchJob) -> BatchError:
+    """The error for a request that the job did not get to."""
+    said = "; ".join(sorted({mistake.message or "" for mistake in job.mistakes} - {""})[:3])
+    error = BatchError(
+        f"The batch job {job.id} has no answer to the request: {REASONS.get(job.status, job.status)}."
+        + (f" It says: {said}" if said else ""),
+        code=f"batch_{job.status}",
+    )
+    error.is_retryable = job.status in ("expired", "cancelled")
+    return error
+
+
+def failures(inputs: Sequence[object], outputs: Sequence[object]) -> tuple[list[int], list[str]]:
+    """Where errors stand, and the jobs that they are from, by which a retry is known again."""
+    if len(inputs) != len(outputs):
+        raise BadRequestError(f"{len(inputs)} inputs cannot have {len(outputs)} outputs.")
+    places = [place for place, output in enumerate(outputs) if isinstance(output, Exception)]
+    return places, ["retry", *sorted({getattr(outputs[place], "batch_id", None) or "" for place in places})]
+
+
+def merged(outputs: Sequence[T], places: Sequence[int], new: Sequence[T]) -> list[T]:
+    """The outputs with new ones in these places."""
+    return list((dict(enumerate(outputs)) | dict(zip(places, new, strict=True))).values())

@@ -1,0 +1,150 @@
+"""Events in, answer out: the one place where deltas become a message."""
+
+from collections.abc import Iterable
+
+from qwen_core.types.events import AudioDelta, ChoiceEnd, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
+from qwen_core.types.messages import Message, Part, ReasoningPart, TextPart, ToolCallPart
+from qwen_core.types.responses import Audio, ChatResponse, Choice
+
+
+class PartialToolCall:
+    """A tool call while its fragments arrive."""
+
+    __slots__ = ("arguments", "id", "name")
+
+    def __init__(self) -> None:
+        self.id = ""
+        self.name = ""
+        self.arguments: list[str] = []
+
+
+class PartialChoice:
+    """One choice while its deltas arrive."""
+
+    __slots__ = ("audio", "audio_expires_at", "audio_id", "reasoning", "text", "tool_calls", "transcript")
+
+    def __init__(self) -> None:
+        self.text: list[str] = []
+        self.reasoning: list[str] = []
+        self.tool_calls: list[PartialToolCall] = []
+        self.audio: list[str] = []
+        self.transcript: list[str] = []
+        self.audio_id: str | None = None
+        self.audio_expires_at: int | None = None
+
+    def add_tool_call(self, delta: ToolCallDelta) -> None:
+        """Append a fragment to the call at its position."""
+        while len(self.tool_calls) <= delta.position:
+            self.tool_calls.append(PartialToolCall())
+        call = self.tool_calls[delta.position]
+        call.id = delta.id or call.id
+        call.name = delta.name or call.name
+        call.arguments.append(delta.arguments)
+
+    def add_audio(self, delta: AudioDelta) -> None:
+        """Append a piece of audio."""
+        if delta.data:
+            self.audio.append(delta.data)
+        if delta.transcript:
+            self.transcript.append(delta.transcript)
+        self.audio_id = delta.id or self.audio_id
+        self.audio_expires_at = delta.expires_at or self.audio_expires_at
+
+    def message(self) -> Message:
+        """What has arrived so far, as an assistant message."""
+        parts: list[Part] = []
+        if self.reasoning:
+            parts.append(ReasoningPart("".join(self.reasoning)))
+        if self.text:
+            parts.append(TextPart("".join(self.text)))
+        parts += [ToolCallPart(call.id, call.name, "".join(call.arguments)) for call in self.tool_calls]
+        return Message("assistant", tuple(parts))
+
+    def finished(self, end: ChoiceEnd | None) -> Choice:
+        """The choice with the reason it ended for, if it has ended."""
+        audio = None
+        if self.audio or self.transcript:
+            audio = Audio(
+                data=join_base64(self.audio),
+                # The newer models write what they say as text alone, the older ones into the transcript too.
+                transcript="".join(self.transcript or self.text),
+                id=self.audio_id,
+                expires_at=self.audio_expires_at,
+            )
+        return Choice(
+            message=self.message(),
+            finish_reason=end.finish_reason if end else None,
+            raw_finish_reason=end.raw_finish_reason if end else None,
+            logprobs=end.logprobs if end else None,
+            audio=audio,
+            empty_after_thinking=end.empty_after_thinking if end else False,
+            spans=end.spans if end else (),
+        )
+
+
+class Accumulator:
+    """Collects the events of one answer. Usable for snapshots at any moment."""
+
+    __slots__ = ("choices", "finish")
+
+    def __init__(self) -> None:
+        self.choices: list[PartialChoice] = [PartialChoice()]
+        self.finish: Finish | None = None
+
+    def choice(self, index: int = 0) -> PartialChoice:
+        """The choice of that number, made when first asked for."""
+        while len(self.choices) <= index:
+            self.choices.append(PartialChoice())
+        return self.choices[index]
+
+    def add(self, event: Event) -> None:
+        """Take one event."""
+        if isinstance(event, TextDelta):
+            self.choice(event.choice).text.append(event.text)
+        elif isinstance(event, ReasoningDelta):
+            self.choice(event.choice).reasoning.append(event.text)
+        elif isinstance(event, ToolCallDelta):
+            self.choice(event.choice).add_tool_call(event)
+        elif isinstance(event, AudioDelta):
+            self.choice(event.choice).add_audio(event)
+        else:
+            self.finish = event
+
+    def response(self, payload: bytes | None = None) -> ChatResponse:
+        """The answer as far as it has come."""
+        finish = self.finish
+        if finish is None:
+            return ChatResponse(choices=tuple(choice.finished(None) for choice in self.choices))
+        self.choice(len(finish.choices) - 1)
+        return ChatResponse(
+            choices=tuple(choice.finished(end) for choice, end in zip(self.choices, finish.choices, strict=True)),
+            usage=finish.usage,
+            id=finish.id,
+            model=finish.model,
+            request_id=finish.request_id,
+            created=finish.created,
+            citations=finish.citations,
+            search_info=finish.search_info,
+            extras=finish.extras,
+            cost=finish.cost,
+            payload=payload,
+        )
+
+
+def accumulate(events: Iterable[Event], payload: bytes | None = None) -> ChatResponse:
+    """The answer that these events make."""
+    accumulator = Accumulator()
+    for event in events:
+        accumulator.add(event)
+    return accumulator.response(payload)
+
+
+def join_base64(pieces: list[str]) -> str:
+    """Join base64 texts that were encoded one by one; each may end in padding of its own."""
+    if len(pieces) == 1:
+        return pieces[0]
+    if not any(piece.endswith("=") or len(piece) % 4 for piece in pieces[:-1]):
+        return "".join(pieces)
+    import base64
+
+    return base64.b64encode(b"".join(base64.b64decode(piece) for piece in pieces)).decode()

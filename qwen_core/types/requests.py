@@ -1,0 +1,153 @@
+"""What is asked of a model, before any wire is chosen. One field for each thing that can be asked.
+
+``None`` means: not said, so nothing is sent and the model's own default holds.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from qwen_core.types.messages import Message, Part, Tool
+from qwen_core.types.options import SearchOptions, TranslationOptions
+
+ToolChoice = str
+"""``"auto"``, ``"none"``, ``"required"``, or the name of the one function that must be called."""
+TOOL_CHOICE_MODES = ("auto", "none", "required")
+"""The choices that are no function's name."""
+
+TextType = Literal["query", "document"]
+OutputType = Literal["dense", "sparse", "dense&sparse"]
+
+SparseVector = dict[int, float]
+"""Weights by token number."""
+
+
+class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One call to a chat model. Field names are those of the public classes; see README for their meaning.
+
+    ``tool_call_parser`` and ``reasoning_parser`` are not sent: they say how the answer is read.
+    ``allow_local_files`` says which files of this machine media may be read from, ``show_progress`` whether their
+    upload is shown. ``extra_body`` is merged over the body as it is. ``extra_headers`` go with this call alone.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    stop: tuple[str, ...] | None = None
+    seed: int | None = None
+    n: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    repetition_penalty: float | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    logit_bias: dict[str, float] | None = None
+
+    enable_thinking: bool | None = None
+    thinking_budget: int | None = None
+    reasoning_effort: str | None = None
+    preserve_thinking: bool | None = None
+
+    enable_search: bool | None = None
+    search_options: SearchOptions | None = None
+    enable_text_image_mixed: bool | None = None
+    enable_code_interpreter: bool | None = None
+
+    tools: tuple[Tool, ...] = ()
+    server_tools: tuple[dict[str, Any], ...] = ()
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: dict[str, Any] | None = None
+
+    modalities: tuple[str, ...] | None = None
+    audio: dict[str, Any] | None = None
+    vl_high_resolution_images: bool | None = None
+    ocr_options: dict[str, Any] | None = None
+    translation_options: TranslationOptions | None = None
+
+    tool_call_parser: str | None = None
+    reasoning_parser: str | None = None
+
+    allow_local_files: bool | tuple[str, ...] = False
+    show_progress: bool = False
+
+    extra_body: dict[str, Any] | None = None
+    extra_headers: dict[str, str] | None = None
+
+
+class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Texts to turn into vectors.
+
+    ``role`` is what the texts are; the wire that can tells the service. ``text_type`` and ``instruct`` are what
+    the caller wants said: without them any wire will do. ``dimensions`` is the length of each dense vector.
+    """
+
+    model: str
+    texts: tuple[str, ...]
+    dimensions: int | None = None
+    role: TextType = "document"
+    text_type: TextType | None = None
+    instruct: str | None = None
+    output_type: OutputType | None = None
+    extra_body: dict[str, Any] | None = None
+
+
+class MultimodalEmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Contents to turn into vectors of one space. The parts of one content become one vector together."""
+
+    model: str
+    contents: tuple[tuple[Part, ...], ...]
+    dimensions: int | None = None
+    instruct: str | None = None
+    extra_body: dict[str, Any] | None = None
+
+
+AnyEmbeddingRequest = EmbeddingRequest | MultimodalEmbeddingRequest
+
+
+class EmbeddingResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """One vector for each text, in the order of the texts; ``total_tokens`` as the service counted.
+
+    Of ``vectors`` and ``sparse_vectors`` each is as long as the texts where it was asked for, else empty.
+    """
+
+    vectors: list[list[float]] = msgspec.field(default_factory=list)
+    sparse_vectors: list[SparseVector] = msgspec.field(default_factory=list)
+    model: str | None = None
+    total_tokens: int | None = None
+    request_id: str | None = None
+
+
+class RerankRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Documents to put in the order of their relevance to a query; texts, images or videos.
+
+    ``places`` are the documents' positions in a longer list that this one was cut from.
+    """
+
+    model: str
+    query: Part
+    documents: tuple[Part, ...]
+    top_n: int | None = None
+    instruct: str | None = None
+    extra_body: dict[str, Any] | None = None
+    places: tuple[int, ...] = ()
+
+
+class Ranked(msgspec.Struct, frozen=True):
+    """One document's position in the list that was sent, and its relevance between 0 and 1."""
+
+    index: int
+    score: float
+
+
+class RerankResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """The best documents, most relevant first."""
+
+    results: list[Ranked]
+    total_tokens: int | None = None
+    request_id: str | None = None

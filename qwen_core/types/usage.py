@@ -1,0 +1,73 @@
+"""Token usage, in one vocabulary for both wires. ``None`` means unknown, never zero."""
+
+from typing import Any
+
+import msgspec
+
+from qwen_core.types.decodable import decodable
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What one call consumed, in tokens, as the service counted it.
+
+    Cached and cache-creation tokens are inside ``input_tokens``; reasoning tokens are inside
+    ``output_tokens``. The fields without prefix split the input by modality. ``plugins`` counts the tools
+    that the service ran itself, such as web search. ``raw`` is the wire's own object.
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    cached_tokens: int | None = None
+    cache_creation_tokens: int | None = None
+    cache_type: str | None = None
+    text_tokens: int | None = None
+    image_tokens: int | None = None
+    video_tokens: int | None = None
+    audio_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    output_text_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    plugins: dict[str, Any] | None = None
+    raw: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+def reported_usage(*, raw: dict[str, Any], cache_type: Any, plugins: Any, **tokens: Any) -> Usage:
+    """The usage that a server reported. What is no whole number is unknown: sums and prices are made of these.
+
+    A total that was not reported is the sum of both sides, where both are known.
+    """
+    found = {name: count for name, value in tokens.items() if (count := whole_number(value)) is not None}
+    if "total_tokens" not in found and {"input_tokens", "output_tokens"} <= found.keys():
+        found["total_tokens"] = found["input_tokens"] + found["output_tokens"]
+    return Usage(
+        **found,
+        cache_type=cache_type if isinstance(cache_type, str) else None,
+        plugins=plugins if isinstance(plugins, dict) else None,
+        raw=raw,
+    )
+
+
+def whole_number(value: Any) -> int | None:
+    """The number, also where it is written with a fraction of nothing; None where it is none."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if type(value) is int else None
+
+
+@decodable
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """The price of one call, in ``currency``.
+
+    ``input`` is what all input tokens cost, those read from or written to the cache included; ``cached`` is the
+    part of it for tokens read from the cache. ``tier`` names the range of input lengths that applied, None
+    where there is only one.
+    """
+
+    currency: str
+    input: float
+    output: float
+    cached: float
+    total: float
+    tier: str | None
+    price_date: str
