@@ -1,9 +1,9 @@
 """Hold the words that the project's glossary retired out of code, documents and test names.
 
-A word is tested if that causes no false alarms. Names are read like prose: ``own_server`` and ``OwnServer`` both as
-"own server". Words that the field uses in another sense are not tested: "answer" (of a model or an agent), "segment"
-(of TCP), "bound" (a bound method), "origin" (of a URL), and "word", "end", "take". In tests, only the names of files
-and functions are read; in notebooks, the sources of the cells.
+A word is tested if that causes no false alarms. Names are read like prose: ``own_server`` and ``OwnServer`` are
+both "own server". Words that the field uses in another sense are not tested: "answer" (of a model or an agent),
+"segment" (of TCP), "bound" (a bound method), "origin" (of a URL), and "word", "end", "take". In tests, only the
+names of files and functions are read; in notebooks, the sources of the cells.
 """
 
 import json
