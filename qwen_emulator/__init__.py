@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qwen_emulator.replies import Altered, Failure, RawReply, Reply, SearchResult, ToolCall
+from qwen_emulator.failures import Failure
+from qwen_emulator.replies import RawReply, Reply, SearchResult, ToolCall
 from qwen_emulator.requests import RecordedRequest
+from qwen_emulator.script import Mutated
 
 if TYPE_CHECKING:
     from qwen_emulator.emulator import Emulator
 
 __all__ = [
-    "Altered",
     "Emulator",
     "Failure",
+    "Mutated",
     "RawReply",
     "RecordedRequest",
     "Reply",

@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from qwen_emulator.files import FileStore
+from qwen_emulator.protocols.base import dump
 from qwen_emulator.replies import RawReply
-from qwen_emulator.validation.batches import judge_file
-from qwen_emulator.wires.base import dump
+from qwen_emulator.validation.batches import validate_file
 
 Ending = Literal["completed", "expired", "failed"]
-Answer = Callable[[dict[str, Any]], RawReply]
+LineExecutor = Callable[[dict[str, Any]], RawReply]
 """Answers one line of a file."""
 
 SETTLED = ("completed", "failed", "expired", "cancelled")
@@ -54,10 +54,10 @@ class BatchPlan:
 class BatchJob:
     """One job."""
 
-    asked: dict[str, Any]
+    parameters: dict[str, Any]
     lines: list[dict[str, Any]]
     errors: list[dict[str, Any]]
-    answer: Answer
+    execute_line: LineExecutor
     id: str = field(default_factory=lambda: f"batch_{uuid.uuid4()}")
     status: str = "validating"
     output_file_id: str | None = None
@@ -85,10 +85,10 @@ class BatchJob:
         return {
             "id": self.id,
             "object": "batch",
-            "endpoint": self.asked["endpoint"],
+            "endpoint": self.parameters["endpoint"],
             "errors": {"object": "list", "data": self.errors} if self.status == "failed" and self.errors else None,
-            "input_file_id": self.asked["input_file_id"],
-            "completion_window": self.asked["completion_window"],
+            "input_file_id": self.parameters["input_file_id"],
+            "completion_window": self.parameters["completion_window"],
             "status": self.status,
             "output_file_id": self.output_file_id,
             "error_file_id": self.error_file_id,
@@ -100,13 +100,13 @@ class BatchJob:
                 "completed": len(self.results),
                 "failed": len(self.failures),
             },
-            "metadata": self.asked.get("metadata"),
+            "metadata": self.parameters.get("metadata"),
         }
 
     def execute(self, until: int) -> None:
         """Answer the lines up to this one."""
         for line in itertools.islice(self.lines, self.reached, until):
-            reply = self.answer(line)
+            reply = self.execute_line(line)
             good = reply.status == 200
             (self.results if good else self.failures).append(written(line, reply))
 
@@ -126,10 +126,12 @@ class BatchStore:
     plan: BatchPlan = field(default_factory=BatchPlan)
     _jobs: dict[str, BatchJob] = field(default_factory=dict)
 
-    def add(self, asked: dict[str, Any], data: bytes, answer: Answer, *, validate: bool) -> BatchJob:
+    def add(
+        self, parameters: dict[str, Any], data: bytes, execute_line: LineExecutor, *, validate: bool
+    ) -> BatchJob:
         """A new job for a file."""
-        lines, errors = judge_file(data, asked["endpoint"])
-        job = BatchJob(asked, lines, errors if validate else [], answer)
+        lines, errors = validate_file(data, parameters["endpoint"])
+        job = BatchJob(parameters, lines, errors if validate else [], execute_line)
         self._jobs[job.id] = job
         return job
 

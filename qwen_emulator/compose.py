@@ -19,7 +19,7 @@ from qwen_emulator.tokens import Usage
 
 
 @dataclass(frozen=True)
-class CallPieces:
+class CallFragments:
     """A tool call with its arguments as they are streamed."""
 
     id: str
@@ -38,12 +38,12 @@ class Candidate:
 
     text: tuple[str, ...]
     reasoning: tuple[str, ...]
-    calls: tuple[CallPieces, ...]
+    calls: tuple[CallFragments, ...]
     finish_reason: str
 
 
 @dataclass(frozen=True)
-class Answer:
+class ComposedReply:
     """All that an encoder needs to know, besides the request."""
 
     candidates: tuple[Candidate, ...]
@@ -64,21 +64,23 @@ def request_id(number: int) -> str:
     return str(uuid.UUID(bytes=hashlib.blake2b(f"request {number}".encode(), digest_size=16).digest()))
 
 
-def compose(reply: Reply, asked: Conversation, identity: str, chunk_size: int, cached: Usage) -> Answer:
+def compose(
+    reply: Reply, conversation: Conversation, identity: str, chunk_size: int, cached: Usage
+) -> ComposedReply:
     """Cuts a reply into chunks and counts it. ``cached`` says what the context cache found."""
     candidates = tuple(
         _candidate(choice, f"{identity}/{number}", chunk_size)
         for number, choice in enumerate(reply.choices or [reply])
     )
-    wanted = asked.parameters.get("logprobs") is True if reply.logprobs is None else reply.logprobs
-    return Answer(
+    wanted = conversation.parameters.get("logprobs") is True if reply.logprobs is None else reply.logprobs
+    return ComposedReply(
         candidates=candidates,
-        usage=_usage(reply, candidates, asked, cached),
-        model=reply.model or asked.model,
+        usage=_usage(reply, candidates, conversation, cached),
+        model=reply.model or conversation.model,
         request_id=identity,
         created=int(time.time()),
         logprobs=wanted,
-        top_logprobs=int(asked.parameters.get("top_logprobs") or 0),
+        top_logprobs=int(conversation.parameters.get("top_logprobs") or 0),
         search_results=tuple(
             replace(result, index=result.index if result.index is not None else position + 1)
             for position, result in enumerate(reply.search_results)
@@ -124,15 +126,15 @@ def _candidate(reply: Reply, seed: str, size: int) -> Candidate:
     )
 
 
-def _call(call: ToolCall, seed: str, size: int) -> CallPieces:
+def _call(call: ToolCall, seed: str, size: int) -> CallFragments:
     arguments = call.arguments
     written = json.dumps(arguments, ensure_ascii=False) if isinstance(arguments, dict) else arguments
     named = call.id or "call_" + hashlib.blake2b(seed.encode(), digest_size=12).hexdigest()
     fragments = chunked(written, size) if isinstance(written, str) else tuple(str(item) for item in written)
-    return CallPieces(named, call.name, fragments)
+    return CallFragments(named, call.name, fragments)
 
 
-def _usage(reply: Reply, candidates: Sequence[Candidate], asked: Conversation, cached: Usage) -> Usage:
+def _usage(reply: Reply, candidates: Sequence[Candidate], conversation: Conversation, cached: Usage) -> Usage:
     reasoning = sum(tokens.count("".join(candidate.reasoning)) for candidate in candidates)
     written = sum(
         tokens.count("".join(candidate.text))
@@ -142,15 +144,16 @@ def _usage(reply: Reply, candidates: Sequence[Candidate], asked: Conversation, c
     spoken = math.ceil(sum(len(piece) for piece in reply.audio) / 48_000 * 12.5)
     counted = replace(
         cached,
-        input_tokens=count_input(asked) + (2_000 if asked.parameters.get("enable_search") is True else 0),
+        input_tokens=count_input(conversation)
+        + (2_000 if conversation.parameters.get("enable_search") is True else 0),
         output_tokens=reasoning + written + spoken,
         reasoning_tokens=reasoning,
         output_audio_tokens=spoken,
-        search_count=1 if asked.parameters.get("enable_search") is True else 0,
-        image_search_count=1 if asked.parameters.get("enable_text_image_mixed") is True else 0,
+        search_count=1 if conversation.parameters.get("enable_search") is True else 0,
+        image_search_count=1 if conversation.parameters.get("enable_text_image_mixed") is True else 0,
         code_count=1 if reply.code else 0,
     )
-    media = count_media(part for turn in asked.turns for part in turn.media)
+    media = count_media(part for turn in conversation.turns for part in turn.media)
     known = {field.name for field in fields(Usage)}
     given: dict[str, Any] = dict(reply.usage or {})
     if unknown := given.keys() - known:
@@ -158,12 +161,12 @@ def _usage(reply: Reply, candidates: Sequence[Candidate], asked: Conversation, c
     return replace(counted, **{**media, **given})
 
 
-def count_input(asked: Conversation) -> int:
+def count_input(conversation: Conversation) -> int:
     """Tokens of all messages, with some for the frame of each, and of the tools."""
     total = 3
-    for turn in asked.turns:
+    for turn in conversation.turns:
         texts = [turn.text, turn.reasoning, *(call.name + call.arguments for call in turn.calls)]
         total += 4 + tokens.count_all(texts) + sum(count_media(turn.media).values())
-    if asked.tools:
-        total += 20 + tokens.count(json.dumps(asked.parameters["tools"], ensure_ascii=False))
+    if conversation.tools:
+        total += 20 + tokens.count(json.dumps(conversation.parameters["tools"], ensure_ascii=False))
     return total

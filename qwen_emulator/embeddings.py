@@ -9,7 +9,7 @@ from collections import Counter
 from functools import lru_cache
 from typing import Any
 
-from qwen_emulator.answers.words import content_words
+from qwen_emulator.words import content_words
 
 _WORD_WEIGHT, _PIECE_WEIGHT = 1.0, 0.35
 _LATIN = re.compile(r"[a-z0-9]{4,}")

@@ -10,12 +10,12 @@ from typing import Self
 from aiohttp import web
 
 from qwen_emulator.batches import BatchPlan, Ending
-from qwen_emulator.replies import Responder, Scripted
+from qwen_emulator.protocols.self_hosted import DIALECTS
 from qwen_emulator.requests import RecordedRequest
 from qwen_emulator.routes import ROUTES
+from qwen_emulator.script import Responder, Scripted
 from qwen_emulator.server import Connections, Server
 from qwen_emulator.service import Service, Settings
-from qwen_emulator.wires.self_hosted import DIALECTS
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PATIENCE = 5.0

@@ -2,7 +2,44 @@
 
 from __future__ import annotations
 
-from qwen_emulator.replies import Failure
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from qwen_emulator.replies import Reply
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error as the service sends it, in the envelope of the wire that was asked.
+
+    Without ``after_chunks`` the error comes instead of an answer, under its HTTP status. With
+    ``after_chunks=N`` a streaming request gets N chunks of ``reply`` (or of the default answer) and then the
+    error as an event of the wire; a request that does not stream gets the plain HTTP error.
+    """
+
+    status: int
+    code: str
+    message: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    after_chunks: int | None = None
+    times: int = 1
+    """How many requests in a row get this failure."""
+    type: str | None = None
+    """The ``type`` of the compatible envelope; the code if not given."""
+    native_code: str | None = None
+    """The code on the native wire, where the two wires differ."""
+    native_message: str | None = None
+    reply: Reply | None = None
+    """What is being answered when an ``after_chunks`` failure strikes."""
+
+    @classmethod
+    def named(cls, name: str, **changes: Any) -> Failure:
+        """A documented failure out of the catalogue in ``failures.py``, e.g. ``Failure.named("rate_limit")``."""
+        if name not in CATALOGUE:
+            raise KeyError(f"no failure is called {name!r}; there are {', '.join(sorted(CATALOGUE))}")
+        return replace(CATALOGUE[name], **changes)
+
 
 CATALOGUE: dict[str, Failure] = {
     "invalid_api_key": Failure(

@@ -86,9 +86,9 @@ class FileStore:
         with self._lock:
             self._temporary[f"oss://{key}"] = data
 
-    def resolved(self, asked: Conversation) -> Conversation:
+    def resolved(self, conversation: Conversation) -> Conversation:
         """The conversation with files in place of their names: texts of messages, media of ``oss://`` parts."""
-        return replace(asked, turns=tuple(self._read(self._fetched(turn)) for turn in asked.turns))
+        return replace(conversation, turns=tuple(self._read(self._fetched(turn)) for turn in conversation.turns))
 
     def _fetched(self, turn: Turn) -> Turn:
         if not any(part.source in self._temporary for part in turn.media if isinstance(part.source, str)):

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from qwen_emulator.replies import Failure, RawReply
-from qwen_emulator.wires.base import dump
+from qwen_emulator.failures import Failure
+from qwen_emulator.protocols.base import dump
+from qwen_emulator.replies import RawReply
 
 Edit = Callable[[dict[str, Any]], "dict[str, Any] | None"]
 """Changes one JSON payload; None drops it."""

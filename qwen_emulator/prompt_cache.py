@@ -28,9 +28,11 @@ class PromptCache:
         with self._lock:
             self._known.clear()
 
-    def look_up(self, asked: Conversation) -> Usage:
+    def look_up(self, conversation: Conversation) -> Usage:
         """The cache fields of a request's usage; remembers its marked prefixes."""
-        marked = [(key, size) for key, size in _prefixes(asked) if size >= _LEAST_TOKENS][-_MARKS_THAT_COUNT:]
+        marked = [(key, size) for key, size in _prefixes(conversation) if size >= _LEAST_TOKENS][
+            -_MARKS_THAT_COUNT:
+        ]
         if not marked:
             return Usage()
         with self._lock:
@@ -40,15 +42,15 @@ class PromptCache:
         return Usage(cached_tokens=hit, cache_creation_tokens=longest - hit, explicit_cache=True)
 
 
-def _prefixes(asked: Conversation) -> Iterator[tuple[str, int]]:
+def _prefixes(conversation: Conversation) -> Iterator[tuple[str, int]]:
     """(fingerprint, tokens) of what stands before each mark, tools and the mark's own block included."""
-    digest = hashlib.blake2b(asked.model.encode(), digest_size=16)
+    digest = hashlib.blake2b(conversation.model.encode(), digest_size=16)
     size = 0
-    if asked.tools:
-        written = json.dumps(asked.parameters["tools"], ensure_ascii=False, sort_keys=True)
+    if conversation.tools:
+        written = json.dumps(conversation.parameters["tools"], ensure_ascii=False, sort_keys=True)
         digest.update(written.encode())
         size += tokens.count(written)
-    for turn in asked.turns:
+    for turn in conversation.turns:
         digest.update(f"\0{turn.role}".encode())
         for part in turn.parts:
             digest.update(f"\1{part.kind}{part.text}{part.source}".encode())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from qwen_emulator.answers.words import content_words, weight_of
 from qwen_emulator.embeddings import embed
+from qwen_emulator.words import content_words, weight_of
 
 
 def relevance(query: str, documents: Sequence[str]) -> list[float]:

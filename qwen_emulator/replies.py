@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
-
-from qwen_emulator.requests import RecordedRequest
 
 End: TypeAlias = Literal["close", "cut", "reset", "stall"]
 """How a response ends: properly; closed in mid-message; TCP reset; silence with the connection open."""
@@ -65,40 +63,6 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Failure:
-    """An error as the service sends it, in the envelope of the wire that was asked.
-
-    Without ``after_chunks`` the error comes instead of an answer, under its HTTP status. With
-    ``after_chunks=N`` a streaming request gets N chunks of ``reply`` (or of the default answer) and then the
-    error as an event of the wire; a request that does not stream gets the plain HTTP error.
-    """
-
-    status: int
-    code: str
-    message: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    after_chunks: int | None = None
-    times: int = 1
-    """How many requests in a row get this failure."""
-    type: str | None = None
-    """The ``type`` of the compatible envelope; the code if not given."""
-    native_code: str | None = None
-    """The code on the native wire, where the two wires differ."""
-    native_message: str | None = None
-    reply: Reply | None = None
-    """What is being answered when an ``after_chunks`` failure strikes."""
-
-    @classmethod
-    def named(cls, name: str, **changes: Any) -> Failure:
-        """A documented failure out of the catalogue in ``failures.py``, e.g. ``Failure.named("rate_limit")``."""
-        from qwen_emulator.failures import CATALOGUE
-
-        if name not in CATALOGUE:
-            raise KeyError(f"no failure is called {name!r}; there are {', '.join(sorted(CATALOGUE))}")
-        return replace(CATALOGUE[name], **changes)
-
-
-@dataclass(frozen=True)
 class RawReply:
     """Exact bytes, for fault tests. Everything the emulator sends becomes one of these at last."""
 
@@ -114,21 +78,3 @@ class RawReply:
     """Seconds between two segments."""
     send_head: bool = True
     """False: nothing is sent, not even a status line; ``end`` follows at once."""
-
-
-@dataclass(frozen=True)
-class Altered:
-    """An answer whose encoded form is changed on its way out; see ``faults.py`` for ready ones."""
-
-    reply: Scripted | None
-    """None stands for the default answer."""
-    alter: Callable[[RawReply], RawReply]
-    times: int = 1
-    """How many answers in a row are changed."""
-    stream: bool | None = None
-    """Whether the answer is encoded as a stream; None: as the request asks."""
-
-
-Scripted: TypeAlias = str | Reply | Failure | RawReply | Altered
-Responder: TypeAlias = Callable[[RecordedRequest], Scripted | None]
-"""Decides on each request; None means the default behaviour."""

@@ -5,10 +5,30 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
-from qwen_emulator.replies import Altered, Failure, Reply, Responder, Scripted
+from qwen_emulator.failures import Failure
+from qwen_emulator.replies import RawReply, Reply
 from qwen_emulator.requests import RecordedRequest
+
+
+@dataclass(frozen=True)
+class Mutated:
+    """An answer whose encoded form is changed on its way out; see ``faults.py`` for ready ones."""
+
+    reply: Scripted | None
+    """None stands for the default answer."""
+    mutate: Callable[[RawReply], RawReply]
+    times: int = 1
+    """How many answers in a row are changed."""
+    stream: bool | None = None
+    """Whether the answer is encoded as a stream; None: as the request asks."""
+
+
+Scripted: TypeAlias = str | Reply | Failure | RawReply | Mutated
+Responder: TypeAlias = Callable[[RecordedRequest], Scripted | None]
+"""Decides on each request; None means the default behaviour."""
 
 
 class Script:
@@ -48,7 +68,7 @@ class Script:
         with self._lock:
             if self._queue and (chat or not isinstance(self._queue[0], str | Reply)):
                 reply = self._queue.popleft()
-                if isinstance(reply, Failure | Altered) and reply.times > 1:
+                if isinstance(reply, Failure | Mutated) and reply.times > 1:
                     self._queue.appendleft(replace(reply, times=reply.times - 1))
                 return reply
             responder = self._responder

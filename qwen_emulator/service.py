@@ -8,19 +8,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from qwen_emulator import answers
+from qwen_emulator import default_replies
 from qwen_emulator.batches import BatchStore
 from qwen_emulator.compose import compose, request_id
 from qwen_emulator.conversation import Conversation
-from qwen_emulator.failures import CATALOGUE
+from qwen_emulator.failures import CATALOGUE, Failure
 from qwen_emulator.files import FileStore
 from qwen_emulator.prompt_cache import PromptCache
-from qwen_emulator.replies import Altered, Failure, RawReply, Reply, Scripted
+from qwen_emulator.protocols import COMPATIBLE, NATIVE
+from qwen_emulator.protocols.base import Encoder
+from qwen_emulator.replies import RawReply, Reply
 from qwen_emulator.requests import RecordedRequest
-from qwen_emulator.script import Script
+from qwen_emulator.script import Mutated, Script, Scripted
 from qwen_emulator.tokens import Usage
-from qwen_emulator.wires import COMPATIBLE, NATIVE
-from qwen_emulator.wires.base import Wire
 
 OSS_HEADER = "X-DashScope-OssResourceResolve"
 """Without it the service looks up no ``oss://`` address."""
@@ -91,23 +91,25 @@ class Service:
         return replace(reply, headers={**reply.headers, "x-request-id": request.request_id})
 
     def _routed(self, request: RecordedRequest) -> RawReply:
-        wire = wire_of(request)
+        encoder = encoder_for(request)
         allowed = [known for known in self.routes if known.path.fullmatch(request.path)]
         if not any(known.open_to_all for known in allowed) and not self._key_accepted(request):
-            return wire.failure(CATALOGUE["invalid_api_key"], request.request_id)
+            return encoder.encode_failure(CATALOGUE["invalid_api_key"], request.request_id)
         for known in allowed:
             if known.method == request.method:
-                return self._handled(known, request, wire)
+                return self._handled(known, request, encoder)
         status = 405 if allowed else 404
         message = f"There is no {request.method} {request.path} here."
-        return wire.failure(Failure(status, "not_found", message, native_code="NotFound"), request.request_id)
+        return encoder.encode_failure(
+            Failure(status, "not_found", message, native_code="NotFound"), request.request_id
+        )
 
-    def _handled(self, known: Route, request: RecordedRequest, wire: Wire) -> RawReply:
+    def _handled(self, known: Route, request: RecordedRequest, encoder: Encoder) -> RawReply:
         try:
             return known.handler(self, request)
         except Exception as problem:  # a scripted function may fail in any way, and the test should see it
             message = f"The emulator failed: {type(problem).__name__}: {problem}"
-            return wire.failure(Failure(500, "emulator_error", message), request.request_id)
+            return encoder.encode_failure(Failure(500, "emulator_error", message), request.request_id)
 
     def _key_accepted(self, request: RecordedRequest) -> bool:
         kind, _, key = request.headers.get("Authorization", "").partition(" ")
@@ -118,72 +120,78 @@ class Service:
     def chat(
         self,
         request: RecordedRequest,
-        wire: Wire,
-        judge: Callable[[], Failure | None],
+        encoder: Encoder,
+        validate: Callable[[], Failure | None],
         read: Callable[[], Conversation],
     ) -> RawReply:
         """Any chat request: refused, scripted, or answered by default."""
-        if self.settings.validate and (refused := judge()):
-            return wire.refusal(refused, request.request_id, stream=request.stream)
+        if self.settings.validate and (refused := validate()):
+            return encoder.encode_refusal(refused, request.request_id, stream=request.stream)
         said = read()
-        if self.settings.validate and says_oss(said) and request.headers.get(OSS_HEADER) != "enable":
-            return wire.refusal(CATALOGUE["media_download"], request.request_id, stream=request.stream)
-        asked = self.files.resolved(said)
-        cached = self.cache.look_up(asked)
-        return self._render(self.script.take(request), asked, cached, wire, request.request_id)
+        if self.settings.validate and uses_oss_urls(said) and request.headers.get(OSS_HEADER) != "enable":
+            return encoder.encode_refusal(CATALOGUE["media_download"], request.request_id, stream=request.stream)
+        conversation = self.files.resolved(said)
+        cached = self.cache.look_up(conversation)
+        return self._render(self.script.take(request), conversation, cached, encoder, request.request_id)
 
     def other(
         self,
         request: RecordedRequest,
-        wire: Wire,
-        judge: Callable[[], Failure | None],
+        encoder: Encoder,
+        validate: Callable[[], Failure | None],
         produce: Callable[[], RawReply],
     ) -> RawReply:
         """Any request that is not a chat: of the script only failures and raw replies concern it."""
-        if self.settings.validate and (refused := judge()):
-            return wire.failure(refused, request.request_id)
+        if self.settings.validate and (refused := validate()):
+            return encoder.encode_failure(refused, request.request_id)
         scripted = self.script.take(request, chat=False)
         if isinstance(scripted, Failure):
-            return wire.failure(scripted, request.request_id)
+            return encoder.encode_failure(scripted, request.request_id)
         if isinstance(scripted, RawReply):
             return scripted
-        return scripted.alter(produce()) if isinstance(scripted, Altered) else produce()
+        return scripted.mutate(produce()) if isinstance(scripted, Mutated) else produce()
 
     def _render(
-        self, scripted: Scripted | None, asked: Conversation, cached: Usage, wire: Wire, identity: str
+        self, scripted: Scripted | None, conversation: Conversation, cached: Usage, encoder: Encoder, identity: str
     ) -> RawReply:
         if isinstance(scripted, RawReply):
             return scripted
-        if isinstance(scripted, Altered):
-            form = asked if scripted.stream is None else replace(asked, stream=scripted.stream)
-            return scripted.alter(self._render(scripted.reply, form, cached, wire, identity))
+        if isinstance(scripted, Mutated):
+            form = conversation if scripted.stream is None else replace(conversation, stream=scripted.stream)
+            return scripted.mutate(self._render(scripted.reply, form, cached, encoder, identity))
         if isinstance(scripted, Failure):
-            return self._failed(scripted, asked, cached, wire, identity)
-        reply = Reply(scripted) if isinstance(scripted, str) else scripted or answers.answer(asked)
-        composed = compose(reply, asked, identity, self.settings.chunk_size, cached)
-        written = wire.stream(composed, asked) if asked.stream else wire.whole(composed, asked)
+            return self._failed(scripted, conversation, cached, encoder, identity)
+        reply = Reply(scripted) if isinstance(scripted, str) else scripted or default_replies.answer(conversation)
+        composed = compose(reply, conversation, identity, self.settings.chunk_size, cached)
+        written = (
+            encoder.encode_stream(composed, conversation)
+            if conversation.stream
+            else encoder.encode_response(composed, conversation)
+        )
         return replace(
             written,
             headers={**written.headers, **reply.headers},
-            pause=self.settings.delay if asked.stream else 0.0,
+            pause=self.settings.delay if conversation.stream else 0.0,
         )
 
-    def _failed(self, failure: Failure, asked: Conversation, cached: Usage, wire: Wire, identity: str) -> RawReply:
-        if failure.after_chunks is None or not asked.stream:
-            return wire.failure(failure, identity, stream=asked.stream)
-        begun = self._render(failure.reply, asked, cached, wire, identity)
+    def _failed(
+        self, failure: Failure, conversation: Conversation, cached: Usage, encoder: Encoder, identity: str
+    ) -> RawReply:
+        if failure.after_chunks is None or not conversation.stream:
+            return encoder.encode_failure(failure, identity, stream=conversation.stream)
+        begun = self._render(failure.reply, conversation, cached, encoder, identity)
         kept = tuple(begun.segments[: failure.after_chunks])
-        return replace(begun, segments=(*kept, wire.failure_event(failure, identity, len(kept) + 1)))
+        return replace(begun, segments=(*kept, encoder.encode_failure_event(failure, identity, len(kept) + 1)))
 
 
-def says_oss(asked: Conversation) -> bool:
+def uses_oss_urls(conversation: Conversation) -> bool:
     """Whether a part is in the temporary store."""
-    sources = [part.source for turn in asked.turns for part in turn.media]
+    sources = [part.source for turn in conversation.turns for part in turn.media]
     urls = [url for source in sources for url in ((source,) if isinstance(source, str) else source)]
     return any(url.startswith("oss://") for url in urls)
 
 
-def wire_of(request: RecordedRequest) -> Wire:
+def encoder_for(request: RecordedRequest) -> Encoder:
     """The encoder of the wire a request came on."""
     native = request.protocol == "dashscope" or request.path.startswith("/compatible-api/")
     return NATIVE if native else COMPATIBLE

@@ -10,14 +10,14 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from qwen_emulator.batches import SETTLED, BatchJob
-from qwen_emulator.failures import invalid_parameter
+from qwen_emulator.failures import Failure, invalid_parameter
 from qwen_emulator.models import TEST_MODEL
-from qwen_emulator.replies import Failure, RawReply
+from qwen_emulator.protocols import COMPATIBLE
+from qwen_emulator.protocols.base import dump, json_reply
+from qwen_emulator.replies import RawReply
 from qwen_emulator.requests import RecordedRequest
 from qwen_emulator.service import Handler, Service, route
-from qwen_emulator.validation.batches import TEST_ENDPOINT, judge_job
-from qwen_emulator.wires import COMPATIBLE
-from qwen_emulator.wires.base import dump, json_reply
+from qwen_emulator.validation.batches import TEST_ENDPOINT, validate_job
 
 _ROOT = "/compatible-mode/v1/batches"
 _DEFAULT_PAGE = 20
@@ -26,15 +26,15 @@ _MOST_FILES = 20
 
 
 def _create(service: Service, request: RecordedRequest) -> RawReply:
-    asked = request.body
-    stored = service.files.get(asked["input_file_id"])
+    parameters = request.body
+    stored = service.files.get(parameters["input_file_id"])
     if stored is None or stored.purpose != "batch":
-        return _refused(request, f"No such File object: {asked['input_file_id']}", 404)
+        return _refused(request, f"No such File object: {parameters['input_file_id']}", 404)
 
     def answer(line: dict[str, Any]) -> RawReply:
         return execute(service, request, line)
 
-    job = service.batches.add(asked, stored.data, answer, validate=service.settings.validate)
+    job = service.batches.add(parameters, stored.data, answer, validate=service.settings.validate)
     return json_reply(job.described(), request.request_id)
 
 
@@ -42,7 +42,7 @@ def execute(service: Service, request: RecordedRequest, line: dict[str, Any]) ->
     """The answer to one line: what the request would get by itself, with the key of who created the job."""
     if line["url"] == TEST_ENDPOINT:
         return json_reply(_test_answer(), request.request_id)
-    asked = RecordedRequest(
+    parameters = RecordedRequest(
         method="POST",
         path=f"/compatible-mode{line['url']}",
         query="",
@@ -52,7 +52,7 @@ def execute(service: Service, request: RecordedRequest, line: dict[str, Any]) ->
         protocol="openai",
         connection=request.connection,
     )
-    return service.respond(asked)
+    return service.respond(parameters)
 
 
 def _test_answer() -> dict[str, Any]:
@@ -102,15 +102,15 @@ def _list(service: Service, request: RecordedRequest) -> RawReply:
 
 def _matches(job: BatchJob, query: dict[str, str]) -> bool:
     files, states = query.get("input_file_ids"), query.get("status")
-    name = (job.asked.get("metadata") or {}).get("ds_name") or ""
+    name = (job.parameters.get("metadata") or {}).get("ds_name") or ""
     return (
-        (files is None or job.asked["input_file_id"] in files.split(","))
+        (files is None or job.parameters["input_file_id"] in files.split(","))
         and (states is None or job.status in states.split(","))
         and query.get("ds_name", "") in name
     )
 
 
-def _judge_list(request: RecordedRequest) -> Failure | None:
+def _validate_list(request: RecordedRequest) -> Failure | None:
     query = parse_qs(request.query)
     limit = query.get("limit", [str(_DEFAULT_PAGE)])[-1]
     if not limit.isdecimal() or not 1 <= int(limit) <= _LARGEST_PAGE:
@@ -120,19 +120,19 @@ def _judge_list(request: RecordedRequest) -> Failure | None:
     return None
 
 
-def _judge_nothing(request: RecordedRequest) -> Failure | None:
+def _accept(request: RecordedRequest) -> Failure | None:
     return None
 
 
-def _judge_create(request: RecordedRequest) -> Failure | None:
-    return judge_job(request.body)
+def _validate_create(request: RecordedRequest) -> Failure | None:
+    return validate_job(request.body)
 
 
-def _scripted(handler: Handler, judge: Any = _judge_nothing) -> Handler:
+def _scripted(handler: Handler, validate: Any = _accept) -> Handler:
     """The handler, unless the request is wrong, or a failure or a raw reply waits in the script."""
 
     def respond(service: Service, request: RecordedRequest) -> RawReply:
-        return service.other(request, COMPATIBLE, lambda: judge(request), lambda: handler(service, request))
+        return service.other(request, COMPATIBLE, lambda: validate(request), lambda: handler(service, request))
 
     return respond
 
@@ -151,8 +151,8 @@ def _refused(request: RecordedRequest, message: str, status: int = 400) -> RawRe
 
 
 ROUTES = (
-    route("POST", _ROOT, _scripted(_create, _judge_create)),
-    route("GET", _ROOT, _scripted(_list, _judge_list)),
+    route("POST", _ROOT, _scripted(_create, _validate_create)),
+    route("GET", _ROOT, _scripted(_list, _validate_list)),
     route("GET", f"{_ROOT}/[\\w-]+", _scripted(_get)),
     route("POST", f"{_ROOT}/[\\w-]+/cancel", _scripted(_cancel)),
 )

@@ -6,14 +6,14 @@ from qwen_emulator import tokens
 from qwen_emulator.conversation import Conversation, read_conversation
 from qwen_emulator.embeddings import embed
 from qwen_emulator.models import LISTED, embedding_facts
+from qwen_emulator.protocols import COMPATIBLE, RESPONSES
+from qwen_emulator.protocols.base import json_reply
+from qwen_emulator.protocols.compatible import embeddings_object
 from qwen_emulator.replies import RawReply
 from qwen_emulator.requests import RecordedRequest
 from qwen_emulator.service import Service, route
 from qwen_emulator.validation import compatible as rules
 from qwen_emulator.validation import responses
-from qwen_emulator.wires import COMPATIBLE, RESPONSES
-from qwen_emulator.wires.base import json_reply
-from qwen_emulator.wires.compatible import embeddings_object
 
 _ROOT = "/compatible-mode/v1"
 _CREATED = 1_780_000_000
@@ -36,7 +36,7 @@ def _responses(service: Service, request: RecordedRequest) -> RawReply:
         chat = responses.as_chat(body)
         return read_conversation("openai", chat["model"], chat["messages"], chat, stream=request.stream)
 
-    return service.chat(request, RESPONSES, lambda: responses.judge(body), read)
+    return service.chat(request, RESPONSES, lambda: responses.validate(body), read)
 
 
 def _embeddings(service: Service, request: RecordedRequest) -> RawReply:

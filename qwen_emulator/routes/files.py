@@ -6,12 +6,12 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from qwen_emulator.files import MADE, PURPOSES, read_form
+from qwen_emulator.protocols import COMPATIBLE
+from qwen_emulator.protocols.base import headers, json_reply
 from qwen_emulator.replies import RawReply
 from qwen_emulator.requests import RecordedRequest
 from qwen_emulator.service import Handler, Service, route
 from qwen_emulator.validation.batches import MAX_FILE
-from qwen_emulator.wires import COMPATIBLE
-from qwen_emulator.wires.base import headers, json_reply
 
 _ROOT = "/compatible-mode/v1/files"
 _PAGE = 2000

@@ -10,12 +10,12 @@ from qwen_emulator.conversation import Conversation, read_conversation
 from qwen_emulator.embeddings import embed, sparse, token_number
 from qwen_emulator.files import read_form
 from qwen_emulator.models import LISTED, chat_facts, embedding_facts
+from qwen_emulator.protocols import NATIVE
+from qwen_emulator.protocols.base import json_reply
 from qwen_emulator.replies import RawReply
 from qwen_emulator.requests import RecordedRequest
 from qwen_emulator.service import Service, route
 from qwen_emulator.validation import native as rules
-from qwen_emulator.wires import NATIVE
-from qwen_emulator.wires.base import json_reply
 
 _ROOT = "/api/v1"
 _SERVICES = f"{_ROOT}/services"
@@ -141,7 +141,7 @@ def _models(service: Service, request: RecordedRequest) -> RawReply:
 def _model(service: Service, request: RecordedRequest) -> RawReply:
     name = request.path.rpartition("/")[2]
     if name not in LISTED:
-        return NATIVE.failure(rules.not_found(name), request.request_id)
+        return NATIVE.encode_failure(rules.not_found(name), request.request_id)
     return _listing(_described(name), request)
 
 

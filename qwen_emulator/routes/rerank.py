@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from qwen_emulator import tokens
-from qwen_emulator.failures import invalid_parameter
+from qwen_emulator.failures import Failure, invalid_parameter
 from qwen_emulator.models import exists
+from qwen_emulator.protocols import NATIVE
+from qwen_emulator.protocols.base import json_reply
 from qwen_emulator.ranking import best, relevance
-from qwen_emulator.replies import Failure, RawReply
+from qwen_emulator.replies import RawReply
 from qwen_emulator.requests import RecordedRequest
 from qwen_emulator.service import Service, route
 from qwen_emulator.validation.compatible import not_found
-from qwen_emulator.wires import NATIVE
-from qwen_emulator.wires.base import json_reply
 
 _MEDIA_LIMITS = (("image", 40), ("video", 4))
 
@@ -47,7 +47,7 @@ def _flat(service: Service, request: RecordedRequest) -> RawReply:
         }
         return json_reply(payload, request.request_id)
 
-    return service.other(request, NATIVE, lambda: _judge(body, body, body), produce)
+    return service.other(request, NATIVE, lambda: _validate(body, body, body), produce)
 
 
 def _nested(service: Service, request: RecordedRequest) -> RawReply:
@@ -64,10 +64,10 @@ def _nested(service: Service, request: RecordedRequest) -> RawReply:
         }
         return json_reply(payload, request.request_id)
 
-    return service.other(request, NATIVE, lambda: _judge(body, held, given), produce)
+    return service.other(request, NATIVE, lambda: _validate(body, held, given), produce)
 
 
-def _judge(body: Any, held: Any, given: Any) -> Failure | None:
+def _validate(body: Any, held: Any, given: Any) -> Failure | None:
     if not isinstance(body, dict) or not isinstance(body.get("model"), str):
         return invalid_parameter("you must provide a model parameter.")
     if not exists(body["model"]):

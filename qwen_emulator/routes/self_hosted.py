@@ -1,7 +1,7 @@
 """Servers of open models, below ``/vllm/v1``, ``/sglang/v1``, ``/llama.cpp/v1`` and ``/ollama/v1``.
 
 They need no key. Parameters that they do not know they ignore, so that nothing here refuses one. Sources: see
-``wires.self_hosted``; SGLang's "Rerank models".
+``protocols.self_hosted``; SGLang's "Rerank models".
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from typing import Any
 from qwen_emulator import tokens
 from qwen_emulator.conversation import Conversation, read_conversation
 from qwen_emulator.embeddings import embed
+from qwen_emulator.failures import Failure
 from qwen_emulator.models import chat_facts, exists
+from qwen_emulator.protocols.base import dump
+from qwen_emulator.protocols.compatible import embeddings_object
+from qwen_emulator.protocols.self_hosted import DIALECTS
 from qwen_emulator.ranking import best, relevance
-from qwen_emulator.replies import Failure, RawReply
+from qwen_emulator.replies import RawReply
 from qwen_emulator.requests import RecordedRequest
 from qwen_emulator.service import Service, route
-from qwen_emulator.wires.base import dump
-from qwen_emulator.wires.compatible import embeddings_object
-from qwen_emulator.wires.self_hosted import DIALECTS
 
 _DIMENSIONS = 1024
 _TAKES_NO_CHOICE = ("ollama",)
@@ -36,7 +37,7 @@ def _json(payload: Any) -> RawReply:
 def _chat(server: str, service: Service, request: RecordedRequest) -> RawReply:
     body = request.body
     return service.chat(
-        request, DIALECTS[server], lambda: _judge(body, "messages"), lambda: _read(server, body, request.stream)
+        request, DIALECTS[server], lambda: _validate(body, "messages"), lambda: _read(server, body, request.stream)
     )
 
 
@@ -55,8 +56,8 @@ def _read(server: str, body: Mapping[str, Any], stream: bool) -> Conversation:
         parameters["enable_thinking"] = thinking
     model = body["model"]
     facts = chat_facts(model.rpartition("/")[2].replace(":", "-"))
-    asked = read_conversation("openai", model, body["messages"], parameters, stream=stream)
-    return replace(asked, facts=replace(facts, json_schema=True, json_while_thinking=True))
+    conversation = read_conversation("openai", model, body["messages"], parameters, stream=stream)
+    return replace(conversation, facts=replace(facts, json_schema=True, json_while_thinking=True))
 
 
 def _embeddings(server: str, service: Service, request: RecordedRequest) -> RawReply:
@@ -69,7 +70,7 @@ def _embeddings(server: str, service: Service, request: RecordedRequest) -> RawR
         as_base64 = body.get("encoding_format") == "base64"
         return _json(embeddings_object(vectors, body["model"], used, request.request_id, as_base64=as_base64))
 
-    return service.other(request, DIALECTS[server], lambda: _judge(body, "input"), produce)
+    return service.other(request, DIALECTS[server], lambda: _validate(body, "input"), produce)
 
 
 def _rerank(server: str, service: Service, request: RecordedRequest) -> RawReply:
@@ -84,14 +85,14 @@ def _rerank(server: str, service: Service, request: RecordedRequest) -> RawReply
         results = [{"index": place, "relevance_score": score} for place, score in ranked]
         return _json({"model": body["model"], "usage": {"total_tokens": used}, "results": results})
 
-    return service.other(request, DIALECTS[server], lambda: _judge(body, "documents"), produce)
+    return service.other(request, DIALECTS[server], lambda: _validate(body, "documents"), produce)
 
 
 def _models(server: str, service: Service, request: RecordedRequest) -> RawReply:
     return _json({"object": "list", "data": [{"id": "Qwen/Qwen3-8B", "object": "model", "owned_by": server}]})
 
 
-def _judge(body: Any, needed: str) -> Failure | None:
+def _validate(body: Any, needed: str) -> Failure | None:
     if not isinstance(body, dict) or not isinstance(body.get("model"), str) or not body.get(needed):
         return Failure(400, "BadRequestError", f"Field required: {needed}")
     if not exists(body["model"]):

@@ -9,9 +9,8 @@ import json
 import re
 from typing import Any
 
-from qwen_emulator.failures import invalid_parameter
+from qwen_emulator.failures import Failure, invalid_parameter
 from qwen_emulator.models import BATCH_MODELS, TEST_MODEL
-from qwen_emulator.replies import Failure
 
 TEST_ENDPOINT = "/v1/chat/ds-test"
 ENDPOINTS = ("/v1/chat/completions", "/v1/embeddings", TEST_ENDPOINT)
@@ -25,19 +24,19 @@ _HOURS = {"h": 1, "d": 24}
 _METADATA = {"ds_name": 100, "ds_description": 200}
 
 
-def judge_job(asked: Any) -> Failure | None:
+def validate_job(request: Any) -> Failure | None:
     """Judges the request to create a job."""
-    if not isinstance(asked, dict):
+    if not isinstance(request, dict):
         return invalid_parameter("The request body is not a JSON object.")
     for name in ("input_file_id", "endpoint", "completion_window"):
-        if not isinstance(asked.get(name), str):
+        if not isinstance(request.get(name), str):
             return invalid_parameter(f"'{name}' is a required property")
-    if asked["endpoint"] not in ENDPOINTS:
-        return invalid_parameter(f"'{asked['endpoint']}' is not one of {list(ENDPOINTS)} - 'endpoint'")
-    window = _WINDOW.fullmatch(asked["completion_window"])
+    if request["endpoint"] not in ENDPOINTS:
+        return invalid_parameter(f"'{request['endpoint']}' is not one of {list(ENDPOINTS)} - 'endpoint'")
+    window = _WINDOW.fullmatch(request["completion_window"])
     if not window or not 24 <= int(window[1]) * _HOURS[window[2]] <= 336:
         return invalid_parameter("completion_window should be between 24h and 336h")
-    metadata = asked.get("metadata")
+    metadata = request.get("metadata")
     if metadata is not None and not isinstance(metadata, dict):
         return invalid_parameter("metadata should be an object")
     for name, longest in _METADATA.items():
@@ -46,7 +45,7 @@ def judge_job(asked: Any) -> Failure | None:
     return None
 
 
-def judge_file(data: bytes, endpoint: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def validate_file(data: bytes, endpoint: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The lines of a file, and what is wrong with them: where anything is, no line is executed."""
     rows = data.splitlines()
     if not rows:
@@ -61,7 +60,7 @@ def judge_file(data: bytes, endpoint: str) -> tuple[list[dict[str, Any]], list[d
             line = json.loads(row)
         except ValueError:
             line = None
-        wrong = _judge_line(line, row, endpoint, seen, lines[0]["body"]["model"] if lines else None)
+        wrong = _validate_line(line, row, endpoint, seen, lines[0]["body"]["model"] if lines else None)
         if wrong is not None:
             errors.append({**wrong, "line": number})
             continue
@@ -72,7 +71,9 @@ def judge_file(data: bytes, endpoint: str) -> tuple[list[dict[str, Any]], list[d
     return lines, errors
 
 
-def _judge_line(line: Any, row: bytes, endpoint: str, seen: set[str], model: str | None) -> dict[str, Any] | None:
+def _validate_line(
+    line: Any, row: bytes, endpoint: str, seen: set[str], model: str | None
+) -> dict[str, Any] | None:
     body = line.get("body") if isinstance(line, dict) else None
     if not isinstance(body, dict) or not isinstance(body.get("model"), str):
         return _error("invalid_json_line", "The line is not a JSON object with a body that names a model.")

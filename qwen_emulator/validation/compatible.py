@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qwen_emulator.failures import invalid_parameter, refused_by_model
+from qwen_emulator.failures import Failure, invalid_parameter, refused_by_model
 from qwen_emulator.models import chat_facts, embedding_facts, exists
-from qwen_emulator.replies import Failure
 from qwen_emulator.validation import messages, parameters
-from qwen_emulator.validation.asked import Asked, judge
+from qwen_emulator.validation.request_view import ChatRequestView, validate
 
 _CHAT_RULES = (*messages.RULES, messages.compatible_content, *parameters.RULES)
 
@@ -18,14 +17,14 @@ def chat(body: Any) -> Failure | None:
     """Judges a chat completion request."""
     if refused := _model(body):
         return refused
-    asked = Asked(
+    request = ChatRequestView(
         model=body["model"],
         facts=chat_facts(body["model"]),
         messages=body.get("messages"),
         parameters=body,
         stream=body.get("stream") is True,
     )
-    return judge(asked, _CHAT_RULES)
+    return validate(request, _CHAT_RULES)
 
 
 def embeddings(body: Any) -> Failure | None:

@@ -7,9 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from qwen_emulator.failures import invalid_parameter
-from qwen_emulator.replies import Failure
-from qwen_emulator.validation.asked import Asked, Rule
+from qwen_emulator.failures import Failure, invalid_parameter
+from qwen_emulator.validation.request_view import ChatRequestView, Rule
 
 _ROLES = ("system", "user", "assistant", "tool", "function")
 _PART_TYPES = ("text", "image_url", "video_url", "video", "input_audio", "file")
@@ -20,38 +19,38 @@ _REPETITIONS = 6
 """So many equal calls in a row are called repetitive; the service's own number is not documented."""
 
 
-def messages_present(asked: Asked) -> Failure | None:
+def messages_present(request: ChatRequestView) -> Failure | None:
     """A list with something in it."""
-    if asked.messages is None:
+    if request.messages is None:
         return invalid_parameter("'messages' is a required property")
-    if not isinstance(asked.messages, list):
-        return invalid_parameter(f"{_shown(asked.messages)} is not of type 'array' - 'messages'")
-    return None if asked.messages else invalid_parameter("[] is too short - 'messages'")
+    if not isinstance(request.messages, list):
+        return invalid_parameter(f"{_shown(request.messages)} is not of type 'array' - 'messages'")
+    return None if request.messages else invalid_parameter("[] is too short - 'messages'")
 
 
-def roles_known(asked: Asked) -> Failure | None:
+def roles_known(request: ChatRequestView) -> Failure | None:
     """Every message is an object with a role of the list."""
-    for number, message in enumerate(asked.messages):
+    for number, message in enumerate(request.messages):
         if not isinstance(message, dict):
             return invalid_parameter(f"{_shown(message)} is not of type 'object' - 'messages.{number}'")
         role = message.get("role")
         if role in _ROLES:
             continue
-        if asked.native:
+        if request.native:
             return invalid_parameter("Role must be user or assistant and Content length must be greater than 0")
         return invalid_parameter(f"{role!r} is not one of {list(_ROLES)} - 'messages.{number}.role'")
     return None
 
 
-def content_present(asked: Asked) -> Failure | None:
+def content_present(request: ChatRequestView) -> Failure | None:
     """Only a message with tool calls may do without content."""
-    for message in asked.messages:
+    for message in request.messages:
         content = message.get("content")
         if content or message.get("tool_calls") or (content == "" and message["role"] != "user"):
             continue
         if content == [] and message["role"] != "user":
             continue
-        if asked.native:
+        if request.native:
             return invalid_parameter("Role must be user or assistant and Content length must be greater than 0")
         if content is None:
             return invalid_parameter(
@@ -60,9 +59,9 @@ def content_present(asked: Asked) -> Failure | None:
     return None
 
 
-def compatible_content(asked: Asked) -> Failure | str | None:
+def compatible_content(request: ChatRequestView) -> Failure | str | None:
     """A string, or a list of typed parts that this model can read."""
-    for number, message in enumerate(asked.messages):
+    for number, message in enumerate(request.messages):
         content = message.get("content")
         if content is not None and not isinstance(content, str | list):
             return invalid_parameter(
@@ -80,16 +79,16 @@ def compatible_content(asked: Asked) -> Failure | str | None:
                 return invalid_parameter(f"'text' is a required property - 'messages.{number}.content'")
             if kind == "input_audio" and not _AUDIO_SOURCE.match(str((item[kind] or {}).get("data"))):
                 return "The provided URL does not appear to be valid. Ensure it is correctly formatted."
-            if kind != "text" and asked.facts.text_only:
+            if kind != "text" and request.facts.text_only:
                 return "input content must be a string."
     return None
 
 
-def native_text_content(asked: Asked) -> str | None:
+def native_text_content(request: ChatRequestView) -> str | None:
     """The text endpoint takes strings, and lists of text blocks only for cache marks and documents."""
-    if asked.multimodal or asked.model.startswith("qwen-doc"):
+    if request.multimodal or request.model.startswith("qwen-doc"):
         return None
-    for message in asked.messages:
+    for message in request.messages:
         content = message.get("content")
         if content is None or isinstance(content, str):
             continue
@@ -101,11 +100,11 @@ def native_text_content(asked: Asked) -> str | None:
     return None
 
 
-def native_multimodal_content(asked: Asked) -> str | None:
+def native_multimodal_content(request: ChatRequestView) -> str | None:
     """The multimodal endpoint takes lists of items, each of one modality."""
-    if not asked.multimodal:
+    if not request.multimodal:
         return None
-    for message in asked.messages:
+    for message in request.messages:
         content = message.get("content")
         if content is None and message.get("tool_calls"):
             continue
@@ -119,17 +118,17 @@ def native_multimodal_content(asked: Asked) -> str | None:
     return None
 
 
-def user_present(asked: Asked) -> str | None:
+def user_present(request: ChatRequestView) -> str | None:
     """Somebody must have asked something."""
-    if any(message["role"] == "user" for message in asked.messages):
+    if any(message["role"] == "user" for message in request.messages):
         return None
     return "The input messages do not contain elements with the role of user"
 
 
-def tool_results_have_calls(asked: Asked) -> str | None:
+def tool_results_have_calls(request: ChatRequestView) -> str | None:
     """A tool message answers a call made just before."""
     open_ids: set[str] = set()
-    for message in asked.messages:
+    for message in request.messages:
         if message["role"] == "assistant":
             open_ids = {str(call.get("id")) for call in _calls(message)}
         elif message["role"] == "tool":
@@ -140,11 +139,11 @@ def tool_results_have_calls(asked: Asked) -> str | None:
     return None
 
 
-def calls_have_results(asked: Asked) -> str | None:
+def calls_have_results(request: ChatRequestView) -> str | None:
     """Every call is answered before anything else is said."""
-    for number, message in enumerate(asked.messages):
+    for number, message in enumerate(request.messages):
         ids = {str(call.get("id")) for call in _calls(message)}
-        for follower in asked.messages[number + 1 :]:
+        for follower in request.messages[number + 1 :]:
             if follower["role"] != "tool":
                 break
             ids.discard(str(follower.get("tool_call_id")))
@@ -157,9 +156,9 @@ def calls_have_results(asked: Asked) -> str | None:
     return None
 
 
-def call_arguments_are_json(asked: Asked) -> Failure | None:
+def call_arguments_are_json(request: ChatRequestView) -> Failure | None:
     """Broken arguments in the history are a server error, not a refusal."""
-    for message in asked.messages:
+    for message in request.messages:
         for call in _calls(message):
             arguments = (call.get("function") or {}).get("arguments")
             if arguments is not None and not isinstance(arguments, str):
@@ -175,23 +174,23 @@ def call_arguments_are_json(asked: Asked) -> Failure | None:
     return None
 
 
-def not_repetitive(asked: Asked) -> str | None:
+def not_repetitive(request: ChatRequestView) -> str | None:
     """The same call again and again is taken for a loop."""
-    written = [json.dumps(call.get("function"), sort_keys=True) for call in _all_calls(asked.messages)]
+    written = [json.dumps(call.get("function"), sort_keys=True) for call in _all_calls(request.messages)]
     for start in range(len(written) - _REPETITIONS + 1):
         if len(set(written[start : start + _REPETITIONS])) == 1:
             return "Repetitive tool calls detected in the messages."
     return None
 
 
-def last_message_asks(asked: Asked) -> Failure | str | None:
+def last_message_asks(request: ChatRequestView) -> Failure | str | None:
     """The last message is the user's, a tool's, or an assistant's to be continued."""
-    last = asked.messages[-1]
+    last = request.messages[-1]
     if last["role"] in ("user", "tool", "function"):
         return None
     if last["role"] == "assistant" and last.get("partial") is True:
         # That prefix mode excludes thinking is documented; the wording of the refusal is ours.
-        return "Partial mode is not supported when enable_thinking is true" if asked.thinking else None
+        return "Partial mode is not supported when enable_thinking is true" if request.thinking else None
     return Failure(
         500,
         "internal_error",
@@ -200,11 +199,11 @@ def last_message_asks(asked: Asked) -> Failure | str | None:
     )
 
 
-def translation_shape(asked: Asked) -> Failure | None:
+def translation_shape(request: ChatRequestView) -> Failure | None:
     """The translation models take one user message and nothing else."""
-    if not asked.model.startswith("qwen-mt"):
+    if not request.model.startswith("qwen-mt"):
         return None
-    if [message["role"] for message in asked.messages] == ["user"]:
+    if [message["role"] for message in request.messages] == ["user"]:
         return None
     return Failure(
         500,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from qwen_emulator.failures import invalid_parameter, refused_by_model
+from qwen_emulator.failures import Failure, invalid_parameter, refused_by_model
 from qwen_emulator.models import chat_facts, embedding_facts, exists
-from qwen_emulator.replies import Failure
 from qwen_emulator.validation import messages, parameters
-from qwen_emulator.validation.asked import Asked, Rule, judge
 from qwen_emulator.validation.compatible import not_found
+from qwen_emulator.validation.request_view import ChatRequestView, Rule, validate
 
 __all__ = ["chat", "embeddings", "multimodal_embeddings", "not_found", "outline", "prompt_messages", "tokenizer"]
 
@@ -17,33 +16,33 @@ _TEXT_TYPES = ("query", "document")
 _OUTPUT_TYPES = ("dense", "sparse", "dense&sparse")
 
 
-def endpoint_right(asked: Asked) -> Failure | None:
+def endpoint_right(request: ChatRequestView) -> Failure | None:
     """Each family is served at one of the two generation endpoints."""
-    wanted = asked.facts.endpoint
-    if wanted == "any" or (wanted == "multimodal") == asked.multimodal:
+    wanted = request.facts.endpoint
+    if wanted == "any" or (wanted == "multimodal") == request.multimodal:
         return None
     return invalid_parameter("url error, please check url！")
 
 
-def result_format_right(asked: Asked) -> Failure | str | None:
+def result_format_right(request: ChatRequestView) -> Failure | str | None:
     """Tools, thinking and several candidates need the message format."""
-    given = asked.parameters.get("result_format")
+    given = request.parameters.get("result_format")
     if given not in (None, "text", "message"):
         return invalid_parameter(f"{given!r} is not one of ['text', 'message'] - 'result_format'")
-    if asked.multimodal or given == "message" or (given is None and asked.facts.message_by_default):
+    if request.multimodal or given == "message" or (given is None and request.facts.message_by_default):
         return None
-    if asked.parameters.get("tools"):
+    if request.parameters.get("tools"):
         return "The parameter result_format must be message when tools is set"
-    if asked.thinking:
+    if request.thinking:
         return "The parameter result_format must be message when enable_thinking is true"
-    if (asked.parameters.get("n") or 1) > 1:
+    if (request.parameters.get("n") or 1) > 1:
         return "The parameter result_format must be message when n is greater than 1"
     return None
 
 
-def incremental_while_thinking(asked: Asked) -> str | None:
+def incremental_while_thinking(request: ChatRequestView) -> str | None:
     """Thinking streams are incremental."""
-    if asked.stream and asked.thinking and asked.parameters.get("incremental_output") is False:
+    if request.stream and request.thinking and request.parameters.get("incremental_output") is False:
         return 'The incremental_output parameter must be "true" when enable_thinking is true'
     return None
 
@@ -70,7 +69,7 @@ def chat(body: Any, *, stream: bool, multimodal: bool) -> Failure | None:
         given = held.get("messages")
     if given is None:
         return Failure(400, "BadRequest.EmptyInput", "Required input parameter missing from request.")
-    asked = Asked(
+    request = ChatRequestView(
         model=body["model"],
         facts=chat_facts(body["model"]),
         messages=given,
@@ -79,7 +78,7 @@ def chat(body: Any, *, stream: bool, multimodal: bool) -> Failure | None:
         native=True,
         multimodal=multimodal,
     )
-    return judge(asked, _CHAT_RULES)
+    return validate(request, _CHAT_RULES)
 
 
 def prompt_messages(held: dict[str, Any]) -> list[dict[str, Any]]:

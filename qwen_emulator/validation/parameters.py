@@ -6,9 +6,8 @@ import json
 import re
 from typing import Any
 
-from qwen_emulator.failures import invalid_parameter
-from qwen_emulator.replies import Failure
-from qwen_emulator.validation.asked import Asked, Rule
+from qwen_emulator.failures import Failure, invalid_parameter
+from qwen_emulator.validation.request_view import ChatRequestView, Rule
 
 _TYPES: tuple[tuple[str, tuple[type, ...], str], ...] = (
     ("temperature", (int, float), "number"),
@@ -45,10 +44,10 @@ _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def types_right(asked: Asked) -> Failure | None:
+def types_right(request: ChatRequestView) -> Failure | None:
     """Every known parameter has its type; null counts as absent."""
     for name, types, called in _TYPES:
-        value = asked.parameters.get(name)
+        value = request.parameters.get(name)
         if value is None:
             continue
         wrong = not isinstance(value, types) or (isinstance(value, bool) and bool not in types)
@@ -57,10 +56,10 @@ def types_right(asked: Asked) -> Failure | None:
     return None
 
 
-def ranges_kept(asked: Asked) -> Failure | str | None:
+def ranges_kept(request: ChatRequestView) -> Failure | str | None:
     """Numbers lie where the documentation wants them."""
-    given = asked.parameters
-    limit = asked.facts.max_output
+    given = request.parameters
+    limit = request.facts.max_output
     checks: tuple[tuple[str, bool, str], ...] = (
         (
             "temperature",
@@ -97,9 +96,9 @@ def ranges_kept(asked: Asked) -> Failure | str | None:
         ),
         (
             "thinking_budget",
-            _outside(given, "thinking_budget", lambda v: 1 <= v <= asked.facts.max_thinking),
+            _outside(given, "thinking_budget", lambda v: 1 <= v <= request.facts.max_thinking),
             "The thinking_budget parameter must be a positive integer and not greater than "
-            f"{asked.facts.max_thinking}",
+            f"{request.facts.max_thinking}",
         ),
     )
     for _, broken, message in checks:
@@ -113,9 +112,9 @@ def ranges_kept(asked: Asked) -> Failure | str | None:
     return None
 
 
-def stop_of_one_kind(asked: Asked) -> str | None:
+def stop_of_one_kind(request: ChatRequestView) -> str | None:
     """Stop strings and stop token ids are not mixed."""
-    stop = asked.parameters.get("stop")
+    stop = request.parameters.get("stop")
     if not isinstance(stop, list) or not stop:
         return None
     for wanted in (str, int, list):
@@ -124,24 +123,24 @@ def stop_of_one_kind(asked: Asked) -> str | None:
     return "The parameter stop must be str, list[str], list[int] or list[list[int]], all elements of one type"
 
 
-def one_candidate(asked: Asked) -> str | None:
+def one_candidate(request: ChatRequestView) -> str | None:
     """Several candidates exclude tools and thinking."""
-    wanted = asked.parameters.get("n")
+    wanted = request.parameters.get("n")
     if not isinstance(wanted, int) or wanted == 1:
         return None
-    if asked.parameters.get("tools"):
+    if request.parameters.get("tools"):
         return "The parameter n must be 1 when tools is set"
-    return "The parameter n must be 1 when enable_thinking is true" if asked.thinking else None
+    return "The parameter n must be 1 when enable_thinking is true" if request.thinking else None
 
 
-def tools_well_formed(asked: Asked) -> Failure | str | None:
+def tools_well_formed(request: ChatRequestView) -> Failure | str | None:
     """Functions with good names, on a model that can call them."""
-    tools = asked.parameters.get("tools")
+    tools = request.parameters.get("tools")
     if tools is None:
         return None
     if not tools:
         return invalid_parameter("[] is too short - 'tools'")
-    if not asked.facts.tools:
+    if not request.facts.tools:
         return "The tool call is not supported."
     for number, tool in enumerate(tools):
         function = tool.get("function") if isinstance(tool, dict) else None
@@ -161,112 +160,112 @@ def tools_well_formed(asked: Asked) -> Failure | str | None:
     return None
 
 
-def tool_choice_allowed(asked: Asked) -> str | None:
+def tool_choice_allowed(request: ChatRequestView) -> str | None:
     """``required`` is refused always, a named function while thinking."""
-    choice = asked.parameters.get("tool_choice")
+    choice = request.parameters.get("tool_choice")
     if choice is None or choice in ("auto", "none"):
         return None
-    if asked.thinking and (choice == "required" or isinstance(choice, dict)):
+    if request.thinking and (choice == "required" or isinstance(choice, dict)):
         return "The tool_choice parameter does not support being set to required or object in thinking mode"
     if isinstance(choice, str):
         return 'tool_choice is one of the strings that should be ["none", "auto"]'
     name = (choice.get("function") or {}).get("name")
-    offered = [tool["function"]["name"] for tool in asked.parameters.get("tools") or []]
+    offered = [tool["function"]["name"] for tool in request.parameters.get("tools") or []]
     if name not in offered:  # the wording of this one is ours
         return f"tool_choice names the function {name!r}, which is not in tools"
     return None
 
 
-def thinking_allowed(asked: Asked) -> Failure | str | None:
+def thinking_allowed(request: ChatRequestView) -> Failure | str | None:
     """The switch fits the model."""
-    wanted = asked.parameters.get("enable_thinking")
-    if wanted is False and asked.facts.thinking == "only":
+    wanted = request.parameters.get("enable_thinking")
+    if wanted is False and request.facts.thinking == "only":
         return "The value of the enable_thinking parameter is restricted to True."
-    if wanted is True and asked.facts.thinking == "never":
+    if wanted is True and request.facts.thinking == "never":
         return Failure(
             400,
             "InvalidParameter.NotSupportEnableThinking",
-            f"The model {asked.model} does not support enable_thinking.",
+            f"The model {request.model} does not support enable_thinking.",
             type="invalid_request_error",
         )
     return None
 
 
-def streamed_if_needed(asked: Asked) -> Failure | None:
+def streamed_if_needed(request: ChatRequestView) -> Failure | None:
     """Some models answer streams only, some only when they think."""
-    if asked.stream:
+    if request.stream:
         return None
-    if asked.facts.stream_only:
+    if request.facts.stream_only:
         return invalid_parameter(
             "This model only support stream mode, please enable the stream parameter to access the model. "
         )
-    if asked.facts.stream_to_think and asked.thinking:
+    if request.facts.stream_to_think and request.thinking:
         return invalid_parameter("parameter.enable_thinking must be set to false for non-streaming calls")
-    if "audio" in (asked.parameters.get("modalities") or []):
+    if "audio" in (request.parameters.get("modalities") or []):
         return invalid_parameter("'audio' output only support with stream=true")
     return None
 
 
-def effort_or_budget(asked: Asked) -> str | None:
+def effort_or_budget(request: ChatRequestView) -> str | None:
     """On models with effort levels, a level and a budget exclude each other."""
-    effort = asked.parameters.get("reasoning_effort")
-    if not asked.facts.effort or effort is None:
+    effort = request.parameters.get("reasoning_effort")
+    if not request.facts.effort or effort is None:
         return None
     if effort not in _EFFORTS:
         return f"The value of reasoning_effort should be one of {list(_EFFORTS)}"
-    if asked.parameters.get("thinking_budget") is not None:
+    if request.parameters.get("thinking_budget") is not None:
         return "The parameters reasoning_effort and thinking_budget cannot be set at the same time"
     return None
 
 
-def response_format_allowed(asked: Asked) -> Failure | str | None:
+def response_format_allowed(request: ChatRequestView) -> Failure | str | None:
     """JSON only where the model can, and json_object only if the messages speak of json."""
-    kind = asked.response_format
+    kind = request.response_format
     if kind == "text":
         return None
     if kind not in ("json_object", "json_schema"):
         return invalid_parameter(
             f"{kind!r} is not one of ['text', 'json_object', 'json_schema'] - 'response_format.type'"
         )
-    if asked.thinking and not asked.facts.json_while_thinking:
+    if request.thinking and not request.facts.json_while_thinking:
         return "Json mode response is not supported when enable_thinking is true"
     if kind == "json_object":
-        if not asked.facts.json_object:  # the wording of this one is ours
-            return f"The model {asked.model} does not support response_format json_object"
-        if "json" not in json.dumps(asked.messages, ensure_ascii=False).lower():
+        if not request.facts.json_object:  # the wording of this one is ours
+            return f"The model {request.model} does not support response_format json_object"
+        if "json" not in json.dumps(request.messages, ensure_ascii=False).lower():
             return (
                 "'messages' must contain the word 'json' in some form, to use 'response_format' of type "
                 "'json_object'."
             )
         return None
-    held = asked.parameters["response_format"].get("json_schema")
+    held = request.parameters["response_format"].get("json_schema")
     if not isinstance(held, dict) or not isinstance(held.get("schema"), dict):
         return invalid_parameter("'schema' is a required property - 'response_format.json_schema'")
-    if asked.facts.json_schema or (asked.native and asked.facts.native_schema):
+    if request.facts.json_schema or (request.native and request.facts.native_schema):
         return None
-    return f"The model {asked.model} does not support response_format json_schema"  # our wording
+    return f"The model {request.model} does not support response_format json_schema"  # our wording
 
 
-def search_allowed(asked: Asked) -> str | None:
+def search_allowed(request: ChatRequestView) -> str | None:
     """Web search only where the model has it; the text endpoint thinks and searches in streams only."""
-    if asked.parameters.get("enable_search") is not True:
+    if request.parameters.get("enable_search") is not True:
         return None
-    if not asked.facts.search:
+    if not request.facts.search:
         return "This model does not support enable_search."
-    if asked.native and not asked.multimodal and asked.thinking and not asked.stream:
+    if request.native and not request.multimodal and request.thinking and not request.stream:
         return "Non-streaming mode does not support Web Search in thinking mode"
     return None
 
 
-def code_interpreter_allowed(asked: Asked) -> str | None:
+def code_interpreter_allowed(request: ChatRequestView) -> str | None:
     """The code interpreter wants thinking and a stream, and no tools. The wordings are ours."""
-    if asked.parameters.get("enable_code_interpreter") is not True:
+    if request.parameters.get("enable_code_interpreter") is not True:
         return None
-    if asked.parameters.get("tools"):
+    if request.parameters.get("tools"):
         return "enable_code_interpreter is not supported together with tools"
-    if not asked.thinking:
+    if not request.thinking:
         return "enable_code_interpreter is only supported in thinking mode"
-    return None if asked.stream else "enable_code_interpreter only supports streaming calls"
+    return None if request.stream else "enable_code_interpreter only supports streaming calls"
 
 
 RULES: tuple[Rule, ...] = (

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qwen_emulator.failures import invalid_parameter
-from qwen_emulator.replies import Failure
+from qwen_emulator.failures import Failure, invalid_parameter
 from qwen_emulator.validation import compatible
 
 SERVER_TOOLS = (
@@ -22,7 +21,7 @@ _SHARED = ("model", "temperature", "top_p", "stream", "enable_thinking", "parall
 _PARTS = {"input_text": "text", "input_image": "image_url", "input_audio": "input_audio", "output_text": "text"}
 
 
-def judge(body: Any) -> Failure | None:
+def validate(body: Any) -> Failure | None:
     """The first refusal, or None. The wordings of the rules about tools are ours."""
     if not isinstance(body, dict):
         return invalid_parameter("The request body is not a JSON object.")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from qwen_emulator import Reply
-from qwen_emulator.answers import answer
 from qwen_emulator.conversation import read_conversation
+from qwen_emulator.default_replies import answer
 
 QA = """Context information is below.
 ---------------------

@@ -11,7 +11,7 @@ from typing import Any
 import openai
 import pytest
 
-from qwen_emulator import Altered, Emulator, RawReply, Reply, ToolCall, faults
+from qwen_emulator import Emulator, Mutated, RawReply, Reply, ToolCall, faults
 from qwen_emulator.requests import Protocol
 
 TEXT = Reply(["One", " two", " three"])
@@ -50,7 +50,7 @@ def finishes(answered: Any) -> list[str]:
     return found
 
 
-HARMLESS: dict[str, Callable[[Any], Altered]] = {
+HARMLESS: dict[str, Callable[[Any], Mutated]] = {
     "byte_by_byte": faults.byte_by_byte,
     "in_pieces": lambda reply: faults.in_pieces(reply, 7),
     "at_once": faults.at_once,
@@ -70,7 +70,7 @@ HARMLESS: dict[str, Callable[[Any], Altered]] = {
 
 @pytest.mark.parametrize("fault", HARMLESS.values(), ids=HARMLESS)
 def test_harmless_oddities_keep_the_text(
-    ask: Callable[..., Any], emulator: Emulator, fault: Callable[[Any], Altered]
+    ask: Callable[..., Any], emulator: Emulator, fault: Callable[[Any], Mutated]
 ) -> None:
     emulator.reply(TEXT, fault(TEXT), fault(TEXT), TEXT)
     plain, odd = ask(), ask()
@@ -262,5 +262,5 @@ def test_own_bytes_can_be_altered_like_any_reply(raw: Any, emulator: Emulator) -
 
 
 def test_a_fault_can_last_several_requests(raw: Any, emulator: Emulator) -> None:
-    emulator.reply(Altered("x", faults.without_usage().alter, times=2))
+    emulator.reply(Mutated("x", faults.without_usage().mutate, times=2))
     assert ["usage" in raw.chat().json for _ in range(3)] == [False, False, True]

@@ -9,8 +9,8 @@ import zlib
 from base64 import b64encode
 from typing import Any
 
-from qwen_emulator.answers import answer
 from qwen_emulator.conversation import read_conversation
+from qwen_emulator.default_replies import answer
 
 
 def say(content: list[dict[str, Any]], model: str) -> str:

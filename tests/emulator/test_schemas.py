@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qwen_emulator.answers import answer
-from qwen_emulator.answers.schema import fill
 from qwen_emulator.conversation import read_conversation
+from qwen_emulator.default_replies import answer
+from qwen_emulator.default_replies.schema import fill
 
 TEXT = {"type": "string"}
 WHOLE = {"type": "integer"}

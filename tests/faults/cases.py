@@ -10,7 +10,7 @@ from typing import Any
 from qwen_core.errors import CODE_NAMES
 from qwen_emulator import Failure, RawReply, Reply, faults, payloads
 from qwen_emulator.failures import CATALOGUE
-from qwen_emulator.replies import Altered
+from qwen_emulator.script import Mutated
 
 PIECES = ("Once ", "upon ", "a ", "time")
 TEXT = "".join(PIECES)
@@ -169,9 +169,9 @@ EVERY = 9
 HUGE = "x" * (4 * 1024 * 1024)
 
 
-def replace_header(reply: Reply) -> Altered:
+def replace_header(reply: Reply) -> Mutated:
     """A body that claims to be compressed and is not."""
-    return Altered(
+    return Mutated(
         reply, lambda raw: replace(raw, headers={**payloads.unmeasured(raw), "content-encoding": "gzip"})
     )
 

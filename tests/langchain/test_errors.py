@@ -13,7 +13,7 @@ from langchain_core.load import dumpd, dumps
 from langchain_qwen import exceptions
 from qwen_core import errors as core
 from qwen_emulator import Emulator, Failure, faults
-from qwen_emulator.replies import Scripted
+from qwen_emulator.script import Scripted
 from tests.langchain.conftest import MakeModel
 
 KEY = "sk-test-secret"

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from qwen_emulator import Emulator, RecordedRequest
-from qwen_emulator.replies import Scripted
+from qwen_emulator.script import Scripted
 
 GUIDE = Path(__file__).parents[2] / "docs" / "migration.md"
 PAIR = re.compile(

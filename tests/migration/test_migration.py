@@ -11,7 +11,8 @@ import pytest
 
 from qwen_core import errors
 from qwen_emulator import Emulator, Failure, ToolCall
-from qwen_emulator.replies import Reply, Scripted
+from qwen_emulator.replies import Reply
+from qwen_emulator.script import Scripted
 from tests.migration.guide import GUIDE, PAIRS, Run, run_pair
 
 ROOT = Path(__file__).parents[2]

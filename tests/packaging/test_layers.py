@@ -94,7 +94,10 @@ def test_framework_packages_do_not_import_each_other() -> None:
                 assert not {name.partition(".")[0] for name in names} & {other, "qwen_emulator"}, module
 
 
-@pytest.mark.parametrize("package", [pytest.param(package, marks=KNOWN_CYCLES) for package in PACKAGES])
+@pytest.mark.parametrize(
+    "package",
+    [pytest.param(package, marks=KNOWN_CYCLES) if package != "qwen_emulator" else package for package in PACKAGES],
+)
 def test_no_import_cycle(package: str) -> None:
     graph = {
         name: {target for target in IMPORTS[name] if target in MODULES and target != name}

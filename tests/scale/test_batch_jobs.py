@@ -27,7 +27,7 @@ from qwen_core.errors import (
 from qwen_core.resources.batches import AsyncQwenBatchJobs, Limits, Outcome, QwenBatchJobs
 from qwen_core.resources.batches.submission import AsyncJobSubmitter, JobSubmitter
 from qwen_core.resources.files import QwenFiles
-from qwen_emulator import Altered, Emulator, Failure, RawReply, RecordedRequest
+from qwen_emulator import Emulator, Failure, Mutated, RawReply, RecordedRequest
 from tests.core.test_twins import synchronous
 from tests.scale.conftest import FAST, KEY, ask, made, numbered, posts, refuse_second, refuse_word
 
@@ -167,7 +167,7 @@ def lose(path: str, service: Emulator) -> None:
     def respond(request: RecordedRequest) -> Any:
         if request.method == "POST" and request.path.endswith(path) and not lost:
             lost.append(request)
-            return Altered(None, lambda raw: RawReply(end="reset", send_head=False))
+            return Mutated(None, lambda raw: RawReply(end="reset", send_head=False))
         return None
 
     service.reply(respond)

@@ -14,7 +14,7 @@ import pytest
 from qwen_core import ClientSettings
 from qwen_core.resources.batches import Limits, QwenBatchJobs
 from qwen_core.resources.files import QwenFiles
-from qwen_emulator import Altered, Emulator, RawReply, RecordedRequest
+from qwen_emulator import Emulator, Mutated, RawReply, RecordedRequest
 from tests.scale.conftest import FAST, made, numbered
 
 ROOT = Path(__file__).parents[2]
@@ -60,14 +60,14 @@ def test_killed(
     method, path, number, done = STEPS[step]
     reached: list[RecordedRequest] = []
 
-    def respond(request: RecordedRequest) -> Altered | RawReply | None:
+    def respond(request: RecordedRequest) -> Mutated | RawReply | None:
         if request.method != method or path not in request.path:
             return None
         reached.append(request)
         silent = RawReply(end="stall", send_head=False)
         if len(reached) != number:
             return None
-        return Altered(None, lambda raw: replace(raw, end="stall", send_head=False)) if done else silent
+        return Mutated(None, lambda raw: replace(raw, end="stall", send_head=False)) if done else silent
 
     service.reply(respond)
     print(service.base_url, tmp_path, file=nursery.stdin, flush=True)

@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable
 
 from qwen_emulator import media
-from qwen_emulator.answers.words import best_sentence, has_cjk
 from qwen_emulator.conversation import Conversation
 from qwen_emulator.replies import Reply
+from qwen_emulator.words import best_sentence, has_cjk
 
 _COUNT = re.compile(
     r"count\s+(?:from\s+(-?\d+)\s+)?(?:up\s+)?to\s+(-?\d+)|从\s*(-?\d+)\s*数到\s*(-?\d+)", re.IGNORECASE
@@ -49,16 +49,16 @@ _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
 }
 
 
-def talk(asked: Conversation) -> Reply:
+def talk(conversation: Conversation) -> Reply:
     """Always has an answer."""
-    question = asked.question or next((turn.text for turn in reversed(asked.turns) if turn.text), "")
-    if asked.last_user is not None and asked.last_user.media:
-        seen = " ".join(media.describe(part) for part in asked.last_user.media)
+    question = conversation.question or next((turn.text for turn in reversed(conversation.turns) if turn.text), "")
+    if conversation.last_user is not None and conversation.last_user.media:
+        seen = " ".join(media.describe(part) for part in conversation.last_user.media)
         return Reply(seen if not question else f"{seen} {_say_something(question)}")
     for attempt in (_count_up, _repeat, _calculate, _introduce):
         if (text := attempt(question)) is not None:
             return Reply(text)
-    return Reply(_greet(question) or _remember(asked, question) or _say_something(question))
+    return Reply(_greet(question) or _remember(conversation, question) or _say_something(question))
 
 
 def evaluate(expression: str) -> float | None:
@@ -163,11 +163,11 @@ def _greet(question: str) -> str | None:
     return "你好！有什么可以帮您?" if has_cjk(question) else "Hello! How can I help you today?"
 
 
-def _remember(asked: Conversation, question: str) -> str | None:
+def _remember(conversation: Conversation, question: str) -> str | None:
     earlier = [
         turn.text
-        for turn in asked.turns
-        if turn is not asked.last_user and turn.role in ("user", "system") and turn.text
+        for turn in conversation.turns
+        if turn is not conversation.last_user and turn.role in ("user", "system") and turn.text
     ]
     told = best_sentence(question, (text for text in earlier if not text.rstrip().endswith(("?", "？"))))
     if told is None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from qwen_emulator.answers.passages import without_metadata
-from qwen_emulator.answers.words import STOPWORDS, content_words, sentences, stem
 from qwen_emulator.conversation import Conversation
+from qwen_emulator.default_replies.passages import without_metadata
 from qwen_emulator.replies import Reply
+from qwen_emulator.words import STOPWORDS, content_words, sentences, stem
 
 _KEYWORDS = re.compile(r"(?:extract up to|give)\s+(\d+)\s+(?:unique\s+)?keywords", re.IGNORECASE)
 _YES_NO = re.compile(r"\b(?:either\s+)?YES\s*(?:or|/)\s*NO\b")
@@ -24,13 +24,13 @@ _BLOCK = re.compile(r"-{3,}\s*\n(.*?)\n\s*-{3,}\s*\n", re.DOTALL)
 _AFTER_CONTEXT = re.compile(r"\bContext:\s*(.*?)\n\s*(?:Give|Given|Generate|Title|Based)", re.DOTALL)
 
 
-def from_rag_tasks(asked: Conversation) -> Reply | None:
+def from_rag_tasks(conversation: Conversation) -> Reply | None:
     """What the prompt asks for, if it is one of these jobs."""
-    prompt = asked.question
+    prompt = conversation.question
     for job in (_keywords, _yes_or_no, _questions, _title):
         if (text := job(prompt)) is not None:
             return Reply(text)
-    return _grade(asked)
+    return _grade(conversation)
 
 
 def keywords(text: str, wanted: int) -> list[str]:
@@ -73,8 +73,8 @@ def _questions(prompt: str) -> str | None:
     told = [
         line for line in sentences(_subject(prompt)) if len(content_words(line)) >= 2 and not line.endswith(":")
     ]
-    asked = [f"What does the text say about {', '.join(keywords(line, 3))}?" for line in told]
-    return "\n".join(f"{number}. {line}" for number, line in enumerate(asked[: int(found.group(1))], 1))
+    conversation = [f"What does the text say about {', '.join(keywords(line, 3))}?" for line in told]
+    return "\n".join(f"{number}. {line}" for number, line in enumerate(conversation[: int(found.group(1))], 1))
 
 
 def _title(prompt: str) -> str | None:
@@ -83,10 +83,10 @@ def _title(prompt: str) -> str | None:
     return " ".join(word[0].upper() + word[1:] for word in keywords(_subject(prompt), 5))
 
 
-def _grade(asked: Conversation) -> Reply | None:
-    if "score" not in asked.system.lower():
+def _grade(conversation: Conversation) -> Reply | None:
+    if "score" not in conversation.system.lower():
         return None
-    found = _GRADE.search(asked.question)
+    found = _GRADE.search(conversation.question)
     if not found:
         return None
     expected, given = set(content_words(found.group(1))), set(content_words(found.group(2)))

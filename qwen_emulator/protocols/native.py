@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from qwen_emulator.compose import Answer, CallPieces, Candidate, token_logprobs
+from qwen_emulator.compose import CallFragments, Candidate, ComposedReply, token_logprobs
 from qwen_emulator.conversation import Conversation
-from qwen_emulator.replies import Failure, RawReply
+from qwen_emulator.failures import Failure
+from qwen_emulator.protocols.base import dump, event_reply, json_reply
+from qwen_emulator.replies import RawReply
 from qwen_emulator.tokens import Usage
-from qwen_emulator.wires.base import dump, event_reply, json_reply
 
 UNFINISHED = "null"
 """While a stream runs, finish_reason is this text, not a JSON null."""
@@ -22,42 +23,42 @@ def frame(number: int, payload: Any, *, event: str = "result", status: int = 200
     return f"id:{number}\nevent:{event}\n:HTTP_STATUS/{status}\ndata:".encode() + dump(payload) + b"\n\n"
 
 
-def whole(answer: Answer, asked: Conversation) -> RawReply:
+def encode_response(reply: ComposedReply, conversation: Conversation) -> RawReply:
     """A generation in one body."""
-    steps = [_finished(candidate) for candidate in answer.candidates]
+    steps = [_finished(candidate) for candidate in reply.candidates]
     payload = {
-        "output": _output(answer, asked, steps, searched=True),
-        "usage": usage_object(answer.usage, asked),
-        "request_id": answer.request_id,
+        "output": _output(reply, conversation, steps, searched=True),
+        "usage": usage_object(reply.usage, conversation),
+        "request_id": reply.request_id,
     }
-    return json_reply(payload, answer.request_id)
+    return json_reply(payload, reply.request_id)
 
 
-def stream(answer: Answer, asked: Conversation) -> RawReply:
+def encode_stream(reply: ComposedReply, conversation: Conversation) -> RawReply:
     """The same as frames, each with the whole usage so far."""
-    segments = tuple(frame(number, payload) for number, payload in enumerate(_payloads(answer, asked), 1))
-    return event_reply(segments, answer.request_id)
+    segments = tuple(frame(number, payload) for number, payload in enumerate(_payloads(reply, conversation), 1))
+    return event_reply(segments, reply.request_id)
 
 
-def failure(failure: Failure, request_id: str, *, stream: bool = False) -> RawReply:
+def encode_failure(failure: Failure, request_id: str, *, stream: bool = False) -> RawReply:
     """A plain HTTP error."""
     reply = json_reply(_error(failure, request_id), request_id, failure.status)
     return RawReply(reply.status, {**reply.headers, **failure.headers}, reply.segments)
 
 
-def failure_event(failure: Failure, request_id: str, number: int) -> bytes:
+def encode_failure_event(failure: Failure, request_id: str, number: int) -> bytes:
     """An error inside a stream whose own status is 200."""
     return frame(number, _error(failure, request_id), event="error", status=failure.status)
 
 
-def refusal(refused: Failure, request_id: str, *, stream: bool) -> RawReply:
+def encode_refusal(refused: Failure, request_id: str, *, stream: bool) -> RawReply:
     """A streaming request that makes no sense is told so inside a stream of status 200."""
     if not stream or refused.status in (401, 403, 404):
-        return failure(refused, request_id)
-    return event_reply((failure_event(refused, request_id, 1),), request_id)
+        return encode_failure(refused, request_id)
+    return event_reply((encode_failure_event(refused, request_id, 1),), request_id)
 
 
-def usage_object(usage: Usage, asked: Conversation) -> dict[str, Any]:
+def usage_object(usage: Usage, conversation: Conversation) -> dict[str, Any]:
     """Token counts under native names; the two endpoints differ in the details."""
     written: dict[str, Any] = {
         "total_tokens": usage.total_tokens,
@@ -65,7 +66,7 @@ def usage_object(usage: Usage, asked: Conversation) -> dict[str, Any]:
         "input_tokens": usage.input_tokens,
     }
     reasoning = {"reasoning_tokens": usage.reasoning_tokens} if usage.reasoning_tokens else {}
-    if asked.multimodal:
+    if conversation.multimodal:
         by_kind = {
             "image_tokens": usage.image_tokens,
             "video_tokens": usage.video_tokens,
@@ -80,7 +81,7 @@ def usage_object(usage: Usage, asked: Conversation) -> dict[str, Any]:
         written.update(seen)
     elif reasoning:
         written["output_tokens_details"] = reasoning
-    if plugins := _plugins(usage, asked):
+    if plugins := _plugins(usage, conversation):
         written["plugins"] = plugins
     written["prompt_tokens_details"] = _cache_details(usage)
     return written
@@ -110,7 +111,7 @@ def _finished(candidate: Candidate) -> _Step:
     )
 
 
-def _call(number: int, call: CallPieces, arguments: str, *, first: bool = True) -> dict[str, Any]:
+def _call(number: int, call: CallFragments, arguments: str, *, first: bool = True) -> dict[str, Any]:
     function = {"name": call.name, "arguments": arguments} if first else {"arguments": arguments}
     return {"index": number, "id": call.id if first else "", "type": "function", "function": function}
 
@@ -136,48 +137,48 @@ def _steps(candidate: Candidate) -> Iterator[_Step]:
         yield _Step(finish_reason=candidate.finish_reason, had_reasoning=had)
 
 
-def _payloads(answer: Answer, asked: Conversation) -> Iterator[dict[str, Any]]:
-    incremental = is_incremental(asked)
-    results_first = asked.parameters.get("search_options", {}).get("prepend_search_result") is True
-    if answer.search_results and results_first and _shows_sources(asked):
-        yield _payload(answer, _output(answer, asked, [_Step()], searched=True), {})
-    moments = _moments(answer)
-    for number, candidate in enumerate(answer.candidates):
+def _payloads(reply: ComposedReply, conversation: Conversation) -> Iterator[dict[str, Any]]:
+    incremental = is_incremental(conversation)
+    results_first = conversation.parameters.get("search_options", {}).get("prepend_search_result") is True
+    if reply.search_results and results_first and _shows_sources(conversation):
+        yield _payload(reply, _output(reply, conversation, [_Step()], searched=True), {})
+    moments = _moments(reply)
+    for number, candidate in enumerate(reply.candidates):
         steps = list(_steps(candidate))
         told = _Step(had_reasoning=bool(candidate.reasoning))
         for place, step in enumerate(steps):
             told = _grown(told, step)
             moments.add(step)
-            last = place == len(steps) - 1 and number == len(answer.candidates) - 1
+            last = place == len(steps) - 1 and number == len(reply.candidates) - 1
             output = _output(
-                answer,
-                asked,
+                reply,
+                conversation,
                 [step if incremental else told],
                 searched=last and not results_first,
                 first_index=number,
                 blank_search=results_first,
             )
             if last:
-                yield from _spoken(answer, asked)
-            yield _payload(answer, output, usage_object(answer.usage if last else moments.usage(), asked))
+                yield from _spoken(reply, conversation)
+            yield _payload(reply, output, usage_object(reply.usage if last else moments.usage(), conversation))
 
 
-def _spoken(answer: Answer, asked: Conversation) -> Iterator[dict[str, Any]]:
+def _spoken(reply: ComposedReply, conversation: Conversation) -> Iterator[dict[str, Any]]:
     """Speech comes beside the choices. That it does is documented; where in the stream is our guess."""
-    for sound in answer.audio:
+    for sound in reply.audio:
         audio = {
             "data": base64.b64encode(sound).decode(),
-            "expires_at": answer.created + 86_400,
-            "id": f"audio_{answer.request_id}",
+            "expires_at": reply.created + 86_400,
+            "id": f"audio_{reply.request_id}",
         }
-        output = {**_output(answer, asked, [_Step()], searched=False), "audio": audio}
-        yield _payload(answer, output, usage_object(answer.usage, asked))
+        output = {**_output(reply, conversation, [_Step()], searched=False), "audio": audio}
+        yield _payload(reply, output, usage_object(reply.usage, conversation))
 
 
-def is_incremental(asked: Conversation) -> bool:
+def is_incremental(conversation: Conversation) -> bool:
     """Whether chunks are deltas; otherwise each repeats what came before."""
-    given = asked.parameters.get("incremental_output")
-    return given if isinstance(given, bool) else asked.facts.incremental_by_default or asked.thinking
+    given = conversation.parameters.get("incremental_output")
+    return given if isinstance(given, bool) else conversation.facts.incremental_by_default or conversation.thinking
 
 
 def _grown(told: _Step, step: _Step) -> _Step:
@@ -217,40 +218,42 @@ class _Moments:
         final = self.final
         reasoning = round(final.reasoning_tokens * self.reasoned / max(self.reasoning_length, 1))
         rest = final.output_tokens - final.reasoning_tokens
-        answer = round(rest * self.answered / max(self.answer_length, 1))
-        return replace(final, output_tokens=reasoning + answer, reasoning_tokens=reasoning)
+        reply = round(rest * self.answered / max(self.answer_length, 1))
+        return replace(final, output_tokens=reasoning + reply, reasoning_tokens=reasoning)
 
 
-def _moments(answer: Answer) -> _Moments:
-    candidates = answer.candidates
+def _moments(reply: ComposedReply) -> _Moments:
+    candidates = reply.candidates
     return _Moments(
-        answer.usage,
+        reply.usage,
         sum(len(piece) for candidate in candidates for piece in candidate.reasoning),
         sum(len(piece) for candidate in candidates for piece in candidate.text)
         + sum(len(call.arguments) for candidate in candidates for call in candidate.calls),
     )
 
 
-def _payload(answer: Answer, output: dict[str, Any], usage: dict[str, Any]) -> dict[str, Any]:
-    return {"output": output, "usage": usage, "request_id": answer.request_id}
+def _payload(reply: ComposedReply, output: dict[str, Any], usage: dict[str, Any]) -> dict[str, Any]:
+    return {"output": output, "usage": usage, "request_id": reply.request_id}
 
 
 def _output(
-    answer: Answer,
-    asked: Conversation,
+    reply: ComposedReply,
+    conversation: Conversation,
     steps: list[_Step],
     *,
     searched: bool,
     first_index: int = 0,
     blank_search: bool = False,
 ) -> dict[str, Any]:
-    if result_format(asked) == "text":
+    if result_format(conversation) == "text":
         output: dict[str, Any] = {"finish_reason": steps[0].finish_reason, "text": steps[0].text}
     else:
         output = {
-            "choices": [_choice(answer, asked, step, first_index + number) for number, step in enumerate(steps)]
+            "choices": [
+                _choice(reply, conversation, step, first_index + number) for number, step in enumerate(steps)
+            ]
         }
-    if _shows_sources(asked) and answer.search_results and searched:
+    if _shows_sources(conversation) and reply.search_results and searched:
         output["search_info"] = {
             "search_results": [
                 {
@@ -260,62 +263,62 @@ def _output(
                     "title": result.title,
                     "url": result.url,
                 }
-                for result in answer.search_results
+                for result in reply.search_results
             ]
         }
-    elif blank_search and answer.search_results:
+    elif blank_search and reply.search_results:
         output["search_info"] = {"extra_tool_info": [], "search_results": []}
-    if answer.code and (steps[0].text or steps[0].finish_reason != UNFINISHED):
-        output["tool_info"] = [{"code_interpreter": {"code": answer.code}, "type": "code_interpreter"}]
-    if asked.model.startswith("qwen-mt"):
-        output["finish_reason"], output["model_name"] = steps[0].finish_reason, answer.model
+    if reply.code and (steps[0].text or steps[0].finish_reason != UNFINISHED):
+        output["tool_info"] = [{"code_interpreter": {"code": reply.code}, "type": "code_interpreter"}]
+    if conversation.model.startswith("qwen-mt"):
+        output["finish_reason"], output["model_name"] = steps[0].finish_reason, reply.model
     return output
 
 
-def result_format(asked: Conversation) -> str:
+def result_format(conversation: Conversation) -> str:
     """``text`` or ``message``; the multimodal endpoint knows only messages."""
-    if asked.multimodal:
+    if conversation.multimodal:
         return "message"
-    given = asked.parameters.get("result_format")
-    return str(given) if given else "message" if asked.facts.message_by_default else "text"
+    given = conversation.parameters.get("result_format")
+    return str(given) if given else "message" if conversation.facts.message_by_default else "text"
 
 
-def _choice(answer: Answer, asked: Conversation, step: _Step, index: int) -> dict[str, Any]:
+def _choice(reply: ComposedReply, conversation: Conversation, step: _Step, index: int) -> dict[str, Any]:
     content: Any = step.text
-    if asked.multimodal:
+    if conversation.multimodal:
         content = [{"text": step.text}] if step.text else []
-        if answer.item and step.finish_reason != UNFINISHED:
-            content = [{**answer.item, **(content[0] if content else {})}]
+        if reply.item and step.finish_reason != UNFINISHED:
+            content = [{**reply.item, **(content[0] if content else {})}]
     message: dict[str, Any] = {"content": content}
-    if step.thinking or (step.had_reasoning and not asked.multimodal):
+    if step.thinking or (step.had_reasoning and not conversation.multimodal):
         message["reasoning_content"] = step.reasoning
     if step.calls:
         message["tool_calls"] = step.calls
     message["role"] = "assistant"
     choice: dict[str, Any] = {"message": message, "finish_reason": step.finish_reason}
-    if (asked.tools or len(answer.candidates) > 1) and not asked.multimodal:
+    if (conversation.tools or len(reply.candidates) > 1) and not conversation.multimodal:
         choice["index"] = index
-    if answer.logprobs and step.text:
-        choice["logprobs"] = {"content": token_logprobs(step.text, answer.top_logprobs)}
+    if reply.logprobs and step.text:
+        choice["logprobs"] = {"content": token_logprobs(step.text, reply.top_logprobs)}
     return choice
 
 
-def _shows_sources(asked: Conversation) -> bool:
-    options = asked.parameters.get("search_options") or {}
-    return asked.parameters.get("enable_search") is True and options.get("enable_source") is True
+def _shows_sources(conversation: Conversation) -> bool:
+    options = conversation.parameters.get("search_options") or {}
+    return conversation.parameters.get("enable_search") is True and options.get("enable_source") is True
 
 
-def _plugins(usage: Usage, asked: Conversation) -> dict[str, Any]:
+def _plugins(usage: Usage, conversation: Conversation) -> dict[str, Any]:
     counts: dict[str, dict[str, Any]] = {
-        "search": {"count": usage.search_count, "strategy": _strategy(asked)},
+        "search": {"count": usage.search_count, "strategy": _strategy(conversation)},
         "image_search": {"count": usage.image_search_count},
         "code_interpreter": {"count": usage.code_count},
     }
     return {name: told for name, told in counts.items() if told["count"]}
 
 
-def _strategy(asked: Conversation) -> str:
-    return str((asked.parameters.get("search_options") or {}).get("search_strategy") or "turbo")
+def _strategy(conversation: Conversation) -> str:
+    return str((conversation.parameters.get("search_options") or {}).get("search_strategy") or "turbo")
 
 
 def _cache_details(usage: Usage) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from qwen_emulator.compose import Answer, CallPieces, Candidate
+from qwen_emulator.compose import CallFragments, Candidate, ComposedReply
 from qwen_emulator.conversation import Conversation
-from qwen_emulator.replies import Failure, RawReply
-from qwen_emulator.wires.base import dump
-from qwen_emulator.wires.compatible import DONE, event
+from qwen_emulator.failures import Failure
+from qwen_emulator.protocols.base import dump
+from qwen_emulator.protocols.compatible import DONE, event
+from qwen_emulator.replies import RawReply
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class SelfHosted:
     """A streamed call comes in one piece."""
     fingerprint: str | None = None
 
-    def whole(self, answer: Answer, asked: Conversation) -> RawReply:
+    def encode_response(self, reply: ComposedReply, conversation: Conversation) -> RawReply:
         """An answer in one body."""
         choices = [
             {
@@ -35,24 +36,24 @@ class SelfHosted:
                 "finish_reason": candidate.finish_reason,
                 "logprobs": None,
             }
-            for index, candidate in enumerate(answer.candidates)
+            for index, candidate in enumerate(reply.candidates)
         ]
-        payload = {**self._head(answer, "chat.completion"), "choices": choices, "usage": usage(answer)}
+        payload = {**self._head(reply, "chat.completion"), "choices": choices, "usage": usage(reply)}
         return RawReply(200, {"content-type": "application/json"}, (dump(payload),))
 
-    def stream(self, answer: Answer, asked: Conversation) -> RawReply:
+    def encode_stream(self, reply: ComposedReply, conversation: Conversation) -> RawReply:
         """The same answer as events; the usage comes last, if it was asked for."""
-        head = self._head(answer, "chat.completion.chunk")
+        head = self._head(reply, "chat.completion.chunk")
         segments = [
             event({**head, "choices": [{"index": index, "logprobs": None, "finish_reason": None, **choice}]})
-            for index, candidate in enumerate(answer.candidates)
+            for index, candidate in enumerate(reply.candidates)
             for choice in self._choices(candidate)
         ]
-        if (asked.parameters.get("stream_options") or {}).get("include_usage") is True:
-            segments.append(event({**head, "choices": [], "usage": usage(answer)}))
+        if (conversation.parameters.get("stream_options") or {}).get("include_usage") is True:
+            segments.append(event({**head, "choices": [], "usage": usage(reply)}))
         return RawReply(200, {"content-type": "text/event-stream; charset=utf-8"}, (*segments, DONE))
 
-    def failure(self, failure: Failure, request_id: str, *, stream: bool = False) -> RawReply:
+    def encode_failure(self, failure: Failure, request_id: str, *, stream: bool = False) -> RawReply:
         """An HTTP error. The code is the status."""
         return RawReply(
             failure.status,
@@ -60,20 +61,20 @@ class SelfHosted:
             (dump({"error": error(failure)}),),
         )
 
-    def failure_event(self, failure: Failure, request_id: str, number: int) -> bytes:
+    def encode_failure_event(self, failure: Failure, request_id: str, number: int) -> bytes:
         """An error on a data line."""
         return event({"error": error(failure)})
 
-    def refusal(self, failure: Failure, request_id: str, *, stream: bool) -> RawReply:
+    def encode_refusal(self, failure: Failure, request_id: str, *, stream: bool) -> RawReply:
         """The same as any other HTTP error."""
-        return self.failure(failure, request_id)
+        return self.encode_failure(failure, request_id)
 
-    def _head(self, answer: Answer, kind: str) -> dict[str, Any]:
+    def _head(self, reply: ComposedReply, kind: str) -> dict[str, Any]:
         head = {
-            "id": f"chatcmpl-{answer.request_id}",
+            "id": f"chatcmpl-{reply.request_id}",
             "object": kind,
-            "created": answer.created,
-            "model": answer.model,
+            "created": reply.created,
+            "model": reply.model,
         }
         return {**head, "system_fingerprint": self.fingerprint} if self.fingerprint else head
 
@@ -102,15 +103,15 @@ class SelfHosted:
         yield {"delta": {}, "finish_reason": candidate.finish_reason}
 
 
-def written(call: CallPieces, place: int) -> dict[str, Any]:
+def written(call: CallFragments, place: int) -> dict[str, Any]:
     """A whole call."""
     function = {"name": call.name, "arguments": call.arguments}
     return {"index": place, "id": call.id, "type": "function", "function": function}
 
 
-def usage(answer: Answer) -> dict[str, Any]:
+def usage(reply: ComposedReply) -> dict[str, Any]:
     """Token counts; these servers do not tell reasoning apart."""
-    counts = answer.usage
+    counts = reply.usage
     return {
         "prompt_tokens": counts.input_tokens,
         "completion_tokens": counts.output_tokens,

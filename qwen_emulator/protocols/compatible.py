@@ -7,11 +7,12 @@ from array import array
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from qwen_emulator.compose import Answer, Candidate, token_logprobs
+from qwen_emulator.compose import Candidate, ComposedReply, token_logprobs
 from qwen_emulator.conversation import Conversation
-from qwen_emulator.replies import Failure, RawReply
+from qwen_emulator.failures import Failure
+from qwen_emulator.protocols.base import dump, event_reply, json_reply
+from qwen_emulator.replies import RawReply
 from qwen_emulator.tokens import Usage
-from qwen_emulator.wires.base import dump, event_reply, json_reply
 
 DONE = b"data: [DONE]\n\n"
 
@@ -21,50 +22,50 @@ def event(payload: Any) -> bytes:
     return b"data: " + dump(payload) + b"\n\n"
 
 
-def whole(answer: Answer, asked: Conversation) -> RawReply:
+def encode_response(reply: ComposedReply, conversation: Conversation) -> RawReply:
     """A chat completion in one body."""
     payload = {
-        "choices": [_choice(answer, candidate, index) for index, candidate in enumerate(answer.candidates)],
+        "choices": [_choice(reply, candidate, index) for index, candidate in enumerate(reply.candidates)],
         "object": "chat.completion",
-        "usage": usage_object(answer.usage),
-        "created": answer.created,
+        "usage": usage_object(reply.usage),
+        "created": reply.created,
         "system_fingerprint": None,
-        "model": answer.model,
-        "id": f"chatcmpl-{answer.request_id}",
+        "model": reply.model,
+        "id": f"chatcmpl-{reply.request_id}",
     }
-    return json_reply(payload, answer.request_id)
+    return json_reply(payload, reply.request_id)
 
 
-def stream(answer: Answer, asked: Conversation) -> RawReply:
+def encode_stream(reply: ComposedReply, conversation: Conversation) -> RawReply:
     """A chat completion as chunks; the last one holds the usage if it was asked for."""
-    options = asked.parameters.get("stream_options") or {}
-    choices = list(_stream_choices(answer, asked))
-    if asked.model.startswith("qwen-mt"):
-        choices = list(_translation_choices(choices, cumulative=asked.facts.cumulative))
-    segments = [event(_chunk(answer, [choice])) for choice in choices]
+    options = conversation.parameters.get("stream_options") or {}
+    choices = list(_stream_choices(reply, conversation))
+    if conversation.model.startswith("qwen-mt"):
+        choices = list(_translation_choices(choices, cumulative=conversation.facts.cumulative))
+    segments = [event(_chunk(reply, [choice])) for choice in choices]
     if options.get("include_usage") is True:
-        segments.append(event(_chunk(answer, [], usage_object(answer.usage))))
-    return event_reply((*segments, DONE), answer.request_id)
+        segments.append(event(_chunk(reply, [], usage_object(reply.usage))))
+    return event_reply((*segments, DONE), reply.request_id)
 
 
-def failure(failure: Failure, request_id: str, *, stream: bool = False) -> RawReply:
+def encode_failure(failure: Failure, request_id: str, *, stream: bool = False) -> RawReply:
     """An HTTP error. What moderation refuses in a streaming request comes as an event, not as JSON."""
     if stream and failure.code == "data_inspection_failed":
-        reply = event_reply((failure_event(failure, request_id, 1),), request_id, failure.status)
+        reply = event_reply((encode_failure_event(failure, request_id, 1),), request_id, failure.status)
     else:
         payload: dict[str, Any] = {"error": _error(failure), "request_id": request_id}
         reply = json_reply(payload, request_id, failure.status)
     return RawReply(reply.status, {**reply.headers, **failure.headers}, reply.segments)
 
 
-def failure_event(failure: Failure, request_id: str, number: int) -> bytes:
+def encode_failure_event(failure: Failure, request_id: str, number: int) -> bytes:
     """An error on a data line; nothing follows it."""
     return event({"error": _error(failure), "id": f"chatcmpl-{request_id}"})
 
 
-def refusal(refused: Failure, request_id: str, *, stream: bool) -> RawReply:
+def encode_refusal(refused: Failure, request_id: str, *, stream: bool) -> RawReply:
     """The same as any other HTTP error."""
-    return failure(refused, request_id)
+    return encode_failure(refused, request_id)
 
 
 def usage_object(usage: Usage) -> dict[str, Any]:
@@ -132,7 +133,7 @@ def _input_details(usage: Usage) -> dict[str, Any]:
     return details
 
 
-def _choice(answer: Answer, candidate: Candidate, index: int) -> dict[str, Any]:
+def _choice(reply: ComposedReply, candidate: Candidate, index: int) -> dict[str, Any]:
     message: dict[str, Any] = {"content": "".join(candidate.text)}
     if candidate.reasoning:
         message["reasoning_content"] = "".join(candidate.reasoning)
@@ -147,36 +148,40 @@ def _choice(answer: Answer, candidate: Candidate, index: int) -> dict[str, Any]:
             }
             for position, call in enumerate(candidate.calls)
         ]
-    logprobs = _logprobs(answer, message["content"])
+    logprobs = _logprobs(reply, message["content"])
     return {"message": message, "finish_reason": candidate.finish_reason, "index": index, "logprobs": logprobs}
 
 
-def _logprobs(answer: Answer, text: str) -> dict[str, Any] | None:
-    if not answer.logprobs or not text:
+def _logprobs(reply: ComposedReply, text: str) -> dict[str, Any] | None:
+    if not reply.logprobs or not text:
         return None
-    return {"content": token_logprobs(text, answer.top_logprobs)}
+    return {"content": token_logprobs(text, reply.top_logprobs)}
 
 
-def _chunk(answer: Answer, choices: list[dict[str, Any]], usage: dict[str, Any] | None = None) -> dict[str, Any]:
+def _chunk(
+    reply: ComposedReply, choices: list[dict[str, Any]], usage: dict[str, Any] | None = None
+) -> dict[str, Any]:
     return {
         "choices": choices,
         "object": "chat.completion.chunk",
         "usage": usage,
-        "created": answer.created,
+        "created": reply.created,
         "system_fingerprint": None,
-        "model": answer.model,
-        "id": f"chatcmpl-{answer.request_id}",
+        "model": reply.model,
+        "id": f"chatcmpl-{reply.request_id}",
     }
 
 
-def _stream_choices(answer: Answer, asked: Conversation) -> Iterator[dict[str, Any]]:
-    for index, candidate in enumerate(answer.candidates):
-        last = index == len(answer.candidates) - 1
-        for choice in _candidate_choices(answer, candidate, answer.audio if last else ()):
+def _stream_choices(reply: ComposedReply, conversation: Conversation) -> Iterator[dict[str, Any]]:
+    for index, candidate in enumerate(reply.candidates):
+        last = index == len(reply.candidates) - 1
+        for choice in _candidate_choices(reply, candidate, reply.audio if last else ()):
             yield {**choice, "index": index}
 
 
-def _candidate_choices(answer: Answer, candidate: Candidate, audio: tuple[bytes, ...]) -> Iterator[dict[str, Any]]:
+def _candidate_choices(
+    reply: ComposedReply, candidate: Candidate, audio: tuple[bytes, ...]
+) -> Iterator[dict[str, Any]]:
     # While thinking, content is null and its sibling text; afterwards it is the other way round.
     quiet: dict[str, Any] = {"reasoning_content": None} if candidate.reasoning else {}
     opening = {"role": "assistant"}
@@ -187,7 +192,7 @@ def _candidate_choices(answer: Answer, candidate: Candidate, audio: tuple[bytes,
     elif candidate.text or not candidate.calls:
         yield _delta({"content": "", **opening})
     for piece in candidate.text:
-        yield _delta({"content": piece, **quiet}, _logprobs(answer, piece))
+        yield _delta({"content": piece, **quiet}, _logprobs(reply, piece))
     opened = bool(candidate.reasoning or candidate.text)
     for position, call in enumerate(candidate.calls):
         first = {
@@ -208,8 +213,8 @@ def _candidate_choices(answer: Answer, candidate: Candidate, audio: tuple[bytes,
     for sound in audio:
         spoken = {
             "data": base64.b64encode(sound).decode(),
-            "expires_at": answer.created + 86_400,
-            "id": f"audio_{answer.request_id}",
+            "expires_at": reply.created + 86_400,
+            "id": f"audio_{reply.request_id}",
         }
         yield _delta({"audio": spoken})
     ending: dict[str, Any] = {} if candidate.calls and not candidate.reasoning else {"content": "", **quiet}
@@ -222,9 +227,9 @@ def _translation_choices(choices: Iterable[dict[str, Any]], *, cumulative: bool)
     for choice in choices:
         delta = choice["delta"]
         said += delta["content"]
-        whole = said if cumulative else delta["content"]
+        text = said if cumulative else delta["content"]
         named = {
-            "content": whole,
+            "content": text,
             "function_call": None,
             "refusal": None,
             "role": delta.get("role"),

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 
-from qwen_emulator.answers.words import (
+from qwen_emulator.conversation import Conversation
+from qwen_emulator.replies import Reply
+from qwen_emulator.words import (
     best_sentence,
     content_words,
     has_cjk,
     rank,
     sentences,
 )
-from qwen_emulator.conversation import Conversation
-from qwen_emulator.replies import Reply
 
 _ANY = re.DOTALL | re.IGNORECASE
 _RULE = r"\n\s*[-=]{3,}\s*\n"
@@ -82,14 +82,14 @@ _PRONOUN = re.compile(
 _SUMMARY_SENTENCES = 2
 
 
-def from_passages(asked: Conversation) -> Reply | None:
+def from_passages(conversation: Conversation) -> Reply | None:
     """An answer out of the passages of the prompt, if it has any."""
-    prompt = asked.question
+    prompt = conversation.question
     for attempt in (_refine, _condense_prompt, _more_queries, _answer_over):
         if (text := attempt(prompt)) is not None:
             return Reply(text)
     for attempt_over in (_condense_history, _summarise, _answer_over_system):
-        if (text := attempt_over(asked)) is not None:
+        if (text := attempt_over(conversation)) is not None:
             return Reply(text)
     return None
 
@@ -140,13 +140,15 @@ def _condense_prompt(prompt: str) -> str | None:
     return standalone(follow_up.group(1).strip(), history.group(1) if history else "")
 
 
-def _condense_history(asked: Conversation) -> str | None:
-    if not _CONDENSE.search(asked.system) or "?" in asked.system:
+def _condense_history(conversation: Conversation) -> str | None:
+    if not _CONDENSE.search(conversation.system) or "?" in conversation.system:
         return None
     earlier = [
-        turn.text for turn in asked.turns if turn.role in ("user", "assistant") and turn is not asked.last_user
+        turn.text
+        for turn in conversation.turns
+        if turn.role in ("user", "assistant") and turn is not conversation.last_user
     ]
-    return standalone(asked.question, "\n".join(earlier))
+    return standalone(conversation.question, "\n".join(earlier))
 
 
 def standalone(question: str, history: str) -> str:
@@ -191,23 +193,23 @@ def _answer_over(prompt: str) -> str | None:
     return None
 
 
-def _answer_over_system(asked: Conversation) -> str | None:
+def _answer_over_system(conversation: Conversation) -> str | None:
     """Prompts that put the passages into the system message and the question into the user's."""
-    system = asked.system
+    system = conversation.system
     if not re.search(
         r"context|documents?|passages?|sources|knowledge|excerpts?|上下文|资料|已知|文档", system, re.IGNORECASE
     ):
         return None
     lines = [line for line in system.splitlines() if line.strip() and not _INSTRUCTION.match(line.strip())]
     context = "\n".join(lines)
-    if len(context) < 20 or not asked.question.strip():
+    if len(context) < 20 or not conversation.question.strip():
         return None
-    found = best_sentence(asked.question, [without_metadata(context)])
+    found = best_sentence(conversation.question, [without_metadata(context)])
     return _readable(found) if found else None
 
 
-def _summarise(asked: Conversation) -> str | None:
-    prompt = asked.question
+def _summarise(conversation: Conversation) -> str | None:
+    prompt = conversation.question
     if not _SUMMARY.search(prompt):
         return None
     blocks = [block for block in re.split(r"\n\s*\n|(?<=[:：])\s*\n?", prompt) if block.strip()]

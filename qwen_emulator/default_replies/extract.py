@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from qwen_emulator.answers.words import content_words, stem
+from qwen_emulator.words import content_words, stem
 
 _NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.])-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|(?<![A-Za-z0-9_.-])-?\d+(?:\.\d+)?(?!\w*\d)"
@@ -215,11 +215,11 @@ def find_place(text: str) -> str | None:
         place = found.group(1).rstrip(".'")
         if place.split()[0] not in _NOT_NAMES:
             return place
-    asked = re.sub(r"请问|请|帮我|查询|查一下|告诉我|今天|明天|现在|的", "", text)
-    several = re.match(r"\s*([\u4e00-\u9fff]{2,3}?)(?=[、和与,])", asked)
+    conversation = re.sub(r"请问|请|帮我|查询|查一下|告诉我|今天|明天|现在|的", "", text)
+    several = re.match(r"\s*([\u4e00-\u9fff]{2,3}?)(?=[、和与,])", conversation)
     if several:
         return several.group(1)
-    chinese = _CHINESE_PLACE.search(asked)
+    chinese = _CHINESE_PLACE.search(conversation)
     if chinese:
         return chinese.group(1) or chinese.group(2)
     return find_name(text)

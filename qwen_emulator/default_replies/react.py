@@ -6,9 +6,9 @@ import json
 import re
 from dataclasses import replace
 
-from qwen_emulator.answers.chat import talk
-from qwen_emulator.answers.tools import plan, text_with_results
 from qwen_emulator.conversation import Conversation, Part, Tool, Turn
+from qwen_emulator.default_replies.chat import talk
+from qwen_emulator.default_replies.tools import plan, text_with_results
 from qwen_emulator.replies import Reply
 
 _LLAMA_TOOL = re.compile(
@@ -22,15 +22,20 @@ _CLASSIC_TOOL = re.compile(
 _OBSERVATION = re.compile(r"Observation:\s*(.*?)(?=\n(?:Thought|Action|Question|Observation)\s*:|\Z)", re.DOTALL)
 
 
-def from_react(asked: Conversation) -> Reply | None:
+def from_react(conversation: Conversation) -> Reply | None:
     """The next step of a ReAct loop, if the prompt is of one."""
-    prompt = "\n".join(turn.text for turn in asked.turns)
-    if "Action Input:" not in prompt or "Thought:" not in prompt or asked.tools or asked.response_format != "text":
+    prompt = "\n".join(turn.text for turn in conversation.turns)
+    if (
+        "Action Input:" not in prompt
+        or "Thought:" not in prompt
+        or conversation.tools
+        or conversation.response_format != "text"
+    ):
         return None
     classic = "Final Answer" in prompt
     tools = _tools(prompt, classic)
-    question = _question(asked, prompt, classic)
-    observed = _observations(asked, prompt, classic)
+    question = _question(conversation, prompt, classic)
+    observed = _observations(conversation, prompt, classic)
     wanted = list(plan(question, tools))
     if len(observed) < len(wanted):
         call = wanted[len(observed)]
@@ -44,7 +49,7 @@ def from_react(asked: Conversation) -> Reply | None:
             f"Action Input: {written}"
         )
     final = "Final Answer:" if classic else "Answer:"
-    answer = text_with_results(question, observed) if observed else str(talk(_plain(asked, question)).text)
+    answer = text_with_results(question, observed) if observed else str(talk(_plain(conversation, question)).text)
     ending = "I now know the final answer" if classic else "I can answer without using any more tools."
     return Reply(f"Thought: {ending}\n{final} {answer}")
 
@@ -73,21 +78,25 @@ def _arguments(text: str) -> dict[str, object]:
     return loaded if isinstance(loaded, dict) else {}
 
 
-def _question(asked: Conversation, prompt: str, classic: bool) -> str:
+def _question(conversation: Conversation, prompt: str, classic: bool) -> str:
     if classic:
         found = re.findall(r"\nQuestion:\s*([^\n]+)", prompt)
         if found:
             return str(found[-1])
-    users = [turn.text for turn in asked.turns if turn.role == "user" and not turn.text.startswith("Observation:")]
-    return users[-1] if users else asked.question
+    users = [
+        turn.text
+        for turn in conversation.turns
+        if turn.role == "user" and not turn.text.startswith("Observation:")
+    ]
+    return users[-1] if users else conversation.question
 
 
-def _observations(asked: Conversation, prompt: str, classic: bool) -> list[str]:
+def _observations(conversation: Conversation, prompt: str, classic: bool) -> list[str]:
     if classic:
         begun = prompt.rfind("\nQuestion:")
         return [text.strip() for text in _OBSERVATION.findall(prompt[begun:])]
     found: list[str] = []
-    for turn in reversed(asked.turns):
+    for turn in reversed(conversation.turns):
         if turn.role == "user" and not turn.text.startswith("Observation:"):
             break
         if turn.role in ("user", "tool"):
@@ -95,5 +104,5 @@ def _observations(asked: Conversation, prompt: str, classic: bool) -> list[str]:
     return found
 
 
-def _plain(asked: Conversation, question: str) -> Conversation:
-    return replace(asked, turns=(Turn("user", (Part("text", question),)),))
+def _plain(conversation: Conversation, question: str) -> Conversation:
+    return replace(conversation, turns=(Turn("user", (Part("text", question),)),))

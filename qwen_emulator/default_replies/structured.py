@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from qwen_emulator.answers import schema
-from qwen_emulator.answers.chat import talk
-from qwen_emulator.answers.words import rank, sentences
 from qwen_emulator.conversation import Conversation
+from qwen_emulator.default_replies import schema
+from qwen_emulator.default_replies.chat import talk
 from qwen_emulator.replies import Reply
+from qwen_emulator.words import rank, sentences
 
 _WANTS_JSON = re.compile(
     r"json schema|conforms? to (the|this)|\"properties\"|output.{0,40}schema|following schema", re.IGNORECASE
@@ -34,29 +34,29 @@ _FIELDS_BEFORE = re.compile(
 )
 
 
-def from_format(asked: Conversation) -> Reply | None:
+def from_format(conversation: Conversation) -> Reply | None:
     """JSON, if the request or its prompt wants it."""
-    text = _conversation_text(asked)
-    if asked.response_format == "json_schema" and asked.schema is not None:
-        return Reply(schema.dumps(schema.fill(asked.schema, _data(asked))))
-    if asked.response_format == "json_object":
-        return Reply(schema.dumps(_object(asked, text)))
-    if (chosen := _choice(asked.question)) is not None:
+    text = _conversation_text(conversation)
+    if conversation.response_format == "json_schema" and conversation.schema is not None:
+        return Reply(schema.dumps(schema.fill(conversation.schema, _data(conversation))))
+    if conversation.response_format == "json_object":
+        return Reply(schema.dumps(_object(conversation, text)))
+    if (chosen := _choice(conversation.question)) is not None:
         return Reply(chosen)
     if _WANTS_JSON.search(text):
         for candidate in reversed(list(_json_values(text))):
             if _is_schema(candidate):
-                return Reply(schema.dumps(schema.fill(candidate, _data(asked))))
+                return Reply(schema.dumps(schema.fill(candidate, _data(conversation))))
     return None
 
 
-def _object(asked: Conversation, text: str) -> Any:
+def _object(conversation: Conversation, text: str) -> Any:
     candidates = [value for value in _json_values(text) if isinstance(value, dict) and value]
     for candidate in reversed(candidates):
         if _is_schema(candidate):
-            return schema.fill(candidate, _data(asked))
+            return schema.fill(candidate, _data(conversation))
     if candidates:
-        return schema.fill(_schema_of(candidates[-1]), _data(asked))
+        return schema.fill(_schema_of(candidates[-1]), _data(conversation))
     named = _FIELDS_BEFORE.search(text) or _FIELDS.search(text)
     names = re.findall(r"[A-Za-z_]\w*", re.sub(r"\([^)]*\)|\band\b", " ", named.group(1))) if named else []
     if names:
@@ -64,8 +64,8 @@ def _object(asked: Conversation, text: str) -> Any:
             name: {"type": "integer" if re.search(r"age|count|number|year|amount", name) else "string"}
             for name in names
         }
-        return schema.fill({"type": "object", "properties": fields, "required": names}, _data(asked))
-    return {"answer": str(talk(asked).text)}
+        return schema.fill({"type": "object", "properties": fields, "required": names}, _data(conversation))
+    return {"answer": str(talk(conversation).text)}
 
 
 def _schema_of(example: Any) -> dict[str, Any]:
@@ -98,13 +98,13 @@ def _json_values(text: str) -> Iterator[Any]:
             position = text.find("{", position + 1)
 
 
-def _conversation_text(asked: Conversation) -> str:
-    return "\n".join(turn.text for turn in asked.turns)
+def _conversation_text(conversation: Conversation) -> str:
+    return "\n".join(turn.text for turn in conversation.turns)
 
 
-def _data(asked: Conversation) -> str:
+def _data(conversation: Conversation) -> str:
     """The text that values come from: what the user said, without the schema and its instructions."""
-    text = asked.question
+    text = conversation.question
     for start in re.finditer(r"\{", text):
         try:
             _, end = json.JSONDecoder().raw_decode(text, start.start())
@@ -114,9 +114,11 @@ def _data(asked: Conversation) -> str:
         break
     told = [item for item in sentences(text) if not _INSTRUCTION.search(item)]
     kept = "\n".join(told).strip() or _INSTRUCTION.sub(" ", text).strip()
-    results = [turn.text for turn in asked.current_turns if turn.role == "tool"]
+    results = [turn.text for turn in conversation.current_turns if turn.role == "tool"]
     earlier = [
-        turn.text for turn in asked.turns if turn.role in ("user", "assistant") and turn is not asked.last_user
+        turn.text
+        for turn in conversation.turns
+        if turn.role in ("user", "assistant") and turn is not conversation.last_user
     ]
     return "\n".join([*(earlier[-4:] if len(kept) < 25 else []), kept or text, *results])
 

@@ -5,30 +5,31 @@ from __future__ import annotations
 import json
 from typing import Any, Protocol
 
-from qwen_emulator.compose import Answer
+from qwen_emulator.compose import ComposedReply
 from qwen_emulator.conversation import Conversation
-from qwen_emulator.replies import Failure, RawReply
+from qwen_emulator.failures import Failure
+from qwen_emulator.replies import RawReply
 
 JSON_TYPE = "application/json"
 EVENT_TYPE = "text/event-stream;charset=UTF-8"
 
 
-class Wire(Protocol):
+class Encoder(Protocol):
     """Writes answers and failures. Every method is pure; a streamed reply has one segment per event."""
 
-    def whole(self, answer: Answer, asked: Conversation) -> RawReply:
+    def encode_response(self, reply: ComposedReply, conversation: Conversation) -> RawReply:
         """An answer in one body."""
 
-    def stream(self, answer: Answer, asked: Conversation) -> RawReply:
+    def encode_stream(self, reply: ComposedReply, conversation: Conversation) -> RawReply:
         """The same answer as events."""
 
-    def failure(self, failure: Failure, request_id: str, *, stream: bool = False) -> RawReply:
+    def encode_failure(self, failure: Failure, request_id: str, *, stream: bool = False) -> RawReply:
         """An error instead of an answer."""
 
-    def failure_event(self, failure: Failure, request_id: str, number: int) -> bytes:
+    def encode_failure_event(self, failure: Failure, request_id: str, number: int) -> bytes:
         """An error inside a stream, as its n-th event."""
 
-    def refusal(self, failure: Failure, request_id: str, *, stream: bool) -> RawReply:
+    def encode_refusal(self, failure: Failure, request_id: str, *, stream: bool) -> RawReply:
         """What the service answers when a request itself is wrong."""
 
 

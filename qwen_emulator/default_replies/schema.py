@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from qwen_emulator.answers import extract, pattern
-from qwen_emulator.answers.words import best_sentence, content_words, sentences
+from qwen_emulator.default_replies import extract, pattern
+from qwen_emulator.words import best_sentence, content_words, sentences
 
 Schema = Mapping[str, Any]
 _DEPTH = 12

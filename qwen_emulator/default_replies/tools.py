@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from qwen_emulator.answers import chat, extract, schema, structured
-from qwen_emulator.answers.passages import answer_from
-from qwen_emulator.answers.words import content_words, has_cjk, rank, stem
 from qwen_emulator.conversation import Conversation, Tool
+from qwen_emulator.default_replies import chat, extract, schema, structured
+from qwen_emulator.default_replies.passages import answer_from
 from qwen_emulator.replies import Reply, ToolCall
+from qwen_emulator.words import content_words, has_cjk, rank, stem
 
 _ARITHMETIC: dict[type[ast.operator], frozenset[str]] = {
     ast.Add: frozenset({"add", "plus", "sum", "addition", "adder"}),
@@ -46,24 +46,26 @@ _TOLD_TO_CALL = re.compile(
 )
 
 
-def from_tools(asked: Conversation) -> Reply | None:
+def from_tools(conversation: Conversation) -> Reply | None:
     """Calls that the conversation wants and that have not been made, or a text about their results."""
-    if not asked.tools or asked.tool_choice == "none":
-        return _from_results(asked)
-    if asked.tool_choice.startswith("=") or asked.tool_choice == "required":
-        if results := _from_results(asked):
+    if not conversation.tools or conversation.tool_choice == "none":
+        return _from_results(conversation)
+    if conversation.tool_choice.startswith("=") or conversation.tool_choice == "required":
+        if results := _from_results(conversation):
             return results
-        return Reply(tool_calls=[_forced(asked)])
-    if told := _told_to_call(asked):
-        return _obeyed(asked, told)
-    wanted = list(plan(asked.question, asked.tools))
-    made = [(call.name, _loaded(call.arguments)) for turn in asked.current_turns for call in turn.calls]
+        return Reply(tool_calls=[_forced(conversation)])
+    if told := _told_to_call(conversation):
+        return _obeyed(conversation, told)
+    wanted = list(plan(conversation.question, conversation.tools))
+    made = [(call.name, _loaded(call.arguments)) for turn in conversation.current_turns for call in turn.calls]
     left = [call for call in wanted if (call.name, call.arguments) not in made]
     if made and len(made) >= len(wanted):  # an agent must come to an end even if it changed the arguments
         left = []
     if left:
-        return Reply(tool_calls=left if asked.parallel and not _depends(asked.question, wanted) else left[:1])
-    return _from_results(asked)
+        return Reply(
+            tool_calls=left if conversation.parallel and not _depends(conversation.question, wanted) else left[:1]
+        )
+    return _from_results(conversation)
 
 
 def plan(message: str, tools: tuple[Tool, ...]) -> Iterator[ToolCall]:
@@ -100,50 +102,51 @@ def text_with_results(question: str, results: list[str]) -> str:
     return f"工具的结果是: {joined}" if has_cjk(question) else f"The result is: {joined}"
 
 
-def _forced(asked: Conversation) -> ToolCall:
-    name = asked.tool_choice.removeprefix("=")
-    tool = next((tool for tool in asked.tools if tool.name == name), None)
+def _forced(conversation: Conversation) -> ToolCall:
+    name = conversation.tool_choice.removeprefix("=")
+    tool = next((tool for tool in conversation.tools if tool.name == name), None)
     if tool is None:
         ranked = rank(
-            asked.question, [f"{' '.join(_words(tool.name))} {tool.description}" for tool in asked.tools]
+            conversation.question,
+            [f"{' '.join(_words(tool.name))} {tool.description}" for tool in conversation.tools],
         )
-        tool = asked.tools[ranked[0][1]]
-    return ToolCall(tool.name, arguments(tool, _source(asked)))
+        tool = conversation.tools[ranked[0][1]]
+    return ToolCall(tool.name, arguments(tool, _source(conversation)))
 
 
-def _told_to_call(asked: Conversation) -> tuple[Tool, ...]:
+def _told_to_call(conversation: Conversation) -> tuple[Tool, ...]:
     """The tools of which the system message says in words that one has to be called."""
-    named = _TOLD_TO_CALL.search(asked.system)
+    named = _TOLD_TO_CALL.search(conversation.system)
     words = set(re.findall(r"[\w-]+", named.group(1))) if named else set()
-    return tuple(tool for tool in asked.tools if tool.name in words)
+    return tuple(tool for tool in conversation.tools if tool.name in words)
 
 
-def _obeyed(asked: Conversation, told: tuple[Tool, ...]) -> Reply | None:
+def _obeyed(conversation: Conversation, told: tuple[Tool, ...]) -> Reply | None:
     """One of the tools each turn: what the question wants, then the structure its answer goes into."""
-    made = {call.name for turn in asked.current_turns for call in turn.calls}
+    made = {call.name for turn in conversation.current_turns for call in turn.calls}
     actions = tuple(tool for tool in told if not _is_structure(tool))
-    wanted = [call for call in plan(asked.question, actions) if call.name not in made]
+    wanted = [call for call in plan(conversation.question, actions) if call.name not in made]
     if wanted:
-        return Reply(tool_calls=wanted if asked.parallel else wanted[:1])
+        return Reply(tool_calls=wanted if conversation.parallel else wanted[:1])
     structure = next((tool for tool in told if _is_structure(tool)), None)
-    results = "\n".join(turn.text for turn in asked.current_turns if turn.role == "tool")
+    results = "\n".join(turn.text for turn in conversation.current_turns if turn.role == "tool")
     if structure is not None and structure.name not in made:
-        source = f"{_source(asked)}\n{results}".strip()
+        source = f"{_source(conversation)}\n{results}".strip()
         return Reply(tool_calls=[ToolCall(structure.name, arguments(structure, source))])
-    return _from_results(asked) or Reply(tool_calls=[_forced(replace(asked, tools=told))])
+    return _from_results(conversation) or Reply(tool_calls=[_forced(replace(conversation, tools=told))])
 
 
-def _source(asked: Conversation) -> str:
-    if len(asked.question) >= 15 or not asked.turns:
-        return asked.question
-    return "\n".join(turn.text for turn in asked.turns if turn.role == "user")
+def _source(conversation: Conversation) -> str:
+    if len(conversation.question) >= 15 or not conversation.turns:
+        return conversation.question
+    return "\n".join(turn.text for turn in conversation.turns if turn.role == "user")
 
 
-def _from_results(asked: Conversation) -> Reply | None:
-    results = [turn.text for turn in asked.current_turns if turn.role == "tool"]
+def _from_results(conversation: Conversation) -> Reply | None:
+    results = [turn.text for turn in conversation.current_turns if turn.role == "tool"]
     if not results:
         return None
-    return structured.from_format(asked) or Reply(text_with_results(asked.question, results))
+    return structured.from_format(conversation) or Reply(text_with_results(conversation.question, results))
 
 
 def _arithmetic(message: str, tools: tuple[Tool, ...]) -> list[ToolCall] | None:

@@ -5,6 +5,6 @@ Each file here answers one kind of request; ``answer`` asks them in turn.
 
 from __future__ import annotations
 
-from qwen_emulator.answers.answer import answer
+from qwen_emulator.default_replies.answer import answer
 
 __all__ = ["answer"]

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from qwen_emulator.conversation import is_thinking
-from qwen_emulator.failures import refused_by_model
+from qwen_emulator.failures import Failure, refused_by_model
 from qwen_emulator.models import ChatFacts
-from qwen_emulator.replies import Failure
 
 
 @dataclass(frozen=True)
-class Asked:
+class ChatRequestView:
     """A chat request before anybody knows whether it makes sense."""
 
     model: str
@@ -37,14 +36,14 @@ class Asked:
         return str(given.get("type")) if isinstance(given, dict) else "text"
 
 
-Rule: TypeAlias = Callable[[Asked], "Failure | str | None"]
+Rule: TypeAlias = Callable[[ChatRequestView], "Failure | str | None"]
 """A text stands for a refusal with this message, found behind the gateway."""
 
 
-def judge(asked: Asked, rules: Iterable[Rule]) -> Failure | None:
+def validate(request: ChatRequestView, rules: Iterable[Rule]) -> Failure | None:
     """The first refusal, or None."""
     for rule in rules:
-        verdict = rule(asked)
+        verdict = rule(request)
         if isinstance(verdict, str):
             return refused_by_model(verdict)
         if verdict is not None:

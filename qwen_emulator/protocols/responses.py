@@ -9,80 +9,81 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from qwen_emulator.compose import Answer, CallPieces
+from qwen_emulator.compose import CallFragments, ComposedReply
 from qwen_emulator.conversation import Conversation
-from qwen_emulator.replies import Failure, RawReply
+from qwen_emulator.failures import Failure
+from qwen_emulator.protocols import compatible
+from qwen_emulator.protocols.base import event_reply, json_reply
+from qwen_emulator.protocols.native import frame
+from qwen_emulator.replies import RawReply
 from qwen_emulator.tokens import Usage
-from qwen_emulator.wires import compatible
-from qwen_emulator.wires.base import event_reply, json_reply
-from qwen_emulator.wires.native import frame
 
 _MARK = re.compile(r"\[(\d+)\]")
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
 
-def whole(answer: Answer, asked: Conversation) -> RawReply:
+def encode_response(reply: ComposedReply, conversation: Conversation) -> RawReply:
     """A response in one body."""
-    return json_reply(_response(answer, asked, list(_items(answer, asked))), answer.request_id)
+    return json_reply(_response(reply, conversation, list(_items(reply, conversation))), reply.request_id)
 
 
-def stream(answer: Answer, asked: Conversation) -> RawReply:
+def encode_stream(reply: ComposedReply, conversation: Conversation) -> RawReply:
     """The same as events; nothing says that nothing follows."""
     segments = tuple(
         frame(number, {**payload, "sequence_number": number - 1}, event=payload["type"])
-        for number, payload in enumerate(_events(answer, asked), 1)
+        for number, payload in enumerate(_events(reply, conversation), 1)
     )
-    return event_reply(segments, answer.request_id)
+    return event_reply(segments, reply.request_id)
 
 
-def failure(failure: Failure, request_id: str, *, stream: bool = False) -> RawReply:
+def encode_failure(failure: Failure, request_id: str, *, stream: bool = False) -> RawReply:
     """An HTTP error, as on the rest of this endpoint."""
-    return compatible.failure(failure, request_id, stream=stream)
+    return compatible.encode_failure(failure, request_id, stream=stream)
 
 
-def failure_event(failure: Failure, request_id: str, number: int) -> bytes:
+def encode_failure_event(failure: Failure, request_id: str, number: int) -> bytes:
     """An error in mid-stream: code and message on a line of their own."""
     payload = {"code": failure.code, "message": failure.message, "request_id": request_id}
     return frame(number, payload, event="error", status=failure.status)
 
 
-def refusal(refused: Failure, request_id: str, *, stream: bool) -> RawReply:
+def encode_refusal(refused: Failure, request_id: str, *, stream: bool) -> RawReply:
     """The same as any other HTTP error."""
-    return failure(refused, request_id)
+    return encode_failure(refused, request_id)
 
 
-def _items(answer: Answer, asked: Conversation) -> Iterator[dict[str, Any]]:
-    candidate = answer.candidates[0]
-    identity = answer.request_id
-    offered = {tool.get("type") for tool in asked.parameters.get("server_tools") or ()}
+def _items(reply: ComposedReply, conversation: Conversation) -> Iterator[dict[str, Any]]:
+    candidate = reply.candidates[0]
+    identity = reply.request_id
+    offered = {tool.get("type") for tool in conversation.parameters.get("server_tools") or ()}
     if candidate.reasoning:
         text = "".join(candidate.reasoning)
         yield {"id": f"rs_{identity}", "summary": [{"text": text, "type": "summary_text"}], "type": "reasoning"}
-    if answer.search_results and "web_search" in offered:
-        sources = [{"type": "url", "url": result.url} for result in answer.search_results]
-        action = {"type": "search", "query": asked.question, "sources": sources}
+    if reply.search_results and "web_search" in offered:
+        sources = [{"type": "url", "url": result.url} for result in reply.search_results]
+        action = {"type": "search", "query": conversation.question, "sources": sources}
         yield {"id": f"ws_{identity}", "type": "web_search_call", "status": "completed", "action": action}
-    if answer.code and "code_interpreter" in offered:
+    if reply.code and "code_interpreter" in offered:
         yield {
             "id": f"ci_{identity}",
             "type": "code_interpreter_call",
             "status": "completed",
-            "code": answer.code,
+            "code": reply.code,
             "outputs": [{"type": "logs", "logs": "".join(candidate.text)}],
         }
     if candidate.text or not candidate.calls:
         yield {
-            "content": [_part(answer, "".join(candidate.text))],
+            "content": [_part(reply, "".join(candidate.text))],
             "id": f"msg_{identity}",
             "role": "assistant",
             "status": "completed",
             "type": "message",
         }
     for call in candidate.calls:
-        yield _call(answer, call)
+        yield _call(reply, call)
 
 
-def _call(answer: Answer, call: CallPieces) -> dict[str, Any]:
+def _call(reply: ComposedReply, call: CallFragments) -> dict[str, Any]:
     return {
         "id": f"msg_{call.id}",
         "type": "function_call",
@@ -93,8 +94,8 @@ def _call(answer: Answer, call: CallPieces) -> dict[str, Any]:
     }
 
 
-def _part(answer: Answer, text: str) -> dict[str, Any]:
-    sources = {result.index: result for result in answer.search_results}
+def _part(reply: ComposedReply, text: str) -> dict[str, Any]:
+    sources = {result.index: result for result in reply.search_results}
     notes = [
         {
             "type": "url_citation",
@@ -109,22 +110,24 @@ def _part(answer: Answer, text: str) -> dict[str, Any]:
     return {"annotations": notes, "text": text, "type": "output_text"}
 
 
-def _response(answer: Answer, asked: Conversation, items: list[dict[str, Any]] | None) -> dict[str, Any]:
-    reason = _INCOMPLETE.get(answer.candidates[0].finish_reason)
+def _response(
+    reply: ComposedReply, conversation: Conversation, items: list[dict[str, Any]] | None
+) -> dict[str, Any]:
+    reason = _INCOMPLETE.get(reply.candidates[0].finish_reason)
     status = "in_progress" if items is None else "incomplete" if reason else "completed"
     return {
-        "created_at": answer.created,
+        "created_at": reply.created,
         "error": None,
-        "id": answer.request_id,
+        "id": reply.request_id,
         "incomplete_details": {"reason": reason} if reason and items is not None else None,
-        "model": answer.model if items is not None else "",
+        "model": reply.model if items is not None else "",
         "object": "response",
         "output": items or [],
-        "parallel_tool_calls": asked.parallel,
+        "parallel_tool_calls": conversation.parallel,
         "status": status,
-        "tool_choice": asked.parameters.get("tool_choice") or "auto",
-        "tools": asked.parameters.get("server_tools") or [],
-        "usage": _usage(answer.usage) if items is not None else None,
+        "tool_choice": conversation.parameters.get("tool_choice") or "auto",
+        "tools": conversation.parameters.get("server_tools") or [],
+        "usage": _usage(reply.usage) if items is not None else None,
     }
 
 
@@ -145,18 +148,18 @@ def _usage(usage: Usage) -> dict[str, Any]:
     }
 
 
-def _events(answer: Answer, asked: Conversation) -> Iterator[dict[str, Any]]:
+def _events(reply: ComposedReply, conversation: Conversation) -> Iterator[dict[str, Any]]:
     for kind in ("response.created", "response.in_progress"):
-        yield {"response": _response(answer, asked, None), "type": kind}
-    items = list(_items(answer, asked))
+        yield {"response": _response(reply, conversation, None), "type": kind}
+    items = list(_items(reply, conversation))
     for index, item in enumerate(items):
-        yield from _item_events(answer, item, index)
-    response = _response(answer, asked, items)
+        yield from _item_events(reply, item, index)
+    response = _response(reply, conversation, items)
     yield {"response": response, "type": f"response.{response['status']}"}
 
 
-def _item_events(answer: Answer, item: dict[str, Any], index: int) -> Iterator[dict[str, Any]]:
-    candidate = answer.candidates[0]
+def _item_events(reply: ComposedReply, item: dict[str, Any], index: int) -> Iterator[dict[str, Any]]:
+    candidate = reply.candidates[0]
     at = {"output_index": index, "item_id": item["id"]}
     grows: dict[str, Any] = {"summary": [], "content": [], "arguments": ""}
     begun = {**item, **{key: empty for key, empty in grows.items() if key in item}}
