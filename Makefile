@@ -10,7 +10,7 @@ QUESTION ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PIP_FAILED = { echo "Could not install the dependencies: see pip's message above. Is the package index reachable?"; exit 1; }
 
-.PHONY: self-hosted reference faults soak demo test lint types unit lowest bench clean
+.PHONY: self-hosted sync reference faults soak demo test lint types unit lowest bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/python cookbook/quickstart.py --docs "$(DOCS)" --question "$(QUESTION)"
@@ -24,6 +24,10 @@ faults: $(VENV)/.dev
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.soak
 
+# Write the synchronous half of the core's async modules.
+sync: $(VENV)/.dev
+	$(BIN)/python scripts/generate_sync.py
+
 # Write docs/reference out of the docstrings.
 reference: $(VENV)/.dev
 	$(BIN)/python -m docs.reference.generate
@@ -36,6 +40,7 @@ self-hosted: $(VENV)/.llama-server
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python scripts/generate_sync.py --check
 
 types: $(VENV)/.dev
 	$(BIN)/mypy

@@ -18,7 +18,8 @@ from qwen_core.execution.retry import async_run_attempts, run_attempts, wait
 from qwen_core.protocols.error_decoding import decode_error, read_answer
 from qwen_core.transports.base import Answer, StatusFailure
 from qwen_core.transports.multipart import Form
-from qwen_core.transports.plain import AsyncPlainTransport, PlainTransport
+from qwen_core.transports.plain import AsyncPlainTransport
+from qwen_core.transports.sync.plain import PlainTransport
 from qwen_core.types.errors import NotFoundError, QwenError
 
 MISSING = 404

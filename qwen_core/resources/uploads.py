@@ -21,8 +21,9 @@ from qwen_core.protocols.error_decoding import decode_error, unreadable
 from qwen_core.transports.base import StatusFailure
 from qwen_core.transports.blocking import async_run, run
 from qwen_core.transports.multipart import Content, Form
-from qwen_core.transports.plain import AsyncPlainTransport, PlainTransport
+from qwen_core.transports.plain import AsyncPlainTransport
 from qwen_core.transports.progress import OnDone, upload_bar
+from qwen_core.transports.sync.plain import PlainTransport
 from qwen_core.types.errors import InvalidResponseError, QwenError
 
 

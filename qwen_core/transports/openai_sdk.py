@@ -5,9 +5,6 @@ in by ``content`` and the response's own bytes come out, so that no typed model 
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
-from functools import lru_cache
-from importlib import import_module
 from typing import Any
 
 import openai
@@ -15,7 +12,7 @@ import openai
 from qwen_core.config.settings import Connection
 from qwen_core.protocols.base import EncodedRequest
 from qwen_core.transports.base import Answer, StatusFailure
-from qwen_core.transports.error_body_limits import async_cutting, async_hooks, cutting, hooks
+from qwen_core.transports.error_body_limits import async_cutting, cutting
 from qwen_core.transports.http import (
     CUT_BODY,
     OK,
@@ -26,15 +23,12 @@ from qwen_core.transports.http import (
     connection_error,
     hide_keys,
     library_failure,
-    ssl_context,
 )
+from qwen_core.transports.http_clients import HTTP, make_async_http_client, make_http_client
 from qwen_core.types.error_translation import ErrorTranslation, caused
 
 ADDED_TO_EACH_CALL = ("x-stainless-retry-count", "x-stainless-read-timeout")
 """Headers that the SDK makes for each call."""
-
-HTTP = import_module(openai.DefaultHttpxClient.__bases__[0].__module__.partition(".")[0])
-"""The HTTP library that the SDK stands on: httpx, or httpx2."""
 
 
 def client_arguments(connection: Connection) -> dict[str, Any]:
@@ -48,48 +42,6 @@ def client_arguments(connection: Connection) -> dict[str, Any]:
 
 
 SECURITY = {"bearer_auth": True}
-
-parsed_url = lru_cache(maxsize=256)(HTTP.URL)
-
-
-class ReadyRequests:
-    """An HTTP client whose requests are what they are said to be: it adds no headers, parameters or cookies.
-
-    To merge in nothing, and to parse the same URL again, takes 50 µs.
-    """
-
-    def build_request(self, method: str, url: Any, **said: Any) -> Any:
-        """See the HTTP library, which still does what has more to it than the SDK's requests with ready bytes."""
-        content, headers, timeout = said.pop("content", None), said.pop("headers", None), said.pop("timeout", None)
-        if content is None or not isinstance(timeout, HTTP.Timeout) or any(said.values()):
-            build = super().build_request  # type: ignore[misc]
-            return build(method, url, content=content, headers=headers, timeout=timeout, **said)
-        extensions = {"timeout": timeout.as_dict()}
-        return HTTP.Request(method, parsed_url(url), headers=headers, content=content, extensions=extensions)
-
-
-class HTTPClient(ReadyRequests, openai.DefaultHttpxClient):
-    """The HTTP client of the SDK."""
-
-
-class AsyncHTTPClient(ReadyRequests, openai.DefaultAsyncHttpxClient):
-    """The same, awaited."""
-
-
-class AioHTTPClient(ReadyRequests, openai.DefaultAioHttpClient):
-    """The same on aiohttp: the pool of httpx is slow with hundreds of connections."""
-
-
-def make_http_client(kind: Any) -> Any:
-    """A new HTTP client of this class."""
-    return kind(verify=ssl_context(HTTP), event_hooks=hooks(HTTP))
-
-
-def make_async_http_client(on_aiohttp: Any, on_httpx: Any) -> Any:
-    """The same, awaited; on aiohttp, where the SDK finds it."""
-    with suppress(RuntimeError):
-        return on_aiohttp(verify=ssl_context(HTTP), event_hooks=async_hooks(HTTP))
-    return on_httpx(verify=ssl_context(HTTP), event_hooks=async_hooks(HTTP))
 
 
 def own_headers(
@@ -150,7 +102,7 @@ class OpenAITransport:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         own = cutting(connection.http_client)
-        http_client = own or make_http_client(HTTPClient)
+        http_client = own or make_http_client()
         self._client = openai.OpenAI(http_client=http_client, **client_arguments(connection))
         self._headers = own_headers(connection, self._client, http_client)
 
@@ -189,7 +141,7 @@ class AsyncOpenAITransport:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         own = async_cutting(connection.http_client)
-        http_client = own or make_async_http_client(AioHTTPClient, AsyncHTTPClient)
+        http_client = own or make_async_http_client()
         self._client = openai.AsyncOpenAI(http_client=http_client, **client_arguments(connection))
         self._headers = own_headers(connection, self._client, http_client)
 

@@ -9,7 +9,7 @@ import pytest
 
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings
 from qwen_core.config.settings import Connection
-from qwen_core.transports import openai_sdk
+from qwen_core.transports import http_clients
 from qwen_core.transports.openai_sdk import AsyncOpenAITransport
 from qwen_core.transports.pool import MAX_POOLS
 from qwen_emulator import Emulator
@@ -34,7 +34,7 @@ def refuse_aiohttp(**arguments: object) -> None:
 def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The HTTP library under the SDK."""
     if request.param == "httpx":
-        monkeypatch.setattr(openai_sdk, "AioHTTPClient", refuse_aiohttp)
+        monkeypatch.setattr(http_clients, "AioHTTPClient", refuse_aiohttp)
     elif not has_aiohttp():
         pytest.skip("the SDK finds no aiohttp")
     return str(request.param)

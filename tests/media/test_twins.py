@@ -6,14 +6,12 @@ import pytest
 
 from qwen_core.execution import service_calls
 from qwen_core.resources import files, uploads
-from qwen_core.transports import plain
 from tests.core.test_twins import synchronous
 
 PAIRS = [
     (files.QwenFiles, files.AsyncQwenFiles),
     (service_calls.ServiceCalls, service_calls.AsyncServiceCalls),
     (uploads.TemporaryStore, uploads.AsyncTemporaryStore),
-    (plain.PlainTransport, plain.AsyncPlainTransport),
 ]
 
 
