@@ -98,7 +98,7 @@ class ChatQwen(ChatFields, BaseChatModel):
     def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
         """What ``dumpd`` writes. A server that is sent no key gets none from whoever loads the model either."""
         written = super().to_json()
-        if written["type"] == "constructor" and self.base_url and self.client_settings().withholds_key():
+        if written["type"] == "constructor" and self.base_url and self.client_settings().omits_api_key():
             written["kwargs"].pop("api_key", None)
         return written
 

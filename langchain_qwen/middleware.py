@@ -15,7 +15,7 @@ M = TypeVar("M", bound=BaseMessage)
 
 MARK = {"type": "ephemeral"}
 
-MARKABLE = ("text", "image", "image_url")
+CACHEABLE_PARTS = ("text", "image", "image_url")
 """Blocks that can bear a cache mark (compatible, section 2.5)."""
 
 
@@ -80,7 +80,7 @@ def with_mark(message: M) -> M | None:
         blocks = [{"type": "text", "text": block} if isinstance(block, str) else block for block in content]
     for place in range(len(blocks) - 1, -1, -1):
         block = blocks[place]
-        if block.get("type") in MARKABLE and (block.get("type") != "text" or block.get("text")):
+        if block.get("type") in CACHEABLE_PARTS and (block.get("type") != "text" or block.get("text")):
             blocks[place] = {**block, "cache_control": MARK}
             return message.model_copy(update={"content": blocks})
     return None

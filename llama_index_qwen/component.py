@@ -5,13 +5,13 @@ from typing import Any
 from llama_index.core.callbacks import CallbackManager
 from pydantic import AliasChoices, Field, model_validator
 
-from qwen_core.adapters.fields import ConnectionFields, SecretOrText, key_from_environment
+from qwen_core.adapters.fields import ConnectionFields, SecretOrText, env_api_key
 
 
 class QwenComponent(ConnectionFields):
     """Connection fields of which LlamaIndex's ``to_dict``, events and cache keys see no secret."""
 
-    api_key: SecretOrText | None = Field(default_factory=key_from_environment, exclude=True, repr=False)
+    api_key: SecretOrText | None = Field(default_factory=env_api_key, exclude=True, repr=False)
     """The key; default: ``DASHSCOPE_API_KEY``. Looked for at the first call."""
     base_url: str | None = Field(default=None, validation_alias=AliasChoices("base_url", "api_base"))
     """Wins over region; default: ``DASHSCOPE_API_BASE``. A bare host gets the protocol's path."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from qwen_core.config.endpoints import API_KEY_VARIABLE, DEFAULT_MODEL, MODEL_VARIABLE, resolve_region
-from qwen_core.config.self_hosted import ServerName, own_server
-from qwen_core.config.settings import DEFAULT_MAX_RETRIES, ClientSettings, ProtocolName
+from qwen_core.config.self_hosted import ServerName, self_hosted_server
+from qwen_core.config.settings import DEFAULT_MAX_RETRIES, ClientSettings, ProtocolChoice
 from qwen_core.config.timeouts import Timeout
 from qwen_core.models.profile import ModelProfile
 from qwen_core.models.self_hosted import profile_on
@@ -33,7 +33,7 @@ def default_model() -> str:
     return os.environ.get(MODEL_VARIABLE) or DEFAULT_MODEL
 
 
-class EnvironmentKey(SecretStr):
+class EnvApiKey(SecretStr):
     """The environment's key. It can be told from one that was given, also in a model that is made from another."""
 
     def __eq__(self, other: object) -> bool:
@@ -42,13 +42,13 @@ class EnvironmentKey(SecretStr):
     __hash__ = SecretStr.__hash__
 
 
-def key_from_environment() -> EnvironmentKey | None:
+def env_api_key() -> EnvApiKey | None:
     """The environment's key, if there is one."""
     key = os.environ.get(API_KEY_VARIABLE)
-    return EnvironmentKey(key) if key else None
+    return EnvApiKey(key) if key else None
 
 
-OTHER_NAMES = {
+ARGUMENT_NAMES_ELSEWHERE = {
     "dashscope_api_key": "api_key",
     "dashscope_api_base": "base_url",
     "openai_api_key": "api_key",
@@ -65,8 +65,8 @@ OTHER_NAMES = {
 }
 """What other integrations call a field, and what it is called here."""
 
-OTHER_NAMES_IN_CALLS = {
-    **OTHER_NAMES,
+CALL_ARGUMENT_NAMES_ELSEWHERE = {
+    **ARGUMENT_NAMES_ELSEWHERE,
     "functions": "tools",
     "function_call": "tool_choice",
     "model_name": "model",
@@ -82,7 +82,7 @@ class ConnectionFields(BaseModel):
     # What is refused is not quoted: it may be a key, under another integration's name for it.
     model_config = ConfigDict(defer_build=True, hide_input_in_errors=True)
 
-    api_key: SecretOrText | None = Field(default_factory=key_from_environment, repr=False)
+    api_key: SecretOrText | None = Field(default_factory=env_api_key, repr=False)
     """The key; default: ``DASHSCOPE_API_KEY``. Looked for at the first call."""
     region: str | None = None
     """``cn-beijing`` (default), ``ap-southeast-1``, ``us-east-1``, ..., or ``cn intl us hk de jp``."""
@@ -90,7 +90,7 @@ class ConnectionFields(BaseModel):
     """The workspace id: its own host where the region has one, else the workspace header."""
     base_url: str | None = None
     """Wins over region; default: ``DASHSCOPE_API_BASE``. A bare host gets the protocol's path."""
-    protocol: ProtocolName = "auto"
+    protocol: ProtocolChoice = "auto"
     """``auto``, ``openai`` or ``dashscope``."""
     server: ServerName | None = None
     """``vllm``, ``sglang``, ``llama.cpp``, ``ollama`` or ``other``: a server of your own at ``base_url``. Default:
@@ -110,8 +110,8 @@ class ConnectionFields(BaseModel):
     @classmethod
     def _name_ours(cls, fields: Any) -> Any:
         for name in fields if isinstance(fields, dict) else ():
-            if name in OTHER_NAMES:
-                raise ValueError(f"{name} of other integrations is {OTHER_NAMES[name]} here.")
+            if name in ARGUMENT_NAMES_ELSEWHERE:
+                raise ValueError(f"{name} of other integrations is {ARGUMENT_NAMES_ELSEWHERE[name]} here.")
         return fields
 
     def client_settings(self) -> ClientSettings:
@@ -126,7 +126,7 @@ class ConnectionFields(BaseModel):
             base_url=self.base_url,
             protocol=self.protocol,
             server=self.server,
-            key_is_ambient=isinstance(key, EnvironmentKey),
+            api_key_from_env=isinstance(key, EnvApiKey),
             timeout=self.timeout,
             max_retries=self.max_retries,
             default_headers=tuple((self.default_headers or {}).items()),
@@ -138,7 +138,7 @@ class ConnectionFields(BaseModel):
 
     def known_profile(self) -> ModelProfile:
         """What is known of the model where it is served. Never fails."""
-        server = own_server(
+        server = self_hosted_server(
             self.server,
             base_url=self.base_url,
             region=self.region,
@@ -153,14 +153,14 @@ class ConnectionFields(BaseModel):
         # from the living object, and builds the copy anew, so that the key counts as given.
         state = BaseModel.__getstate__(self)
         left_out: dict[str, Any] = {"http_client": None, "http_async_client": None}
-        if isinstance(self.api_key, EnvironmentKey):
+        if isinstance(self.api_key, EnvApiKey):
             left_out["api_key"] = None
         return {**state, "__dict__": {**state["__dict__"], **left_out}}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
         BaseModel.__setstate__(self, state)
         if self.__dict__.get("api_key") is None:
-            self.__dict__["api_key"] = key_from_environment()
+            self.__dict__["api_key"] = env_api_key()
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         # HTTP clients cannot be copied; a copy shares them.
@@ -259,7 +259,7 @@ class ChatFields(ConnectionFields):
         if unknown:
             raise UnsupportedFeatureError(
                 f"Unknown argument(s) {', '.join(sorted(unknown))}.",
-                hint=" ".join(dict.fromkeys(where_it_goes(name) for name in sorted(unknown))),
+                hint=" ".join(dict.fromkeys(argument_hint(name) for name in sorted(unknown))),
             )
         fields = vars(self)
         values = {name: value for name in SHARED_FIELDS if (value := fields[name]) is not None}
@@ -277,10 +277,10 @@ class ChatFields(ConnectionFields):
         return ChatRequest(**values)
 
 
-def where_it_goes(name: str) -> str:
+def argument_hint(name: str) -> str:
     """What to do with an argument that no call takes."""
-    if name in OTHER_NAMES_IN_CALLS:
-        return f"{name} of other integrations is {OTHER_NAMES_IN_CALLS[name]} here."
+    if name in CALL_ARGUMENT_NAMES_ELSEWHERE:
+        return f"{name} of other integrations is {CALL_ARGUMENT_NAMES_ELSEWHERE[name]} here."
     if name in ConnectionFields.model_fields:
         return f"{name} is the model's, not a call's: model.model_copy(update={{{name!r}: ...}}) has another."
     return "Parameters of the service that have no name here go into extra_body={...}."

@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 from qwen_core.types.errors import BadRequestError, UnsupportedFeatureError
 from qwen_core.types.warnings import warn
 
-Wire = Literal["openai", "dashscope"]
+ProtocolName = Literal["openai", "dashscope"]
 
 API_KEY_VARIABLE = "DASHSCOPE_API_KEY"
 BASE_URL_VARIABLE = "DASHSCOPE_API_BASE"
@@ -25,9 +25,9 @@ DEFAULT_MULTIMODAL_EMBEDDING_MODEL = "qwen3-vl-embedding"
 DEFAULT_RERANK_MODEL = "qwen3-rerank"
 DEFAULT_REGION = "cn-beijing"
 
-PATHS: dict[Wire, str] = {"openai": "/compatible-mode/v1", "dashscope": "/api/v1"}
+PATHS: dict[ProtocolName, str] = {"openai": "/compatible-mode/v1", "dashscope": "/api/v1"}
 RERANK_PATH = "/compatible-api/v1"
-OWN_SERVER_PATH = "/v1"
+SELF_HOSTED_PATH = "/v1"
 """Where vLLM, SGLang, llama.cpp and Ollama have the OpenAI-compatible API."""
 
 
@@ -71,7 +71,7 @@ WORKSPACE_HOST = (
 
 
 class Endpoint(NamedTuple):
-    """A base URL that ends in the wire's path, and the headers that go with it."""
+    """A base URL that ends in the protocol's path, and the headers that go with it."""
 
     base_url: str
     headers: dict[str, str]
@@ -92,40 +92,40 @@ def resolve_region(region: str | None) -> str:
 
 
 def resolve_endpoint(
-    wire: Wire,
+    protocol: ProtocolName,
     *,
     region: str | None = None,
     workspace: str | None = None,
     base_url: str | None = None,
-    own_server: bool = False,
+    self_hosted: bool = False,
 ) -> Endpoint:
-    """Where requests of this wire go.
+    """Where requests of this protocol go.
 
     ``base_url``, else the environment's ``DASHSCOPE_API_BASE``, wins over the region. A bare host gets the
-    wire's path; a URL with a path is used as it is, except that the other wire's own path is exchanged for
-    this wire's, so that one base URL serves both. On a server of the user's own a bare host gets ``/v1``.
+    protocol's path; a URL with a path is used as it is, except that the other protocol's own path is exchanged for
+    this protocol's, so that one base URL serves both. On a server of the user's own a bare host gets ``/v1``.
     """
     explicit = base_url or os.environ.get(BASE_URL_VARIABLE)
-    if own_server:
+    if self_hosted:
         if not explicit:
             raise UnsupportedFeatureError(
                 "A server of your own needs a base_url, such as http://localhost:8000/v1."
             )
-        return Endpoint(_with_path(explicit, wire, OWN_SERVER_PATH), {})
+        return Endpoint(_with_path(explicit, protocol, SELF_HOSTED_PATH), {})
     workspace_header = {"X-DashScope-WorkSpace": workspace} if workspace else {}
     if explicit:
-        return Endpoint(_with_path(explicit, wire), workspace_header)
+        return Endpoint(_with_path(explicit, protocol), workspace_header)
     name = resolve_region(region)
     shared_host, workspace_hosts = REGIONS[name]
     if workspace and workspace_hosts:
         _check_workspace(workspace)
-        return Endpoint(f"https://{workspace}.{name}.maas.aliyuncs.com{PATHS[wire]}", {})
+        return Endpoint(f"https://{workspace}.{name}.maas.aliyuncs.com{PATHS[protocol]}", {})
     if shared_host is None:
         raise UnsupportedFeatureError(
             f"Region {name} has no shared host.",
             hint="Give workspace=... (its id is in the console) or base_url=...",
         )
-    return Endpoint(f"https://{shared_host}{PATHS[wire]}", workspace_header)
+    return Endpoint(f"https://{shared_host}{PATHS[protocol]}", workspace_header)
 
 
 def is_alibaba(host: str) -> bool:
@@ -158,7 +158,7 @@ def host_of(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
-def id_in_path(id: str) -> str:
+def quote_id(id: str) -> str:
     """An id as a part of a path. Raises for what would lead to another place."""
     if not id.strip(".") or not id.isascii() or not id.isprintable():
         raise BadRequestError(f"{id!r} is no id.")
@@ -182,14 +182,14 @@ def warn_if_key_travels_openly(base_url: str) -> None:
 
 
 @lru_cache(maxsize=256)
-def _with_path(url: str, wire: Wire, default: str | None = None) -> str:
+def _with_path(url: str, protocol: ProtocolName, default: str | None = None) -> str:
     parts = split_base_url(url)
     path = parts.path.rstrip("/")
     if not path:
-        path = default or PATHS[wire]
+        path = default or PATHS[protocol]
     for other, other_path in PATHS.items() if default is None else ():
-        if other != wire and path.endswith(other_path):
-            path = path.removesuffix(other_path) + PATHS[wire]
+        if other != protocol and path.endswith(other_path):
+            path = path.removesuffix(other_path) + PATHS[protocol]
     return urlunsplit(parts._replace(path=path))
 
 

@@ -64,7 +64,7 @@ SERVERS: dict[ServerName, Server] = {
 }
 
 
-def own_server(
+def self_hosted_server(
     name: ServerName | None, *, base_url: str | None, region: str | None, workspace: str | None, protocol: str
 ) -> Server | None:
     """The server where it is not Alibaba's service; None where it is.
@@ -75,13 +75,13 @@ def own_server(
     if name is not None:
         return SERVERS.get(name)
     url = base_url or os.environ.get(BASE_URL_VARIABLE)
-    if not url or region or workspace or protocol == "dashscope" or not leads_elsewhere(url):
+    if not url or region or workspace or protocol == "dashscope" or not is_external_url(url):
         return None
     return SERVERS["other"]
 
 
 @lru_cache(maxsize=256)
-def leads_elsewhere(url: str) -> bool:
+def is_external_url(url: str) -> bool:
     """Whether neither host nor path of this base URL is Alibaba's."""
     parts = split_base_url(url)
     host, path = (parts.hostname or "").lower(), parts.path.rstrip("/")

@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from qwen_core.config.endpoints import API_KEY_VARIABLE, Endpoint, Wire, resolve_endpoint
-from qwen_core.config.self_hosted import Server, ServerName, own_server
+from qwen_core.config.endpoints import API_KEY_VARIABLE, Endpoint, ProtocolName, resolve_endpoint
+from qwen_core.config.self_hosted import Server, ServerName, self_hosted_server
 from qwen_core.config.timeouts import Timeout, as_timeout
 from qwen_core.types.errors import AuthenticationError, UnsupportedFeatureError
 
-ProtocolName = Literal["auto", "openai", "dashscope"]
+ProtocolChoice = Literal["auto", "openai", "dashscope"]
 
 DEFAULT_MAX_RETRIES = 2
 
@@ -31,10 +31,10 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     region: str | None = None
     workspace: str | None = None
     base_url: str | None = None
-    protocol: ProtocolName = "auto"
+    protocol: ProtocolChoice = "auto"
     server: ServerName | None = None
     """Which kind of server answers; None: Alibaba's service, unless the base URL leads elsewhere."""
-    key_is_ambient: bool = False
+    api_key_from_env: bool = False
     """Whether ``api_key`` is the environment's, which is meant for Alibaba's service."""
     timeout: float | Timeout | None = None
     max_retries: int = DEFAULT_MAX_RETRIES
@@ -47,9 +47,9 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"ClientSettings(region={self.region!r}, base_url={self.base_url!r}, protocol={self.protocol!r})"
 
-    def own_server(self) -> Server | None:
+    def self_hosted_server(self) -> Server | None:
         """The server where it is not Alibaba's service; None where it is."""
-        return own_server(
+        return self_hosted_server(
             self.server,
             base_url=self.base_url,
             region=self.region,
@@ -57,19 +57,19 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
             protocol=self.protocol,
         )
 
-    def withholds_key(self) -> bool:
+    def omits_api_key(self) -> bool:
         """Whether a server of the user's own gets no key.
 
         It gets the environment's only where its base URL stands in the environment too: Alibaba's key is nothing
         for others.
         """
-        keyless = self.key_is_ambient or not self.api_key
-        return bool(self.base_url) and keyless and self.own_server() is not None
+        keyless = self.api_key_from_env or not self.api_key
+        return bool(self.base_url) and keyless and self.self_hosted_server() is not None
 
     def resolve_key(self) -> str:
         """The key, else the environment's; raises where there is none. A server of the user's own needs none."""
-        own = self.own_server() is not None
-        if self.withholds_key():
+        own = self.self_hosted_server() is not None
+        if self.omits_api_key():
             return ""
         key = (self.api_key or os.environ.get(API_KEY_VARIABLE) or "").strip()
         if not key and own:
@@ -84,11 +84,11 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise AuthenticationError("The API key holds characters that no key has: line breaks or non-ASCII.")
         return key
 
-    def endpoint(self, wire: Wire) -> Endpoint:
-        """Where requests of this wire go."""
-        own = self.own_server() is not None
+    def endpoint(self, protocol: ProtocolName) -> Endpoint:
+        """Where requests of this protocol go."""
+        own = self.self_hosted_server() is not None
         return resolve_endpoint(
-            wire, region=self.region, workspace=self.workspace, base_url=self.base_url, own_server=own
+            protocol, region=self.region, workspace=self.workspace, base_url=self.base_url, self_hosted=own
         )
 
 
@@ -109,7 +109,7 @@ def check_headers(headers: Iterable[tuple[str, str]]) -> None:
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """What one transport is made for: settings with everything resolved. Hashable, so that equal ones share."""
 
-    wire: Wire
+    protocol: ProtocolName
     base_url: str
     api_key: str
     headers: tuple[tuple[str, str], ...] = ()
@@ -117,21 +117,21 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     http_client: Any = None
 
     def __repr__(self) -> str:
-        return f"Connection(wire={self.wire!r}, base_url={self.base_url!r})"
+        return f"Connection(protocol={self.protocol!r}, base_url={self.base_url!r})"
 
 
-def resolve_connection(settings: ClientSettings, wire: Wire, *, asynchronous: bool) -> Connection:
+def resolve_connection(settings: ClientSettings, protocol: ProtocolName, *, asynchronous: bool) -> Connection:
     """The connection that these settings mean at this moment, environment included."""
-    if wire == "dashscope" and settings.own_server() is not None:
+    if protocol == "dashscope" and settings.self_hosted_server() is not None:
         raise UnsupportedFeatureError(
             "Only Alibaba's service has the native DashScope protocol and the temporary store of large files.",
             hint='Give smaller files or URLs; or server="dashscope", if base_url leads to Alibaba after all.',
         )
-    endpoint = settings.endpoint(wire)
+    endpoint = settings.endpoint(protocol)
     headers = (*endpoint.headers.items(), *settings.default_headers)
     check_headers(headers)
     return Connection(
-        wire=wire,
+        protocol=protocol,
         base_url=endpoint.base_url,
         api_key=settings.resolve_key(),
         headers=headers,

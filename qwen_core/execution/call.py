@@ -22,18 +22,18 @@ from qwen_core.prepare.for_model import adapt
 from qwen_core.prepare.for_self_hosted import adapt_to_server, with_instruction_in_queries
 from qwen_core.prepare.thinking import asked_to_think, thinks
 from qwen_core.prepare.tool_names import OwnNames, with_names_to_send
-from qwen_core.protocols.base import EncodedRequest, StreamDecoder, WireProtocol
+from qwen_core.protocols.base import EncodedRequest, Protocol, StreamDecoder
 from qwen_core.protocols.citations import cite_events, cite_response, marker_pattern
-from qwen_core.protocols.error_decoding import unreadable
-from qwen_core.protocols.output_parsers import EventFilter, FilteringDecoder, filters_for
+from qwen_core.protocols.error_decoding import invalid_response
+from qwen_core.protocols.output_parsers import EventFilter, FilteringDecoder, output_filters
 from qwen_core.protocols.registry import OPENAI_COMPATIBLE, select_protocol
 from qwen_core.protocols.stream_parser import (
     BOM,
-    NONSENSE,
-    StreamReader,
+    DECODE_ERRORS,
+    StreamParser,
     looks_like_event_stream,
     lower_case,
-    read_whole,
+    parse_body,
 )
 from qwen_core.transports.base import Answer, StatusFailure
 from qwen_core.types.accumulator import accumulate
@@ -90,7 +90,7 @@ class Call:
         self,
         settings: ClientSettings,
         profile: ModelProfile,
-        protocol: WireProtocol,
+        protocol: Protocol,
         encode: Encode,
         *,
         asynchronous: bool,
@@ -148,37 +148,37 @@ class Call:
         """The answer in a whole body, which may be an event stream all the same."""
         try:
             response = cite_response(self._decode(answer), self._markers())
-        except NONSENSE as reason:
-            raise unreadable(answer.body, f"{type(reason).__name__}: {reason}") from reason
+        except DECODE_ERRORS as reason:
+            raise invalid_response(answer.body, f"{type(reason).__name__}: {reason}") from reason
         cost = self.pricing.cost(response.usage)
         return response if cost is None else msgspec.structs.replace(response, cost=cost)
 
     def _decode(self, answer: Answer) -> ChatResponse:
         headers = lower_case(answer.headers)
         if looks_like_event_stream(answer.body):
-            return read_whole(answer.body, self._decoder(self.profile, headers))
+            return parse_body(answer.body, self._decoder(self.profile, headers))
         if self._filters():
-            response = read_whole(answer.body, self._decoder(self.profile, headers))
+            response = parse_body(answer.body, self._decoder(self.profile, headers))
             return msgspec.structs.replace(response, payload=answer.body)
-        return self.protocol.decode(answer.body.removeprefix(BOM), self.profile, headers)
+        return self.protocol.decode_chat(answer.body.removeprefix(BOM), self.profile, headers)
 
     def decode_embedding(self, answer: Answer) -> EmbeddingResponse:
         """The vectors of one batch. The native wire names no model: it is the one that was asked for."""
-        response = self.protocol.decode_embedding(answer.body, lower_case(answer.headers))
+        response = self.protocol.decode_embeddings(answer.body, lower_case(answer.headers))
         return response if response.model else msgspec.structs.replace(response, model=self.model)
 
     def decode_rerank(self, answer: Answer) -> RerankResponse:
         """The ranking of one batch."""
         return self.protocol.decode_rerank(answer.body, lower_case(answer.headers))
 
-    def reader(self, headers: Mapping[str, str]) -> StreamReader:
+    def reader(self, headers: Mapping[str, str]) -> StreamParser:
         """A reader for an answer that streams."""
         profile = self.profile
         if self.encoded.cumulative is not profile.cumulative_stream:
             profile = msgspec.structs.replace(profile, cumulative_stream=self.encoded.cumulative)
         names = lower_case(headers)
         self.request_id = names.get("x-request-id")
-        return StreamReader(self._decoder(profile, names))
+        return StreamParser(self._decoder(profile, names))
 
     def last(self, events: Sequence[Event], seen: Sequence[Event] = ()) -> Sequence[Event]:
         """The last events of a stream, with what only the whole answer tells."""
@@ -203,7 +203,7 @@ class Call:
         return FilteringDecoder(decoder, filters) if filters else decoder
 
     def _filters(self) -> list[EventFilter]:
-        filters = filters_for(self._request)
+        filters = output_filters(self._request)
         return [*filters, OwnNames(self._own_names)] if self._own_names else filters
 
     def failure(self, error: QwenError | StatusFailure, seen: Sequence[Event] = ()) -> QwenError:
@@ -267,9 +267,9 @@ class Call:
 
 def chat_call(settings: ClientSettings, request: ChatRequest, *, stream: bool, asynchronous: bool) -> Call:
     """The call for a chat request."""
-    server = settings.own_server()
+    server = settings.self_hosted_server()
     profile = profile_on(request.model, server)
-    request, own_names = with_names_to_send(request, own_server=server is not None)
+    request, own_names = with_names_to_send(request, self_hosted=server is not None)
     if server is None:
         protocol, losses = select_protocol(settings.protocol, profile, request)
         adapted, changes = adapt(request, profile)
@@ -278,7 +278,7 @@ def chat_call(settings: ClientSettings, request: ChatRequest, *, stream: bool, a
         adapted, changes = adapt_to_server(request, profile, server, named=settings.server is not None)
 
     def encode(profile: ModelProfile) -> EncodedRequest:
-        return protocol.encode(adapted, profile, stream)
+        return protocol.encode_chat(adapted, profile, stream)
 
     call = Call(
         settings,
@@ -297,7 +297,7 @@ def chat_call(settings: ClientSettings, request: ChatRequest, *, stream: bool, a
 
 def embedding_call(settings: ClientSettings, request: AnyEmbeddingRequest, *, asynchronous: bool) -> Call:
     """The call for one batch of texts or other contents."""
-    server = settings.own_server()
+    server = settings.self_hosted_server()
     profile = profile_on(request.model, server)
     protocol, losses = select_protocol("auto" if server else settings.protocol, profile, request)
     if server is not None and isinstance(request, EmbeddingRequest):
@@ -305,7 +305,7 @@ def embedding_call(settings: ClientSettings, request: AnyEmbeddingRequest, *, as
         request = with_instruction_in_queries(request)
 
     def encode(profile: ModelProfile) -> EncodedRequest:
-        return protocol.encode_embedding(request, profile)
+        return protocol.encode_embeddings(request, profile)
 
     call = Call(settings, profile, protocol, encode, asynchronous=asynchronous)
     for message in losses:
@@ -315,7 +315,7 @@ def embedding_call(settings: ClientSettings, request: AnyEmbeddingRequest, *, as
 
 def rerank_call(settings: ClientSettings, request: RerankRequest, *, asynchronous: bool) -> Call:
     """The call for one batch of documents. The OpenAI-compatible wire has its rerankers at another path."""
-    server = settings.own_server()
+    server = settings.self_hosted_server()
     profile = profile_on(request.model, server)
     protocol, losses = select_protocol(settings.protocol, profile, request)
 
@@ -334,7 +334,7 @@ def rerank_call(settings: ClientSettings, request: RerankRequest, *, asynchronou
 
 def must_stream(settings: ClientSettings, request: ChatRequest) -> bool:
     """Whether the model answers this request only in a stream, so that a whole answer has to be collected."""
-    if settings.own_server() is not None:
+    if settings.self_hosted_server() is not None:
         return False
     profile = resolve(request.model)
     streams = profile.stream_only or profile.stream_only_thinking or request.modalities

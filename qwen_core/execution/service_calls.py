@@ -15,7 +15,7 @@ from qwen_core.config.endpoints import host_of
 from qwen_core.config.settings import ClientSettings, Connection, resolve_connection
 from qwen_core.config.timeouts import Deadline, as_timeout
 from qwen_core.execution.retry import async_run_attempts, run_attempts, wait
-from qwen_core.protocols.error_decoding import decode_error, read_answer
+from qwen_core.protocols.error_decoding import decode_body, decode_error
 from qwen_core.transports.base import Answer, StatusFailure
 from qwen_core.transports.multipart import Form
 from qwen_core.transports.plain import AsyncPlainTransport
@@ -32,7 +32,7 @@ def read(kind: type[T], answer: Answer, settings: ClientSettings) -> T:
     """The answer as this kind of ``decodable`` struct."""
     decode: Callable[[bytes], T] = partial(msgspec.json.decode, type=kind)
     try:
-        return read_answer(decode, answer.body, dict(answer.headers))
+        return decode_body(decode, answer.body, dict(answer.headers))
     except QwenError as error:
         error.host = settings.endpoint("openai").host
         raise

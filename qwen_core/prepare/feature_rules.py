@@ -8,7 +8,7 @@ import msgspec
 
 from qwen_core.models.profile import ModelProfile
 from qwen_core.prepare.thinking import thinks, without_thinking
-from qwen_core.types.messages import MARKABLE, ImagePart, Part, Place, TextPart, marked_places
+from qwen_core.types.messages import CACHEABLE_PARTS, ImagePart, Part, PartIndex, TextPart, cache_breakpoints
 from qwen_core.types.requests import ChatRequest
 
 MAX_CACHE_MARKS = 4
@@ -33,7 +33,7 @@ def move_marks_of_tools(request: ChatRequest, profile: ModelProfile, warnings: l
 
 def fit_cache_marks(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
     """The last four marks count; a model without explicit cache takes none."""
-    places = list(marked_places(request.messages))
+    places = list(cache_breakpoints(request.messages))
     if not places:
         return request
     if profile.explicit_cache is False:
@@ -53,10 +53,10 @@ def fit_cache_marks(request: ChatRequest, profile: ModelProfile, warnings: list[
 
 def mark_of(part: Part) -> dict[str, str] | None:
     """The cache mark of a part."""
-    return part.cache_control if isinstance(part, MARKABLE) else None
+    return part.cache_control if isinstance(part, CACHEABLE_PARTS) else None
 
 
-def with_mark(request: ChatRequest, place: Place, mark: dict[str, str] | None) -> ChatRequest:
+def with_mark(request: ChatRequest, place: PartIndex, mark: dict[str, str] | None) -> ChatRequest:
     """The request with that mark, or with none, at a place."""
     number, position = place
     messages = list(request.messages)

@@ -32,10 +32,10 @@ def safe_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:LONGEST]
 
 
-def with_names_to_send(request: ChatRequest, *, own_server: bool = False) -> tuple[ChatRequest, dict[str, str]]:
+def with_names_to_send(request: ChatRequest, *, self_hosted: bool = False) -> tuple[ChatRequest, dict[str, str]]:
     """The request with names that the service takes, and the user's name for each that was exchanged."""
     names = dict.fromkeys([*(tool.name for tool in request.tools), *called_names(request.messages)])
-    accepts = OWN_SERVERS_ACCEPT if own_server else SERVICE_ACCEPTS
+    accepts = OWN_SERVERS_ACCEPT if self_hosted else SERVICE_ACCEPTS
     if all(map(accepts, names)):
         return request, {}
     sent = names_to_send(names, accepts)

@@ -1,11 +1,12 @@
 """What every wire must offer, and what they share."""
 
+import typing
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
-from qwen_core.config.endpoints import Wire
+from qwen_core.config.endpoints import ProtocolName
 from qwen_core.models.profile import ModelProfile, NativeEndpoint
 from qwen_core.types.errors import QwenError
 from qwen_core.types.events import Event
@@ -37,7 +38,7 @@ class EncodedRequest(msgspec.Struct, frozen=True, kw_only=True):
     cumulative: bool = False
 
 
-class StreamDecoder(Protocol):
+class StreamDecoder(typing.Protocol):
     """Turns the payloads of one answer into events. One object for each answer."""
 
     def feed(self, payload: bytes, status: int | None = None) -> Sequence[Event]:
@@ -58,15 +59,15 @@ class StreamDecoder(Protocol):
         """Whether the model said of every choice that it is finished; the usage may still follow."""
 
 
-class WireProtocol(Protocol):
+class Protocol(typing.Protocol):
     """One wire. All functions are pure."""
 
-    name: Wire
+    name: ProtocolName
 
-    def encode(self, request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
+    def encode_chat(self, request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
         """What to send for this request."""
 
-    def decode(
+    def decode_chat(
         self, payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None
     ) -> ChatResponse:
         """The answer in a whole body: a stream of one chunk."""
@@ -80,10 +81,10 @@ class WireProtocol(Protocol):
     def other_endpoint(self, path: str, error: QwenError) -> NativeEndpoint | None:
         """The endpoint that has the model instead, where this error says that the one at this path has not."""
 
-    def encode_embedding(self, request: AnyEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
+    def encode_embeddings(self, request: AnyEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
         """What to send for one batch."""
 
-    def decode_embedding(self, payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
+    def decode_embeddings(self, payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
         """The vectors of one batch."""
 
     def encode_rerank(self, request: RerankRequest, profile: ModelProfile) -> EncodedRequest:

@@ -62,8 +62,8 @@ def cite_end(finish: Finish, events: Sequence[Event], pattern: re.Pattern[str]) 
         return finish
     texts = [""] * len(finish.choices)
     pieces = [(event.choice, event.text) for event in events if isinstance(event, TextDelta)]
-    for place in range(len(texts)):
-        texts[place] = "".join(text for choice, text in pieces if choice == place)
+    for index in range(len(texts)):
+        texts[index] = "".join(text for choice, text in pieces if choice == index)
     ends: list[ChoiceEnd] = [
         msgspec.structs.replace(end, spans=find_spans(text, pattern, finish.citations))
         for end, text in zip(finish.choices, texts, strict=True)

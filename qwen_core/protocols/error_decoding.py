@@ -20,10 +20,10 @@ def decode_error(status: int, payload: bytes, headers: Mapping[str, str]) -> Qwe
     inner = body.get("error")
     code, message = code_and_message(inner if isinstance(inner, dict) else body)
     if not body:
-        message = f"The service answered with status {status} and a body that is not JSON: {beginning(payload)}"
+        message = f"The service answered with status {status} and a body that is not JSON: {excerpt(payload)}"
     elif not message:
         said = inner if isinstance(inner, str) else ""
-        message = said or f"The service answered with status {status} and no message: {beginning(payload)}"
+        message = said or f"The service answered with status {status} and no message: {excerpt(payload)}"
     request_id = body.get("request_id") or str(body.get("id") or "").removeprefix("chatcmpl-")
     return make_error(status, code, message, request_id=request_id or None, headers=headers)
 
@@ -43,7 +43,7 @@ def decode_error_body(payload: bytes) -> dict[str, Any]:
     return {}
 
 
-def read_answer(read: Callable[[bytes], T], payload: bytes, headers: Mapping[str, str]) -> T:
+def decode_body(read: Callable[[bytes], T], payload: bytes, headers: Mapping[str, str]) -> T:
     """What a whole answer holds. Raises the error in its place, or says why it cannot be read."""
     try:
         return read(payload)
@@ -51,7 +51,7 @@ def read_answer(read: Callable[[bytes], T], payload: bytes, headers: Mapping[str
         body = decode_error_body(payload)
         if body.get("error") or body.get("code"):
             raise decode_error(200, payload, headers) from None
-        raise unreadable(payload, reason) from reason
+        raise invalid_response(payload, reason) from reason
 
 
 def code_and_message(fields: Mapping[str, Any]) -> tuple[str | None, str]:
@@ -60,11 +60,11 @@ def code_and_message(fields: Mapping[str, Any]) -> tuple[str | None, str]:
     return (str(code) if code else None), str(fields.get("message") or "")
 
 
-def unreadable(payload: bytes, reason: object) -> InvalidResponseError:
+def invalid_response(payload: bytes, reason: object) -> InvalidResponseError:
     """The error for a payload that is not what the wire promises. Quotes its beginning, never all of it."""
-    return InvalidResponseError(f"The answer cannot be read: {reason}. It begins: {beginning(payload)}")
+    return InvalidResponseError(f"The answer cannot be read: {reason}. It begins: {excerpt(payload)}")
 
 
-def beginning(payload: bytes) -> str:
+def excerpt(payload: bytes) -> str:
     """The first part of a payload, to be quoted."""
     return repr(payload[:200].decode("utf-8", "replace")) if payload else "(empty)"

@@ -63,7 +63,7 @@ class FilteringDecoder:
         return events
 
 
-def filters_for(request: ChatRequest | None) -> list[EventFilter]:
+def output_filters(request: ChatRequest | None) -> list[EventFilter]:
     """New filters for one answer, in their order; none where none was asked for."""
     filters: list[EventFilter] = []
     if request is None:

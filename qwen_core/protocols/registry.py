@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import NamedTuple
 
-from qwen_core.config.settings import ProtocolName
+from qwen_core.config.settings import ProtocolChoice
 from qwen_core.models.profile import ModelProfile
-from qwen_core.protocols.base import NATIVE_EXTRA, WireProtocol
+from qwen_core.protocols.base import NATIVE_EXTRA, Protocol
 from qwen_core.protocols.dashscope import DashScopeNative
 from qwen_core.protocols.dashscope.encode import COMPATIBLE_ONLY, endpoint_of, is_document_url
 from qwen_core.protocols.messages import named_values
@@ -23,9 +23,9 @@ from qwen_core.types.requests import (
     RerankRequest,
 )
 
-OPENAI_COMPATIBLE: WireProtocol = OpenAICompatible()
-OPENAI_RESPONSES: WireProtocol = OpenAIResponses()
-DASHSCOPE_NATIVE: WireProtocol = DashScopeNative()
+OPENAI_COMPATIBLE: Protocol = OpenAICompatible()
+OPENAI_RESPONSES: Protocol = OpenAIResponses()
+DASHSCOPE_NATIVE: Protocol = DashScopeNative()
 
 # Keys of ``search_options`` that ask for what only native answers hold or do (compatible 2.4, native 3.1).
 NATIVE_SEARCH_OPTIONS = (
@@ -45,11 +45,11 @@ AnyRequest = ChatRequest | AnyEmbeddingRequest | RerankRequest
 class Selection(NamedTuple):
     """A wire, and what its choice costs the caller."""
 
-    protocol: WireProtocol
+    protocol: Protocol
     warnings: tuple[str, ...] = ()
 
 
-def select_protocol(name: ProtocolName, profile: ModelProfile, request: AnyRequest | None = None) -> Selection:
+def select_protocol(name: ProtocolChoice, profile: ModelProfile, request: AnyRequest | None = None) -> Selection:
     """The wire of that name.
 
     ``auto`` means the OpenAI-compatible one, unless the request asks for what only the native one has, or

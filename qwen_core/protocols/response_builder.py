@@ -13,7 +13,7 @@ import msgspec
 
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import MAX_CHOICES, StreamDecoder
-from qwen_core.protocols.error_decoding import code_and_message, unreadable
+from qwen_core.protocols.error_decoding import code_and_message, invalid_response
 from qwen_core.protocols.schema import Audio, ToolCall
 from qwen_core.protocols.tool_calls import ToolCallAssembler
 from qwen_core.types.accumulator import accumulate
@@ -29,7 +29,7 @@ OUT_OF_TIME = (
 """What a header says of an answer without an end (compatible 1.4)."""
 
 
-class OpenChoice:
+class ChoiceBuilder:
     """One choice while its chunks arrive. ``cumulative`` chunks repeat all that came before."""
 
     __slots__ = (
@@ -41,8 +41,8 @@ class OpenChoice:
         "has_text",
         "index",
         "logprobs",
-        "said",
-        "thought",
+        "previous_reasoning",
+        "previous_text",
         "tools",
     )
 
@@ -55,8 +55,8 @@ class OpenChoice:
         self.has_text = False
         self.has_reasoning = False
         self.answered = False
-        self.said = ""
-        self.thought = ""
+        self.previous_text = ""
+        self.previous_reasoning = ""
         self.arguments: dict[int, str] = {}
 
     def add(self, text: str | None, reasoning: str | None, events: list[Event]) -> None:
@@ -74,8 +74,8 @@ class OpenChoice:
 
     def add_tool_calls(self, calls: Sequence[ToolCall], events: list[Event]) -> None:
         """Fragments of tool calls. Where several come without an index, their places are their indexes."""
-        for place, call in enumerate(calls):
-            index = place if call.index is None and len(calls) > 1 else call.index
+        for position, call in enumerate(calls):
+            index = position if call.index is None and len(calls) > 1 else call.index
             function = call.function
             try:
                 delta = self.tools.add(
@@ -114,12 +114,14 @@ class OpenChoice:
 
     def _new_part(self, text: str, reasoning: str) -> tuple[str, str]:
         """What a cumulative chunk adds."""
-        new_text, new_reasoning = text.removeprefix(self.said), reasoning.removeprefix(self.thought)
-        self.said, self.thought = text or self.said, reasoning or self.thought
+        new_text = text.removeprefix(self.previous_text)
+        new_reasoning = reasoning.removeprefix(self.previous_reasoning)
+        self.previous_text = text or self.previous_text
+        self.previous_reasoning = reasoning or self.previous_reasoning
         return new_text, new_reasoning
 
 
-class OpenAnswer:
+class ResponseBuilder:
     """One answer while its chunks arrive."""
 
     __slots__ = (
@@ -139,7 +141,7 @@ class OpenAnswer:
     def __init__(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> None:
         self.cumulative = profile.cumulative_stream
         self.headers = headers or {}
-        self.choices: list[OpenChoice] = [OpenChoice(0, self.cumulative)]
+        self.choices: list[ChoiceBuilder] = [ChoiceBuilder(0, self.cumulative)]
         self.began = False
         self.usage: dict[str, Any] | None = None
         self.id: str | None = None
@@ -149,12 +151,12 @@ class OpenAnswer:
         self.search_info: dict[str, Any] | None = None
         self.extras: dict[str, Any] = {}
 
-    def choice(self, index: int) -> OpenChoice:
+    def choice(self, index: int) -> ChoiceBuilder:
         """The choice of that number."""
         if not 0 <= index < MAX_CHOICES:
             raise InvalidResponseError(f"The answer cannot be read: a choice has the index {index}.")
         while len(self.choices) <= index:
-            self.choices.append(OpenChoice(len(self.choices), self.cumulative))
+            self.choices.append(ChoiceBuilder(len(self.choices), self.cumulative))
         return self.choices[index]
 
     @property
@@ -215,17 +217,17 @@ def status_in(code: str | None) -> int | None:
     return int(code) if code and re.fullmatch(r"[45]\d\d", code) else None
 
 
-class AnswerDecoder(StreamDecoder, Protocol):
+class ResponseDecoder(StreamDecoder, Protocol):
     """A decoder that keeps what it knows in an open answer."""
 
-    answer: OpenAnswer
+    builder: ResponseBuilder
 
 
-def decode_whole(decoder: AnswerDecoder, payload: bytes) -> ChatResponse:
+def decode_response(decoder: ResponseDecoder, payload: bytes) -> ChatResponse:
     """The answer in a whole body: a stream of one chunk."""
     events = list(decoder.feed(payload))
-    if not decoder.answer.began:
-        raise unreadable(payload, "it has no choices")
+    if not decoder.builder.began:
+        raise invalid_response(payload, "it has no choices")
     try:
         events += decoder.close()
     except IncompleteStreamError as error:

@@ -29,7 +29,7 @@ class Result(msgspec.Struct):
     relevance_score: float
 
 
-def tokens(usage: RetrievalUsage | None) -> int | None:
+def total_tokens(usage: RetrievalUsage | None) -> int | None:
     """The total, given or added up; None where nothing was said."""
     if usage is None or usage.total_tokens is not None:
         return usage.total_tokens if usage else None
@@ -37,15 +37,15 @@ def tokens(usage: RetrievalUsage | None) -> int | None:
     return sum(known) if known else None
 
 
-def in_order(rows: Sequence[tuple[int, T]]) -> list[T]:
+def sort_by_index(rows: Sequence[tuple[int, T]]) -> list[T]:
     """What belongs to positions 0, 1, 2, ... Raises where one is missing or there twice."""
-    by_place = sorted(rows, key=lambda row: row[0])
-    if [place for place, _ in by_place] != list(range(len(rows))):
-        raise InvalidResponseError(f"The vectors' positions are {[place for place, _ in by_place]}.")
-    return [row for _, row in by_place]
+    ordered = sorted(rows, key=lambda row: row[0])
+    if [index for index, _ in ordered] != list(range(len(rows))):
+        raise InvalidResponseError(f"The vectors' positions are {[index for index, _ in ordered]}.")
+    return [row for _, row in ordered]
 
 
-def ranking(results: Sequence[Result]) -> list[Ranked]:
+def sort_by_score(results: Sequence[Result]) -> list[Ranked]:
     """The results, best first. Raises where one document is there twice."""
     ranked = [Ranked(result.index, result.relevance_score) for result in results]
     if len({result.index for result in ranked}) != len(ranked):

@@ -15,7 +15,7 @@ MAX_EVENT = 64 * 1024 * 1024
 """Bytes between two payloads: a longer line, or more comments, is no answer but an attack on memory."""
 
 
-class EventStreamReader:
+class EventStreamParser:
     """Cuts the bytes of one stream into the contents of its ``data`` fields. Linear in the bytes.
 
     ``status`` is the error status that the native wire writes into a comment of the frame, which then is the
@@ -80,21 +80,21 @@ class EventStreamReader:
         payloads: list[bytes] = []
         data = self._data
         size = len(lines)
-        place = 0
-        while place < size:
-            if not lines.startswith(DATA, place):
+        position = 0
+        while position < size:
+            if not lines.startswith(DATA, position):
                 if data:
                     payloads.append(data[0] if len(data) == 1 else b"\n".join(data))
                     data.clear()
-                place = lines.find(DATA_LINE, place) + 1
-                if not place:
+                position = lines.find(DATA_LINE, position) + 1
+                if not position:
                     break
-            end = lines.index(b"\n", place)
-            start = place + len(DATA)
+            end = lines.index(b"\n", position)
+            start = position + len(DATA)
             data.append(lines[start + (lines[start] == SPACE) : end])
-            place = end + 1
-        place = lines.rfind(b"\n" + STATUS_COMMENT) + 1
-        if place or lines.startswith(STATUS_COMMENT):
-            status = lines[place + len(STATUS_COMMENT) : lines.index(b"\n", place)].strip()
+            position = end + 1
+        position = lines.rfind(b"\n" + STATUS_COMMENT) + 1
+        if position or lines.startswith(STATUS_COMMENT):
+            status = lines[position + len(STATUS_COMMENT) : lines.index(b"\n", position)].strip()
             self.status = int(status) if status.isdigit() and len(status) == 3 and status != b"200" else None
         return payloads

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from qwen_core.protocols.base import StreamDecoder
-from qwen_core.protocols.error_decoding import unreadable
-from qwen_core.protocols.sse import MAX_EVENT, EventStreamReader
+from qwen_core.protocols.error_decoding import invalid_response
+from qwen_core.protocols.sse import MAX_EVENT, EventStreamParser
 from qwen_core.types.accumulator import accumulate
 from qwen_core.types.errors import IncompleteStreamError, InvalidResponseError, QwenError
 from qwen_core.types.events import Event
 from qwen_core.types.responses import ChatResponse
 
-NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+DECODE_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a decoder stumbles over where whoever answers sends what no document knows."""
 
 BOM = b"\xef\xbb\xbf"
@@ -19,7 +19,7 @@ MAX_BLANK = 64 * 1024
 """Bytes of white space before an answer; some gateways send a little while they wait."""
 
 
-class StreamReader:
+class StreamParser:
     """Reads one answer. An event stream is expected; a JSON body in its place is read too."""
 
     __slots__ = (
@@ -36,7 +36,7 @@ class StreamReader:
 
     def __init__(self, decoder: StreamDecoder) -> None:
         self._decoder = decoder
-        self._frames = EventStreamReader()
+        self._frames = EventStreamParser()
         self._is_json: bool | None = None
         self._body: list[bytes] = []
         self._body_size = 0
@@ -69,8 +69,8 @@ class StreamReader:
                 self._read_any = True
                 return self._decoder.feed(payloads[0], self._frames.status)
             return self._decode(payloads)
-        except NONSENSE as reason:
-            raise unreadable(segment, f"{type(reason).__name__}: {reason}") from reason
+        except DECODE_ERRORS as reason:
+            raise invalid_response(segment, f"{type(reason).__name__}: {reason}") from reason
 
     def _keep(self, segment: bytes) -> Sequence[Event]:
         self._body.append(segment)
@@ -105,8 +105,8 @@ class StreamReader:
             raise self._failure
         try:
             return self._close()
-        except NONSENSE as reason:
-            raise unreadable(b"", f"{type(reason).__name__}: {reason}") from reason
+        except DECODE_ERRORS as reason:
+            raise invalid_response(b"", f"{type(reason).__name__}: {reason}") from reason
 
     def _close(self) -> Sequence[Event]:
         events: list[Event] = []
@@ -119,7 +119,7 @@ class StreamReader:
                     break
                 raise IncompleteStreamError("The answer was cut in the middle of an event.") from error
         if not self._read_any and self._beginning.strip() and not looks_like_event_stream(self._beginning):
-            raise unreadable(self._beginning, "it is neither an event stream nor JSON")
+            raise invalid_response(self._beginning, "it is neither an event stream nor JSON")
         try:
             events += self._decoder.close()
         except QwenError as error:
@@ -133,7 +133,7 @@ class StreamReader:
         start = self._beginning.removeprefix(BOM).lstrip()
         if BOM.startswith(start):
             if len(self._beginning) > MAX_BLANK:
-                raise unreadable(b"", "it begins with nothing but white space")
+                raise invalid_response(b"", "it begins with nothing but white space")
             return b""
         self._is_json = start.startswith(b"{")
         self._beginning = start[:200]
@@ -145,9 +145,9 @@ def looks_like_event_stream(body: bytes) -> bool:
     return body.removeprefix(BOM).lstrip().startswith((b"data:", b"id:", b"event:", b":"))
 
 
-def read_whole(body: bytes, decoder: StreamDecoder) -> ChatResponse:
+def parse_body(body: bytes, decoder: StreamDecoder) -> ChatResponse:
     """The answer in an event stream that came as one body. A failure carries what came before it."""
-    reader = StreamReader(decoder)
+    reader = StreamParser(decoder)
     events = list(reader.feed(body))
     try:
         while not reader.closed:

@@ -14,7 +14,7 @@ from qwen_core.types.events import ToolCallDelta
 MAX_TOOL_CALLS = 1024
 
 
-class OpenToolCall:
+class PartialToolCall:
     """What is known of a call while it is being written."""
 
     __slots__ = ("id", "name", "position")
@@ -32,9 +32,9 @@ class ToolCallAssembler:
 
     def __init__(self, choice: int = 0) -> None:
         self._choice = choice
-        self._calls: list[OpenToolCall] = []
-        self._by_id: dict[str, OpenToolCall] = {}
-        self._by_index: dict[int, OpenToolCall] = {}
+        self._calls: list[PartialToolCall] = []
+        self._by_id: dict[str, PartialToolCall] = {}
+        self._by_index: dict[int, PartialToolCall] = {}
 
     def __bool__(self) -> bool:
         return bool(self._calls)
@@ -52,7 +52,7 @@ class ToolCallAssembler:
             call.name = new_name
         if index is not None:
             self._by_index[index] = call
-        return ToolCallDelta(call.position, arguments_text(arguments), new_id, new_name, self._choice)
+        return ToolCallDelta(call.position, json_arguments(arguments), new_id, new_name, self._choice)
 
     def missing_ids(self, answer_id: str | None) -> list[ToolCallDelta]:
         """Ids for the calls that came without one, so that their results can name them. Deterministic."""
@@ -62,7 +62,7 @@ class ToolCallAssembler:
             if not call.id
         ]
 
-    def _find(self, id: str, index: int | None, name: str) -> OpenToolCall:
+    def _find(self, id: str, index: int | None, name: str) -> PartialToolCall:
         if id in self._by_id:
             return self._by_id[id]
         known = self._by_index.get(index) if index is not None else None
@@ -76,15 +76,15 @@ class ToolCallAssembler:
         another_index = bool(name) and bool(candidate.name) and index is not None and known is None
         return self._begin() if another_name or another_index else candidate
 
-    def _begin(self) -> OpenToolCall:
+    def _begin(self) -> PartialToolCall:
         if len(self._calls) >= MAX_TOOL_CALLS:
             raise ValueError(f"more than {MAX_TOOL_CALLS} tool calls")
-        call = OpenToolCall(len(self._calls))
+        call = PartialToolCall(len(self._calls))
         self._calls.append(call)
         return call
 
 
-def arguments_text(arguments: Any) -> str:
+def json_arguments(arguments: Any) -> str:
     """Arguments as JSON text; some servers send an object where the wire promises text."""
     if arguments is None:
         return ""

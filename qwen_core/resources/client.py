@@ -28,7 +28,7 @@ from qwen_core.execution.usage_meter import record_usage
 from qwen_core.models.self_hosted import profile_on
 from qwen_core.prepare.documents import Document, documents_to_upload, with_file_ids
 from qwen_core.prepare.media import ReadyMedia, ready_media
-from qwen_core.protocols.stream_parser import StreamReader
+from qwen_core.protocols.stream_parser import StreamParser
 from qwen_core.resources.embeddings import EMBEDDING
 from qwen_core.resources.rerank import RERANKING
 from qwen_core.transports.base import AsyncByteStream, ByteStream, StatusFailure
@@ -53,7 +53,7 @@ class OpenStream(NamedTuple):
 
     source: ByteStream
     segments: Iterator[bytes]
-    reader: StreamReader
+    reader: StreamParser
     events: Sequence[Event]
 
 
@@ -62,7 +62,7 @@ class AsyncOpenStream(NamedTuple):
 
     source: AsyncByteStream
     segments: AsyncIterator[bytes]
-    reader: StreamReader
+    reader: StreamParser
     events: Sequence[Event]
 
 
@@ -148,7 +148,7 @@ class QwenClient:
         if not has_media(request.messages):
             return request
         ready = run(ready_media, request)
-        if documents := documents_to_upload(ready, profile_on(request.model, self.settings.own_server())):
+        if documents := documents_to_upload(ready, profile_on(request.model, self.settings.self_hosted_server())):
             return self._with_documents(ready, documents)
         if not ready.uploads:
             return ready.request
@@ -319,7 +319,7 @@ class AsyncQwenClient:
         if not has_media(request.messages):
             return request
         ready = await async_run(ready_media, request)
-        if documents := documents_to_upload(ready, profile_on(request.model, self.settings.own_server())):
+        if documents := documents_to_upload(ready, profile_on(request.model, self.settings.self_hosted_server())):
             return await self._with_documents(ready, documents)
         if not ready.uploads:
             return ready.request

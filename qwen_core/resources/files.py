@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from qwen_core.config.endpoints import id_in_path
+from qwen_core.config.endpoints import quote_id
 from qwen_core.config.settings import ClientSettings
 from qwen_core.execution.service_calls import AsyncServiceCalls, ServiceCalls, read
 from qwen_core.prepare.media_checks import MEGABYTE
@@ -111,7 +111,7 @@ FILES = "/files"
 
 def file_path(file_id: str, part: str = "") -> str:
     """Where one file is."""
-    return f"{FILES}/{id_in_path(file_id)}{part}"
+    return f"{FILES}/{quote_id(file_id)}{part}"
 
 
 def page_path(after: str, purpose: str | None) -> str:

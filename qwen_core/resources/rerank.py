@@ -31,17 +31,17 @@ def split(request: RerankRequest, limit: int | None) -> list[RerankRequest]:
     if request.top_n is not None and request.top_n < 1:
         raise BadRequestError(f"A top_n of {request.top_n} asks for no documents.")
     profile = resolve(request.model)
-    places = request.places or tuple(range(len(request.documents)))
+    positions = request.positions or tuple(range(len(request.documents)))
     sent = [
         (place, document)
-        for place, document in zip(places, request.documents, strict=True)
+        for place, document in zip(positions, request.documents, strict=True)
         if not (isinstance(document, TextPart) and not document.text.strip())
     ]
     return [
         msgspec.structs.replace(
             request,
             documents=tuple(document for _, document in batch),
-            places=tuple(place for place, _ in batch),
+            positions=tuple(place for place, _ in batch),
         )
         for batch in batches(sent, limits(profile, limit), estimate(request.query))
     ]
@@ -93,23 +93,23 @@ def join(
     results: list[Ranked] = []
     for batch, answer in zip(batches, answers, strict=True):
         check(batch, answer)
-        results += [Ranked(batch.places[result.index], result.score) for result in answer.results]
-    sent = {place for batch in batches for place in batch.places}
-    places = request.places or range(len(request.documents))
-    results += [Ranked(place, 0.0) for place in places if place not in sent]
+        results += [Ranked(batch.positions[result.index], result.score) for result in answer.results]
+    sent = {place for batch in batches for place in batch.positions}
+    positions = request.positions or range(len(request.documents))
+    results += [Ranked(place, 0.0) for place in positions if place not in sent]
     return RerankResponse(
-        results=positions(request, sorted(results, key=lambda result: (-result.score, result.index))),
+        results=by_own_positions(request, sorted(results, key=lambda result: (-result.score, result.index))),
         total_tokens=total_tokens(answers),
         request_id=answers[-1].request_id if answers else None,
     )
 
 
-def positions(request: RerankRequest, results: Sequence[Ranked]) -> list[Ranked]:
+def by_own_positions(request: RerankRequest, results: Sequence[Ranked]) -> list[Ranked]:
     """The best results, by their positions in this request."""
     best = results[: request.top_n]
-    if not request.places:
+    if not request.positions:
         return list(best)
-    own = {place: position for position, place in enumerate(request.places)}
+    own = {place: position for position, place in enumerate(request.positions)}
     return [Ranked(own[result.index], result.score) for result in best]
 
 
@@ -131,7 +131,7 @@ def explain(request: RerankRequest, error: QwenError) -> str | None:
     if not isinstance(error, ContextOverflowError) or longest is None:
         return None
     named = {"query": request.query}
-    named |= {f"document {place}": part for place, part in zip(request.places, request.documents, strict=True)}
+    named |= {f"document {place}": part for place, part in zip(request.positions, request.documents, strict=True)}
     suspects = [name for name, part in named.items() if estimate(part) > longest * 0.9]
     which = f" These look longer: {', '.join(suspects[:5])}." if suspects else ""
     return f"{request.model} takes at most {longest} tokens in one text.{which} Split the documents smaller."

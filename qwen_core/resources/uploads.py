@@ -17,7 +17,7 @@ from qwen_core.config.endpoints import host_of
 from qwen_core.config.settings import ClientSettings, Connection, resolve_connection
 from qwen_core.execution.service_calls import key_headers
 from qwen_core.prepare.local_files import LocalFile
-from qwen_core.protocols.error_decoding import decode_error, unreadable
+from qwen_core.protocols.error_decoding import decode_error, invalid_response
 from qwen_core.transports.base import StatusFailure
 from qwen_core.transports.blocking import async_run, run
 from qwen_core.transports.multipart import Content, Form
@@ -59,7 +59,7 @@ def read_policy(payload: bytes, connection: Connection) -> Policy:
         policy = _decode_policy(payload).data
         scheme = urlsplit(policy.upload_host).scheme
     except (ValueError, msgspec.MsgspecError) as reason:
-        raise unreadable(payload, reason) from reason
+        raise invalid_response(payload, reason) from reason
     if scheme not in ("https", urlsplit(connection.base_url).scheme):
         raise InvalidResponseError("The service named an upload host without encryption; nothing was sent there.")
     return policy

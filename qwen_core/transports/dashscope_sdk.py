@@ -36,7 +36,7 @@ from qwen_core.transports.http import (
     library_failure,
     ssl_context,
 )
-from qwen_core.types.error_translation import ErrorTranslation, caused
+from qwen_core.types.error_translation import ErrorTranslation, with_cause
 from qwen_core.types.errors import UnsupportedFeatureError
 
 CONTENT_TYPE = {"Content-Type": "application/json"}
@@ -93,10 +93,10 @@ def failure(error: BaseException) -> BaseException | None:
     """Our error for what the SDK and httpx raise, with that as the cause."""
     if isinstance(error, SDKConnectionError):
         hide_keys(error)
-        return caused(connection_error(error.__cause__ or error, httpx, SDKTimeoutError), error)
+        return with_cause(connection_error(error.__cause__ or error, httpx, SDKTimeoutError), error)
     if isinstance(error, DashScopeError):
         hide_keys(error)
-        return caused(StatusFailure(failed_answer(error)), error)
+        return with_cause(StatusFailure(failed_answer(error)), error)
     return library_failure(error, httpx)
 
 

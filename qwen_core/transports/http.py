@@ -15,7 +15,7 @@ from typing import Any
 from qwen_core.config.settings import Connection
 from qwen_core.config.timeouts import Timeout, attempt_timeouts
 from qwen_core.transports.error_body_limits import END
-from qwen_core.types.error_translation import ErrorTranslation, caused
+from qwen_core.types.error_translation import ErrorTranslation, with_cause
 from qwen_core.types.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -52,9 +52,9 @@ def library_failure(error: BaseException, http: Any) -> BaseException | None:
     """Our error for what the HTTP library itself raises, or lets through, with that as the cause."""
     if isinstance(error, (http.HTTPError, http.StreamError, http.InvalidURL)):
         hide_keys(error)
-        return caused(connection_error(error, http), error)
+        return with_cause(connection_error(error, http), error)
     if isinstance(error, OSError):
-        return caused(APIConnectionError(f"The connection failed: {error}"), error)
+        return with_cause(APIConnectionError(f"The connection failed: {error}"), error)
     return None
 
 
@@ -136,7 +136,7 @@ def _cut(error: BaseException) -> BaseException | None:
         return None
     cut = IncompleteStreamError(f"The answer was cut. {error.message}")
     cut.is_retryable = False
-    return caused(cut, error.__cause__)
+    return with_cause(cut, error.__cause__)
 
 
 CUT_BODY = ErrorTranslation(_cut)

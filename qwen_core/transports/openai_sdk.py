@@ -25,7 +25,7 @@ from qwen_core.transports.http import (
     library_failure,
 )
 from qwen_core.transports.http_clients import HTTP, make_async_http_client, make_http_client
-from qwen_core.types.error_translation import ErrorTranslation, caused
+from qwen_core.types.error_translation import ErrorTranslation, with_cause
 
 ADDED_TO_EACH_CALL = ("x-stainless-retry-count", "x-stainless-read-timeout")
 """Headers that the SDK makes for each call."""
@@ -86,10 +86,10 @@ def failure(error: BaseException) -> BaseException | None:
     if isinstance(error, openai.APIStatusError):
         hide_keys(error)
         response = error.response
-        return caused(StatusFailure(Answer(response.status_code, response.headers, response.content)), error)
+        return with_cause(StatusFailure(Answer(response.status_code, response.headers, response.content)), error)
     if isinstance(error, openai.APIConnectionError):
         hide_keys(error)
-        return caused(connection_error(error.__cause__ or error, HTTP, openai.APITimeoutError), error)
+        return with_cause(connection_error(error.__cause__ or error, HTTP, openai.APITimeoutError), error)
     return library_failure(error, HTTP)
 
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from qwen_core.config.endpoints import Wire
+from qwen_core.config.endpoints import ProtocolName
 from qwen_core.config.settings import Connection
 from qwen_core.protocols.base import NATIVE_EXTRA
 from qwen_core.transports.base import AsyncTransport, Transport
@@ -24,16 +24,16 @@ MAX_POOLS = 64
 GRACE = 600.0
 """Seconds that answers may still take on a pool which made room; the SDK's own timeout."""
 
-MODULES: dict[Wire, str] = {
+MODULES: dict[ProtocolName, str] = {
     "openai": "qwen_core.transports.openai_sdk",
     "dashscope": "qwen_core.transports.dashscope_sdk",
 }
 
 
-def transports_of(wire: Wire) -> Any:
-    """The module on the SDK that carries this wire. Imports the SDK, where that was not done yet."""
+def transports_of(protocol: ProtocolName) -> Any:
+    """The module on the SDK that carries this protocol. Imports the SDK, where that was not done yet."""
     try:
-        return import_module(MODULES[wire])
+        return import_module(MODULES[protocol])
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "dashscope":
             raise
@@ -45,16 +45,16 @@ def transports_of(wire: Wire) -> Any:
 
 def make_transport(connection: Connection) -> Transport:
     """A new transport."""
-    module = transports_of(connection.wire)
-    make = module.DashScopeTransport if connection.wire == "dashscope" else module.OpenAITransport
+    module = transports_of(connection.protocol)
+    make = module.DashScopeTransport if connection.protocol == "dashscope" else module.OpenAITransport
     transport: Transport = make(connection)
     return transport
 
 
 def make_async_transport(connection: Connection) -> AsyncTransport:
     """A new transport for the running loop."""
-    module = transports_of(connection.wire)
-    make = module.AsyncDashScopeTransport if connection.wire == "dashscope" else module.AsyncOpenAITransport
+    module = transports_of(connection.protocol)
+    make = module.AsyncDashScopeTransport if connection.protocol == "dashscope" else module.AsyncOpenAITransport
     transport: AsyncTransport = make(connection)
     return transport
 

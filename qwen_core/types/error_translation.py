@@ -31,7 +31,7 @@ class ErrorTranslation:
                 del translated
 
 
-def caused(error: BaseException, cause: BaseException | None) -> BaseException:
+def with_cause(error: BaseException, cause: BaseException | None) -> BaseException:
     """The error with its cause, as ``raise ... from`` sets it."""
     error.__cause__ = cause
     return error

@@ -71,10 +71,10 @@ class ToolCallPart(msgspec.Struct, frozen=True, tag="tool_call"):
 Part = TextPart | ReasoningPart | ImagePart | VideoPart | AudioPart | FilePart | ToolCallPart
 
 MEDIA_PARTS = (ImagePart, VideoPart, AudioPart, FilePart)
-MARKABLE = (TextPart, ImagePart)
-"""Parts that can bear a cache mark (compatible 2.5)."""
-Place = tuple[int, int]
-"""A message and a part of it, by their numbers."""
+CACHEABLE_PARTS = (TextPart, ImagePart)
+"""Parts that may carry ``cache_control`` (compatible 2.5)."""
+PartIndex = tuple[int, int]
+"""The indices of a message and of a part in it."""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -152,9 +152,9 @@ def part_urls(part: Part) -> tuple[str, ...]:
     return (part.url,) if isinstance(part.url, str) else part.url
 
 
-def marked_places(messages: Iterable[Message]) -> Iterator[Place]:
+def cache_breakpoints(messages: Iterable[Message]) -> Iterator[PartIndex]:
     """Where cache marks stand."""
-    for number, message in enumerate(messages):
-        for place, part in enumerate(message.parts):
-            if type(part) in MARKABLE and part.cache_control:  # type: ignore[union-attr]
-                yield number, place
+    for message_index, message in enumerate(messages):
+        for part_index, part in enumerate(message.parts):
+            if type(part) in CACHEABLE_PARTS and part.cache_control:  # type: ignore[union-attr]
+                yield message_index, part_index

@@ -126,7 +126,7 @@ class EmbeddingResponse(msgspec.Struct, frozen=True, kw_only=True):
 class RerankRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Documents to put in the order of their relevance to a query; texts, images or videos.
 
-    ``places`` are the documents' positions in a longer list that this one was cut from.
+    ``positions`` are the documents' positions in a longer list that this one was cut from.
     """
 
     model: str
@@ -135,7 +135,7 @@ class RerankRequest(msgspec.Struct, frozen=True, kw_only=True):
     top_n: int | None = None
     instruct: str | None = None
     extra_body: dict[str, Any] | None = None
-    places: tuple[int, ...] = ()
+    positions: tuple[int, ...] = ()
 
 
 class Ranked(msgspec.Struct, frozen=True):

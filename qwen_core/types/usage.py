@@ -32,12 +32,12 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     raw: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-def reported_usage(*, raw: dict[str, Any], cache_type: Any, plugins: Any, **tokens: Any) -> Usage:
+def usage_from_counts(*, raw: dict[str, Any], cache_type: Any, plugins: Any, **tokens: Any) -> Usage:
     """The usage that a server reported. What is no whole number is unknown: sums and prices are made of these.
 
     A total that was not reported is the sum of both sides, where both are known.
     """
-    found = {name: count for name, value in tokens.items() if (count := whole_number(value)) is not None}
+    found = {name: count for name, value in tokens.items() if (count := as_integer(value)) is not None}
     if "total_tokens" not in found and {"input_tokens", "output_tokens"} <= found.keys():
         found["total_tokens"] = found["input_tokens"] + found["output_tokens"]
     return Usage(
@@ -48,7 +48,7 @@ def reported_usage(*, raw: dict[str, Any], cache_type: Any, plugins: Any, **toke
     )
 
 
-def whole_number(value: Any) -> int | None:
+def as_integer(value: Any) -> int | None:
     """The number, also where it is written with a fraction of nothing; None where it is none."""
     if isinstance(value, float) and value.is_integer():
         return int(value)

@@ -24,5 +24,5 @@ def warn(message: str) -> None:
     """Give a ``QwenWarning``. It points at our line where no user's is on the stack, as in a thread of a pool."""
     callers = list(walk_stack(sys._getframe(1)))
     packages = [frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in callers]
-    users = next((place for place, package in enumerate(packages) if package not in LIBRARIES), 0)
+    users = next((index for index, package in enumerate(packages) if package not in LIBRARIES), 0)
     warnings.warn(message, QwenWarning, stacklevel=2 + users)

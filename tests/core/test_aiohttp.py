@@ -47,7 +47,7 @@ def settings(qwen_emulator: Emulator) -> ClientSettings:
 
 
 async def test_the_library_that_is_there(library: str) -> None:
-    connection = Connection(wire="openai", base_url="http://127.0.0.1", api_key=KEY)
+    connection = Connection(protocol="openai", base_url="http://127.0.0.1", api_key=KEY)
     transport = AsyncOpenAITransport(connection)
     client = transport._client._client
     await transport.close()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qwen_core.config.endpoints import REGIONS, SHORT_FORMS, Wire, region_of, rerank_url, resolve_endpoint
+from qwen_core.config.endpoints import REGIONS, SHORT_FORMS, ProtocolName, region_of, rerank_url, resolve_endpoint
 from qwen_core.config.settings import ClientSettings, resolve_connection
 from qwen_core.errors import QwenError, QwenWarning, UnsupportedFeatureError
 from qwen_core.resources.files import QwenFiles
@@ -24,7 +24,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("wire", "path"), [("openai", "/compatible-mode/v1"), ("dashscope", "/api/v1")])
 @pytest.mark.parametrize(("region", "host"), SHARED.items())
-def test_shared_hosts(region: str, host: str, wire: Wire, path: str) -> None:
+def test_shared_hosts(region: str, host: str, wire: ProtocolName, path: str) -> None:
     assert resolve_endpoint(wire, region=region) == (f"https://{host}{path}", {})
 
 
@@ -81,7 +81,7 @@ def test_an_unknown_region_names_the_known_ones() -> None:
         ("http://127.0.0.1:8000", "openai", "http://127.0.0.1:8000/compatible-mode/v1"),
     ],
 )
-def test_base_urls(given: str, wire: Wire, wanted: str) -> None:
+def test_base_urls(given: str, wire: ProtocolName, wanted: str) -> None:
     assert resolve_endpoint(wire, base_url=given, region="us").base_url == wanted
 
 
@@ -107,7 +107,7 @@ def test_only_http_urls(url: str) -> None:
         resolve_endpoint("openai", base_url=url)
     assert "secret" not in str(caught.value)
     with pytest.raises(UnsupportedFeatureError, match="URL"):
-        ClientSettings(base_url=url).own_server()
+        ClientSettings(base_url=url).self_hosted_server()
 
 
 def test_a_host_never_shows_the_user_in_a_url() -> None:
@@ -136,7 +136,7 @@ def test_the_region_of_a_host(host: str, region: str | None) -> None:
 
 
 @pytest.mark.parametrize("wire", ["openai", "dashscope"])
-def test_a_connection_never_shows_its_key(wire: Wire) -> None:
+def test_a_connection_never_shows_its_key(wire: ProtocolName) -> None:
     settings = ClientSettings(api_key="sk-secret", default_headers=(("X-A", "sk-secret"),))
     connection = resolve_connection(settings, wire, asynchronous=False)
     assert connection.api_key == "sk-secret" and "sk-secret" not in repr(connection)

@@ -389,7 +389,7 @@ async def test_making_a_transport_does_not_block_the_loop(
             ticks += 1
 
     ticker = asyncio.create_task(tick())
-    connection = Connection(wire="dashscope", base_url="http://x", api_key="k")
+    connection = Connection(protocol="dashscope", base_url="http://x", api_key="k")
     transports = pool.LoopTransports()
     impatient = asyncio.create_task(transports.get(connection))
     await asyncio.sleep(0.02)
@@ -404,7 +404,7 @@ async def test_a_transport_that_cannot_be_made_is_tried_again(
     native: ClientSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     transports = pool.LoopTransports()
-    connection = Connection(wire="dashscope", base_url="http://x", api_key="k")
+    connection = Connection(protocol="dashscope", base_url="http://x", api_key="k")
     with monkeypatch.context() as without_sdk:
         without_sdk.setitem(pool.MODULES, "dashscope", "dashscope.there_is_no_such_module")
         with pytest.raises(errors.UnsupportedFeatureError, match="SDK"):

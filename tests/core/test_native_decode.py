@@ -16,7 +16,7 @@ from qwen_core.types.accumulator import accumulate
 from qwen_core.types.events import Event, Finish, TextDelta
 from qwen_core.types.responses import ChatResponse
 
-WIRE = DashScopeNative()
+PROTOCOL = DashScopeNative()
 PROFILE = resolve("qwen-plus")
 END = {"choices": [{"message": {"content": "", "role": "assistant"}, "finish_reason": "stop"}]}
 
@@ -28,7 +28,7 @@ def message(finish_reason: Any = "null", **fields: Any) -> dict[str, Any]:
 
 def read(*outputs: dict[str, Any], profile: ModelProfile = PROFILE, usage: Any = None) -> list[Event]:
     """The events of a stream of these outputs."""
-    decoder = WIRE.stream_decoder(profile)
+    decoder = PROTOCOL.stream_decoder(profile)
     events: list[Event] = []
     for output in outputs:
         payload = {"output": output, "usage": usage or {}, "request_id": "r"}
@@ -41,7 +41,7 @@ def texts(events: Sequence[Event]) -> list[str]:
 
 
 def whole(**body: Any) -> ChatResponse:
-    return WIRE.decode(json.dumps(body).encode(), PROFILE)
+    return PROTOCOL.decode_chat(json.dumps(body).encode(), PROFILE)
 
 
 def test_a_repeated_text_is_no_repetition() -> None:
@@ -157,7 +157,7 @@ def test_search_results_before_any_choice() -> None:
 
 
 def test_usage_is_the_last_that_was_not_empty() -> None:
-    decoder = WIRE.stream_decoder(PROFILE)
+    decoder = PROTOCOL.stream_decoder(PROFILE)
     counts: list[dict[str, Any]] = [
         {},
         {"input_tokens": 5, "output_tokens": 1},
@@ -181,7 +181,7 @@ def test_usage_of_one_document_model_counts_its_cache_at_the_top() -> None:
 @pytest.mark.parametrize("payload", [b"", b"{", b"[]", b"<html>", b'{"output": 5}', b"\xff\xfe", b"[" * 100_000])
 def test_what_cannot_be_read(payload: bytes) -> None:
     with pytest.raises(InvalidResponseError):
-        WIRE.decode(payload, PROFILE)
+        PROTOCOL.decode_chat(payload, PROFILE)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_what_cannot_be_read(payload: bytes) -> None:
 def test_a_success_without_output(body: dict[str, Any]) -> None:
     with pytest.raises(InvalidResponseError):
         whole(**body)
-    decoder = WIRE.stream_decoder(PROFILE)
+    decoder = PROTOCOL.stream_decoder(PROFILE)
     assert decoder.feed(json.dumps(body).encode()) == ()
     with pytest.raises(IncompleteStreamError):
         decoder.close()
@@ -252,14 +252,14 @@ def test_a_refusal_means_the_same_wherever_it_stands(
     status: int, code: str, text: str, kind: type[QwenError], retryable: bool
 ) -> None:
     payload = json.dumps({"code": code, "message": text, "request_id": "r"}).encode()
-    decoder = WIRE.stream_decoder(PROFILE)
+    decoder = PROTOCOL.stream_decoder(PROFILE)
     with pytest.raises(QwenError) as framed:
         decoder.feed(payload, status)
     with pytest.raises(QwenError) as misreported:
         decoder.feed(payload, 400)
     with pytest.raises(QwenError) as succeeded:
-        WIRE.decode(payload, PROFILE)
-    answered = WIRE.error(status, payload, {})
+        PROTOCOL.decode_chat(payload, PROFILE)
+    answered = PROTOCOL.error(status, payload, {})
     for error in (framed.value, misreported.value, succeeded.value, answered):
         assert type(error) is kind
         assert error.is_retryable is retryable
@@ -272,14 +272,14 @@ def test_a_refusal_means_the_same_wherever_it_stands(
     [b"<html>502</html>", b"", b'{"error": {"code": "x", "message": "m"}}', b'data:{"message": "m"}\n\n'],
 )
 def test_refusals_in_other_forms(payload: bytes) -> None:
-    error = WIRE.error(502, payload, {"x-request-id": "h"})
+    error = PROTOCOL.error(502, payload, {"x-request-id": "h"})
     assert type(error) is errors.ServerError
     assert (error.status_code, error.request_id) == (502, "h")
 
 
 def test_an_error_frame_without_a_code() -> None:
     with pytest.raises(errors.RateLimitError):
-        WIRE.stream_decoder(PROFILE).feed(b'{"request_id": "r"}', 429)
+        PROTOCOL.stream_decoder(PROFILE).feed(b'{"request_id": "r"}', 429)
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_an_error_frame_without_a_code() -> None:
 )
 def test_what_a_ranking_cost(usage: dict[str, int] | None, tokens: int | None) -> None:
     body = {"output": {"results": [{"index": 0, "relevance_score": 0.5}]}, "usage": usage, "request_id": "r"}
-    answer = WIRE.decode_rerank(json.dumps(body).encode(), {"x-request-id": "h"})
+    answer = PROTOCOL.decode_rerank(json.dumps(body).encode(), {"x-request-id": "h"})
     assert (answer.total_tokens, answer.request_id) == (tokens, "r")
 
 
@@ -304,4 +304,4 @@ def test_what_a_ranking_cost(usage: dict[str, int] | None, tokens: int | None) -
 def test_embeddings_that_are_none(payload: bytes) -> None:
     kind = errors.AuthenticationError if b"Key" in payload else InvalidResponseError
     with pytest.raises(kind):
-        WIRE.decode_embedding(payload, {})
+        PROTOCOL.decode_embeddings(payload, {})

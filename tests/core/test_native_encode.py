@@ -70,7 +70,7 @@ FIELDS: dict[str, tuple[Any, dict[str, Any]]] = {
 
 def encode(*messages: Message, model: str = "qwen-plus", stream: bool = False, **fields: Any) -> EncodedRequest:
     request = ChatRequest(model=model, messages=messages or (USER,), **fields)
-    return DashScopeNative().encode(request, resolve(model), stream)
+    return DashScopeNative().encode_chat(request, resolve(model), stream)
 
 
 def body(*messages: Message, **fields: Any) -> dict[str, Any]:
@@ -201,7 +201,7 @@ def test_endpoints(model: str, message: Message, path: str) -> None:
 def test_the_profile_decides_the_endpoint(endpoint: Any) -> None:
     profile = ModelProfile(name="m", native_endpoint=endpoint)
     request = ChatRequest(model="m", messages=(USER,))
-    assert DashScopeNative().encode(request, profile, False).path == EITHER[endpoint]
+    assert DashScopeNative().encode_chat(request, profile, False).path == EITHER[endpoint]
 
 
 # A part of a user message, and the item that it becomes on the multimodal endpoint.
@@ -360,7 +360,7 @@ def test_embeddings() -> None:
         dimensions=64,
         extra_body={"text_type": "query", "instruct": "Find."},
     )
-    encoded = DashScopeNative().encode_embedding(request, resolve("text-embedding-v4"))
+    encoded = DashScopeNative().encode_embeddings(request, resolve("text-embedding-v4"))
     assert encoded.path == "/services/embeddings/text-embedding/text-embedding"
     assert json.loads(encoded.body) == {
         "model": "text-embedding-v4",
@@ -392,7 +392,7 @@ def test_embeddings_of_contents(
     model: str, contents: tuple[tuple[Part, ...], ...], items: list[dict[str, str]], parameters: dict[str, Any]
 ) -> None:
     request = MultimodalEmbeddingRequest(model=model, contents=contents)
-    encoded = DashScopeNative().encode_embedding(request, resolve(model))
+    encoded = DashScopeNative().encode_embeddings(request, resolve(model))
     body = json.loads(encoded.body)
     assert (body["model"], body["input"]["contents"], body["parameters"]) == (model, items, parameters)
     assert ("X-DashScope-OssResourceResolve" in encoded.headers) is (SOUND in contents[0])
@@ -409,7 +409,7 @@ def test_embeddings_of_contents(
 def test_contents_that_one_call_cannot_hold(contents: tuple[tuple[Part, ...], ...]) -> None:
     model = "qwen3-vl-embedding"
     with pytest.raises(UnsupportedFeatureError):
-        DashScopeNative().encode_embedding(
+        DashScopeNative().encode_embeddings(
             MultimodalEmbeddingRequest(model=model, contents=contents), resolve(model)
         )
 

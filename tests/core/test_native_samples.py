@@ -14,7 +14,7 @@ from qwen_core.errors import QwenError
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.dashscope import DashScopeNative
-from qwen_core.protocols.stream_parser import StreamReader
+from qwen_core.protocols.stream_parser import StreamParser
 from qwen_core.types.accumulator import accumulate
 from qwen_core.types.events import Event
 from qwen_core.types.responses import ChatResponse
@@ -25,7 +25,7 @@ EXPECTED: dict[str, dict[str, Any]] = json.loads((FOLDER / "expected.json").read
 WHOLE = sorted(name for name in EXPECTED if name.endswith(".json"))
 STREAMS = sorted(name for name in EXPECTED if name.endswith(".sse"))
 
-WIRE = DashScopeNative()
+PROTOCOL = DashScopeNative()
 
 
 def profile(name: str) -> ModelProfile:
@@ -37,7 +37,7 @@ def profile(name: str) -> ModelProfile:
 
 def read_stream(name: str, segments: list[bytes]) -> tuple[list[Event], QwenError | None]:
     """All events of a stream, and the error that ended it."""
-    reader = StreamReader(WIRE.stream_decoder(profile(name)))
+    reader = StreamParser(PROTOCOL.stream_decoder(profile(name)))
     events: list[Event] = []
     try:
         for segment in segments:
@@ -73,7 +73,7 @@ def test_every_sample_is_here() -> None:
 @pytest.mark.parametrize("name", WHOLE)
 def test_whole(name: str) -> None:
     payload = (FOLDER / name).read_bytes()
-    response = WIRE.decode(payload, profile(name))
+    response = PROTOCOL.decode_chat(payload, profile(name))
     check_native(response, EXPECTED[name])
     assert response.raw == json.loads(payload)
     assert response.request_id == response.id == response.raw["request_id"]
@@ -136,6 +136,6 @@ def test_a_stream_cut_anywhere_never_looks_finished(name: str) -> None:
 def test_embeddings_in_the_order_of_their_texts() -> None:
     payload = (FOLDER / "embedding_v4_dense.json").read_bytes()
     sent = {row["text_index"]: row["embedding"] for row in json.loads(payload)["output"]["embeddings"]}
-    response = WIRE.decode_embedding(payload, {})
+    response = PROTOCOL.decode_embeddings(payload, {})
     assert response.vectors == [sent[0], sent[1]]
     assert response.total_tokens == 9 and response.request_id

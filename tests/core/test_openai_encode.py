@@ -64,7 +64,7 @@ FIELDS: dict[str, tuple[Any, dict[str, Any]]] = {
 def body(*messages: Message, stream: bool = False, **fields: Any) -> dict[str, Any]:
     """The body for a request with these fields."""
     request = ChatRequest(model="qwen-plus", messages=messages or (USER,), **fields)
-    encoded = OpenAICompatible().encode(request, resolve(request.model), stream)
+    encoded = OpenAICompatible().encode_chat(request, resolve(request.model), stream)
     decoded: dict[str, Any] = msgspec.json.decode(encoded.body)
     return decoded
 
@@ -113,7 +113,9 @@ def test_extra_body_wins_and_merges() -> None:
 
 def test_headers_of_one_call() -> None:
     request = ChatRequest(model="m", messages=(USER,), extra_headers={"X-DashScope-DataInspection": "{}"})
-    assert OpenAICompatible().encode(request, resolve("m"), False).headers == {"X-DashScope-DataInspection": "{}"}
+    assert OpenAICompatible().encode_chat(request, resolve("m"), False).headers == {
+        "X-DashScope-DataInspection": "{}"
+    }
 
 
 @pytest.mark.parametrize("field", NATIVE_ONLY)
@@ -231,11 +233,11 @@ def test_names_partial_answers_and_systems() -> None:
 def test_contents_have_no_place_in_embeddings() -> None:
     request = MultimodalEmbeddingRequest(model="m", contents=((TextPart("a"),),))
     with pytest.raises(UnsupportedFeatureError, match="Multimodal"):
-        OpenAICompatible().encode_embedding(request, resolve("m"))
+        OpenAICompatible().encode_embeddings(request, resolve("m"))
 
 
 def test_embeddings_are_strings_and_floats() -> None:
-    encoded = OpenAICompatible().encode_embedding(
+    encoded = OpenAICompatible().encode_embeddings(
         EmbeddingRequest(model="text-embedding-v4", texts=("a", "b"), dimensions=64), resolve("text-embedding-v4")
     )
     assert encoded.path == "/embeddings"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from qwen_core.errors import IncompleteStreamError, QwenError
 from qwen_core.models.catalogue import resolve
 from qwen_core.protocols.openai_chat import OpenAICompatible
-from qwen_core.protocols.stream_parser import StreamReader
+from qwen_core.protocols.stream_parser import StreamParser
 from qwen_core.types.accumulator import accumulate
 from qwen_core.types.events import Event
 from qwen_core.types.responses import ChatResponse
@@ -22,13 +22,13 @@ EXPECTED: dict[str, dict[str, Any]] = json.loads((FOLDER / "expected.json").read
 WHOLE = sorted(name for name in EXPECTED if name.endswith(".json"))
 STREAMS = sorted(name for name in EXPECTED if name.endswith(".sse"))
 
-WIRE = OpenAICompatible()
+PROTOCOL = OpenAICompatible()
 PROFILE = resolve("qwen3.7-plus")
 
 
 def read_stream(segments: list[bytes]) -> tuple[list[Event], QwenError | None]:
     """All events of a stream, and the error that ended it."""
-    reader = StreamReader(WIRE.stream_decoder(PROFILE))
+    reader = StreamParser(PROTOCOL.stream_decoder(PROFILE))
     events: list[Event] = []
     try:
         for segment in segments:
@@ -67,7 +67,7 @@ def test_every_sample_is_here() -> None:
 @pytest.mark.parametrize("name", WHOLE)
 def test_whole(name: str) -> None:
     payload = (FOLDER / name).read_bytes()
-    response = WIRE.decode(payload, PROFILE)
+    response = PROTOCOL.decode_chat(payload, PROFILE)
     check(response, EXPECTED[name])
     assert response.raw == json.loads(payload)
 
@@ -148,7 +148,7 @@ def test_the_sdk_reads_the_same(name: str) -> None:
 
 
 def test_embeddings() -> None:
-    response = WIRE.decode_embedding((FOLDER / "embeddings.json").read_bytes(), {"x-request-id": "r"})
+    response = PROTOCOL.decode_embeddings((FOLDER / "embeddings.json").read_bytes(), {"x-request-id": "r"})
     assert response.vectors == [
         [0.0023064255, -0.009327292, 0.0134, -0.0028842222],
         [0.0123064255, -0.019327292, 0.0034, -0.0128842222],

@@ -6,7 +6,7 @@ import pytest
 from qwen_core.errors import IncompleteStreamError, InvalidResponseError, QwenError, RateLimitError
 from qwen_core.models.catalogue import resolve
 from qwen_core.protocols.openai_chat import OpenAICompatible
-from qwen_core.protocols.stream_parser import StreamReader
+from qwen_core.protocols.stream_parser import StreamParser
 from qwen_core.types.accumulator import accumulate
 from qwen_core.types.events import Event
 from qwen_core.types.responses import ChatResponse
@@ -21,7 +21,7 @@ def chunk(text: str, finish_reason: str | None = None) -> bytes:
 
 def read(*segments: bytes) -> ChatResponse:
     """The answer, as a client reads it: until nothing follows."""
-    reader = StreamReader(OpenAICompatible().stream_decoder(resolve("qwen-plus"), {}))
+    reader = StreamParser(OpenAICompatible().stream_decoder(resolve("qwen-plus"), {}))
     events: list[Event] = []
     try:
         for segment in segments:

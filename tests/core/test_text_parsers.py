@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from qwen_core.models.catalogue import resolve
 from qwen_core.protocols.openai_chat import OpenAICompatible
-from qwen_core.protocols.output_parsers import FilteringDecoder, filters_for
-from qwen_core.protocols.stream_parser import read_whole
+from qwen_core.protocols.output_parsers import FilteringDecoder, output_filters
+from qwen_core.protocols.stream_parser import parse_body
 from qwen_core.types.accumulator import accumulate
 from qwen_core.types.events import ChoiceEnd, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
 from qwen_core.types.messages import Message, TextPart, Tool
@@ -40,7 +40,7 @@ def request(**fields: Any) -> ChatRequest:
 
 def run(given: Sequence[Event], **fields: Any) -> ChatResponse:
     events = list(given)
-    for one in filters_for(request(**fields)):
+    for one in output_filters(request(**fields)):
         events = [new for event in events for new in one.add(event)]
     return accumulate(events)
 
@@ -52,7 +52,9 @@ def outcome(response: ChatResponse) -> tuple[str, str, list[tuple[str, str]], st
 
 def read(sample: str, **fields: Any) -> ChatResponse:
     decoder = OpenAICompatible().stream_decoder(resolve("m"))
-    return read_whole((SAMPLES / sample).read_bytes(), FilteringDecoder(decoder, filters_for(request(**fields))))
+    return parse_body(
+        (SAMPLES / sample).read_bytes(), FilteringDecoder(decoder, output_filters(request(**fields)))
+    )
 
 
 CALLS: dict[str, tuple[str, str, list[tuple[str, str]]]] = {
@@ -131,8 +133,8 @@ def test_any_cut_gives_the_same(sizes: list[int]) -> None:
 
 
 def test_off_by_default() -> None:
-    assert filters_for(request()) == []
-    assert filters_for(request(tools=(), tool_call_parser="hermes")) == []
+    assert output_filters(request()) == []
+    assert output_filters(request(tools=(), tool_call_parser="hermes")) == []
 
 
 def test_a_stream_with_proper_calls_is_left_alone() -> None:

@@ -14,7 +14,7 @@ from qwen_core.protocols.openai_chat import OpenAICompatible
 from qwen_core.types.accumulator import accumulate
 from qwen_core.types.events import Event
 
-WIRE = OpenAICompatible()
+PROTOCOL = OpenAICompatible()
 Fragment = tuple[Any, Any, Any, Any]  # id, index, name, arguments
 
 # name -> chunks of fragments, and the calls (name, arguments) that they are
@@ -61,7 +61,7 @@ CASES: dict[str, tuple[list[list[Fragment]], list[tuple[str, str]]]] = {
 
 def answer(chunks: list[list[Fragment]]) -> list[tuple[str, str, str]]:
     """What the decoder makes of these chunks: (id, name, arguments) of each call."""
-    decoder = WIRE.stream_decoder(resolve("qwen-plus"))
+    decoder = PROTOCOL.stream_decoder(resolve("qwen-plus"))
     events: list[Event] = []
     for chunk in chunks:
         calls = [
@@ -86,7 +86,7 @@ def test_fragments(name: str) -> None:
 
 
 def test_ids_and_names_are_emitted_once() -> None:
-    decoder = WIRE.stream_decoder(resolve("qwen-plus"))
+    decoder = PROTOCOL.stream_decoder(resolve("qwen-plus"))
     chunk = (
         b'{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"x"}}]}}]}'
     )

@@ -15,7 +15,7 @@ import pytest
 
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings
 from qwen_core.config.endpoints import region_of
-from qwen_core.config.settings import ProtocolName
+from qwen_core.config.settings import ProtocolChoice
 from qwen_core.execution.call import Call, chat_call, embedding_call
 from qwen_core.execution.retirement_warnings import WARNED
 from qwen_core.models import resolve, tokens
@@ -53,7 +53,7 @@ def nobody_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def make_call(
-    model: str = "qwen-plus", text: str = "Hi", protocol: ProtocolName = "openai", **fields: Any
+    model: str = "qwen-plus", text: str = "Hi", protocol: ProtocolChoice = "openai", **fields: Any
 ) -> Call:
     """A call to the service itself, never sent."""
     asked = {name: fields.pop(name) for name in ("enable_thinking", "reasoning_effort") if name in fields}

@@ -16,9 +16,9 @@ from qwen_core import QwenError
 from qwen_core.models.catalogue import resolve
 from qwen_core.protocols import sse as server_sent_events
 from qwen_core.protocols import stream_parser as stream_reader
-from qwen_core.protocols.base import WireProtocol
+from qwen_core.protocols.base import Protocol
 from qwen_core.protocols.registry import DASHSCOPE_NATIVE, OPENAI_COMPATIBLE
-from qwen_core.protocols.stream_parser import StreamReader
+from qwen_core.protocols.stream_parser import StreamParser
 from qwen_core.types.accumulator import accumulate
 from qwen_core.types.events import Event
 
@@ -28,7 +28,7 @@ SAMPLES = [
     *((path, "dashscope") for path in sorted((HERE / "native_samples").glob("*.*"))),
 ]
 SAMPLES = [row for row in SAMPLES if row[0].suffix in (".sse", ".json") and row[0].name != "expected.json"]
-PROTOCOLS: dict[str, WireProtocol] = {"openai": OPENAI_COMPATIBLE, "dashscope": DASHSCOPE_NATIVE}
+PROTOCOLS: dict[str, Protocol] = {"openai": OPENAI_COMPATIBLE, "dashscope": DASHSCOPE_NATIVE}
 PROFILE = resolve("qwen-plus")
 SECONDS = 0.12
 """For each sample; together about ten."""
@@ -38,9 +38,9 @@ TRICKS = (
 )
 
 
-def read(wire: WireProtocol, body: bytes, cuts: tuple[int, ...] = ()) -> str:
+def read(protocol: Protocol, body: bytes, cuts: tuple[int, ...] = ()) -> str:
     """The text of an answer whose bytes come in these pieces, as far as it came; errors must be ours."""
-    reader = StreamReader(wire.stream_decoder(PROFILE, {}))
+    reader = StreamParser(protocol.stream_decoder(PROFILE, {}))
     events: list[Event] = []
     places = [0, *sorted(cuts), len(body)]
     try:
@@ -73,14 +73,14 @@ def mutations(body: bytes, chance: random.Random) -> Iterator[bytes]:
 
 @pytest.mark.parametrize(("path", "name"), [pytest.param(*row, id=row[0].name) for row in SAMPLES])
 def test_mutated_samples(path: Path, name: str) -> None:
-    wire, body = PROTOCOLS[name], path.read_bytes()
+    protocol, body = PROTOCOLS[name], path.read_bytes()
     chance = random.Random(path.name)
     end = time.monotonic() + SECONDS
     for count, mutated in enumerate(mutations(body, chance)):
         begin = time.monotonic()
-        read(wire, mutated, tuple(chance.randrange(len(mutated) + 1) for _ in range(3)))
+        read(protocol, mutated, tuple(chance.randrange(len(mutated) + 1) for _ in range(3)))
         with suppress(QwenError):
-            wire.decode(mutated, PROFILE, {})
+            protocol.decode_chat(mutated, PROFILE, {})
         assert time.monotonic() - begin < 2
         if time.monotonic() > end and count > 20:
             break
@@ -100,11 +100,14 @@ JSON = st.recursive(
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(values=st.lists(JSON, max_size=4))
 def test_made_up_payloads(name: str, values: list[object]) -> None:
-    wire = PROTOCOLS[name]
+    protocol = PROTOCOLS[name]
     payloads = [json.dumps(value).encode() for value in values]
-    read(wire, b"".join(b"data: " + payload + b"\n\n" for payload in payloads))
+    read(protocol, b"".join(b"data: " + payload + b"\n\n" for payload in payloads))
     for payload in payloads:
-        for decode in (lambda body: wire.decode(body, PROFILE, {}), lambda body: wire.error(500, body, {})):
+        for decode in (
+            lambda body: protocol.decode_chat(body, PROFILE, {}),
+            lambda body: protocol.error(500, body, {}),
+        ):
             with suppress(QwenError):
                 decode(payload)
 
@@ -128,7 +131,7 @@ FLOODS = (b"x" * 65536, b": ping\n\n", b"data: x\n", b" " * 4096, b'{"a": "' + b
 def test_floods_end(flood: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_sent_events, "MAX_EVENT", 1 << 20)
     monkeypatch.setattr(stream_reader, "MAX_EVENT", 1 << 20)
-    reader = StreamReader(PROTOCOLS["openai"].stream_decoder(PROFILE, {}))
+    reader = StreamParser(PROTOCOLS["openai"].stream_decoder(PROFILE, {}))
     with pytest.raises(QwenError):
         for _ in range(1 << 18):
             reader.feed(flood)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from langchain_qwen import ChatQwen, QwenEmbeddings, QwenRerank
 from llama_index_qwen import Qwen, QwenEmbedding
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, QwenError, errors
-from qwen_core.adapters.fields import OTHER_NAMES
+from qwen_core.adapters.fields import ARGUMENT_NAMES_ELSEWHERE
 from qwen_emulator import Emulator, Failure, RawReply, Reply, faults
 from tests.faults.conftest import KEY
 
@@ -164,13 +164,15 @@ def test_what_does_not_fit_together_is_told_without_the_key() -> None:
     assert KEY not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", OTHER_NAMES)
+@pytest.mark.parametrize("name", ARGUMENT_NAMES_ELSEWHERE)
 def test_names_of_other_integrations_are_told_ours(name: str) -> None:
     for kind in (ChatQwen, Qwen):
-        with pytest.raises(ValidationError, match=f"{name} of other integrations is {OTHER_NAMES[name]}"):
+        with pytest.raises(
+            ValidationError, match=f"{name} of other integrations is {ARGUMENT_NAMES_ELSEWHERE[name]}"
+        ):
             kind(**{name: "1"})
 
 
 @pytest.mark.parametrize("kind", [ChatQwen, QwenEmbeddings, QwenRerank, Qwen, QwenEmbedding])
 def test_no_name_of_ours_is_taken_for_anothers(kind: type[BaseModel]) -> None:
-    assert not OTHER_NAMES.keys() & kind.model_fields.keys()
+    assert not ARGUMENT_NAMES_ELSEWHERE.keys() & kind.model_fields.keys()

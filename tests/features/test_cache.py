@@ -18,7 +18,7 @@ from llama_index_qwen import Qwen
 from qwen_core.errors import QwenWarning
 from qwen_core.models.catalogue import resolve
 from qwen_core.prepare.for_model import adapt
-from qwen_core.types.messages import Message, TextPart, Tool, marked_places
+from qwen_core.types.messages import Message, TextPart, Tool, cache_breakpoints
 from qwen_core.types.requests import ChatRequest
 from qwen_emulator import Emulator, RecordedRequest, Reply, ToolCall
 from tests.features.conftest import KEY, Protocol
@@ -100,16 +100,16 @@ def marked(text: str) -> Message:
 def test_the_last_four_marks_count(count: int, left: str, warned: int) -> None:
     request = ChatRequest(model="qwen-plus", messages=tuple(marked(str(number)) for number in range(count)))
     changed, warnings = adapt(request, resolve("qwen-plus"))
-    assert "".join(changed.messages[number].text for number, _ in marked_places(changed.messages)) == left
+    assert "".join(changed.messages[number].text for number, _ in cache_breakpoints(changed.messages)) == left
     assert len(warnings) == warned
-    assert len(list(marked_places(request.messages))) == count
+    assert len(list(cache_breakpoints(request.messages))) == count
 
 
 def test_models_without_the_cache_get_no_marks() -> None:
     request = ChatRequest(model="m", messages=(marked("a"),), tools=(Tool("f", cache_control=MARK),))
     profile = msgspec.structs.replace(resolve("m"), explicit_cache=False)
     changed, (of_the_tool, of_the_message) = adapt(request, profile)
-    assert not list(marked_places(changed.messages)) and changed.tools[0].cache_control is None
+    assert not list(cache_breakpoints(changed.messages)) and changed.tools[0].cache_control is None
     assert "tool" in of_the_tool and "no explicit context cache" in of_the_message
 
 

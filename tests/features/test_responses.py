@@ -27,7 +27,7 @@ from qwen_core.models.catalogue import resolve
 from qwen_core.protocols.openai_responses import OpenAIResponses
 from qwen_core.protocols.openai_responses.encode import IGNORED, PARAMETERS
 from qwen_core.protocols.openai_responses.encode import REFUSED as REFUSED_FIELDS
-from qwen_core.protocols.stream_parser import StreamReader, read_whole
+from qwen_core.protocols.stream_parser import StreamParser, parse_body
 from qwen_core.types.accumulator import accumulate
 from qwen_core.types.messages import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 from qwen_core.types.requests import ChatRequest
@@ -250,7 +250,7 @@ def encoded(**fields: Any) -> Any:
             **fields,
         }
     )
-    return OpenAIResponses().encode(request, resolve("qwen3.8-max"), False)
+    return OpenAIResponses().encode_chat(request, resolve("qwen3.8-max"), False)
 
 
 @pytest.mark.parametrize(("fields", "sent"), FIELDS)
@@ -290,13 +290,13 @@ def test_samples(name: str) -> None:
     protocol, profile = OpenAIResponses(), resolve("qwen3.8-max")
     payload = (SAMPLES / f"responses_{name}").read_bytes()
     if name.endswith("sse"):
-        answer = read_whole(payload, protocol.stream_decoder(profile))
-        reader = StreamReader(protocol.stream_decoder(profile))
+        answer = parse_body(payload, protocol.stream_decoder(profile))
+        reader = StreamParser(protocol.stream_decoder(profile))
         pieces = [event for byte in payload for event in reader.feed(bytes([byte]))]
         assert reader.done and reader.is_finished()
         assert accumulate([*pieces, *reader.close()]) == answer
     else:
-        answer = protocol.decode(payload, profile)
+        answer = protocol.decode_chat(payload, profile)
     assert answer.model == "qwen3.8-max"
     assert answer.usage is not None and answer.usage.reasoning_tokens == 110
     if name == "function_call.json":
@@ -313,7 +313,7 @@ THOUGHT = {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_t
 def test_what_stands_in_other_fields_is_read() -> None:
     body = {"object": "response", "id": "a", "status": "completed", "output": [THOUGHT, REFUSED]}
     protocol, profile = OpenAIResponses(), resolve("qwen3.8-max")
-    answer = protocol.decode(msgspec.json.encode(body), profile)
+    answer = protocol.decode_chat(msgspec.json.encode(body), profile)
     assert (answer.reasoning, answer.text) == ("Hm.", "I cannot.")
     place = {"output_index": 1, "content_index": 0}
     events = [
@@ -324,13 +324,13 @@ def test_what_stands_in_other_fields_is_read() -> None:
         {"type": "response.completed", "response": body},
     ]
     payload = b"".join(b"data: " + msgspec.json.encode(event) + b"\n\n" for event in events)
-    streamed = read_whole(payload, protocol.stream_decoder(profile))
+    streamed = parse_body(payload, protocol.stream_decoder(profile))
     assert (streamed.reasoning, streamed.text) == ("Hm.", "I cannot.")
 
 
 def test_an_answer_without_output_is_empty() -> None:
     body = {"object": "response", "id": "a", "status": "completed", "output": []}
-    answer = OpenAIResponses().decode(msgspec.json.encode(body), resolve("qwen3.8-max"))
+    answer = OpenAIResponses().decode_chat(msgspec.json.encode(body), resolve("qwen3.8-max"))
     assert (answer.text, answer.finish_reason) == ("", "stop")
 
 
@@ -383,7 +383,7 @@ def test_a_stream_that_was_cut(qwen_emulator: Emulator) -> None:
     payload = (SAMPLES / "responses_stream.sse").read_bytes()
     cut = payload[: payload.index(b"id:13")]
     with pytest.raises(IncompleteStreamError) as caught:
-        read_whole(cut, OpenAIResponses().stream_decoder(resolve("qwen3.8-max")))
+        parse_body(cut, OpenAIResponses().stream_decoder(resolve("qwen3.8-max")))
     assert caught.value.partial is not None and caught.value.partial.text == "Hello! How can I help?"
 
 
@@ -399,7 +399,7 @@ def test_a_failed_answer() -> None:
     error = {"code": "server_error", "message": "Sorry."}
     payload = msgspec.json.encode({"object": "response", "id": "a", "status": "failed", "error": error})
     with pytest.raises(QwenError, match="Sorry"):
-        OpenAIResponses().decode(payload, resolve("qwen3.8-max"))
+        OpenAIResponses().decode_chat(payload, resolve("qwen3.8-max"))
 
 
 def test_warnings_reach_the_caller(qwen_emulator: Emulator) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from langchain_qwen import ChatQwen, QwenBatch, QwenEmbeddings
 from qwen_core import ClientSettings
-from qwen_core.config.settings import ProtocolName
+from qwen_core.config.settings import ProtocolChoice
 from tests.parity.scenarios import WEATHER, Outcome, Scenario, user
 from tests.parity.ways import STREAMED, WHOLE
 
@@ -20,7 +20,7 @@ pytestmark = [
 
 MODEL = os.environ.get("QWEN_MODEL", "qwen-flash")
 REGION = os.environ.get("DASHSCOPE_REGION")
-PROTOCOLS: list[ProtocolName] = ["openai", "dashscope"]
+PROTOCOLS: list[ProtocolChoice] = ["openai", "dashscope"]
 WAYS = {f"{name}, whole": way for name, way in WHOLE.items()} | {
     f"{name}, streamed": way for name, way in STREAMED.items()
 }
@@ -36,13 +36,13 @@ CALL = Scenario(
 )
 
 
-def settings(protocol: ProtocolName) -> ClientSettings:
+def settings(protocol: ProtocolChoice) -> ClientSettings:
     return ClientSettings(region=REGION, protocol=protocol)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("way", WAYS)
-def test_text(way: str, protocol: ProtocolName) -> None:
+def test_text(way: str, protocol: ProtocolChoice) -> None:
     seen = WAYS[way](SAY_YES, settings(protocol))
     assert not seen.error, seen
     assert "yes" in seen.text.lower()
@@ -52,7 +52,7 @@ def test_text(way: str, protocol: ProtocolName) -> None:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("way", WAYS)
-def test_a_tool_call(way: str, protocol: ProtocolName) -> None:
+def test_a_tool_call(way: str, protocol: ProtocolChoice) -> None:
     seen = WAYS[way](CALL, settings(protocol))
     assert not seen.error, seen
     assert [(name, "Paris" in arguments) for _, name, arguments in seen.tool_calls] == [("get_weather", True)]
@@ -60,7 +60,7 @@ def test_a_tool_call(way: str, protocol: ProtocolName) -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_an_unknown_model(protocol: ProtocolName) -> None:
+def test_an_unknown_model(protocol: ProtocolChoice) -> None:
     scenario = Scenario("unknown", None, Outcome(), (user("hi"),), "qwen-nonexistent")
     assert WHOLE["core"](scenario, settings(protocol)).error == "NotFoundError"
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
-from qwen_core.config.endpoints import Wire
+from qwen_core.config.endpoints import ProtocolName
 from qwen_core.models.profile import ModelProfile, NativeEndpoint
 from qwen_core.protocols.base import EncodedRequest, StreamDecoder
-from qwen_core.protocols.dashscope import decode as decoding
-from qwen_core.protocols.dashscope import embeddings, rerank
-from qwen_core.protocols.dashscope import encode as encoding
+from qwen_core.protocols.dashscope.decode import ChatStreamDecoder, decode_chat
+from qwen_core.protocols.dashscope.embeddings import decode_embeddings, encode_embeddings
+from qwen_core.protocols.dashscope.encode import encode_chat, other_endpoint
+from qwen_core.protocols.dashscope.rerank import decode_rerank, encode_rerank
 from qwen_core.protocols.error_decoding import decode_error
 from qwen_core.types.errors import QwenError
 from qwen_core.types.requests import (
@@ -21,35 +22,35 @@ from qwen_core.types.responses import ChatResponse
 
 
 class DashScopeNative:
-    """See ``WireProtocol``."""
+    """See ``Protocol``."""
 
-    name: Wire = "dashscope"
+    name: ProtocolName = "dashscope"
 
-    def encode(self, request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
-        return encoding.encode(request, profile, stream)
+    def encode_chat(self, request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
+        return encode_chat(request, profile, stream)
 
-    def decode(
+    def decode_chat(
         self, payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None
     ) -> ChatResponse:
-        return decoding.decode(payload, profile, headers)
+        return decode_chat(payload, profile, headers)
 
     def stream_decoder(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> StreamDecoder:
-        return decoding.ChatStreamDecoder(profile, headers)
+        return ChatStreamDecoder(profile, headers)
 
     def error(self, status: int, payload: bytes, headers: Mapping[str, str]) -> QwenError:
         return decode_error(status, payload, headers)
 
     def other_endpoint(self, path: str, error: QwenError) -> NativeEndpoint | None:
-        return encoding.other_endpoint(path, error)
+        return other_endpoint(path, error)
 
-    def encode_embedding(self, request: AnyEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
-        return embeddings.encode(request, profile)
+    def encode_embeddings(self, request: AnyEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
+        return encode_embeddings(request, profile)
 
-    def decode_embedding(self, payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
-        return embeddings.decode(payload, headers)
+    def decode_embeddings(self, payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
+        return decode_embeddings(payload, headers)
 
     def encode_rerank(self, request: RerankRequest, profile: ModelProfile) -> EncodedRequest:
-        return rerank.encode(request)
+        return encode_rerank(request)
 
     def decode_rerank(self, payload: bytes, headers: Mapping[str, str]) -> RerankResponse:
-        return rerank.decode(payload, headers)
+        return decode_rerank(payload, headers)

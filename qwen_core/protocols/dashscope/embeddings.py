@@ -7,10 +7,10 @@ import msgspec
 
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import EncodedRequest
-from qwen_core.protocols.dashscope.encode import WHOLE_HEADERS, WIRE, merge_extra
-from qwen_core.protocols.error_decoding import read_answer
+from qwen_core.protocols.dashscope.encode import PROTOCOL, WHOLE_HEADERS, merge_extra
+from qwen_core.protocols.error_decoding import decode_body
 from qwen_core.protocols.messages import oss_headers, refuse_part, with_values
-from qwen_core.protocols.retrieval import RetrievalUsage, in_order, tokens
+from qwen_core.protocols.retrieval import RetrievalUsage, sort_by_index, total_tokens
 from qwen_core.types.errors import UnsupportedFeatureError
 from qwen_core.types.json import encode_json
 from qwen_core.types.messages import AudioPart, ImagePart, Message, Part, TextPart, VideoPart
@@ -36,7 +36,7 @@ class SparseItem(msgspec.Struct):
 class Embedding(msgspec.Struct):
     """Vectors and the position of their text: ``text_index``, or ``index`` where it is multimodal (section 7.2).
 
-    A sparse answer has no ``embedding``, a dense one no ``sparse_embedding`` (section 7.1).
+    A sparse body has no ``embedding``, a dense one no ``sparse_embedding`` (section 7.1).
     """
 
     embedding: list[float] | None = None
@@ -51,25 +51,25 @@ class EmbeddingOutput(msgspec.Struct):
     embeddings: list[Embedding]
 
 
-class EmbeddingAnswer(msgspec.Struct):
-    """The answer of both embedding services."""
+class EmbeddingBody(msgspec.Struct):
+    """The body of both embedding services."""
 
     output: EmbeddingOutput
     usage: RetrievalUsage | None = None
     request_id: str | None = None
 
 
-_read = msgspec.json.Decoder(EmbeddingAnswer).decode
+_decode_json = msgspec.json.Decoder(EmbeddingBody).decode
 
 
-def encode(request: AnyEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
+def encode_embeddings(request: AnyEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
     """What to send for one batch."""
     if isinstance(request, EmbeddingRequest):
-        return encode_texts(request)
-    return encode_contents(request, profile)
+        return encode_text_embeddings(request)
+    return encode_multimodal_embeddings(request, profile)
 
 
-def encode_texts(request: EmbeddingRequest) -> EncodedRequest:
+def encode_text_embeddings(request: EmbeddingRequest) -> EncodedRequest:
     """Texts, and what they are. ``instruct`` goes with queries only (section 7.1)."""
     text_type = request.text_type or request.role
     body: dict[str, Any] = {
@@ -86,10 +86,10 @@ def encode_texts(request: EmbeddingRequest) -> EncodedRequest:
     return EncodedRequest(path=TEXT_PATH, body=encode_json(body), headers=WHOLE_HEADERS)
 
 
-def encode_contents(request: MultimodalEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
+def encode_multimodal_embeddings(request: MultimodalEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
     """Contents of one part each; or one of several parts, which are fused in the way that the model has."""
     parts = [part for content in request.contents for part in content]
-    contents = [item(part) for part in parts]
+    contents = [encode_item(part) for part in parts]
     fused = len(parts) > len(request.contents)
     if fused and len(request.contents) > 1:
         raise UnsupportedFeatureError("A call can fuse the parts of one content only.")
@@ -117,7 +117,7 @@ def encode_contents(request: MultimodalEmbeddingRequest, profile: ModelProfile) 
     )
 
 
-def item(part: Part) -> dict[str, Any]:
+def encode_item(part: Part) -> dict[str, Any]:
     """One part: its kind is its key (section 7.2)."""
     match part:
         case TextPart():
@@ -129,27 +129,29 @@ def item(part: Part) -> dict[str, Any]:
         case AudioPart():
             return {"audio": part.url}
         case _:
-            raise refuse_part(part, WIRE)
+            raise refuse_part(part, PROTOCOL)
 
 
-def decode(payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
+def decode_embeddings(payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
     """Vectors in the order of their texts (section 7.1)."""
-    answer = read_answer(_read, payload, headers)
-    rows = in_order([(place(row), row) for row in answer.output.embeddings])
+    body = decode_body(_decode_json, payload, headers)
+    rows = sort_by_index([(row_index(row), row) for row in body.output.embeddings])
     return EmbeddingResponse(
         vectors=[row.embedding for row in rows if row.embedding is not None],
-        sparse_vectors=[sparse(row.sparse_embedding) for row in rows if row.sparse_embedding is not None],
-        total_tokens=tokens(answer.usage),
-        request_id=answer.request_id or headers.get("x-request-id"),
+        sparse_vectors=[
+            decode_sparse_vector(row.sparse_embedding) for row in rows if row.sparse_embedding is not None
+        ],
+        total_tokens=total_tokens(body.usage),
+        request_id=body.request_id or headers.get("x-request-id"),
     )
 
 
-def place(row: Embedding) -> int:
+def row_index(row: Embedding) -> int:
     """The position of what a vector belongs to; a fused vector has none, and is the only one."""
     return (row.index or 0) if row.text_index is None else row.text_index
 
 
-def sparse(items: Sequence[SparseItem]) -> SparseVector:
+def decode_sparse_vector(items: Sequence[SparseItem]) -> SparseVector:
     """Weights by token number; of a number that is there twice the larger."""
     weights: SparseVector = {}
     for entry in items:

@@ -25,7 +25,7 @@ from qwen_core.types.json import encode_json
 from qwen_core.types.messages import AudioPart, FilePart, ImagePart, Part, TextPart, VideoPart
 from qwen_core.types.requests import ChatRequest
 
-WIRE = "native DashScope"
+PROTOCOL = "native DashScope"
 
 # Fields of the request that go into ``parameters`` under their own name (section 3).
 PARAMETERS = (
@@ -74,7 +74,7 @@ STREAM_HEADERS = {"X-DashScope-SSE": "enable", "Accept": "text/event-stream"}
 WHOLE_HEADERS = {"Accept": "application/json"}
 
 
-def encode(request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
+def encode_chat(request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
     """What to send to the endpoint that has the model.
 
     A search asks for its sources unless ``search_options`` says otherwise, because without ``enable_source`` there
@@ -84,7 +84,7 @@ def encode(request: ChatRequest, profile: ModelProfile, stream: bool) -> Encoded
     refuse(
         request,
         COMPATIBLE_ONLY,
-        WIRE,
+        PROTOCOL,
         'Put it into extra_body={...} to send it all the same, or use protocol="openai".',
     )
     endpoint = endpoint_of(request, profile)
@@ -165,7 +165,7 @@ def encode_text_part(part: Part) -> dict[str, Any]:
         case FilePart(url=str() as url) if is_document_url(url):
             return {"type": "doc_url", "doc_url": [url], "file_parsing_strategy": "auto"}
         case _:
-            raise refuse_part(part, WIRE)
+            raise refuse_part(part, PROTOCOL)
 
 
 def is_document_url(url: str) -> bool:
@@ -205,4 +205,4 @@ def encode_item(part: Part) -> dict[str, Any]:
         case AudioPart():
             return {"audio": part.url}
         case _:
-            raise refuse_part(part, WIRE)
+            raise refuse_part(part, PROTOCOL)

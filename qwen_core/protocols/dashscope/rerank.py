@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from qwen_core.protocols.base import EncodedRequest
-from qwen_core.protocols.dashscope.embeddings import item
+from qwen_core.protocols.dashscope.embeddings import encode_item
 from qwen_core.protocols.dashscope.encode import WHOLE_HEADERS, merge_extra
-from qwen_core.protocols.error_decoding import read_answer
+from qwen_core.protocols.error_decoding import decode_body
 from qwen_core.protocols.messages import oss_headers, with_values
-from qwen_core.protocols.retrieval import Result, RetrievalUsage, ranking, tokens
+from qwen_core.protocols.retrieval import Result, RetrievalUsage, sort_by_score, total_tokens
 from qwen_core.types.json import encode_json
 from qwen_core.types.messages import Message, TextPart
 from qwen_core.types.requests import RerankRequest, RerankResponse
@@ -24,22 +24,24 @@ class RerankOutput(msgspec.Struct):
     results: list[Result]
 
 
-class RerankAnswer(msgspec.Struct):
-    """The answer of the rerank service."""
+class RerankBody(msgspec.Struct):
+    """The body of the rerank service."""
 
     output: RerankOutput
     usage: RetrievalUsage | None = None
     request_id: str | None = None
 
 
-_read = msgspec.json.Decoder(RerankAnswer).decode
+_decode_json = msgspec.json.Decoder(RerankBody).decode
 
 
-def encode(request: RerankRequest) -> EncodedRequest:
+def encode_rerank(request: RerankRequest) -> EncodedRequest:
     """Texts as they are; items of one key each as soon as one of them is none (section 7.3)."""
     parts = (request.query, *request.documents)
     plain = all(isinstance(part, TextPart) for part in parts)
-    query, *documents = [part.text if plain and isinstance(part, TextPart) else item(part) for part in parts]
+    query, *documents = [
+        part.text if plain and isinstance(part, TextPart) else encode_item(part) for part in parts
+    ]
     body: dict[str, Any] = {
         "model": request.model,
         "input": {"query": query, "documents": documents},
@@ -54,11 +56,11 @@ def encode(request: RerankRequest) -> EncodedRequest:
     return EncodedRequest(path=PATH, body=encode_json(body), headers=headers)
 
 
-def decode(payload: bytes, headers: Mapping[str, str]) -> RerankResponse:
-    """The ranking, best first."""
-    answer = read_answer(_read, payload, headers)
+def decode_rerank(payload: bytes, headers: Mapping[str, str]) -> RerankResponse:
+    """The sort_by_score, best first."""
+    body = decode_body(_decode_json, payload, headers)
     return RerankResponse(
-        results=ranking(answer.output.results),
-        total_tokens=tokens(answer.usage),
-        request_id=answer.request_id or headers.get("x-request-id"),
+        results=sort_by_score(body.output.results),
+        total_tokens=total_tokens(body.usage),
+        request_id=body.request_id or headers.get("x-request-id"),
     )

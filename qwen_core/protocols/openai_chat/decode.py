@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 
 from qwen_core.models.profile import ModelProfile
-from qwen_core.protocols.error_decoding import unreadable
+from qwen_core.protocols.error_decoding import invalid_response
 from qwen_core.protocols.openai_chat.schema import Choice, Chunk
-from qwen_core.protocols.response_builder import OpenAnswer, OpenChoice, decode_whole
+from qwen_core.protocols.response_builder import ChoiceBuilder, ResponseBuilder, decode_response
 from qwen_core.types.events import Event
 from qwen_core.types.responses import ChatResponse
-from qwen_core.types.usage import Usage, reported_usage
+from qwen_core.types.usage import Usage, usage_from_counts
 
 _decode_chunk = msgspec.json.Decoder(Chunk).decode
 
@@ -21,10 +21,10 @@ DONE = b"[DONE]"
 class ChatStreamDecoder:
     """Turns the chunks of one answer into events. A whole answer is one chunk."""
 
-    __slots__ = ("answer", "done", "done_ends_answer", "whole")
+    __slots__ = ("builder", "done", "done_ends_answer", "whole")
 
     def __init__(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> None:
-        self.answer = OpenAnswer(profile, headers)
+        self.builder = ResponseBuilder(profile, headers)
         self.done = False
         self.done_ends_answer = profile.done_ends_answer
         self.whole = False
@@ -39,29 +39,29 @@ class ChatStreamDecoder:
         try:
             chunk = _decode_chunk(payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
-            raise unreadable(payload, reason) from reason
-        answer = self.answer
-        answer.id = chunk.id or answer.id
+            raise invalid_response(payload, reason) from reason
+        builder = self.builder
+        builder.id = chunk.id or builder.id
         if chunk.error or (chunk.code and not chunk.choices):
-            answer.request_id = chunk.request_id
-            raise answer.error(status, chunk.error, chunk.code, chunk.message)
-        answer.model = chunk.model or answer.model
+            builder.request_id = chunk.request_id
+            raise builder.error(status, chunk.error, chunk.code, chunk.message)
+        builder.model = chunk.model or builder.model
         if chunk.usage:
-            answer.usage = chunk.usage
-        if answer.created is None and chunk.created:
-            answer.created = int(chunk.created)
+            builder.usage = chunk.usage
+        if builder.created is None and chunk.created:
+            builder.created = int(chunk.created)
         if not chunk.choices:
             return ()
-        answer.began = True
+        builder.began = True
         events: list[Event] = []
-        for place, choice in enumerate(chunk.choices):
-            self._take(answer.choice(place if choice.index is None else choice.index), choice, events)
+        for position, choice in enumerate(chunk.choices):
+            self._take(builder.choice(position if choice.index is None else choice.index), choice, events)
         return events
 
     @property
     def finished(self) -> bool:
         """Whether the model said of every choice that it is finished."""
-        return self.answer.finished
+        return self.builder.finished
 
     def close(self) -> Sequence[Event]:
         """The end. Raises where a choice has no finish reason: such an answer was cut.
@@ -69,26 +69,26 @@ class ChatStreamDecoder:
         Except where the server's own ``[DONE]``, or a whole body, says that it was not.
         """
         if self.done_ends_answer and (self.done or self.whole):
-            for choice in self.answer.choices:
+            for choice in self.builder.choices:
                 choice.end("stop", None)
-        return self.answer.close(decode_usage(self.answer.usage))
+        return self.builder.close(decode_usage(self.builder.usage))
 
-    def _take(self, open_choice: OpenChoice, choice: Choice, events: list[Event]) -> None:
-        open_choice.end(choice.finish_reason, choice.logprobs)
+    def _take(self, builder: ChoiceBuilder, choice: Choice, events: list[Event]) -> None:
+        builder.end(choice.finish_reason, choice.logprobs)
         delta = choice.delta or choice.message
         self.whole = self.whole or choice.message is not None
         if delta is None:
             return
-        open_choice.add(delta.content or delta.refusal, delta.reasoning_content or delta.reasoning, events)
+        builder.add(delta.content or delta.refusal, delta.reasoning_content or delta.reasoning, events)
         if delta.tool_calls:
-            open_choice.add_tool_calls(delta.tool_calls, events)
+            builder.add_tool_calls(delta.tool_calls, events)
         if delta.audio:
-            open_choice.add_audio(delta.audio, events)
+            builder.add_audio(delta.audio, events)
 
 
-def decode(payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> ChatResponse:
+def decode_chat(payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> ChatResponse:
     """The answer in a whole body."""
-    return decode_whole(ChatStreamDecoder(profile, headers), payload)
+    return decode_response(ChatStreamDecoder(profile, headers), payload)
 
 
 def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
@@ -97,7 +97,7 @@ def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
         return None
     prompt: dict[str, Any] = raw.get("prompt_tokens_details") or {}
     completion: dict[str, Any] = raw.get("completion_tokens_details") or {}
-    return reported_usage(
+    return usage_from_counts(
         input_tokens=raw.get("prompt_tokens"),
         output_tokens=raw.get("completion_tokens"),
         total_tokens=raw.get("total_tokens"),

@@ -7,8 +7,8 @@ import msgspec
 
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import NATIVE_EXTRA, EncodedRequest, merge_body
-from qwen_core.protocols.error_decoding import read_answer
-from qwen_core.protocols.retrieval import RetrievalUsage, in_order, tokens
+from qwen_core.protocols.error_decoding import decode_body
+from qwen_core.protocols.retrieval import RetrievalUsage, sort_by_index, total_tokens
 from qwen_core.types.errors import UnsupportedFeatureError
 from qwen_core.types.json import encode_json
 from qwen_core.types.requests import AnyEmbeddingRequest, EmbeddingRequest, EmbeddingResponse
@@ -23,18 +23,18 @@ class Embedding(msgspec.Struct):
     index: int
 
 
-class EmbeddingAnswer(msgspec.Struct):
-    """The answer of ``/embeddings``."""
+class EmbeddingBody(msgspec.Struct):
+    """The body of ``/embeddings``."""
 
     data: list[Embedding]
     model: str | None = None
     usage: RetrievalUsage | None = None
 
 
-_read = msgspec.json.Decoder(EmbeddingAnswer).decode
+_decode_json = msgspec.json.Decoder(EmbeddingBody).decode
 
 
-def encode(request: AnyEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
+def encode_embeddings(request: AnyEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
     """Strings, and floats asked for by name (section 1.2). What kind of text it is cannot be said here."""
     if not isinstance(request, EmbeddingRequest):
         raise UnsupportedFeatureError(
@@ -50,12 +50,12 @@ def encode(request: AnyEmbeddingRequest, profile: ModelProfile) -> EncodedReques
     return EncodedRequest(path="/embeddings", body=encode_json(merge_body(body, request.extra_body)))
 
 
-def decode(payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
+def decode_embeddings(payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
     """Vectors in the order of their texts."""
-    answer = read_answer(_read, payload, headers)
+    body = decode_body(_decode_json, payload, headers)
     return EmbeddingResponse(
-        vectors=in_order([(row.index, row.embedding) for row in answer.data]),
-        model=answer.model,
-        total_tokens=tokens(answer.usage),
+        vectors=sort_by_index([(row.index, row.embedding) for row in body.data]),
+        model=body.model,
+        total_tokens=total_tokens(body.usage),
         request_id=headers.get("x-request-id"),
     )

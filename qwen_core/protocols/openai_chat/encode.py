@@ -19,7 +19,7 @@ from qwen_core.types.json import encode_json
 from qwen_core.types.messages import AudioPart, FilePart, ImagePart, Part, TextPart, VideoPart
 from qwen_core.types.requests import ChatRequest
 
-WIRE = "OpenAI-compatible"
+PROTOCOL = "OpenAI-compatible"
 
 # Fields of the request that go to the top of the body under their own name (section 2).
 PARAMETERS = (
@@ -56,12 +56,12 @@ PARAMETERS = (
 NATIVE_ONLY = ("ocr_options", "enable_text_image_mixed")
 
 
-def encode(request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
+def encode_chat(request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
     """What to send to ``/chat/completions``. A stream always asks for its usage."""
     refuse(
         request,
         NATIVE_ONLY,
-        WIRE,
+        PROTOCOL,
         f'Use protocol="dashscope" ({NATIVE_EXTRA}).',
     )
     body: dict[str, Any] = {
@@ -126,7 +126,7 @@ def encode_part(part: Part) -> dict[str, Any]:
                 return {"type": "file", "file": with_values({"file_data": url}, filename=part.filename)}
             return {"type": "file", "file": {"file_url": url}}
         case _:
-            raise refuse_part(part, WIRE)
+            raise refuse_part(part, PROTOCOL)
 
 
 def untyped(url: str) -> str:

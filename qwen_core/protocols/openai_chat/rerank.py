@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from qwen_core.protocols.base import NATIVE_EXTRA, EncodedRequest, merge_body
-from qwen_core.protocols.error_decoding import read_answer
+from qwen_core.protocols.error_decoding import decode_body
 from qwen_core.protocols.messages import with_values
-from qwen_core.protocols.retrieval import Result, RetrievalUsage, ranking, tokens
+from qwen_core.protocols.retrieval import Result, RetrievalUsage, sort_by_score, total_tokens
 from qwen_core.types.errors import UnsupportedFeatureError
 from qwen_core.types.json import encode_json
 from qwen_core.types.messages import Part, TextPart
 from qwen_core.types.requests import RerankRequest, RerankResponse
 
 
-class RerankAnswer(msgspec.Struct):
-    """The answer of ``/reranks``. Errors come in the native form (section 6)."""
+class RerankBody(msgspec.Struct):
+    """The body of ``/reranks``. Errors come in the native form (section 6)."""
 
     results: list[Result]
     usage: RetrievalUsage | None = None
@@ -29,12 +29,12 @@ class BareResult(msgspec.Struct):
     score: float
 
 
-_read = msgspec.json.Decoder(RerankAnswer | list[BareResult]).decode
+_decode_json = msgspec.json.Decoder(RerankBody | list[BareResult]).decode
 
 
-def encode(request: RerankRequest) -> EncodedRequest:
+def encode_rerank(request: RerankRequest) -> EncodedRequest:
     """One flat body (section 1.2). ``top_n`` is never more than there are documents."""
-    query, *documents = texts((request.query, *request.documents))
+    query, *documents = require_texts((request.query, *request.documents))
     body = with_values(
         {"model": request.model, "query": query, "documents": documents},
         top_n=None if request.top_n is None else min(request.top_n, len(documents)),
@@ -43,7 +43,7 @@ def encode(request: RerankRequest) -> EncodedRequest:
     return EncodedRequest(path="/reranks", body=encode_json(merge_body(body, request.extra_body)))
 
 
-def texts(parts: Sequence[Part]) -> list[str]:
+def require_texts(parts: Sequence[Part]) -> list[str]:
     """The parts as texts; raises where one is none."""
     found = [part.text for part in parts if isinstance(part, TextPart)]
     if len(found) != len(parts):
@@ -54,13 +54,13 @@ def texts(parts: Sequence[Part]) -> list[str]:
     return found
 
 
-def decode(payload: bytes, headers: Mapping[str, str]) -> RerankResponse:
-    """The ranking, best first."""
-    answer = read_answer(_read, payload, headers)
-    if isinstance(answer, list):
-        answer = RerankAnswer([Result(result.index, result.score) for result in answer])
+def decode_rerank(payload: bytes, headers: Mapping[str, str]) -> RerankResponse:
+    """The sort_by_score, best first."""
+    body = decode_body(_decode_json, payload, headers)
+    if isinstance(body, list):
+        body = RerankBody([Result(result.index, result.score) for result in body])
     return RerankResponse(
-        results=ranking(answer.results),
-        total_tokens=tokens(answer.usage),
-        request_id=answer.id or headers.get("x-request-id"),
+        results=sort_by_score(body.results),
+        total_tokens=total_tokens(body.usage),
+        request_id=body.id or headers.get("x-request-id"),
     )

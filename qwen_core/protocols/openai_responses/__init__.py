@@ -8,22 +8,22 @@ from collections.abc import Mapping
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import EncodedRequest, StreamDecoder
 from qwen_core.protocols.openai_chat import OpenAICompatible
-from qwen_core.protocols.openai_responses import decode as decoding
-from qwen_core.protocols.openai_responses import encode as encoding
+from qwen_core.protocols.openai_responses.decode import ResponseStreamDecoder, decode_chat
+from qwen_core.protocols.openai_responses.encode import encode_chat
 from qwen_core.types.requests import ChatRequest
 from qwen_core.types.responses import ChatResponse
 
 
 class OpenAIResponses(OpenAICompatible):
-    """See ``WireProtocol``."""
+    """See ``Protocol``."""
 
-    def encode(self, request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
-        return encoding.encode(request, profile, stream)
+    def encode_chat(self, request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
+        return encode_chat(request, profile, stream)
 
-    def decode(
+    def decode_chat(
         self, payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None
     ) -> ChatResponse:
-        return decoding.decode(payload, profile, headers)
+        return decode_chat(payload, profile, headers)
 
     def stream_decoder(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> StreamDecoder:
-        return decoding.ResponseStreamDecoder(profile, headers)
+        return ResponseStreamDecoder(profile, headers)

@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 
 from qwen_core.models.profile import ModelProfile
-from qwen_core.protocols.error_decoding import unreadable
+from qwen_core.protocols.error_decoding import invalid_response
 from qwen_core.protocols.openai_responses import schema
-from qwen_core.protocols.response_builder import OpenAnswer, decode_whole
+from qwen_core.protocols.response_builder import ResponseBuilder, decode_response
 from qwen_core.protocols.schema import Function, ToolCall
 from qwen_core.types.events import Event, Finish
 from qwen_core.types.responses import ChatResponse, Citation, CitationSpan
-from qwen_core.types.usage import Usage, reported_usage
+from qwen_core.types.usage import Usage, usage_from_counts
 
 _decode_event = msgspec.json.Decoder(schema.Event).decode
 _decode_response = msgspec.json.Decoder(schema.Response).decode
@@ -30,11 +30,11 @@ SERVER_TOOLS = "server_tools"
 class ResponseStreamDecoder:
     """Turns the events of one answer into ours. A whole answer is the last event alone."""
 
-    __slots__ = ("_citations", "_length", "_parts", "_spans", "_told", "answer", "done")
+    __slots__ = ("_citations", "_length", "_parts", "_spans", "_told", "builder", "done")
 
     def __init__(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> None:
-        self.answer = OpenAnswer(profile, headers)
-        self.answer.cumulative = self.answer.choices[0].cumulative = False
+        self.builder = ResponseBuilder(profile, headers)
+        self.builder.cumulative = self.builder.choices[0].cumulative = False
         self.done = False
         self._citations: dict[str, Citation] = {}
         self._spans: list[CitationSpan] = []
@@ -47,7 +47,7 @@ class ResponseStreamDecoder:
     @property
     def finished(self) -> bool:
         """Whether the model said that it is finished."""
-        return self.answer.finished
+        return self.builder.finished
 
     def feed(self, payload: bytes, status: int | None = None) -> Sequence[Event]:
         """The events of one payload. Raises a QwenError for an error, or for what cannot be read."""
@@ -58,10 +58,10 @@ class ResponseStreamDecoder:
             if event.object == "response":
                 event = schema.Event(type="response.completed", response=_decode_response(payload))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
-            raise unreadable(payload, reason) from reason
+            raise invalid_response(payload, reason) from reason
         if event.type == "error" or (not event.type and (event.error or event.code)):
-            self.answer.request_id = event.request_id
-            raise self.answer.error(status, event.error, event.code, event.message)
+            self.builder.request_id = event.request_id
+            raise self.builder.error(status, event.error, event.code, event.message)
         events: list[Event] = []
         take = TAKERS.get(event.type)
         if take is not None:
@@ -71,7 +71,7 @@ class ResponseStreamDecoder:
     def close(self) -> Sequence[Event]:
         """The end. Raises where the answer has no end: it was cut."""
         citations = tuple(self._citations.values())
-        events = self.answer.close(decode_usage(self.answer.usage), citations)
+        events = self.builder.close(decode_usage(self.builder.usage), citations)
         last = events[-1]
         if isinstance(last, Finish) and self._spans:
             end = msgspec.structs.replace(last.choices[0], spans=tuple(self._spans))
@@ -85,13 +85,13 @@ class ResponseStreamDecoder:
     def take_reasoning(self, event: schema.Event, events: list[Event]) -> None:
         """A piece of the reasoning."""
         self._told.add(event.output_index)
-        self.answer.choice(0).add(None, event.delta, events)
+        self.builder.choice(0).add(None, event.delta, events)
 
     def take_arguments(self, event: schema.Event, events: list[Event]) -> None:
         """A piece of the arguments of a function call."""
         self._told.add(event.output_index)
         call = ToolCall(index=event.output_index, function=Function(arguments=event.delta))
-        self.answer.choice(0).add_tool_calls([call], events)
+        self.builder.choice(0).add_tool_calls([call], events)
 
     def take_begun_item(self, event: schema.Event, events: list[Event]) -> None:
         """An item of the output that begins: of a call the name is known."""
@@ -99,7 +99,7 @@ class ResponseStreamDecoder:
         if item.get("type") == "function_call":
             function = Function(name=item.get("name"))
             call = ToolCall(index=event.output_index, id=item.get("call_id"), function=function)
-            self.answer.choice(0).add_tool_calls([call], events)
+            self.builder.choice(0).add_tool_calls([call], events)
 
     def take_item(self, event: schema.Event, events: list[Event]) -> None:
         """An item of the output that is complete: what of it has not come in deltas."""
@@ -108,56 +108,56 @@ class ResponseStreamDecoder:
     def take_end(self, event: schema.Event, events: list[Event]) -> None:
         """The end of the answer, or all of it."""
         response = event.response or schema.Response()
-        answer = self.answer
-        answer.id = response.id or answer.id
-        answer.model = response.model or answer.model
-        answer.created = int(response.created_at) if response.created_at else answer.created
+        builder = self.builder
+        builder.id = response.id or builder.id
+        builder.model = response.model or builder.model
+        builder.created = int(response.created_at) if response.created_at else builder.created
         if response.status == "failed" or response.error:
-            raise answer.error(None, response.error, None, "The answer failed.")
-        if not answer.began:
+            raise builder.error(None, response.error, None, "The answer failed.")
+        if not builder.began:
             for index, item in enumerate(response.output or ()):
                 self._complete(index, item, events)
-        answer.began = True
-        answer.usage = response.usage or answer.usage
+        builder.began = True
+        builder.usage = response.usage or builder.usage
         if response.status == "completed":
-            answer.choice(0).end("stop", None)
+            builder.choice(0).end("stop", None)
         elif response.status == "incomplete":
             reason = str((response.incomplete_details or {}).get("reason") or "incomplete")
-            answer.choice(0).end(INCOMPLETE.get(reason, reason), None)
+            builder.choice(0).end(INCOMPLETE.get(reason, reason), None)
         self.done = True
 
     def take_beginning(self, event: schema.Event, events: list[Event]) -> None:
         """The answer has an id."""
         if event.response is not None:
-            self.answer.id = event.response.id or self.answer.id
+            self.builder.id = event.response.id or self.builder.id
 
     def _complete(self, index: int, item: dict[str, Any], events: list[Event]) -> None:
-        self.answer.began = True
+        self.builder.began = True
         kind = item.get("type")
         if kind == "message":
-            for place, part in enumerate(item.get("content") or ()):
-                if (index, place) not in self._parts:
+            for position, part in enumerate(item.get("content") or ()):
+                if (index, position) not in self._parts:
                     text = str(part.get("text") or part.get("refusal") or "")
-                    self._add_text(text, (index, place), events)
-                self._cite(part.get("annotations") or (), self._parts[index, place])
+                    self._add_text(text, (index, position), events)
+                self._cite(part.get("annotations") or (), self._parts[index, position])
         elif kind == "reasoning":
             if index not in self._told:
                 parts = item.get("summary") or item.get("content") or ()
                 texts = (str(part.get("text") or "") for part in parts)
-                self.answer.choice(0).add(None, "\n".join(texts), events)
+                self.builder.choice(0).add(None, "\n".join(texts), events)
         elif kind == "function_call":
             if index not in self._told:
                 function = Function(name=item.get("name"), arguments=item.get("arguments"))
                 call = ToolCall(index=index, id=item.get("call_id"), function=function)
-                self.answer.choice(0).add_tool_calls([call], events)
+                self.builder.choice(0).add_tool_calls([call], events)
         else:
-            self.answer.extras.setdefault(SERVER_TOOLS, []).append(item)
+            self.builder.extras.setdefault(SERVER_TOOLS, []).append(item)
 
     def _add_text(self, text: str, part: tuple[int, int], events: list[Event]) -> None:
         self._parts.setdefault(part, self._length)
-        self.answer.began = True
+        self.builder.began = True
         self._length += len(text)
-        self.answer.choice(0).add(text, None, events)
+        self.builder.choice(0).add(text, None, events)
 
     def _cite(self, annotations: Sequence[Mapping[str, Any]], offset: int) -> None:
         for note in annotations:
@@ -189,9 +189,9 @@ TAKERS: dict[str, Callable[[ResponseStreamDecoder, schema.Event, list[Event]], N
 }
 
 
-def decode(payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> ChatResponse:
+def decode_chat(payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> ChatResponse:
     """The answer in a whole body."""
-    return decode_whole(ResponseStreamDecoder(profile, headers), payload)
+    return decode_response(ResponseStreamDecoder(profile, headers), payload)
 
 
 def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
@@ -200,7 +200,7 @@ def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
         return None
     into: dict[str, Any] = raw.get("input_tokens_details") or {}
     out: dict[str, Any] = raw.get("output_tokens_details") or {}
-    return reported_usage(
+    return usage_from_counts(
         input_tokens=raw.get("input_tokens"),
         output_tokens=raw.get("output_tokens"),
         total_tokens=raw.get("total_tokens"),

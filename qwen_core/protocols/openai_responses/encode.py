@@ -17,10 +17,10 @@ from qwen_core.protocols.messages import (
 from qwen_core.protocols.schema import SentMessage
 from qwen_core.types.errors import UnsupportedFeatureError
 from qwen_core.types.json import encode_json
-from qwen_core.types.messages import AudioPart, ImagePart, Part, TextPart, marked_places
+from qwen_core.types.messages import AudioPart, ImagePart, Part, TextPart, cache_breakpoints
 from qwen_core.types.requests import TOOL_CHOICE_MODES, ChatRequest
 
-WIRE = "Responses"
+PROTOCOL = "Responses"
 
 # Fields of the request and what they are called here (section 2.7).
 PARAMETERS = {
@@ -57,9 +57,9 @@ SESSION_CACHE = {"x-dashscope-session-cache": "enable"}
 """What cache marks become: this API takes none, but caches a session where it is asked to (section 2.5)."""
 
 
-def encode(request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
+def encode_chat(request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
     """What to send to ``/responses``."""
-    refuse(request, REFUSED, WIRE, "It is chosen for tools that the service runs; leave those out.")
+    refuse(request, REFUSED, PROTOCOL, "It is chosen for tools that the service runs; leave those out.")
     messages = encode_messages(request, profile, encode_content)
     if any(message.partial for message in messages):
         raise UnsupportedFeatureError("A prefix cannot be continued over the Responses protocol.")
@@ -75,7 +75,7 @@ def encode(request: ChatRequest, profile: ModelProfile, stream: bool) -> Encoded
         body["reasoning"] = {"effort": request.reasoning_effort}
     if stream:
         body["stream"] = True
-    cached = SESSION_CACHE if any(marked_places(request.messages)) else {}
+    cached = SESSION_CACHE if any(cache_breakpoints(request.messages)) else {}
     return EncodedRequest(
         path="/responses",
         body=encode_json(merge_body(body, request.extra_body)),
@@ -128,7 +128,7 @@ def encode_part(part: Part) -> dict[str, Any]:
         case AudioPart():
             return with_values({"type": "input_audio", "audio_url": part.url}, format=part.format)
         case _:
-            raise refuse_part(part, WIRE)
+            raise refuse_part(part, PROTOCOL)
 
 
 def encode_tools(request: ChatRequest) -> list[dict[str, Any]]:

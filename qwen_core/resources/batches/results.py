@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from qwen_core.execution.call import Call
-from qwen_core.protocols.error_decoding import code_and_message, decode_error_body, unreadable
+from qwen_core.protocols.error_decoding import code_and_message, decode_error_body, invalid_response
 from qwen_core.resources.batches.lines import BatchFile
 from qwen_core.resources.batches.schema import BatchJob, JobError, LineResponse, ResultLine
 from qwen_core.transports.base import Answer, StatusFailure
@@ -42,7 +42,7 @@ def read_results(files: Iterable[bytes]) -> dict[str, ResultLine]:
             try:
                 line = _decode(row)
             except (msgspec.DecodeError, UnicodeDecodeError) as reason:
-                raise unreadable(row, reason) from reason
+                raise invalid_response(row, reason) from reason
             found[line.custom_id] = line
     return found
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from qwen_core.config.endpoints import id_in_path
+from qwen_core.config.endpoints import quote_id
 from qwen_core.types.decodable import decodable
 
 SETTLED = ("completed", "failed", "expired", "cancelled")
@@ -25,7 +25,7 @@ JOBS = "/batches"
 
 def job_path(job_id: str, action: str = "") -> str:
     """Where one job is."""
-    return f"{JOBS}/{id_in_path(job_id)}{action}"
+    return f"{JOBS}/{quote_id(job_id)}{action}"
 
 
 class JobError(msgspec.Struct, frozen=True):
