@@ -1,4 +1,4 @@
-"""What the core tests share: settings that reach the emulator, and a plain request."""
+"""Fixtures of the core tests: settings that point at the emulator, and a minimal chat request."""
 
 import pytest
 
@@ -11,11 +11,11 @@ KEY = "sk-very-secret-0123456789"
 
 @pytest.fixture(params=["openai", "dashscope"])
 def settings(qwen_emulator: Emulator, request: pytest.FixtureRequest) -> ClientSettings:
-    """Settings for the emulator on either wire, with a key that must appear nowhere."""
+    """Return settings for the emulator on either protocol, with an API key that no output may show."""
     return ClientSettings(api_key=KEY, base_url=qwen_emulator.base_url, protocol=request.param)
 
 
 @pytest.fixture
 def request_() -> ChatRequest:
-    """The simplest request."""
+    """Return the simplest chat request."""
     return ChatRequest(model="qwen-plus", messages=(Message("user", (TextPart("Say hello to Paris"),)),))

@@ -1,4 +1,4 @@
-"""The asynchronous transport on aiohttp, the best there is, and on httpx where the SDK finds no aiohttp."""
+"""The async transport on aiohttp, the default, and on httpx if the SDK does not find aiohttp."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ from tests.core.conftest import KEY
 
 
 def has_aiohttp() -> bool:
-    """Whether the SDK finds aiohttp; 2.x needs a package of its own for it."""
+    """Return whether the SDK finds aiohttp; 2.x needs an extra package for it."""
     try:
         openai.DefaultAioHttpClient()
     except RuntimeError:
@@ -26,13 +26,13 @@ def has_aiohttp() -> bool:
 
 
 def refuse_aiohttp(**arguments: object) -> None:
-    """What the SDK has in the client's place where aiohttp is missing."""
+    """Raise as the SDK's client class does if aiohttp is missing."""
     raise RuntimeError("To use the aiohttp client you must have installed the package with the `aiohttp` extra")
 
 
 @pytest.fixture(params=["aiohttp", "httpx"])
 def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The HTTP library under the SDK."""
+    """Select the HTTP library under the SDK."""
     if request.param == "httpx":
         monkeypatch.setattr(http_clients, "AioHTTPClient", refuse_aiohttp)
     elif not has_aiohttp():
@@ -42,11 +42,11 @@ def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def settings(qwen_emulator: Emulator) -> ClientSettings:
-    """Settings for the emulator on the wire that the openai SDK carries."""
+    """Return settings for the emulator on the OpenAI-compatible protocol."""
     return ClientSettings(api_key=KEY, base_url=qwen_emulator.base_url, protocol="openai")
 
 
-async def test_the_library_that_is_there(library: str) -> None:
+async def test_async_openai_transport_uses_aiohttp_if_available(library: str) -> None:
     connection = Connection(protocol="openai", base_url="http://127.0.0.1", api_key=KEY)
     transport = AsyncOpenAITransport(connection)
     client = transport._client._client
@@ -54,10 +54,10 @@ async def test_the_library_that_is_there(library: str) -> None:
     assert isinstance(client, openai.DefaultAioHttpClient) == (library == "aiohttp")
 
 
-def test_many_configurations_leave_nothing_open(
+def test_more_configurations_than_pools_leave_no_unclosed_client(
     library: str, settings: ClientSettings, request_: ChatRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """More of them than there are pools, and none may be reported as unclosed."""
+    """Use more configurations than MAX_POOLS; no client may be reported as unclosed."""
 
     async def ask() -> list[str]:
         others = (msgspec.structs.replace(settings, api_key=f"{KEY}{i}") for i in range(MAX_POOLS + 4))
@@ -69,7 +69,9 @@ def test_many_configurations_leave_nothing_open(
     assert not caplog.records
 
 
-async def test_two_hundred_at_once(library: str, settings: ClientSettings, request_: ChatRequest) -> None:
+async def test_two_hundred_concurrent_async_requests_succeed(
+    library: str, settings: ClientSettings, request_: ChatRequest
+) -> None:
     client = AsyncQwenClient(settings)
     answers = await asyncio.gather(*(client.generate(request_) for _ in range(200)))
     assert len(answers) == 200

@@ -1,4 +1,4 @@
-"""The clients against a server: answers, retries, embeddings, and what is never shown."""
+"""Clients against the emulator: responses, retries, embeddings, and secrets that are never shown."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ from qwen_core.execution import retry
 from qwen_core.types.events import Finish
 from qwen_emulator import Emulator, Failure, RecordedRequest, Reply, faults
 from tests.core.conftest import KEY
-from tests.core.ways import WAYS, Run, async_generate, generate
+from tests.core.surfaces import WAYS, Run, async_generate, generate
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,9 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_an_answer(run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator) -> None:
+def test_response_has_text_reasoning_usage_and_ids(
+    run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
     qwen_emulator.reply(
         Reply(text="Hello, Paris!", reasoning="A greeting.", usage={"input_tokens": 7, "cached_tokens": 3})
     )
@@ -48,7 +50,7 @@ def test_an_answer(run: Run, settings: ClientSettings, request_: ChatRequest, qw
 
 @pytest.mark.parametrize("run", WAYS)
 @pytest.mark.parametrize("name", ["rate_limit", "burst_rate", "model_serving_error"])
-def test_a_refusal_is_tried_again(
+def test_retryable_error_is_retried(
     run: Run, name: str, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(Failure.named(name, times=2), "at last")
@@ -57,7 +59,9 @@ def test_a_refusal_is_tried_again(
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_retries_end(run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator) -> None:
+def test_max_retries_exhausted_raises_rate_limit_error_with_context(
+    run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
     qwen_emulator.reply(Failure.named("rate_limit", times=9))
     with pytest.raises(errors.RateLimitError) as caught:
         run(settings, request_)
@@ -70,7 +74,7 @@ def test_retries_end(run: Run, settings: ClientSettings, request_: ChatRequest, 
 
 @pytest.mark.parametrize("run", WAYS)
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
-def test_what_is_wrong_stays_wrong(
+def test_client_error_status_is_not_retried(
     run: Run, status: int, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(faults.failing(status))
@@ -81,7 +85,7 @@ def test_what_is_wrong_stays_wrong(
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_retry_after_is_honoured(
+def test_retry_after_header_is_honoured(
     run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(faults.failing(429, retry_after="0.3"), "ok")
@@ -90,7 +94,7 @@ def test_retry_after_is_honoured(
     assert time.monotonic() - start >= 0.3
 
 
-def test_a_long_retry_after_is_the_callers_to_decide(
+def test_long_retry_after_raises_without_retry(
     settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(faults.failing(429, retry_after="3600"))
@@ -100,7 +104,7 @@ def test_a_long_retry_after_is_the_callers_to_decide(
     assert len(qwen_emulator.requests) == 1
 
 
-def test_a_missing_key_is_said_at_the_first_call(
+def test_missing_api_key_raises_authentication_error_at_first_call(
     request_: ChatRequest, qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
@@ -111,7 +115,7 @@ def test_a_missing_key_is_said_at_the_first_call(
     assert generate(settings, request_).text
 
 
-def test_nothing_of_openais_account_is_sent(
+def test_openai_environment_variables_and_headers_are_not_sent(
     settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_ORG_ID", "org-mine")
@@ -124,13 +128,13 @@ def test_nothing_of_openais_account_is_sent(
         assert "mine" not in str(dict(sent.headers)) and "sk-openai" not in str(dict(sent.headers))
         assert sent.headers["authorization"] == f"Bearer {KEY}"
         assert sent.headers["x-tenant"] == "t"
-        # Nor what the openai SDK tells of this machine.
+        # Nor the openai SDK's headers about this machine.
         assert not [name for name in sent.headers if "stainless" in name.lower()]
         assert "gzip" in sent.headers["accept-encoding"] and sent.headers["user-agent"]
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_the_key_is_never_shown(
+def test_api_key_is_absent_from_repr_errors_and_logs(
     run: Run,
     settings: ClientSettings,
     request_: ChatRequest,
@@ -157,14 +161,14 @@ def test_the_key_is_never_shown(
 
 
 def texts_of(request: RecordedRequest) -> tuple[str, ...]:
-    """The texts that an embedding request holds on either wire."""
+    """Return the texts of an embedding request on either protocol."""
     assert isinstance(request.body, dict)
     sent = request.body["input"]
     return tuple(sent["texts"] if isinstance(sent, dict) else sent)
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_embeddings_keep_their_order(
+def test_embeddings_keep_input_order_across_batches(
     asynchronous: bool, settings: ClientSettings, qwen_emulator: Emulator
 ) -> None:
     texts = tuple(f"text number {number}" for number in range(23))
@@ -185,12 +189,14 @@ def test_embeddings_keep_their_order(
     assert response.total_tokens
 
 
-def test_old_embedding_models_take_larger_batches(settings: ClientSettings, qwen_emulator: Emulator) -> None:
+def test_embedding_batch_size_is_25_for_text_embedding_v2(
+    settings: ClientSettings, qwen_emulator: Emulator
+) -> None:
     QwenClient(settings).embed(EmbeddingRequest(model="text-embedding-v2", texts=("x",) * 30))
     assert sorted(len(texts_of(seen)) for seen in qwen_emulator.requests) == [5, 25]
 
 
-def test_no_texts_need_no_request(settings: ClientSettings, qwen_emulator: Emulator) -> None:
+def test_embedding_of_no_texts_sends_no_request(settings: ClientSettings, qwen_emulator: Emulator) -> None:
     assert QwenClient(settings).embed(EmbeddingRequest(model="text-embedding-v4", texts=())).vectors == []
     assert not qwen_emulator.requests
 
@@ -200,7 +206,7 @@ def test_no_texts_need_no_request(settings: ClientSettings, qwen_emulator: Emula
     ("name", "value"),
     [("X-A", "\N{LATIN SMALL LETTER U WITH DIAERESIS}"), ("X-A", "a\nb"), ("X-A", 3), ("X A", "a")],
 )
-def test_headers_that_http_does_not_take(
+def test_invalid_http_header_is_refused(
     run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator, name: str, value: Any
 ) -> None:
     with pytest.raises(errors.UnsupportedFeatureError, match="header"):
@@ -212,7 +218,7 @@ def test_headers_that_http_does_not_take(
 
 @pytest.mark.parametrize("run", WAYS)
 @pytest.mark.parametrize("timeout", [0, -1, math.inf, math.nan, Timeout(connect=-1)])
-def test_timeouts_that_are_none(
+def test_invalid_timeout_raises_bad_request_error(
     run: Run, settings: ClientSettings, request_: ChatRequest, timeout: float | Timeout
 ) -> None:
     with pytest.raises(errors.BadRequestError, match="timeout"):
@@ -220,13 +226,15 @@ def test_timeouts_that_are_none(
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_a_models_name_that_is_no_text(run: Run, settings: ClientSettings, request_: ChatRequest) -> None:
+def test_lone_surrogate_in_model_name_is_refused(
+    run: Run, settings: ClientSettings, request_: ChatRequest
+) -> None:
     with pytest.raises(errors.UnsupportedFeatureError, match="half of a character"):
         run(settings, msgspec.structs.replace(request_, model="q\ud83d"))
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_a_model_that_only_streams_is_streamed_underneath(
+def test_stream_only_model_is_streamed_for_generate(
     run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     response = run(settings, msgspec.structs.replace(request_, model="qwq-plus"))
@@ -234,14 +242,14 @@ def test_a_model_that_only_streams_is_streamed_underneath(
     assert qwen_emulator.last_request.stream
 
 
-def test_events_end_with_one_finish(settings: ClientSettings, request_: ChatRequest) -> None:
+def test_stream_ends_with_exactly_one_finish_event(settings: ClientSettings, request_: ChatRequest) -> None:
     events = list(QwenClient(settings).stream(request_))
     assert [isinstance(event, Finish) for event in events].count(True) == 1
     assert isinstance(events[-1], Finish)
 
 
 @pytest.mark.parametrize("way", ["sync", "async"])
-def test_a_stream_that_is_left_at_its_end_is_charged(
+def test_stream_closed_after_finish_event_reports_token_usage(
     way: str, settings: ClientSettings, request_: ChatRequest
 ) -> None:
     spent: list[int] = []

@@ -1,4 +1,4 @@
-"""Connections: streams as they arrive, closing, reuse, event loops, threads."""
+"""Connections: incremental streaming, closing, reuse, event loops, threads."""
 
 import asyncio
 import gc
@@ -17,10 +17,10 @@ from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, 
 from qwen_core.execution import retry
 from qwen_core.types.events import TextDelta
 from qwen_emulator import Emulator, Failure, Reply, faults
-from tests.core.ways import generate, stream
+from tests.core.surfaces import generate, stream
 
 
-def test_a_stream_arrives_as_it_is_written(
+def test_stream_chunks_arrive_as_they_are_sent(
     settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(faults.slow(Reply(text=["one", "two", "three"]), 0.1))
@@ -29,7 +29,7 @@ def test_a_stream_arrives_as_it_is_written(
 
 
 def wait_for(condition: Callable[[], bool]) -> bool:
-    """Whether it becomes true within two seconds."""
+    """Return whether the condition becomes true within two seconds."""
     end = time.monotonic() + 2
     while not condition() and time.monotonic() < end:
         time.sleep(0.01)
@@ -39,7 +39,7 @@ def wait_for(condition: Callable[[], bool]) -> bool:
 LONG = Reply(text=["word "] * 400)
 
 
-def test_leaving_a_stream_closes_it(
+def test_closing_a_stream_closes_the_connection(
     settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(faults.slow(LONG, 0.01))
@@ -53,7 +53,7 @@ def test_leaving_a_stream_closes_it(
         gc.enable()
 
 
-async def test_leaving_an_async_stream_closes_it(
+async def test_closing_an_async_stream_closes_the_connection(
     settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(faults.slow(LONG, 0.01))
@@ -63,7 +63,7 @@ async def test_leaving_an_async_stream_closes_it(
     assert await asyncio.to_thread(wait_for, lambda: len(qwen_emulator.aborted_requests) == 1)
 
 
-async def test_cancelling_an_async_call_closes_it(
+async def test_cancelling_an_async_call_closes_the_connection(
     settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(faults.stall_before_headers())
@@ -75,16 +75,14 @@ async def test_cancelling_an_async_call_closes_it(
     assert await asyncio.to_thread(wait_for, lambda: len(qwen_emulator.aborted_requests) == 1)
 
 
-def test_connections_are_used_again(
-    settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
-) -> None:
+def test_connections_are_reused(settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator) -> None:
     before = qwen_emulator.connections_opened
     for run in (generate, stream, generate, stream):
         run(settings, request_)
     assert qwen_emulator.connections_opened - before <= 1
 
 
-async def test_async_connections_are_used_again(
+async def test_async_connections_are_reused(
     settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     before = qwen_emulator.connections_opened
@@ -95,18 +93,18 @@ async def test_async_connections_are_used_again(
     assert qwen_emulator.connections_opened - before <= 1
 
 
-def test_twenty_event_loops_in_a_row(
+def test_client_in_twenty_successive_event_loops_closes_its_connections(
     settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     client = AsyncQwenClient(msgspec.structs.replace(settings, max_retries=0))
     before = qwen_emulator.open_connections
     for _ in range(20):
         assert asyncio.run(client.generate(request_)).text
-    assert wait_for(lambda: qwen_emulator.open_connections <= before), "each loop closed its connections"
+    assert wait_for(lambda: qwen_emulator.open_connections <= before), "each event loop closed its connections"
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-def test_loops_that_are_closed_without_their_generators(
+def test_event_loop_closed_without_shutdown_asyncgens_leaves_no_warning(
     settings: ClientSettings, request_: ChatRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = AsyncQwenClient(settings)
@@ -119,7 +117,7 @@ def test_loops_that_are_closed_without_their_generators(
     assert "Unclosed" not in caplog.text
 
 
-def test_eight_threads_share_a_client(
+def test_eight_threads_share_one_client(
     settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(lambda request: str(request.messages[-1]["content"]).upper())
@@ -135,7 +133,7 @@ def test_eight_threads_share_a_client(
         assert all(threads.map(ask, range(64)))
 
 
-async def test_a_slow_answer_does_not_block_the_loop(
+async def test_slow_response_does_not_block_the_event_loop(
     settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(faults.slow(Reply(text=["a"] * 8), 0.05))
@@ -148,15 +146,17 @@ async def test_a_slow_answer_does_not_block_the_loop(
             await asyncio.sleep(0.005)
             longest = max(longest, time.monotonic() - start)
 
-    await AsyncQwenClient(settings).generate(request_)  # the SDK's import and first connection
+    await AsyncQwenClient(settings).generate(request_)  # import of the SDK and the first connection
     ticker = asyncio.create_task(tick())
     await AsyncQwenClient(settings).generate(request_)
     ticker.cancel()
     assert longest < 0.15
 
 
-def test_a_lock_guards_the_pool(settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator) -> None:
-    """Threads that start together make one pool between them."""
+def test_concurrent_first_calls_create_one_pool(
+    settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    """Start eight threads together: they create one pool between them."""
     fresh = msgspec.structs.replace(settings, default_headers=(("X-Fresh", "pool"),))
     barrier = threading.Barrier(8)
 
@@ -173,44 +173,42 @@ def test_a_lock_guards_the_pool(settings: ClientSettings, request_: ChatRequest,
 OURS = {"qwen_core", "openai", "tenacity", "dashscope"}
 
 
-def ours() -> Counter[str]:
-    """How many objects of each of our kinds there are."""
+def count_our_objects() -> Counter[str]:
+    """Count the live objects of each class of our packages and the SDKs."""
     kinds = (type(one) for one in gc.get_objects())
     names = (f"{kind.__module__}.{kind.__name__}" for kind in kinds if isinstance(kind.__module__, str))
     return Counter(name for name in names if name.partition(".")[0] in OURS)
 
 
 @pytest.fixture
-def no_collector() -> Iterator[None]:
-    """What goes away in the test does so by itself."""
+def disabled_gc() -> Iterator[None]:
+    """Disable the garbage collector, so that only reference counting frees objects."""
     gc.collect()
     gc.disable()
     yield
     gc.enable()
 
 
-@pytest.mark.usefixtures("no_collector")
-def test_calls_leave_nothing_to_the_garbage_collector(settings: ClientSettings, request_: ChatRequest) -> None:
+@pytest.mark.usefixtures("disabled_gc")
+def test_calls_create_no_reference_cycles(settings: ClientSettings, request_: ChatRequest) -> None:
     client = QwenClient(settings)
     counts = []
     for _ in range(2):
         client.generate(request_)
         list(client.stream(request_))
-        counts.append(ours())
+        counts.append(count_our_objects())
     assert not counts[1] - counts[0]
 
 
-@pytest.mark.usefixtures("no_collector")
-async def test_async_calls_leave_nothing_to_the_garbage_collector(
-    settings: ClientSettings, request_: ChatRequest
-) -> None:
+@pytest.mark.usefixtures("disabled_gc")
+async def test_async_calls_create_no_reference_cycles(settings: ClientSettings, request_: ChatRequest) -> None:
     client = AsyncQwenClient(settings)
     counts = []
     for _ in range(2):
         await client.generate(request_)
         async for _event in client.stream(request_):
             pass
-        counts.append(ours())
+        counts.append(count_our_objects())
     assert not counts[1] - counts[0]
 
 
@@ -231,8 +229,8 @@ REFUSED = pytest.mark.parametrize(
 
 
 @REFUSED
-@pytest.mark.usefixtures("no_collector", "no_waiting")
-def test_failed_calls_leave_nothing_to_the_garbage_collector(
+@pytest.mark.usefixtures("disabled_gc", "no_waiting")
+def test_failed_calls_create_no_reference_cycles(
     replies: list[Any], settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     client = QwenClient(settings)
@@ -242,13 +240,13 @@ def test_failed_calls_leave_nothing_to_the_garbage_collector(
             qwen_emulator.reply(*replies)
             with suppress(QwenError):
                 ask(request_)
-        counts.append(ours())
+        counts.append(count_our_objects())
     assert not counts[1] - counts[0]
 
 
 @REFUSED
-@pytest.mark.usefixtures("no_collector", "no_waiting")
-async def test_failed_async_calls_leave_nothing_to_the_garbage_collector(
+@pytest.mark.usefixtures("disabled_gc", "no_waiting")
+async def test_failed_async_calls_create_no_reference_cycles(
     replies: list[Any], settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     client = AsyncQwenClient(settings)
@@ -261,5 +259,5 @@ async def test_failed_async_calls_leave_nothing_to_the_garbage_collector(
         with suppress(QwenError):
             async for _event in client.stream(request_):
                 pass
-        counts.append(ours())
+        counts.append(count_our_objects())
     assert not counts[1] - counts[0]

@@ -1,4 +1,4 @@
-"""Where requests go."""
+"""Endpoints: regions, workspaces, base_url, and what errors may show of a URL."""
 
 import pytest
 
@@ -24,27 +24,27 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("wire", "path"), [("openai", "/compatible-mode/v1"), ("dashscope", "/api/v1")])
 @pytest.mark.parametrize(("region", "host"), SHARED.items())
-def test_shared_hosts(region: str, host: str, wire: ProtocolName, path: str) -> None:
+def test_region_resolves_to_its_shared_host(region: str, host: str, wire: ProtocolName, path: str) -> None:
     assert resolve_endpoint(wire, region=region) == (f"https://{host}{path}", {})
 
 
-def test_the_default_is_beijing() -> None:
+def test_default_region_is_cn_beijing() -> None:
     assert resolve_endpoint("openai").host == "dashscope.aliyuncs.com"
 
 
 @pytest.mark.parametrize(("short", "region"), SHORT_FORMS.items())
-def test_short_forms(short: str, region: str) -> None:
+def test_region_short_form_equals_its_full_name(short: str, region: str) -> None:
     long = resolve_endpoint("openai", region=region, workspace="ws-1")
     assert resolve_endpoint("openai", region=short, workspace="ws-1") == long
 
 
 @pytest.mark.parametrize("region", [name for name in REGIONS if name != "finance"])
-def test_a_workspace_has_its_own_host(region: str) -> None:
+def test_workspace_resolves_to_its_own_host(region: str) -> None:
     endpoint = resolve_endpoint("openai", region=region, workspace="ws-abc123")
     assert endpoint == (f"https://ws-abc123.{region}.maas.aliyuncs.com/compatible-mode/v1", {})
 
 
-def test_without_workspace_hosts_the_header_names_it() -> None:
+def test_workspace_is_sent_as_header_without_a_workspace_host() -> None:
     endpoint = resolve_endpoint("dashscope", region="finance", workspace="ws-1")
     assert endpoint.headers == {"X-DashScope-WorkSpace": "ws-1"}
     endpoint = resolve_endpoint("openai", base_url="http://127.0.0.1:1", workspace="ws-1")
@@ -52,18 +52,18 @@ def test_without_workspace_hosts_the_header_names_it() -> None:
 
 
 @pytest.mark.parametrize("region", ["de", "jp"])
-def test_regions_without_a_shared_host_need_a_workspace(region: str) -> None:
+def test_region_without_shared_host_requires_a_workspace(region: str) -> None:
     with pytest.raises(UnsupportedFeatureError, match="workspace"):
         resolve_endpoint("openai", region=region)
 
 
 @pytest.mark.parametrize("workspace", ["ws/../x", "a.b", "ws 1", "wś"])
-def test_a_workspace_that_could_change_the_host_is_refused(workspace: str) -> None:
+def test_workspace_with_invalid_host_characters_is_refused(workspace: str) -> None:
     with pytest.raises(UnsupportedFeatureError, match="workspace"):
         resolve_endpoint("openai", workspace=workspace)
 
 
-def test_an_unknown_region_names_the_known_ones() -> None:
+def test_unknown_region_error_lists_known_regions() -> None:
     with pytest.raises(UnsupportedFeatureError, match="ap-southeast-1"):
         resolve_endpoint("openai", region="mars")
 
@@ -81,11 +81,11 @@ def test_an_unknown_region_names_the_known_ones() -> None:
         ("http://127.0.0.1:8000", "openai", "http://127.0.0.1:8000/compatible-mode/v1"),
     ],
 )
-def test_base_urls(given: str, wire: ProtocolName, wanted: str) -> None:
+def test_base_url_is_completed_with_the_protocol_path(given: str, wire: ProtocolName, wanted: str) -> None:
     assert resolve_endpoint(wire, base_url=given, region="us").base_url == wanted
 
 
-def test_the_environment_gives_a_base_url(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_base_url_defaults_to_dashscope_api_base(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASHSCOPE_API_BASE", "https://h.example")
     assert resolve_endpoint("openai", region="us").host == "h.example"
     assert resolve_endpoint("openai", base_url="https://other.example").host == "other.example"
@@ -102,7 +102,7 @@ def test_the_environment_gives_a_base_url(monkeypatch: pytest.MonkeyPatch) -> No
         "http://h:a/v1",
     ],
 )
-def test_only_http_urls(url: str) -> None:
+def test_invalid_base_url_is_refused_without_its_credentials(url: str) -> None:
     with pytest.raises(UnsupportedFeatureError, match="URL") as caught:
         resolve_endpoint("openai", base_url=url)
     assert "secret" not in str(caught.value)
@@ -110,11 +110,11 @@ def test_only_http_urls(url: str) -> None:
         ClientSettings(base_url=url).self_hosted_server()
 
 
-def test_a_host_never_shows_the_user_in_a_url() -> None:
+def test_endpoint_host_omits_url_credentials() -> None:
     assert resolve_endpoint("openai", base_url="https://user:secret@h.example").host == "h.example"
 
 
-def test_an_error_never_shows_the_user_in_a_url(qwen_emulator: Emulator) -> None:
+def test_error_text_omits_url_credentials(qwen_emulator: Emulator) -> None:
     url = qwen_emulator.base_url.replace("//", "//user:secret@")
     settings = ClientSettings(api_key="k", base_url=url, max_retries=0)
     with pytest.raises(QwenError) as caught:
@@ -131,22 +131,22 @@ def test_an_error_never_shows_the_user_in_a_url(qwen_emulator: Emulator) -> None
         ("example.com", None),
     ],
 )
-def test_the_region_of_a_host(host: str, region: str | None) -> None:
+def test_region_of_host_is_recognized(host: str, region: str | None) -> None:
     assert region_of(host) == region
 
 
 @pytest.mark.parametrize("wire", ["openai", "dashscope"])
-def test_a_connection_never_shows_its_key(wire: ProtocolName) -> None:
+def test_connection_repr_omits_api_key(wire: ProtocolName) -> None:
     settings = ClientSettings(api_key="sk-secret", default_headers=(("X-A", "sk-secret"),))
     connection = resolve_connection(settings, wire, asynchronous=False)
     assert connection.api_key == "sk-secret" and "sk-secret" not in repr(connection)
 
 
-def test_rerank_lives_beside_the_compatible_path() -> None:
+def test_rerank_url_uses_compatible_api_path() -> None:
     assert rerank_url("https://h.example/compatible-mode/v1") == "https://h.example/compatible-api/v1"
 
 
-def test_a_key_over_plain_http_warns() -> None:
+def test_api_key_over_plain_http_warns() -> None:
     from qwen_core import ChatRequest
     from qwen_core.execution.call import chat_call
 

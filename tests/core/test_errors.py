@@ -1,4 +1,4 @@
-"""Which error an answer means, and what errors carry."""
+"""Error classification by status, code and message, and the attributes of errors."""
 
 import pickle
 
@@ -8,7 +8,7 @@ from qwen_core import errors
 from qwen_core.protocols.openai_chat import OpenAICompatible
 from qwen_core.types.errors import QwenError, classify, make_error, retry_after
 
-# (status, code, message) -> class, retryable. Codes and words from the "Error codes" pages of both wires.
+# (status, code, message) -> class, retryable. Codes and words from the "Error codes" pages of both protocols.
 TABLE: list[tuple[int | None, str | None, str, type[QwenError], bool]] = [
     (400, "invalid_parameter_error", "Range of max_tokens should be [1, 8192]", errors.BadRequestError, False),
     (400, "InvalidParameter", "Range of input length should be [1, 30720]", errors.ContextOverflowError, False),
@@ -86,7 +86,7 @@ TABLE: list[tuple[int | None, str | None, str, type[QwenError], bool]] = [
 
 
 @pytest.mark.parametrize(("status", "code", "message", "kind", "retryable"), TABLE)
-def test_classification(
+def test_classify_maps_status_and_code_to_error_class_and_retryable(
     status: int | None, code: str | None, message: str, kind: type[QwenError], retryable: bool
 ) -> None:
     error = make_error(status, code, message)
@@ -94,7 +94,7 @@ def test_classification(
     assert error.is_retryable is retryable
 
 
-def test_an_error_says_what_where_and_what_to_do() -> None:
+def test_error_text_has_message_status_code_request_id_host_and_hint() -> None:
     error = make_error(401, "invalid_api_key", "Incorrect API key provided.", request_id="r-1")
     error.host, error.model = "dashscope.aliyuncs.com", "qwen-plus"
     text = str(error)
@@ -102,7 +102,7 @@ def test_an_error_says_what_where_and_what_to_do() -> None:
         assert wanted in text
 
 
-def test_errors_pickle_with_all_they_carry() -> None:
+def test_errors_pickle_with_all_attributes() -> None:
     error = make_error(429, "limit_requests", "slow down", request_id="r", headers={"retry-after": "7"})
     error.is_retryable = False
     copy = pickle.loads(pickle.dumps(error))
@@ -125,7 +125,7 @@ def test_errors_pickle_with_all_they_carry() -> None:
         ({"retry-after": "Mon, 23 Nov 2020 10:00:10 GMT"}, 0.0),
     ],
 )
-def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
+def test_retry_after_is_parsed_from_headers(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers) == seconds
 
 
@@ -144,19 +144,19 @@ def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
         (429, b"[1]", errors.RateLimitError, "429"),
         (302, b"", errors.InvalidResponseError, "set base_url"),
         (400, b'id:1\nevent:error\n:HTTP_STATUS/400\ndata: {"message":"m"}', errors.BadRequestError, "m (status"),
-        # Gateways and servers of one's own: Ollama's native routes, FastAPI under vLLM and SGLang.
+        # Gateways and self-hosted servers: Ollama's native routes, FastAPI under vLLM and SGLang.
         (404, b'{"error":"model qwen3 not found"}', errors.NotFoundError, "model qwen3 not found (status"),
         (404, b'{"detail":"Not Found"}', errors.NotFoundError, '"detail":"Not Found"'),
         (400, b'{"detail":"the maximum context length is 9"}', errors.ContextOverflowError, "context length is 9"),
         (400, b'{"error":{"code":"x","reason":"why"}}', errors.BadRequestError, "why"),
     ],
 )
-def test_every_form_of_error_body(status: int, body: bytes, kind: type[QwenError], words: str) -> None:
+def test_error_body_variants_are_decoded(status: int, body: bytes, kind: type[QwenError], words: str) -> None:
     error = OpenAICompatible().error(status, body, {"x-request-id": "r"})
     assert type(error) is kind
     assert words in str(error)
     assert error.request_id in ("r", "abc")
 
 
-def test_the_native_file_error_is_not_moderation() -> None:
+def test_native_data_inspection_file_error_is_not_content_filter_error() -> None:
     assert classify(400, "InvalidParameter.DataInspection", "").error is errors.BadRequestError

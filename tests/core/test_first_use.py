@@ -1,9 +1,9 @@
-"""The first use of the package may come from several threads at once."""
+"""First use of the package from several threads at once."""
 
 import subprocess
 import sys
 
-# Holds the first thread where it describes a type to msgspec, so that the second one meets it there.
+# Pauses the first thread while msgspec inspects a type, so that the second thread arrives meanwhile.
 PROGRAM = """
 import threading, time, typing
 from qwen_core.models import all_models, resolve
@@ -26,5 +26,5 @@ for thread in threads:
 """
 
 
-def test_two_threads_resolve_their_first_model() -> None:
+def test_two_threads_resolve_their_first_model_concurrently() -> None:
     subprocess.run([sys.executable, "-c", PROGRAM], check=True, timeout=60)

@@ -1,4 +1,4 @@
-"""What users hand over is sent as the text or the number that it is, or refused by its place."""
+"""JSON encoding of user values: sent as the text or number they are, or refused with their path."""
 
 import asyncio
 import json
@@ -22,11 +22,11 @@ from qwen_core.types.json import encode_json
 from qwen_core.types.messages import Message, TextPart
 from qwen_emulator import Emulator
 from tests.core.conftest import KEY
-from tests.core.ways import WAYS, Run
+from tests.core.surfaces import WAYS, Run
 
 
 class Text(str):
-    """As LangChain's and numpy's texts are."""
+    """A str subclass, as LangChain and numpy have them."""
 
     __slots__ = ()
 
@@ -44,64 +44,66 @@ class Text(str):
         (numpy.float64(1.5), b"1.5"),
     ],
 )
-def test_texts_and_numbers_of_others(value: Any, wanted: bytes) -> None:
+def test_str_subclasses_and_numpy_scalars_are_encoded(value: Any, wanted: bytes) -> None:
     assert encode_json(value) == wanted
 
 
-def test_what_has_no_form_in_json_is_refused_by_name() -> None:
+def test_value_without_json_form_is_refused_naming_its_type() -> None:
     with pytest.raises(UnsupportedFeatureError, match=r"builtins\.object"):
         encode_json({"a": object()})
 
 
-HALF = "caf\N{LATIN SMALL LETTER E WITH ACUTE} \ud83d"
-ODD = {
+LONE_SURROGATE = "caf\N{LATIN SMALL LETTER E WITH ACUTE} \ud83d"
+NON_JSON_ARGUMENTS = {
     "day": date(2026, 11, 23),
     "moment": datetime(2026, 11, 23, tzinfo=UTC),
     "price": Decimal("1.10"),
     "id": UUID(int=1),
     "set": {1},
     "count": numpy.int64(3),
-    "half": HALF,
+    "half": LONE_SURROGATE,
 }
-PLAIN = {
+ENCODED_ARGUMENTS = {
     "day": "2026-11-23",
     "moment": "2026-11-23T00:00:00Z",
     "price": "1.10",
     "id": "00000000-0000-0000-0000-000000000001",
     "set": [1],
     "count": 3,
-    "half": HALF,
+    "half": LONE_SURROGATE,
 }
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_half_a_character_is_refused_by_its_place(way: Run, settings: ClientSettings) -> None:
-    messages = (Message("user", (TextPart("Hi"),)), Message("user", (TextPart(HALF),)))
+def test_lone_surrogate_in_message_is_refused_with_its_path(way: Run, settings: ClientSettings) -> None:
+    messages = (Message("user", (TextPart("Hi"),)), Message("user", (TextPart(LONE_SURROGATE),)))
     with pytest.raises(UnsupportedFeatureError, match=r"messages\[1\]\.content .*U\+D83D.*Repair") as caught:
         way(settings, ChatRequest(model="qwen-plus", messages=messages))
-    assert HALF not in str(caught.value)
+    assert LONE_SURROGATE not in str(caught.value)
 
 
-def test_half_a_character_in_other_requests(settings: ClientSettings) -> None:
+def test_lone_surrogate_in_embedding_and_rerank_is_refused(settings: ClientSettings) -> None:
     client = QwenClient(settings)
     with pytest.raises(UnsupportedFeatureError, match=r"\[1\] holds half"):
-        client.embed(EmbeddingRequest(model="text-embedding-v4", texts=("a", HALF)))
+        client.embed(EmbeddingRequest(model="text-embedding-v4", texts=("a", LONE_SURROGATE)))
     with pytest.raises(UnsupportedFeatureError, match=r"\[1\] holds half"):
         client.rerank(
-            RerankRequest(model="qwen3-rerank", query=TextPart("a"), documents=(TextPart("a"), TextPart(HALF)))
+            RerankRequest(
+                model="qwen3-rerank", query=TextPart("a"), documents=(TextPart("a"), TextPart(LONE_SURROGATE))
+            )
         )
 
 
-NO_NUMBERS = [
+NON_FINITE_NUMBERS = [
     ({"temperature": float("nan")}, "temperature has no form in JSON .*nan"),
     ({"extra_body": {"a": {"b": [1.0, float("-inf")]}}}, r"a\.b\[1\] has no form in JSON .*-inf"),
     ({"extra_body": {"a": numpy.float32("inf")}}, "a has no form in JSON .*inf"),
 ]
 
 
-@pytest.mark.parametrize(("fields", "place"), NO_NUMBERS)
+@pytest.mark.parametrize(("fields", "place"), NON_FINITE_NUMBERS)
 @pytest.mark.parametrize("way", WAYS)
-def test_a_number_that_is_none_is_refused_by_its_place(
+def test_nan_and_infinity_are_refused_with_their_path(
     way: Run, fields: dict[str, Any], place: str, settings: ClientSettings, qwen_emulator: Emulator
 ) -> None:
     request = ChatRequest(model="qwen-plus", messages=(Message("user", (TextPart("Hi"),)),), **fields)
@@ -115,11 +117,11 @@ def test_a_number_that_is_none_is_refused_by_its_place(
     assert not qwen_emulator.requests
 
 
-def test_null_is_sent_where_it_is_meant() -> None:
+def test_explicit_none_is_encoded_as_null() -> None:
     assert encode_json({"a": None, "b": [0.5, {"c": "null"}]}) == b'{"a":null,"b":[0.5,{"c":"null"}]}'
 
 
-def test_what_holds_itself() -> None:
+def test_self_referencing_value_is_refused() -> None:
     value: list[Any] = []
     value.append(value)
     with pytest.raises(UnsupportedFeatureError, match="holds itself"):
@@ -166,7 +168,7 @@ def llama_index_history(arguments: dict[str, Any], result: str) -> list[ChatMess
 
 @pytest.mark.parametrize("way", range(4))
 @pytest.mark.parametrize("framework", ["langchain", "llama_index"])
-def test_a_history_with_odd_arguments(
+def test_tool_call_arguments_in_history_are_encoded_as_json_or_refused(
     settings: ClientSettings, qwen_emulator: Emulator, framework: str, way: int
 ) -> None:
     fields: dict[str, Any] = {"api_key": KEY, "base_url": settings.base_url, "protocol": settings.protocol}
@@ -176,17 +178,17 @@ def test_a_history_with_odd_arguments(
             return ask_langchain(ChatQwen(**fields), langchain_history(arguments, result))[way]()
         return ask_llama_index(Qwen(**fields), llama_index_history(arguments, result))[way]()
 
-    ask(ODD, "done")
+    ask(NON_JSON_ARGUMENTS, "done")
     (call,) = qwen_emulator.requests[-1].messages[1]["tool_calls"]
-    assert json.loads(call["function"]["arguments"]) == PLAIN
+    assert json.loads(call["function"]["arguments"]) == ENCODED_ARGUMENTS
     with pytest.raises(UnsupportedFeatureError, match=r"^messages\[1\]: a has no form in JSON .*builtins\.object"):
         ask({"a": object()}, "done")
     with pytest.raises(UnsupportedFeatureError, match=r"^messages\[1\]: b\[0\] has no form in JSON"):
         ask({"b": [float("nan")]}, "done")
     with pytest.raises(UnsupportedFeatureError, match=r"messages\[2\]\.content holds half"):
-        ask({}, HALF)
+        ask({}, LONE_SURROGATE)
 
 
-def test_arguments_may_hold_half_a_character_escaped() -> None:
+def test_escaped_lone_surrogate_in_tool_arguments_is_parsed() -> None:
     assert parse_arguments('{"a": "\\ud83d"}') == ({"a": "\ud83d"}, None)
     assert parse_arguments('{"a": "\\ud83d')[0] is None

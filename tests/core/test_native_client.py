@@ -1,6 +1,6 @@
-"""What is particular to native calls: the SDK, its globals, the endpoints, and which wire is chosen.
+"""Native DashScope calls: the SDK, its globals, the endpoints, and protocol selection.
 
-What both wires do alike is in ``test_client.py``, which runs over both.
+Behaviour that both protocols share is in ``test_client.py``, which runs over both.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from qwen_core.types.accumulator import accumulate
 from qwen_core.types.messages import ImagePart, Message, TextPart
 from qwen_emulator import Emulator, Failure, RawReply, RecordedRequest, Reply, SearchResult, faults
 from tests.core.conftest import KEY
-from tests.core.ways import WAYS, Run, async_generate, generate, stream
+from tests.core.surfaces import WAYS, Run, async_generate, generate, stream
 
 TEXT = "/api/v1/services/aigc/text-generation/generation"
 MULTIMODAL = "/api/v1/services/aigc/multimodal-generation/generation"
@@ -55,8 +55,8 @@ def paths(emulator: Emulator) -> list[str]:
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_a_path_as_text_arrives_as_text(run: Run, native: ClientSettings, qwen_emulator: Emulator) -> None:
-    """The SDK's own multimodal call would upload that file (native 4.4)."""
+def test_file_path_in_text_is_sent_as_text(run: Run, native: ClientSettings, qwen_emulator: Emulator) -> None:
+    """Send a path as text: the SDK's own multimodal call would upload that file (native 4.4)."""
     assert Path("/etc/hostname").exists()
     for model in ("qwen3.7-plus", "qwen-plus"):
         run(native, asking(model, "/etc/hostname"))
@@ -66,7 +66,7 @@ def test_a_path_as_text_arrives_as_text(run: Run, native: ClientSettings, qwen_e
 
 
 def snapshot() -> dict[str, str]:
-    """Every global of the SDK: its addresses, its key, its sessions, what was set in its settings."""
+    """Return every global of the SDK: URLs, key, sessions, explicit settings."""
     loaded = [module for name, module in sys.modules.items() if name.partition(".")[0] == "dashscope"]
     found = {f"{module.__name__}.{name}": repr(value) for module in loaded for name, value in vars(module).items()}
     set_by_hand = {name: repr(dashscope.settings.get_explicit(name)) for name in ("api_key", "base_url", "region")}
@@ -74,7 +74,7 @@ def snapshot() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_no_global_of_the_sdk_is_touched(run: Run, native: ClientSettings) -> None:
+def test_dashscope_sdk_globals_are_not_modified(run: Run, native: ClientSettings) -> None:
     run(native, asking("qwen-plus"))
     before = snapshot()
     run(msgspec.structs.replace(native, api_key="sk-other", workspace="ws-1"), asking("qwen3.7-plus"))
@@ -82,7 +82,7 @@ def test_no_global_of_the_sdk_is_touched(run: Run, native: ClientSettings) -> No
 
 
 @pytest.mark.parametrize("run", [generate, async_generate])
-def test_the_sdks_environment_and_files_decide_nothing(
+def test_dashscope_sdk_environment_and_config_file_are_ignored(
     run: Run,
     native: ClientSettings,
     qwen_emulator: Emulator,
@@ -116,18 +116,18 @@ def test_the_sdks_environment_and_files_decide_nothing(
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_the_workspace_is_sent(run: Run, native: ClientSettings, qwen_emulator: Emulator) -> None:
+def test_workspace_is_sent_as_header(run: Run, native: ClientSettings, qwen_emulator: Emulator) -> None:
     run(msgspec.structs.replace(native, workspace="ws-1"), asking("qwen-plus"))
     assert qwen_emulator.last_request.headers["x-dashscope-workspace"] == "ws-1"
 
 
-def test_keys_stay_apart(native: ClientSettings, qwen_emulator: Emulator) -> None:
+def test_api_keys_of_different_settings_are_not_mixed(native: ClientSettings, qwen_emulator: Emulator) -> None:
     for key in ("sk-a", "sk-b", "sk-a"):
         generate(msgspec.structs.replace(native, api_key=key), asking("qwen-plus"))
         assert qwen_emulator.last_request.headers["authorization"] == f"Bearer {key}"
 
 
-def test_a_users_own_http_client_is_used_and_left_open(native: ClientSettings, qwen_emulator: Emulator) -> None:
+def test_http_client_is_used_and_left_open(native: ClientSettings, qwen_emulator: Emulator) -> None:
     with httpx.Client(headers={"X-Mine": "yes"}) as own:
         assert generate(msgspec.structs.replace(native, http_client=own), asking("qwen-plus")).text
         sent = qwen_emulator.last_request
@@ -135,20 +135,20 @@ def test_a_users_own_http_client_is_used_and_left_open(native: ClientSettings, q
         assert not own.is_closed
 
 
-async def test_a_users_own_async_http_client(native: ClientSettings, qwen_emulator: Emulator) -> None:
+async def test_http_async_client_is_used(native: ClientSettings, qwen_emulator: Emulator) -> None:
     async with httpx.AsyncClient(headers={"X-Mine": "yes"}) as own:
         settings = msgspec.structs.replace(native, http_async_client=own)
         assert (await AsyncQwenClient(settings).generate(asking("qwen-plus"))).text
         assert qwen_emulator.last_request.headers["x-mine"] == "yes"
 
 
-def test_an_http_client_of_another_library_is_refused(native: ClientSettings) -> None:
+def test_http_client_that_is_not_httpx_is_refused(native: ClientSettings) -> None:
     with pytest.raises(errors.UnsupportedFeatureError, match="httpx"):
         generate(msgspec.structs.replace(native, http_client=object()), asking("qwen-plus"))
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_a_redirect_is_no_answer(run: Run, native: ClientSettings, qwen_emulator: Emulator) -> None:
+def test_redirect_raises_error_with_status(run: Run, native: ClientSettings, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(RawReply(302, {"location": "https://elsewhere.example.com/"}))
     with pytest.raises(errors.QwenError) as caught:
         run(native, asking("qwen-plus"))
@@ -156,14 +156,16 @@ def test_a_redirect_is_no_answer(run: Run, native: ClientSettings, qwen_emulator
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_the_sdks_exception_is_the_cause(run: Run, native: ClientSettings, qwen_emulator: Emulator) -> None:
+def test_dashscope_sdk_exception_is_the_cause(run: Run, native: ClientSettings, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(faults.failing(403))
     with pytest.raises(errors.PermissionDeniedError) as caught:
         run(native, asking("qwen-plus"))
     assert isinstance(caught.value.__cause__, dashscope.v2.errors.PermissionDeniedError)
 
 
-def test_a_stream_of_the_callers_own_form(native: ClientSettings, qwen_emulator: Emulator) -> None:
+def test_stream_with_incremental_output_false_is_decoded_as_cumulative(
+    native: ClientSettings, qwen_emulator: Emulator
+) -> None:
     qwen_emulator.reply(Reply(text=["ha", "ha", "!"]))
     request = asking("qwen-plus", extra_body={"incremental_output": False})
     assert accumulate(QwenClient(native).stream(request)).text == "haha!"
@@ -171,7 +173,7 @@ def test_a_stream_of_the_callers_own_form(native: ClientSettings, qwen_emulator:
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_citations_arrive_without_being_asked_for(
+def test_enable_search_returns_citations_by_default(
     run: Run, native: ClientSettings, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(Reply(text="See [1].", search_results=[SearchResult("Title", "https://h/t")]))
@@ -186,15 +188,15 @@ def test_citations_arrive_without_being_asked_for(
 
 
 def wrong_endpoint(right: str) -> Callable[[RecordedRequest], Any]:
-    """A service that has every model at this path alone."""
+    """Return a responder that knows every model at this path only."""
     return lambda request: Reply(text="found") if request.path == right else URL_ERROR
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_the_other_endpoint_is_tried_once_and_remembered(
+def test_url_error_switches_to_the_other_endpoint_and_is_remembered(
     run: Run, native: ClientSettings, qwen_emulator: Emulator
 ) -> None:
-    """The emulator's unvalidated models take either endpoint; the responder decides."""
+    """Let the responder decide the endpoint: without validation the emulator accepts either."""
     model = f"new-model-{run.__name__}"
     with Emulator(validate=False) as emulator:
         emulator.reply(wrong_endpoint(MULTIMODAL))
@@ -208,7 +210,7 @@ def test_the_other_endpoint_is_tried_once_and_remembered(
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_a_model_that_is_nowhere_is_asked_for_twice_and_not_more(run: Run, native: ClientSettings) -> None:
+def test_model_on_neither_endpoint_is_tried_once_on_each(run: Run, native: ClientSettings) -> None:
     with Emulator(validate=False) as emulator:
         emulator.reply(lambda request: URL_ERROR)
         settings = msgspec.structs.replace(native, base_url=emulator.base_url)
@@ -219,7 +221,7 @@ def test_a_model_that_is_nowhere_is_asked_for_twice_and_not_more(run: Run, nativ
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_an_image_cannot_go_to_the_text_endpoint(run: Run, native: ClientSettings) -> None:
+def test_image_request_never_falls_back_to_the_text_endpoint(run: Run, native: ClientSettings) -> None:
     message = Message("user", (ImagePart("https://h/a.png"), TextPart("what?")))
     with Emulator(validate=False) as emulator:
         emulator.reply(lambda request: URL_ERROR)
@@ -230,7 +232,9 @@ def test_an_image_cannot_go_to_the_text_endpoint(run: Run, native: ClientSetting
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_another_refusal_changes_no_endpoint(run: Run, native: ClientSettings, qwen_emulator: Emulator) -> None:
+def test_other_errors_do_not_switch_the_endpoint(
+    run: Run, native: ClientSettings, qwen_emulator: Emulator
+) -> None:
     qwen_emulator.reply(Failure.named("invalid_parameter"))
     with pytest.raises(errors.BadRequestError):
         run(native, asking("qwen-plus"))
@@ -253,19 +257,21 @@ def test_another_refusal_changes_no_endpoint(run: Run, native: ClientSettings, q
     ],
 )
 @pytest.mark.filterwarnings("ignore:search_options have no effect")
-def test_auto(fields: dict[str, Any], wire: Any, auto: ClientSettings, qwen_emulator: Emulator) -> None:
+def test_protocol_auto_selects_native_for_search_sources(
+    fields: dict[str, Any], wire: Any, auto: ClientSettings, qwen_emulator: Emulator
+) -> None:
     generate(auto, asking("qwen-plus", **fields))
     assert qwen_emulator.last_request.path.startswith(PATHS[wire])
 
 
-def test_auto_for_an_ocr_task(auto: ClientSettings) -> None:
+def test_protocol_auto_selects_native_for_ocr_task(auto: ClientSettings) -> None:
     with Emulator(validate=False) as emulator:
         settings = msgspec.structs.replace(auto, base_url=emulator.base_url)
         generate(settings, asking("qwen-vl-ocr", ocr_options={"task": "text_recognition"}))
         assert paths(emulator) == [MULTIMODAL]
 
 
-def test_auto_for_a_model_of_one_protocol(auto: ClientSettings) -> None:
+def test_protocol_auto_follows_the_models_only_protocol(auto: ClientSettings) -> None:
     with Emulator(validate=False) as emulator:
         settings = msgspec.structs.replace(auto, base_url=emulator.base_url)
         generate(settings, asking("qwen-audio-turbo"))
@@ -276,7 +282,7 @@ def test_auto_for_a_model_of_one_protocol(auto: ClientSettings) -> None:
 SOURCES: dict[str, Any] = {"enable_search": True, "search_options": {"enable_source": True}}
 
 
-def test_auto_without_the_sdk_says_what_is_lost(
+def test_protocol_auto_without_dashscope_sdk_warns_of_lost_features(
     auto: ClientSettings, qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selection, "sdk_is_installed", lambda: False)
@@ -287,7 +293,9 @@ def test_auto_without_the_sdk_says_what_is_lost(
         generate(auto, asking("qwen-vl-ocr", ocr_options={"task": "text_recognition"}))
 
 
-def test_the_compatible_wire_says_what_it_has_not(native: ClientSettings, qwen_emulator: Emulator) -> None:
+def test_openai_protocol_warns_or_refuses_native_only_features(
+    native: ClientSettings, qwen_emulator: Emulator
+) -> None:
     settings = msgspec.structs.replace(native, protocol="openai")
     with pytest.warns(QwenWarning, match=r'enable_source.*protocol="dashscope"'):
         generate(settings, asking("qwen-plus", **SOURCES))
@@ -295,7 +303,7 @@ def test_the_compatible_wire_says_what_it_has_not(native: ClientSettings, qwen_e
         generate(settings, asking("qwen-vl-ocr", ocr_options={"task": "text_recognition"}))
 
 
-def test_the_native_wire_advises_against_models_of_the_other(native: ClientSettings) -> None:
+def test_dashscope_protocol_warns_of_openai_only_model(native: ClientSettings) -> None:
     with Emulator(validate=False) as emulator:
         settings = msgspec.structs.replace(native, base_url=emulator.base_url)
         with pytest.warns(QwenWarning, match='protocol="openai"'):
@@ -307,14 +315,14 @@ def test_the_native_wire_advises_against_models_of_the_other(native: ClientSetti
 
 
 def run_python(code: str) -> None:
-    """Run code in a new interpreter; what it asserts must hold."""
+    """Run code in a new interpreter and fail if it does."""
     finished = subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60
     )
     assert finished.returncode == 0, finished.stderr
 
 
-def test_a_missing_sdk_is_named() -> None:
+def test_missing_dashscope_sdk_error_names_the_extra() -> None:
     run_python(
         """
         import asyncio, sys
@@ -349,7 +357,7 @@ def test_a_missing_sdk_is_named() -> None:
     )
 
 
-def test_the_sdk_is_imported_at_the_first_native_call_and_warns_of_nothing() -> None:
+def test_dashscope_sdk_is_imported_at_first_native_call_without_warnings() -> None:
     run_python(
         """
         import sys
@@ -367,10 +375,10 @@ def test_the_sdk_is_imported_at_the_first_native_call_and_warns_of_nothing() -> 
     )
 
 
-async def test_making_a_transport_does_not_block_the_loop(
+async def test_creating_a_transport_does_not_block_the_event_loop(
     native: ClientSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It takes the import of an SDK, and reads files: ``langgraph dev`` refuses what does that on the loop."""
+    """Check that the SDK is imported off the event loop: ``langgraph dev`` refuses blocking file reads on it."""
     makers: list[str] = []
 
     def slow_import(wire: Any) -> Any:
@@ -400,7 +408,7 @@ async def test_making_a_transport_does_not_block_the_loop(
     assert ticks > 5 and len(makers) == 1 and threading.main_thread().name not in makers
 
 
-async def test_a_transport_that_cannot_be_made_is_tried_again(
+async def test_failed_transport_creation_is_not_cached(
     native: ClientSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     transports = pool.LoopTransports()
@@ -412,7 +420,7 @@ async def test_a_transport_that_cannot_be_made_is_tried_again(
     assert await transports.get(connection) is await transports.get(connection)
 
 
-def test_embeddings_of_a_query(native: ClientSettings, qwen_emulator: Emulator) -> None:
+def test_native_embedding_with_text_type_query(native: ClientSettings, qwen_emulator: Emulator) -> None:
     request = EmbeddingRequest(
         model="text-embedding-v4", texts=("a", "b"), dimensions=64, extra_body={"text_type": "query"}
     )

@@ -1,4 +1,4 @@
-"""The oddities of the native wire, one by one, and what its errors mean."""
+"""Decoding native DashScope responses: known irregularities, and error classification."""
 
 import json
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ END = {"choices": [{"message": {"content": "", "role": "assistant"}, "finish_rea
 
 
 def message(finish_reason: Any = "null", **fields: Any) -> dict[str, Any]:
-    """An output with one choice."""
+    """Return an output with one choice."""
     return {"choices": [{"message": {"role": "assistant", **fields}, "finish_reason": finish_reason}]}
 
 
 def read(*outputs: dict[str, Any], profile: ModelProfile = PROFILE, usage: Any = None) -> list[Event]:
-    """The events of a stream of these outputs."""
+    """Return the events of a stream of these outputs."""
     decoder = PROTOCOL.stream_decoder(profile)
     events: list[Event] = []
     for output in outputs:
@@ -44,7 +44,7 @@ def whole(**body: Any) -> ChatResponse:
     return PROTOCOL.decode_chat(json.dumps(body).encode(), PROFILE)
 
 
-def test_a_repeated_text_is_no_repetition() -> None:
+def test_equal_consecutive_deltas_are_all_kept() -> None:
     assert texts(read(message(content="ha"), message(content="ha"), message(content="ha!"), END)) == [
         "ha",
         "ha",
@@ -52,13 +52,13 @@ def test_a_repeated_text_is_no_repetition() -> None:
     ]
 
 
-def test_a_cumulative_stream_is_known_to_be_one() -> None:
+def test_cumulative_stream_yields_only_new_text() -> None:
     profile = msgspec.structs.replace(PROFILE, cumulative_stream=True)
     events = read(message(content="ha"), message(content="haha"), message(content="haha"), END, profile=profile)
     assert texts(events) == ["ha", "ha"]
 
 
-def test_a_cumulative_stream_repeats_reasoning_and_arguments_too() -> None:
+def test_cumulative_stream_yields_only_new_reasoning_and_arguments() -> None:
     def call(arguments: str) -> dict[str, Any]:
         return message(tool_calls=[{"index": 0, "id": "a", "function": {"name": "f", "arguments": arguments}}])
 
@@ -70,21 +70,21 @@ def test_a_cumulative_stream_repeats_reasoning_and_arguments_too() -> None:
 
 
 @pytest.mark.parametrize("nothing", [None, "", [], [{}], [{"text": ""}], [{"text": None}]])
-def test_content_that_is_nothing(nothing: Any) -> None:
+def test_empty_content_yields_no_text_delta(nothing: Any) -> None:
     events = read(message(content=nothing, reasoning_content="hm"), message(content=nothing), END)
     assert texts(events) == []
     assert accumulate(events).reasoning == "hm"
 
 
 @pytest.mark.parametrize("content", ["a b", [{"text": "a b"}], [{"text": "a "}, {"text": "b"}], ["a b"]])
-def test_content_in_every_form(content: Any) -> None:
+def test_content_as_string_or_list_decodes_to_text(content: Any) -> None:
     typed = [{"type": "text", **item} if isinstance(item, dict) else item for item in content]
     for form in (content, typed if isinstance(content, list) else content):
         assert accumulate(read(message(content=form), END)).text == "a b"
 
 
 @pytest.mark.parametrize("unfinished", ["null", None, ""])
-def test_what_is_no_finish_reason(unfinished: Any) -> None:
+def test_null_finish_reason_raises_incomplete_stream_error(unfinished: Any) -> None:
     with pytest.raises(IncompleteStreamError) as caught:
         read(message(unfinished, content="Half an ans"))
     assert caught.value.request_id == "r"
@@ -93,7 +93,7 @@ def test_what_is_no_finish_reason(unfinished: Any) -> None:
     assert caught.value.partial is not None and caught.value.partial.text == "Half an ans"
 
 
-def test_extras_stay_reachable() -> None:
+def test_unknown_content_items_are_kept_in_extras() -> None:
     item = {"text": "x", "ocr_result": {"kv_result": {"a": 1}}, "image_hw": [[4, 5]], "none": None}
     metric = {"TOTAL": 1, "SUCCEEDED": 1, "FAILED": 0}
     response = accumulate(read({**message(content=[item]), "task_metric": metric}, END))
@@ -112,51 +112,51 @@ def test_extras_stay_reachable() -> None:
         [message(content=[{"text": "hi"}, {"audio": {"data": "AAAA", "id": "a1", "expires_at": 9}}]), END],
     ],
 )
-def test_audio(outputs: list[dict[str, Any]]) -> None:
+def test_audio_output_is_decoded(outputs: list[dict[str, Any]]) -> None:
     audio = accumulate(read(*outputs)).choices[0].audio
     assert audio is not None
     assert (audio.data, audio.id, audio.expires_at) == ("AAAA", "a1", 9)
 
 
-def test_what_was_said_in_text_is_not_taken_from_the_transcript() -> None:
+def test_audio_transcript_becomes_text_only_without_text() -> None:
     spoken = [{"audio": {"data": "AAAA", "transcript": "hi"}}, {"text": "Hi!"}]
     choice = accumulate(read(message(content=spoken), END)).choices[0]
     assert choice.message.text == "Hi!" and choice.audio is not None and choice.audio.transcript == "hi"
     assert accumulate(read(message(content=spoken[:1]), END)).text == "hi"
 
 
-def test_sound_after_thinking_is_an_answer() -> None:
+def test_audio_after_reasoning_is_not_empty_after_thinking() -> None:
     thought, spoken = message(reasoning_content="hm"), message(content=[{"audio": {"data": "AAAA"}}])
     assert not accumulate(read(thought, spoken, END)).choices[0].empty_after_thinking
     assert accumulate(read(thought, END)).choices[0].empty_after_thinking
     assert not accumulate(read(END)).choices[0].empty_after_thinking
 
 
-def test_sound_that_is_no_base64() -> None:
+def test_audio_with_invalid_base64_raises_invalid_response_error() -> None:
     with pytest.raises(InvalidResponseError, match="base64"):
         read({**END, "audio": {"data": "AAA"}})
 
 
-def test_several_choices_without_an_index() -> None:
+def test_choices_without_index_keep_their_order() -> None:
     output = {"choices": [message("stop", content=text)["choices"][0] for text in ("one", "two")]}
     assert [choice.message.text for choice in whole(output=output).choices] == ["one", "two"]
 
 
 @pytest.mark.parametrize("index", [-1, 16, 10**9])
-def test_a_choice_out_of_bounds(index: int) -> None:
+def test_choice_index_out_of_range_raises_invalid_response_error(index: int) -> None:
     output = {"choices": [{"index": index, **END["choices"][0]}]}
     with pytest.raises(InvalidResponseError):
         read(output)
 
 
-def test_search_results_before_any_choice() -> None:
+def test_search_results_before_first_choice_become_citations() -> None:
     results = [{"index": 3, "title": "T", "url": "https://h/t"}, {"index": 4, "title": "no address"}, "x"]
     events = read({"search_info": {"search_results": results}}, message(content="see [3]"), END)
     (source,) = accumulate(events).citations
     assert (source.index, source.url, source.title, source.site_name) == (3, "https://h/t", "T", "")
 
 
-def test_usage_is_the_last_that_was_not_empty() -> None:
+def test_usage_is_the_last_non_empty_one() -> None:
     decoder = PROTOCOL.stream_decoder(PROFILE)
     counts: list[dict[str, Any]] = [
         {},
@@ -170,16 +170,16 @@ def test_usage_is_the_last_that_was_not_empty() -> None:
     finish = decoder.close()[-1]
     assert isinstance(finish, Finish) and finish.usage is not None
     assert (finish.usage.input_tokens, finish.usage.output_tokens, finish.usage.total_tokens) == (7, 2, 9)
-    assert finish.usage.cached_tokens is None, "unknown is not zero"
+    assert finish.usage.cached_tokens is None, "unknown must not become zero"
 
 
-def test_usage_of_one_document_model_counts_its_cache_at_the_top() -> None:
+def test_usage_reads_top_level_cached_tokens() -> None:
     usage = whole(output=message("stop", content="x"), usage={"input_tokens": 9, "cached_tokens": 4}).usage
     assert usage is not None and usage.cached_tokens == 4 and usage.total_tokens is None
 
 
 @pytest.mark.parametrize("payload", [b"", b"{", b"[]", b"<html>", b'{"output": 5}', b"\xff\xfe", b"[" * 100_000])
-def test_what_cannot_be_read(payload: bytes) -> None:
+def test_unreadable_payload_raises_invalid_response_error(payload: bytes) -> None:
     with pytest.raises(InvalidResponseError):
         PROTOCOL.decode_chat(payload, PROFILE)
 
@@ -187,7 +187,7 @@ def test_what_cannot_be_read(payload: bytes) -> None:
 @pytest.mark.parametrize(
     "body", [{"request_id": "r"}, {"output": None}, {"output": {}}, {"output": {"choices": []}}]
 )
-def test_a_success_without_output(body: dict[str, Any]) -> None:
+def test_success_without_output_raises_invalid_response_error(body: dict[str, Any]) -> None:
     with pytest.raises(InvalidResponseError):
         whole(**body)
     decoder = PROTOCOL.stream_decoder(PROFILE)
@@ -196,7 +196,7 @@ def test_a_success_without_output(body: dict[str, Any]) -> None:
         decoder.close()
 
 
-# Status, code and message as the service sends them (native 6.3), and what they are.
+# Status, code and message as the service sends them (native 6.3), and the error they map to.
 REFUSALS: list[tuple[int, str, str, type[QwenError], bool]] = [
     (400, "InvalidParameter", "Range of max_tokens should be [1, 8192]", errors.BadRequestError, False),
     (400, "InvalidParameter", "url error, please check url!", errors.BadRequestError, False),
@@ -248,7 +248,7 @@ REFUSALS: list[tuple[int, str, str, type[QwenError], bool]] = [
 
 
 @pytest.mark.parametrize(("status", "code", "text", "kind", "retryable"), REFUSALS)
-def test_a_refusal_means_the_same_wherever_it_stands(
+def test_error_is_classified_alike_in_stream_body_and_status(
     status: int, code: str, text: str, kind: type[QwenError], retryable: bool
 ) -> None:
     payload = json.dumps({"code": code, "message": text, "request_id": "r"}).encode()
@@ -271,13 +271,13 @@ def test_a_refusal_means_the_same_wherever_it_stands(
     "payload",
     [b"<html>502</html>", b"", b'{"error": {"code": "x", "message": "m"}}', b'data:{"message": "m"}\n\n'],
 )
-def test_refusals_in_other_forms(payload: bytes) -> None:
+def test_error_body_in_other_formats_is_decoded(payload: bytes) -> None:
     error = PROTOCOL.error(502, payload, {"x-request-id": "h"})
     assert type(error) is errors.ServerError
     assert (error.status_code, error.request_id) == (502, "h")
 
 
-def test_an_error_frame_without_a_code() -> None:
+def test_error_event_without_code_is_classified_by_status() -> None:
     with pytest.raises(errors.RateLimitError):
         PROTOCOL.stream_decoder(PROFILE).feed(b'{"request_id": "r"}', 429)
 
@@ -292,7 +292,7 @@ def test_an_error_frame_without_a_code() -> None:
         (None, None),
     ],
 )
-def test_what_a_ranking_cost(usage: dict[str, int] | None, tokens: int | None) -> None:
+def test_rerank_usage_total_tokens_is_decoded(usage: dict[str, int] | None, tokens: int | None) -> None:
     body = {"output": {"results": [{"index": 0, "relevance_score": 0.5}]}, "usage": usage, "request_id": "r"}
     answer = PROTOCOL.decode_rerank(json.dumps(body).encode(), {"x-request-id": "h"})
     assert (answer.total_tokens, answer.request_id) == (tokens, "r")
@@ -301,7 +301,7 @@ def test_what_a_ranking_cost(usage: dict[str, int] | None, tokens: int | None) -
 @pytest.mark.parametrize(
     "payload", [b'{"code": "InvalidApiKey", "message": "m"}', b"{}", b"[]", b'{"output": {}}']
 )
-def test_embeddings_that_are_none(payload: bytes) -> None:
+def test_invalid_embedding_response_raises_typed_error(payload: bytes) -> None:
     kind = errors.AuthenticationError if b"Key" in payload else InvalidResponseError
     with pytest.raises(kind):
         PROTOCOL.decode_embeddings(payload, {})

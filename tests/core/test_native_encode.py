@@ -1,4 +1,4 @@
-"""What goes over the native wire for each thing that can be asked."""
+"""Encoding requests for the native DashScope protocol, parameter by parameter."""
 
 import json
 from typing import Any
@@ -35,7 +35,7 @@ USER = Message("user", (TextPart("hi"),))
 IMAGE = Message("user", (ImagePart("https://h/a.png"), TextPart("what?")))
 TOOL = Tool("f", "does f", {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {}}})
 
-# One row for each parameter: what is asked, and what it becomes.
+# One row per parameter: the value, and the body fields it becomes.
 FIELDS: dict[str, tuple[Any, dict[str, Any]]] = {
     "temperature": (0.0, {"temperature": 0.0}),
     "top_p": (0.5, {"top_p": 0.5}),
@@ -74,31 +74,31 @@ def encode(*messages: Message, model: str = "qwen-plus", stream: bool = False, *
 
 
 def body(*messages: Message, **fields: Any) -> dict[str, Any]:
-    """The body for a request with these fields."""
+    """Return the body for a request with these fields."""
     decoded: dict[str, Any] = msgspec.json.decode(encode(*messages, **fields).body)
     return decoded
 
 
 def sent(*messages: Message, **fields: Any) -> list[dict[str, Any]]:
-    """The messages of the body."""
+    """Return the messages of the body."""
     found: list[dict[str, Any]] = body(*messages, **fields)["input"]["messages"]
     return found
 
 
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("model", ["qwen-plus", "qwen3.7-plus"])
-def test_a_parameter(field: str, model: str) -> None:
+def test_parameter_is_encoded(field: str, model: str) -> None:
     value, wanted = FIELDS[field]
     plain = body(model=model)
     assert body(model=model, **{field: value}) == {**plain, "parameters": {**plain["parameters"], **wanted}}
 
 
-def test_every_parameter_has_a_row() -> None:
+def test_every_parameter_has_an_encoding_case() -> None:
     assert set(PARAMETERS) == set(FIELDS)
-    assert set(COMPATIBLE_PARAMETERS) - set(COMPATIBLE_ONLY) <= set(PARAMETERS), "forgotten on this wire"
+    assert set(COMPATIBLE_PARAMETERS) - set(COMPATIBLE_ONLY) <= set(PARAMETERS), "missing on this protocol"
 
 
-def test_nothing_is_sent_that_was_not_asked() -> None:
+def test_minimal_request_sends_only_required_fields() -> None:
     assert body() == {
         "model": "qwen-plus",
         "input": {"messages": [{"role": "user", "content": "hi"}]},
@@ -112,7 +112,7 @@ def test_nothing_is_sent_that_was_not_asked() -> None:
 
 
 @pytest.mark.parametrize("model", ["qwen-plus", "qwen3.7-plus"])
-def test_a_stream_is_asked_for_in_headers_and_increments(model: str) -> None:
+def test_stream_sets_sse_header_and_incremental_output(model: str) -> None:
     streamed = encode(model=model, stream=True)
     assert streamed.headers == {"X-DashScope-SSE": "enable", "Accept": "text/event-stream"}
     assert json.loads(streamed.body)["parameters"]["incremental_output"] is True
@@ -123,13 +123,13 @@ def test_a_stream_is_asked_for_in_headers_and_increments(model: str) -> None:
 
 
 @pytest.mark.parametrize("extra", [{"incremental_output": False}, {"parameters": {"incremental_output": False}}])
-def test_a_cumulative_stream_is_the_callers_to_ask_for(extra: dict[str, Any]) -> None:
+def test_extra_body_incremental_output_false_marks_the_stream_cumulative(extra: dict[str, Any]) -> None:
     encoded = encode(stream=True, extra_body=extra)
     assert json.loads(encoded.body)["parameters"]["incremental_output"] is False
     assert encoded.cumulative
 
 
-def test_extra_body() -> None:
+def test_extra_body_overrides_and_merges_parameters_and_input() -> None:
     found = body(
         temperature=1.0,
         search_options={"forced_search": True},
@@ -153,7 +153,7 @@ def test_extra_body() -> None:
     assert found["model"] == "other"
 
 
-def test_a_search_asks_for_its_sources_unless_told_otherwise() -> None:
+def test_enable_search_adds_enable_source_unless_overridden() -> None:
     def options(**fields: Any) -> Any:
         return body(**fields)["parameters"].get("search_options")
 
@@ -166,19 +166,19 @@ def test_a_search_asks_for_its_sources_unless_told_otherwise() -> None:
 
 
 @pytest.mark.parametrize("field", COMPATIBLE_ONLY)
-def test_what_this_wire_does_not_document(field: str) -> None:
+def test_openai_only_parameter_is_refused_except_in_extra_body(field: str) -> None:
     with pytest.raises(UnsupportedFeatureError, match=rf'(?s){field}.*extra_body.*protocol="openai"'):
         body(**{field: 1.0})
     assert body(extra_body={field: 1.0})["parameters"][field] == 1.0
 
 
-def test_a_model_of_the_other_protocol_is_advised_against() -> None:
+def test_openai_only_model_gets_a_warning() -> None:
     assert encode().warnings == ()
     (warning,) = encode(model="qwen3-omni-flash").warnings
     assert 'protocol="openai"' in warning
 
 
-# Model or profile, messages, and the endpoint that they go to.
+# Model, message, and the path of the endpoint.
 @pytest.mark.parametrize(
     ("model", "message", "path"),
     [
@@ -193,18 +193,18 @@ def test_a_model_of_the_other_protocol_is_advised_against() -> None:
         ("qwen-plus", IMAGE, MULTIMODAL),
     ],
 )
-def test_endpoints(model: str, message: Message, path: str) -> None:
+def test_endpoint_follows_model_and_media(model: str, message: Message, path: str) -> None:
     assert encode(message, model=model).path == path
 
 
 @pytest.mark.parametrize("endpoint", EITHER)
-def test_the_profile_decides_the_endpoint(endpoint: Any) -> None:
+def test_profile_native_endpoint_decides_the_path(endpoint: Any) -> None:
     profile = ModelProfile(name="m", native_endpoint=endpoint)
     request = ChatRequest(model="m", messages=(USER,))
     assert DashScopeNative().encode_chat(request, profile, False).path == EITHER[endpoint]
 
 
-# A part of a user message, and the item that it becomes on the multimodal endpoint.
+# A part of a user message, and the content item it becomes on the multimodal endpoint.
 ITEMS: list[tuple[Part, dict[str, Any]]] = [
     (TextPart("x", {"type": "ephemeral"}), {"text": "x", "cache_control": {"type": "ephemeral"}}),
     (ImagePart("https://h/a.png"), {"image": "https://h/a.png"}),
@@ -229,12 +229,12 @@ ITEMS: list[tuple[Part, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("part", "item"), ITEMS)
-def test_items(part: Part, item: dict[str, Any]) -> None:
+def test_part_becomes_multimodal_content_item(part: Part, item: dict[str, Any]) -> None:
     message = Message("user", (TextPart("look"), part))
     assert sent(message, model="qwen3.7-plus") == [{"role": "user", "content": [{"text": "look"}, item]}]
 
 
-def test_the_temporary_store_needs_a_header() -> None:
+def test_oss_url_sets_resource_resolve_header() -> None:
     assert "X-DashScope-OssResourceResolve" not in encode(IMAGE).headers
     for part in (
         ImagePart("oss://b/a.png"),
@@ -245,17 +245,17 @@ def test_the_temporary_store_needs_a_header() -> None:
         assert headers["X-DashScope-OssResourceResolve"] == "enable"
 
 
-def test_headers_of_one_call() -> None:
+def test_extra_headers_are_sent() -> None:
     assert encode(extra_headers={"X-DashScope-DataInspection": "{}"}).headers["X-DashScope-DataInspection"] == "{}"
 
 
-def test_text_stays_text_on_the_text_endpoint() -> None:
+def test_text_parts_become_a_string_on_the_text_endpoint() -> None:
     assert sent(Message("user", (TextPart("a"), TextPart("b"))))[0]["content"] == "a\nb"
     assert sent(Message("assistant", (TextPart("a"), TextPart("b"))), USER)[0]["content"] == "ab"
     assert sent(Message("user", (TextPart("/etc/hostname"),)))[0]["content"] == "/etc/hostname"
 
 
-def test_a_cache_mark_makes_a_list() -> None:
+def test_cache_control_turns_text_into_a_list() -> None:
     marked = Message("system", (TextPart("long"), TextPart("longer", {"type": "ephemeral"})))
     assert sent(marked, USER)[0]["content"] == [
         {"type": "text", "text": "long"},
@@ -263,7 +263,7 @@ def test_a_cache_mark_makes_a_list() -> None:
     ]
 
 
-def test_text_stands_in_lists_on_the_multimodal_endpoint() -> None:
+def test_text_parts_become_lists_on_the_multimodal_endpoint() -> None:
     conversation = (
         Message("system", (TextPart("be kind"),)),
         Message("user", (TextPart("a"), TextPart("b"))),
@@ -282,7 +282,7 @@ def test_text_stands_in_lists_on_the_multimodal_endpoint() -> None:
     ("model", "asked_content", "result_content"),
     [("qwen-plus", "", "42"), ("qwen3.7-plus", [], [{"text": "42"}])],
 )
-def test_a_tool_round(model: str, asked_content: Any, result_content: Any) -> None:
+def test_tool_call_and_tool_result_are_encoded(model: str, asked_content: Any, result_content: Any) -> None:
     asked = Message("assistant", (TextPart(""), ToolCallPart("c1", "f", '{"a": 1}')))
     answered = Message("tool", (TextPart("42"),), tool_call_id="c1")
     found = sent(USER, asked, answered, model=model)
@@ -294,7 +294,7 @@ def test_a_tool_round(model: str, asked_content: Any, result_content: Any) -> No
     assert found[2] == {"role": "tool", "content": result_content, "tool_call_id": "c1"}
 
 
-def test_tools_are_parameters() -> None:
+def test_tools_and_tool_choice_are_sent_in_parameters() -> None:
     found = body(tools=(TOOL,), tool_choice="f")["parameters"]
     function = {"name": "f", "description": "does f", "parameters": TOOL.parameters}
     assert found["tools"] == [{"type": "function", "function": function}]
@@ -303,7 +303,7 @@ def test_tools_are_parameters() -> None:
 
 
 @pytest.mark.parametrize("model", ["qwen-plus", "qwen3.7-plus"])
-def test_reasoning_is_replayed_in_its_round_only(model: str) -> None:
+def test_reasoning_content_is_replayed_within_its_tool_round_only(model: str) -> None:
     thought = Message("assistant", (ReasoningPart("because"), TextPart("so"), ToolCallPart("c1", "f", "{}")))
     result = Message("tool", (TextPart("1"),), tool_call_id="c1")
     done = Message("assistant", (TextPart("done"),))
@@ -314,7 +314,7 @@ def test_reasoning_is_replayed_in_its_round_only(model: str) -> None:
     assert kept[1]["reasoning_content"] == "because"
 
 
-def test_names_and_partial_answers() -> None:
+def test_message_name_and_partial_are_encoded() -> None:
     assert sent(Message("user", (TextPart("x"),), name="ann"))[0]["name"] == "ann"
     assert sent(USER, Message("assistant", (TextPart("def "),), partial=True))[1] == {
         "role": "assistant",
@@ -323,7 +323,7 @@ def test_names_and_partial_answers() -> None:
     }
 
 
-def test_uploaded_files_stand_in_a_system_message() -> None:
+def test_file_ids_are_sent_in_a_system_message() -> None:
     role = Message("system", (TextPart("be kind"),))
     asked = Message("user", (FilePart(file_id="file-1"), FilePart(file_id="file-2"), TextPart("compare")))
     assert sent(role, asked, model="qwen-long") == [
@@ -339,7 +339,7 @@ def test_uploaded_files_stand_in_a_system_message() -> None:
     ]
 
 
-def test_documents_by_url() -> None:
+def test_file_url_becomes_doc_url_item() -> None:
     asked = Message("user", (TextPart("sum up"), FilePart(url="https://h/a.pdf")))
     assert sent(asked, model="qwen-doc-turbo")[0]["content"] == [
         {"type": "text", "text": "sum up"},
@@ -348,12 +348,12 @@ def test_documents_by_url() -> None:
 
 
 @pytest.mark.parametrize("model", ["qwen-plus", "qwen3.7-plus"])
-def test_what_has_no_place(model: str) -> None:
+def test_unsupported_file_part_is_refused(model: str) -> None:
     with pytest.raises(UnsupportedFeatureError, match="native DashScope"):
         encode(Message("user", (FilePart(url="data:application/pdf;base64,AA=="),)), model=model)
 
 
-def test_embeddings() -> None:
+def test_embedding_request_is_encoded() -> None:
     request = EmbeddingRequest(
         model="text-embedding-v4",
         texts=("a", "b"),
@@ -369,44 +369,49 @@ def test_embeddings() -> None:
     }
 
 
-PICTURE, VIDEO, SOUND = (
+IMAGE_PART, VIDEO, AUDIO_PART = (
     ImagePart("https://h/a.png"),
     VideoPart("https://h/a.mp4", fps=2.0),
     AudioPart("oss://a.wav"),
 )
 CONTENTS: list[tuple[str, tuple[tuple[Part, ...], ...], list[dict[str, str]], dict[str, Any]]] = [
-    ("qwen3-vl-embedding", ((TextPart("a"),), (PICTURE,)), [{"text": "a"}, {"image": PICTURE.url}], {}),
+    ("qwen3-vl-embedding", ((TextPart("a"),), (IMAGE_PART,)), [{"text": "a"}, {"image": IMAGE_PART.url}], {}),
     (
         "qwen3-vl-embedding",
-        ((TextPart("a"), PICTURE),),
-        [{"text": "a"}, {"image": PICTURE.url}],
+        ((TextPart("a"), IMAGE_PART),),
+        [{"text": "a"}, {"image": IMAGE_PART.url}],
         {"enable_fusion": True},
     ),
-    ("qwen2.5-vl-embedding", ((TextPart("a"), PICTURE),), [{"text": "a"}, {"image": PICTURE.url}], {}),
-    ("some-model", ((SOUND,), (VIDEO,)), [{"audio": SOUND.url}, {"video": str(VIDEO.url)}], {"fps": 2.0}),
+    ("qwen2.5-vl-embedding", ((TextPart("a"), IMAGE_PART),), [{"text": "a"}, {"image": IMAGE_PART.url}], {}),
+    (
+        "some-model",
+        ((AUDIO_PART,), (VIDEO,)),
+        [{"audio": AUDIO_PART.url}, {"video": str(VIDEO.url)}],
+        {"fps": 2.0},
+    ),
 ]
 
 
 @pytest.mark.parametrize(("model", "contents", "items", "parameters"), CONTENTS)
-def test_embeddings_of_contents(
+def test_multimodal_embedding_contents_are_encoded(
     model: str, contents: tuple[tuple[Part, ...], ...], items: list[dict[str, str]], parameters: dict[str, Any]
 ) -> None:
     request = MultimodalEmbeddingRequest(model=model, contents=contents)
     encoded = DashScopeNative().encode_embeddings(request, resolve(model))
     body = json.loads(encoded.body)
     assert (body["model"], body["input"]["contents"], body["parameters"]) == (model, items, parameters)
-    assert ("X-DashScope-OssResourceResolve" in encoded.headers) is (SOUND in contents[0])
+    assert ("X-DashScope-OssResourceResolve" in encoded.headers) is (AUDIO_PART in contents[0])
 
 
 @pytest.mark.parametrize(
     "contents",
     [
-        ((TextPart("a"), PICTURE), (PICTURE,)),
+        ((TextPart("a"), IMAGE_PART), (IMAGE_PART,)),
         ((VIDEO,), (VideoPart("https://h/b.mp4", fps=1.0),)),
         ((FilePart(url="https://h/a.pdf"),),),
     ],
 )
-def test_contents_that_one_call_cannot_hold(contents: tuple[tuple[Part, ...], ...]) -> None:
+def test_incompatible_multimodal_embedding_contents_are_refused(contents: tuple[tuple[Part, ...], ...]) -> None:
     model = "qwen3-vl-embedding"
     with pytest.raises(UnsupportedFeatureError):
         DashScopeNative().encode_embeddings(
@@ -415,7 +420,7 @@ def test_contents_that_one_call_cannot_hold(contents: tuple[tuple[Part, ...], ..
 
 
 @pytest.mark.parametrize(("url", "stored"), [("oss://a.png", True), ("https://h/a.png", False)])
-def test_a_picture_in_the_store_is_said_beside_a_ranking(url: str, stored: bool) -> None:
+def test_rerank_with_oss_image_sets_resource_resolve_header(url: str, stored: bool) -> None:
     request = RerankRequest(
         model="qwen3-vl-rerank", query=TextPart("a"), documents=(TextPart("b"), ImagePart(url)), top_n=9
     )

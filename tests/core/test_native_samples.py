@@ -1,4 +1,4 @@
-"""Every answer of the native wire decodes to what it holds: whole, streamed, and under every cut of its bytes."""
+"""Sample responses of the native protocol decode as expected: complete, streamed, and split at any byte."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ from qwen_core.protocols.stream_parser import StreamParser
 from qwen_core.types.accumulator import accumulate
 from qwen_core.types.events import Event
 from qwen_core.types.responses import ChatResponse
-from tests.core.test_samples import check
+from tests.core.test_openai_samples import check
 
 FOLDER = Path(__file__).parent / "native_samples"
 EXPECTED: dict[str, dict[str, Any]] = json.loads((FOLDER / "expected.json").read_text("utf-8"))
@@ -29,14 +29,14 @@ PROTOCOL = DashScopeNative()
 
 
 def profile(name: str) -> ModelProfile:
-    """The profile of the model that would answer so."""
+    """Return a profile of a model that sends such a stream."""
     return msgspec.structs.replace(
         resolve("qwen3.7-plus"), cumulative_stream=EXPECTED[name].get("cumulative", False)
     )
 
 
 def read_stream(name: str, segments: list[bytes]) -> tuple[list[Event], QwenError | None]:
-    """All events of a stream, and the error that ended it."""
+    """Return all events of a stream, and the error that ended it."""
     reader = StreamParser(PROTOCOL.stream_decoder(profile(name)))
     events: list[Event] = []
     try:
@@ -50,7 +50,7 @@ def read_stream(name: str, segments: list[bytes]) -> tuple[list[Event], QwenErro
 
 
 def check_native(response: ChatResponse, expected: dict[str, Any]) -> None:
-    """The answer holds what the sample holds, sources and extras included."""
+    """Assert that the response equals the expectation, including citations and extras."""
     check(response, expected)
     found = [[source.index, source.url, source.title, source.site_name] for source in response.citations]
     assert found == expected.get("citations", [])
@@ -63,7 +63,7 @@ def check_native(response: ChatResponse, expected: dict[str, Any]) -> None:
         assert response.model == expected.get("model", "qwen3.7-plus")
 
 
-def test_every_sample_is_here() -> None:
+def test_every_sample_file_has_an_expectation() -> None:
     assert {path.name for path in FOLDER.glob("*.json")} - {"expected.json", "embedding_v4_dense.json"} == set(
         WHOLE
     )
@@ -71,7 +71,7 @@ def test_every_sample_is_here() -> None:
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_whole(name: str) -> None:
+def test_complete_response_sample_is_decoded(name: str) -> None:
     payload = (FOLDER / name).read_bytes()
     response = PROTOCOL.decode_chat(payload, profile(name))
     check_native(response, EXPECTED[name])
@@ -80,7 +80,7 @@ def test_whole(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_streamed(name: str) -> None:
+def test_stream_sample_is_decoded(name: str) -> None:
     expected = EXPECTED[name]
     events, error = read_stream(name, [(FOLDER / name).read_bytes()])
     check_native(accumulate(events), expected)
@@ -95,7 +95,7 @@ def test_streamed(name: str) -> None:
 
 @pytest.mark.parametrize("name", STREAMS)
 @given(data=st.data())
-def test_any_segments_give_the_same_events(name: str, data: st.DataObject) -> None:
+def test_events_do_not_depend_on_segment_boundaries(name: str, data: st.DataObject) -> None:
     body = (FOLDER / name).read_bytes()
     cuts = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=12)))
     segments = [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
@@ -107,7 +107,7 @@ def test_any_segments_give_the_same_events(name: str, data: st.DataObject) -> No
 
 @pytest.mark.parametrize("name", STREAMS)
 @pytest.mark.parametrize("newline", [b"\r\n", b"\r", b"\n"])
-def test_one_byte_at_a_time_with_every_line_end(name: str, newline: bytes) -> None:
+def test_stream_is_decoded_byte_by_byte_with_any_newline(name: str, newline: bytes) -> None:
     body = (FOLDER / name).read_bytes()
     whole, _ = read_stream(name, [body])
     changed = b"\xef\xbb\xbf: a comment\n\n" + body
@@ -116,7 +116,7 @@ def test_one_byte_at_a_time_with_every_line_end(name: str, newline: bytes) -> No
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_frames_without_a_blank_line_between_them(name: str) -> None:
+def test_stream_events_without_blank_lines_are_decoded(name: str) -> None:
     body = (FOLDER / name).read_bytes()
     whole, whole_error = read_stream(name, [body])
     events, error = read_stream(name, [body.replace(b"\n\n", b"\n")])
@@ -125,7 +125,7 @@ def test_frames_without_a_blank_line_between_them(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in STREAMS if "error" not in EXPECTED[name]])
-def test_a_stream_cut_anywhere_never_looks_finished(name: str) -> None:
+def test_stream_truncated_anywhere_raises_an_error(name: str) -> None:
     body = (FOLDER / name).read_bytes()
     last = body.rindex(b"data:")
     for end in range(0, last, 61):
@@ -133,7 +133,7 @@ def test_a_stream_cut_anywhere_never_looks_finished(name: str) -> None:
         assert error is not None
 
 
-def test_embeddings_in_the_order_of_their_texts() -> None:
+def test_embeddings_are_ordered_by_text_index() -> None:
     payload = (FOLDER / "embedding_v4_dense.json").read_bytes()
     sent = {row["text_index"]: row["embedding"] for row in json.loads(payload)["output"]["embeddings"]}
     response = PROTOCOL.decode_embeddings(payload, {})

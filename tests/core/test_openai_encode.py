@@ -1,4 +1,4 @@
-"""What goes over the OpenAI-compatible wire for each thing that can be asked."""
+"""Encoding requests for the OpenAI-compatible protocol, field by field."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ from qwen_core.types.requests import ChatRequest, EmbeddingRequest, MultimodalEm
 USER = Message("user", (TextPart("hi"),))
 TOOL = Tool("f", "does f", {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {}}})
 
-# One row for each field of the request: what is asked, and the fields of the body that it becomes.
+# One row per request field: the value, and the body fields it becomes.
 FIELDS: dict[str, tuple[Any, dict[str, Any]]] = {
     "temperature": (0.0, {"temperature": 0.0}),
     "top_p": (0.5, {"top_p": 0.5}),
@@ -62,7 +62,7 @@ FIELDS: dict[str, tuple[Any, dict[str, Any]]] = {
 
 
 def body(*messages: Message, stream: bool = False, **fields: Any) -> dict[str, Any]:
-    """The body for a request with these fields."""
+    """Return the body for a request with these fields."""
     request = ChatRequest(model="qwen-plus", messages=messages or (USER,), **fields)
     encoded = OpenAICompatible().encode_chat(request, resolve(request.model), stream)
     decoded: dict[str, Any] = msgspec.json.decode(encoded.body)
@@ -70,37 +70,37 @@ def body(*messages: Message, stream: bool = False, **fields: Any) -> dict[str, A
 
 
 def sent(*messages: Message, **fields: Any) -> list[dict[str, Any]]:
-    """The messages of the body."""
+    """Return the messages of the body."""
     found: list[dict[str, Any]] = body(*messages, **fields)["messages"]
     return found
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_a_field(field: str) -> None:
+def test_request_field_is_encoded(field: str) -> None:
     value, wanted = FIELDS[field]
     plain = body()
     assert body(**{field: value}) == {**plain, **wanted}
 
 
-def test_every_field_has_a_row() -> None:
+def test_every_request_field_has_an_encoding_case() -> None:
     own_tests = {"model", "messages", "tools", "tool_choice", "extra_headers", *NATIVE_ONLY}
     own_tests |= {"server_tools"}  # sent over the Responses API alone: tests/features/test_responses.py
-    own_tests |= {"allow_local_files", "show_progress"}  # nothing that is sent
+    own_tests |= {"allow_local_files", "show_progress"}  # not sent
     assert set(ChatRequest.__struct_fields__) - own_tests == set(FIELDS)
     assert set(PARAMETERS) <= set(FIELDS)
 
 
-def test_nothing_is_sent_that_was_not_asked() -> None:
+def test_minimal_request_sends_only_model_and_messages() -> None:
     assert body() == {"model": "qwen-plus", "messages": [{"role": "user", "content": "hi"}]}
 
 
-def test_a_stream_asks_for_its_usage() -> None:
+def test_stream_sets_include_usage_unless_overridden() -> None:
     assert body(stream=True) == {**body(), "stream": True, "stream_options": {"include_usage": True}}
     options = {"stream_options": {"include_usage": False}}
     assert body(stream=True, extra_body=options)["stream_options"] == {"include_usage": False}
 
 
-def test_extra_body_wins_and_merges() -> None:
+def test_extra_body_overrides_and_merges() -> None:
     found = body(
         temperature=1.0,
         search_options={"forced_search": True},
@@ -111,7 +111,7 @@ def test_extra_body_wins_and_merges() -> None:
     assert body(search_options=options, extra_body={"search_options": None})["search_options"] is None
 
 
-def test_headers_of_one_call() -> None:
+def test_extra_headers_are_sent() -> None:
     request = ChatRequest(model="m", messages=(USER,), extra_headers={"X-DashScope-DataInspection": "{}"})
     assert OpenAICompatible().encode_chat(request, resolve("m"), False).headers == {
         "X-DashScope-DataInspection": "{}"
@@ -119,13 +119,13 @@ def test_headers_of_one_call() -> None:
 
 
 @pytest.mark.parametrize("field", NATIVE_ONLY)
-def test_what_only_the_native_wire_has(field: str) -> None:
+def test_native_only_field_is_refused(field: str) -> None:
     with pytest.raises(UnsupportedFeatureError, match="dashscope"):
         options: dict[str, Any] = {field: {"task": "text_recognition"}}
         body(**options)
 
 
-def test_tools_are_sent_untouched() -> None:
+def test_tools_and_tool_choice_are_sent_unchanged() -> None:
     found = body(tools=(TOOL,), tool_choice="f")
     function = {"name": "f", "description": "does f", "parameters": TOOL.parameters}
     assert found["tools"] == [{"type": "function", "function": function}]
@@ -136,7 +136,7 @@ def test_tools_are_sent_untouched() -> None:
     assert body(tools=(strict,))["tools"][0]["function"]["strict"] is True
 
 
-# A part of a user message, and the item that it becomes.
+# A part of a user message, and the content item it becomes.
 PARTS: list[tuple[Part, dict[str, Any]]] = [
     (TextPart("x", {"type": "ephemeral"}), {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}),
     (ImagePart("https://h/a.png"), {"type": "image_url", "image_url": {"url": "https://h/a.png"}}),
@@ -174,25 +174,25 @@ PARTS: list[tuple[Part, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("part", "item"), PARTS)
-def test_parts(part: Part, item: dict[str, Any]) -> None:
+def test_part_becomes_content_item(part: Part, item: dict[str, Any]) -> None:
     assert sent(Message("user", (TextPart("look"), part)))[0]["content"] == [
         {"type": "text", "text": "look"},
         item,
     ]
 
 
-def test_text_stays_text() -> None:
-    """Text models refuse lists (compatible, section 3)."""
+def test_text_parts_become_a_string() -> None:
+    """Join text parts into a string: text models refuse lists (compatible, section 3)."""
     assert sent(Message("user", (TextPart("a"), TextPart("b"))))[0]["content"] == "a\nb"
     assert sent(Message("assistant", (TextPart("a"), TextPart("b"))), USER)[0]["content"] == "ab"
     assert sent(Message("user", ()))[0]["content"] == ""
 
 
-def test_a_path_as_text_is_text() -> None:
+def test_file_path_in_text_is_sent_as_text() -> None:
     assert sent(Message("user", (TextPart("/etc/hostname"),)))[0]["content"] == "/etc/hostname"
 
 
-def test_a_tool_round() -> None:
+def test_tool_call_and_tool_result_are_encoded() -> None:
     asked = Message("assistant", (TextPart(""), ToolCallPart("c1", "f", '{"a": 1}')))
     answered = Message("tool", (TextPart("42"),), tool_call_id="c1")
     found = sent(USER, asked, answered)
@@ -205,7 +205,7 @@ def test_a_tool_round() -> None:
     assert sent(Message("user", (ImagePart("https://h/a.png"),)), asked, answered)[1:] == found[1:]
 
 
-def test_reasoning_is_replayed_in_its_round_only() -> None:
+def test_reasoning_content_is_replayed_within_its_tool_round_only() -> None:
     thought = Message("assistant", (ReasoningPart("because"), TextPart("so"), ToolCallPart("c1", "f", "{}")))
     result = Message("tool", (TextPart("1"),), tool_call_id="c1")
     within = sent(USER, thought, result)
@@ -216,7 +216,7 @@ def test_reasoning_is_replayed_in_its_round_only() -> None:
     assert kept[1]["reasoning_content"] == "because"
 
 
-def test_names_partial_answers_and_systems() -> None:
+def test_message_name_partial_and_system_role_are_encoded() -> None:
     assert sent(Message("user", (TextPart("x"),), name="ann"))[0] == {
         "role": "user",
         "content": "x",
@@ -230,13 +230,13 @@ def test_names_partial_answers_and_systems() -> None:
     assert sent(Message("system", (TextPart("be kind"),)), USER)[0] == {"role": "system", "content": "be kind"}
 
 
-def test_contents_have_no_place_in_embeddings() -> None:
+def test_multimodal_embedding_is_refused() -> None:
     request = MultimodalEmbeddingRequest(model="m", contents=((TextPart("a"),),))
     with pytest.raises(UnsupportedFeatureError, match="Multimodal"):
         OpenAICompatible().encode_embeddings(request, resolve("m"))
 
 
-def test_embeddings_are_strings_and_floats() -> None:
+def test_embedding_request_has_string_input_and_float_encoding() -> None:
     encoded = OpenAICompatible().encode_embeddings(
         EmbeddingRequest(model="text-embedding-v4", texts=("a", "b"), dimensions=64), resolve("text-embedding-v4")
     )

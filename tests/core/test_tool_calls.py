@@ -1,4 +1,4 @@
-"""Which fragment belongs to which tool call, for every way in which servers write them."""
+"""Assembling tool calls from stream fragments, in every form that servers send."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from qwen_core.types.events import Event
 PROTOCOL = OpenAICompatible()
 Fragment = tuple[Any, Any, Any, Any]  # id, index, name, arguments
 
-# name -> chunks of fragments, and the calls (name, arguments) that they are
+# case -> chunks of fragments, and the tool calls (name, arguments) they form
 CASES: dict[str, tuple[list[list[Fragment]], list[tuple[str, str]]]] = {
     "documented": ([[("a", 0, "f", "")], [("", 0, None, '{"x"')], [("", 0, None, ":1}")]], [("f", '{"x":1}')]),
     "id and name repeated": ([[("a", 0, "f", '{"x"')], [("a", 0, "f", ":1}")]], [("f", '{"x":1}')]),
@@ -60,7 +60,7 @@ CASES: dict[str, tuple[list[list[Fragment]], list[tuple[str, str]]]] = {
 
 
 def answer(chunks: list[list[Fragment]]) -> list[tuple[str, str, str]]:
-    """What the decoder makes of these chunks: (id, name, arguments) of each call."""
+    """Decode these chunks and return (id, name, arguments) of each tool call."""
     decoder = PROTOCOL.stream_decoder(resolve("qwen-plus"))
     events: list[Event] = []
     for chunk in chunks:
@@ -77,7 +77,7 @@ def answer(chunks: list[list[Fragment]]) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_fragments(name: str) -> None:
+def test_tool_call_fragments_are_assembled(name: str) -> None:
     chunks, wanted = CASES[name]
     calls = answer(chunks)
     assert [call[1:] for call in calls] == wanted
@@ -85,7 +85,7 @@ def test_fragments(name: str) -> None:
     assert all(call[0] for call in calls)
 
 
-def test_ids_and_names_are_emitted_once() -> None:
+def test_repeated_tool_call_id_and_name_are_emitted_once() -> None:
     decoder = PROTOCOL.stream_decoder(resolve("qwen-plus"))
     chunk = (
         b'{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"x"}}]}}]}'
@@ -95,13 +95,13 @@ def test_ids_and_names_are_emitted_once() -> None:
     assert (second.id, second.name) == (None, None)
 
 
-def test_a_flood_of_calls_is_refused() -> None:
+def test_too_many_tool_calls_raise_invalid_response_error() -> None:
     with pytest.raises(InvalidResponseError, match="tool calls"):
         answer([[(f"id{number}", number, "f", "")] for number in range(2000)])
 
 
 @given(st.lists(st.text(max_size=5), max_size=8))
-def test_arguments_arrive_letter_by_letter(pieces: list[str]) -> None:
+def test_tool_call_arguments_are_joined_from_fragments(pieces: list[str]) -> None:
     chunks: list[list[Fragment]] = [[("a", 0, "f", "")], *([("", 0, None, piece)] for piece in pieces)]
     assert answer(chunks)[0][2] == "".join(pieces)
 
@@ -123,7 +123,9 @@ def test_arguments_arrive_letter_by_letter(pieces: list[str]) -> None:
         ("[" * 100000, False, None),
     ],
 )
-def test_only_whole_objects_are_arguments(text: str, truncated: bool, value: dict[str, Any] | None) -> None:
+def test_parse_arguments_accepts_only_complete_json_objects(
+    text: str, truncated: bool, value: dict[str, Any] | None
+) -> None:
     arguments, reason = parse_arguments(text, truncated=truncated)
     assert arguments == value
     assert (reason is None) == (value is not None)

@@ -1,4 +1,4 @@
-"""Tools whose names the service refuses: sent under others, and called under their own."""
+"""Tool names that the service refuses: sent under valid names, returned under the user's."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def request_for(*names: str, **fields: Any) -> ChatRequest:
 
 
 @given(st.lists(st.text(max_size=80), unique=True, max_size=8))
-def test_every_tool_has_a_name_of_its_own_that_the_service_takes(names: list[str]) -> None:
+def test_tool_names_sent_are_unique_and_valid(names: list[str]) -> None:
     sent, back = with_names_to_send(request_for(*names))
     given_names = [tool.name for tool in sent.tools]
     assert len(set(given_names)) == len(names)
@@ -34,17 +34,17 @@ def test_every_tool_has_a_name_of_its_own_that_the_service_takes(names: list[str
     assert [back.get(name, name) for name in given_names] == names
 
 
-def test_good_names_stay_and_are_not_taken() -> None:
+def test_valid_tool_names_are_kept_and_not_reused() -> None:
     request = request_for("get_weather", "x-1")
     assert with_names_to_send(request) == (request, {})
     assert names_to_send(dict.fromkeys(["a b", "a_b", "a.b"])) == {"a b": "a_b_2", "a.b": "a_b_3"}
 
 
 @pytest.mark.parametrize("name", ["search", "auto", "required", "none"])
-async def test_names_that_mean_something_to_the_service(
+async def test_reserved_tool_names_are_sent_renamed_and_restored(
     settings: ClientSettings, qwen_emulator: Emulator, name: str
 ) -> None:
-    """A tool called ``search`` is refused, and one called like a mode could not be told from it."""
+    """Rename ``search``, which is refused, and names that equal a tool_choice mode."""
     qwen_emulator.reply(*[Reply(tool_calls=[ToolCall(f"{name}_tool", {"city": "Rome"})])] * 3)
     request = request_for(name, f"{name}_2", tool_choice="auto")
     whole = QwenClient(settings).generate(request), await AsyncQwenClient(settings).generate(request)
@@ -56,7 +56,7 @@ async def test_names_that_mean_something_to_the_service(
     assert sent["tool_choice"] == "auto"
 
 
-def test_a_server_of_ones_own_may_have_a_search(qwen_emulator: Emulator) -> None:
+def test_self_hosted_server_accepts_a_tool_named_search(qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(Reply(tool_calls=[ToolCall("search", {"city": "Rome"})]))
     settings = ClientSettings(base_url=qwen_emulator.self_hosted_url("vllm"), server="vllm")
     request = msgspec.structs.replace(request_for("search"), model="Qwen/Qwen3-8B")
@@ -66,7 +66,7 @@ def test_a_server_of_ones_own_may_have_a_search(qwen_emulator: Emulator) -> None
 
 
 @pytest.mark.parametrize("forced", [None, NAME])
-async def test_calls_come_back_under_the_users_name(
+async def test_tool_calls_return_the_users_tool_name(
     settings: ClientSettings, qwen_emulator: Emulator, forced: str | None
 ) -> None:
     qwen_emulator.reply(*[Reply(tool_calls=[ToolCall(SENT, {"city": "Rome"})])] * 3)
@@ -81,7 +81,9 @@ async def test_calls_come_back_under_the_users_name(
     assert forced is None or sent["tool_choice"]["function"]["name"] == SENT
 
 
-def test_earlier_calls_are_sent_under_the_same_name(settings: ClientSettings, qwen_emulator: Emulator) -> None:
+def test_tool_calls_in_history_are_sent_under_the_renamed_tool_name(
+    settings: ClientSettings, qwen_emulator: Emulator
+) -> None:
     request = request_for(NAME)
     call = Message("assistant", (ToolCallPart("c1", NAME, "{}"),))
     result = Message("tool", (TextPart("Sunny"),), name=NAME, tool_call_id="c1")

@@ -6,7 +6,7 @@ import pytest
 
 from qwen_core.execution import service_calls
 from qwen_core.resources import files, uploads
-from tests.core.test_twins import synchronous
+from tests.core.test_sync_async_pairs import synchronous
 
 PAIRS = [
     (files.QwenFiles, files.AsyncQwenFiles),

@@ -28,7 +28,7 @@ from qwen_core.resources.batches import AsyncQwenBatchJobs, Limits, Outcome, Qwe
 from qwen_core.resources.batches.submission import AsyncJobSubmitter, JobSubmitter
 from qwen_core.resources.files import QwenFiles
 from qwen_emulator import Emulator, Failure, Mutated, RawReply, RecordedRequest
-from tests.core.test_twins import synchronous
+from tests.core.test_sync_async_pairs import synchronous
 from tests.scale.conftest import FAST, KEY, ask, made, numbered, posts, refuse_second, refuse_word
 
 Run = Callable[..., list[Any]]

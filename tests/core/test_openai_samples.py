@@ -1,4 +1,4 @@
-"""Every recorded answer decodes to what it holds: whole, streamed, and under every cut of its bytes."""
+"""Recorded OpenAI-compatible responses decode as expected: complete, streamed, and split at any byte."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ PROFILE = resolve("qwen3.7-plus")
 
 
 def read_stream(segments: list[bytes]) -> tuple[list[Event], QwenError | None]:
-    """All events of a stream, and the error that ended it."""
+    """Return all events of a stream, and the error that ended it."""
     reader = StreamParser(PROTOCOL.stream_decoder(PROFILE))
     events: list[Event] = []
     try:
@@ -41,7 +41,7 @@ def read_stream(segments: list[bytes]) -> tuple[list[Event], QwenError | None]:
 
 
 def check(response: ChatResponse, expected: dict[str, Any]) -> None:
-    """The answer holds what the sample holds."""
+    """Assert that the response equals the expectation."""
     assert response.text == expected.get("text", "")
     assert response.reasoning == expected.get("reasoning", "")
     calls = [[call.id, call.name, call.arguments] for call in response.tool_calls]
@@ -59,13 +59,13 @@ def check(response: ChatResponse, expected: dict[str, Any]) -> None:
         assert getattr(response.usage, name) == count, name
 
 
-def test_every_sample_is_here() -> None:
+def test_every_sample_file_has_an_expectation() -> None:
     assert {path.name for path in FOLDER.glob("*.json")} - {"expected.json", "embeddings.json"} == set(WHOLE)
     assert {path.name for path in FOLDER.glob("*.sse")} == set(STREAMS)
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_whole(name: str) -> None:
+def test_complete_response_sample_is_decoded(name: str) -> None:
     payload = (FOLDER / name).read_bytes()
     response = PROTOCOL.decode_chat(payload, PROFILE)
     check(response, EXPECTED[name])
@@ -73,7 +73,7 @@ def test_whole(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_streamed(name: str) -> None:
+def test_stream_sample_is_decoded(name: str) -> None:
     events, error = read_stream([(FOLDER / name).read_bytes()])
     check(accumulate(events), EXPECTED[name])
     wanted = EXPECTED[name].get("error")
@@ -87,7 +87,7 @@ def test_streamed(name: str) -> None:
 
 @pytest.mark.parametrize("name", STREAMS)
 @given(data=st.data())
-def test_any_segments_give_the_same_events(name: str, data: st.DataObject) -> None:
+def test_events_do_not_depend_on_segment_boundaries(name: str, data: st.DataObject) -> None:
     body = (FOLDER / name).read_bytes()
     cuts = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=12)))
     segments = [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
@@ -99,7 +99,7 @@ def test_any_segments_give_the_same_events(name: str, data: st.DataObject) -> No
 
 @pytest.mark.parametrize("name", STREAMS)
 @pytest.mark.parametrize("newline", [b"\r\n", b"\r", b"\n"])
-def test_one_byte_at_a_time_with_every_line_end(name: str, newline: bytes) -> None:
+def test_stream_is_decoded_byte_by_byte_with_any_newline(name: str, newline: bytes) -> None:
     body = (FOLDER / name).read_bytes()
     whole, _ = read_stream([body])
     changed = b"\xef\xbb\xbf: a comment\n\n" + body
@@ -108,7 +108,7 @@ def test_one_byte_at_a_time_with_every_line_end(name: str, newline: bytes) -> No
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_a_cut_stream_never_looks_finished(name: str) -> None:
+def test_stream_truncated_before_finish_reason_raises_an_error(name: str) -> None:
     body = (FOLDER / name).read_bytes()
     finish = body.find(b'"finish_reason":"')
     for end in range(0, finish if finish > 0 else len(body), 97):
@@ -117,8 +117,8 @@ def test_a_cut_stream_never_looks_finished(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in STREAMS if "error" not in EXPECTED[name]])
-def test_the_sdk_reads_the_same(name: str) -> None:
-    """The SDK's own decoder of the same bytes agrees on text, reasoning and arguments."""
+def test_openai_sdk_decodes_the_same_stream_alike(name: str) -> None:
+    """Compare with the SDK's own decoder of the same bytes: text, reasoning and arguments agree."""
     client = openai.OpenAI(api_key="none", max_retries=0)
     http = __import__(type(client.base_url).__module__.partition(".")[0])
     body = (FOLDER / name).read_bytes()
@@ -147,7 +147,7 @@ def test_the_sdk_reads_the_same(name: str) -> None:
     assert [call.arguments for call in ours.tool_calls] == [arguments[index] for index in sorted(arguments)]
 
 
-def test_embeddings() -> None:
+def test_embeddings_sample_is_decoded() -> None:
     response = PROTOCOL.decode_embeddings((FOLDER / "embeddings.json").read_bytes(), {"x-request-id": "r"})
     assert response.vectors == [
         [0.0023064255, -0.009327292, 0.0134, -0.0028842222],

@@ -1,4 +1,4 @@
-"""Reasoning and tool calls that a self-hosted server left in the text."""
+"""Output parsers: reasoning and tool calls that a self-hosted server left in the text."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,7 +95,9 @@ CALLS: dict[str, tuple[str, str, list[tuple[str, str]]]] = {
 
 @pytest.mark.parametrize(("text", "visible", "calls"), CALLS.values(), ids=CALLS)
 @pytest.mark.parametrize("size", [1, 3, 1000])
-def test_calls_in_text(text: str, visible: str, calls: list[tuple[str, str]], size: int) -> None:
+def test_tool_call_parser_extracts_calls_from_text(
+    text: str, visible: str, calls: list[tuple[str, str]], size: int
+) -> None:
     events: list[Event] = [TextDelta(text[start : start + size]) for start in range(0, len(text), size)]
     found = run([*events, STOP], tool_call_parser="hermes")
     assert outcome(found) == ("", visible, calls, "tool_calls" if calls else "stop")
@@ -116,13 +118,15 @@ THOUGHTS: dict[str, tuple[str, str, str, str]] = {
 
 @pytest.mark.parametrize(("parser", "text", "reasoning", "visible"), THOUGHTS.values(), ids=THOUGHTS)
 @pytest.mark.parametrize("size", [1, 3, 1000])
-def test_reasoning_in_text(parser: str, text: str, reasoning: str, visible: str, size: int) -> None:
+def test_reasoning_parser_extracts_reasoning_from_text(
+    parser: str, text: str, reasoning: str, visible: str, size: int
+) -> None:
     events: list[Event] = [TextDelta(text[start : start + size]) for start in range(0, len(text), size)]
     assert outcome(run([*events, STOP], reasoning_parser=parser)) == (reasoning, visible, [], "stop")
 
 
 @given(st.lists(st.integers(1, 30), max_size=20))
-def test_any_cut_gives_the_same(sizes: list[int]) -> None:
+def test_output_parsers_do_not_depend_on_chunk_boundaries(sizes: list[int]) -> None:
     text = f"<think>\nIt is  so.\n</think>\n\nLet me look.\n{BLOCK}\n{BLOCK}"
     events: list[Event] = []
     for size in [*sizes, len(text)]:
@@ -132,12 +136,12 @@ def test_any_cut_gives_the_same(sizes: list[int]) -> None:
     assert outcome(found) == ("It is  so.", "Let me look.", [("get_weather", ARGUMENTS)] * 2, "tool_calls")
 
 
-def test_off_by_default() -> None:
+def test_output_parsers_are_off_by_default() -> None:
     assert output_filters(request()) == []
     assert output_filters(request(tools=(), tool_call_parser="hermes")) == []
 
 
-def test_a_stream_with_proper_calls_is_left_alone() -> None:
+def test_tool_call_parser_ignores_streams_with_structured_tool_calls() -> None:
     proper = ToolCallDelta(0, "{}", "call_1", "get_weather")
     end = Finish(choices=(ChoiceEnd("tool_calls", "tool_calls"),))
     orders: list[list[Event]] = [[TextDelta(BLOCK), proper, end], [proper, TextDelta(BLOCK), end]]
@@ -147,12 +151,12 @@ def test_a_stream_with_proper_calls_is_left_alone() -> None:
         assert [call.id for call in found.tool_calls] == ["call_1"]
 
 
-def test_a_stream_with_proper_reasoning_is_left_alone() -> None:
+def test_reasoning_parser_ignores_streams_with_structured_reasoning() -> None:
     found = run([ReasoningDelta("Hm."), TextDelta("<think>x</think>y"), STOP], reasoning_parser="qwen3-thinking")
     assert outcome(found) == ("Hm.", "<think>x</think>y", [], "stop")
 
 
-def test_a_call_written_before_the_thinking_ended() -> None:
+def test_tool_call_parser_extracts_a_call_that_ends_the_reasoning() -> None:
     found = run([ReasoningDelta(f"I look it up.\n{BLOCK}"), STOP], tool_call_parser="hermes")
     assert outcome(found)[2:] == ([("get_weather", ARGUMENTS)], "tool_calls")
     pondered = run([ReasoningDelta(f"Shall I? {BLOCK} No."), STOP], tool_call_parser="hermes")
@@ -161,7 +165,7 @@ def test_a_call_written_before_the_thinking_ended() -> None:
     assert outcome(answered)[2:] == ([], "stop")
 
 
-def test_samples() -> None:
+def test_output_parsers_decode_recorded_samples() -> None:
     both = {"reasoning_parser": "qwen3", "tool_call_parser": "hermes"}
     hermes = read("hermes_tool_json_in_content.json", **both)
     assert outcome(hermes) == ("Need weather.", "", [("get_weather", '{"city": "Hangzhou"}')], "tool_calls")

@@ -1,4 +1,4 @@
-"""What a model cannot do is put into what it can, with a warning, and nothing is altered in place."""
+"""Preparing a request: unsupported combinations are rewritten with a warning, never in place."""
 
 from typing import Any
 
@@ -43,13 +43,13 @@ def result(of: str | None, text: str = "ok") -> Message:
         (calling("a"), result("a"), calling("b"), result("b"), said("assistant"), USER),
     ],
 )
-def test_a_conversation_that_asks_stays(messages: tuple[Message, ...]) -> None:
+def test_conversation_the_api_accepts_is_unchanged(messages: tuple[Message, ...]) -> None:
     given = ChatRequest(model=OPTIONAL_OFF, messages=(USER, *messages))
     assert adapt(given, resolve(OPTIONAL_OFF)) == (given, ())
 
 
 @pytest.mark.parametrize("after", [(), (USER,), (said("assistant"), USER), (calling("c"), result("c"))])
-def test_each_call_has_a_result(after: tuple[Message, ...]) -> None:
+def test_tool_call_without_result_gets_a_placeholder_result(after: tuple[Message, ...]) -> None:
     given = ChatRequest(model=OPTIONAL_OFF, messages=(USER, calling("a", "b"), result("b"), *after))
     request, warnings = adapt(given, resolve(OPTIONAL_OFF))
     added = result("a", "There is no result of this call.")
@@ -57,7 +57,7 @@ def test_each_call_has_a_result(after: tuple[Message, ...]) -> None:
     assert len(warnings) == 1 and "tool_a" in warnings[0] and "tool_b" not in warnings[0]
 
 
-def test_a_result_that_follows_no_call_is_the_users() -> None:
+def test_tool_result_without_tool_call_is_sent_as_user_message() -> None:
     messages = (USER, said("assistant"), result("a", "42"), USER)
     request, warnings = adapt(ChatRequest(model=OPTIONAL_OFF, messages=messages), resolve(OPTIONAL_OFF))
     assert request.messages[2].role == "user" and "42" in request.messages[2].text
@@ -65,13 +65,13 @@ def test_a_result_that_follows_no_call_is_the_users() -> None:
     assert len(warnings) == 1 and "user's name" in warnings[0]
 
 
-def test_a_result_under_a_wrong_id_is_left_to_the_service() -> None:
+def test_tool_result_with_unknown_tool_call_id_is_sent_unchanged() -> None:
     given = ChatRequest(model=OPTIONAL_OFF, messages=(USER, calling("a"), result("b")))
     request, warnings = adapt(given, resolve(OPTIONAL_OFF))
     assert request.messages[2] == result("b") and len(warnings) == 1
 
 
-def test_a_conversation_that_ends_with_an_answer_is_to_be_continued() -> None:
+def test_conversation_ending_with_assistant_message_gets_a_continue_message() -> None:
     messages = (USER, said("assistant"))
     request, warnings = adapt(ChatRequest(model=OPTIONAL_OFF, messages=messages), resolve(OPTIONAL_OFF))
     assert request.messages[:-1] == messages
@@ -80,45 +80,45 @@ def test_a_conversation_that_ends_with_an_answer_is_to_be_continued() -> None:
 
 
 @pytest.mark.parametrize("before", [(), (said("system"), USER), (USER, said("assistant"))])
-def test_an_instruction_at_the_end_is_what_is_asked(before: tuple[Message, ...]) -> None:
+def test_trailing_system_message_is_sent_as_user(before: tuple[Message, ...]) -> None:
     given = ChatRequest(model=OPTIONAL_OFF, messages=(*before, said("system")), response_format=JSON)
     request, _ = adapt(given, resolve(OPTIONAL_OFF))
     assert request.messages[-1] == said("user") and len(request.messages) >= len(given.messages)
 
 
 @pytest.mark.parametrize("choice", ["required", "get_weather"])
-def test_a_choice_of_no_tools_is_told(choice: str) -> None:
+def test_tool_choice_without_tools_is_dropped_with_warning(choice: str) -> None:
     request, warnings = adapted(OPTIONAL_OFF, tool_choice=choice)
     assert not request.tools and warnings == (f"tool_choice {choice!r} is left out: there are no tools.",)
 
 
-def test_a_choice_of_tools_that_the_service_runs_stays() -> None:
+def test_tool_choice_with_only_server_tools_is_kept() -> None:
     request, warnings = adapted(OPTIONAL_ON, server_tools=({"type": "web_search"},), tool_choice="required")
     assert (request.tool_choice, warnings) == ("required", ())
 
 
 @pytest.mark.parametrize("model", [OPTIONAL_ON, OPTIONAL_OFF, ALWAYS, NEVER, "some-model"])
 @pytest.mark.parametrize("choice", [None, "auto", "none"])
-def test_free_choices_stay(model: str, choice: str | None) -> None:
+def test_tool_choice_auto_and_none_are_unchanged(model: str, choice: str | None) -> None:
     request, warnings = adapted(model, tools=(F,), tool_choice=choice)
     assert (request.tool_choice, request.messages, warnings) == (choice, (USER,), ())
 
 
 @pytest.mark.parametrize("choice", ["f", "required"])
 @pytest.mark.parametrize("model", [OPTIONAL_OFF, NEVER])
-def test_one_tool_is_forced_by_name(model: str, choice: str) -> None:
+def test_tool_choice_required_with_one_tool_becomes_its_name(model: str, choice: str) -> None:
     request, warnings = adapted(model, tools=(F,), tool_choice=choice)
     assert (request.tool_choice, request.messages, warnings) == ("f", (USER,), ())
 
 
-def test_a_forced_choice_switches_default_thinking_off() -> None:
+def test_forced_tool_choice_disables_default_thinking() -> None:
     request, warnings = adapted(OPTIONAL_ON, tools=(F, G), tool_choice="g")
     assert (request.tool_choice, request.enable_thinking) == ("g", False)
     assert len(warnings) == 1 and "Thinking" in warnings[0]
 
 
 @pytest.mark.parametrize(("model", "fields"), [(ALWAYS, {}), (OPTIONAL_OFF, {"enable_thinking": True})])
-def test_where_thinking_stays_the_choice_is_asked_for_in_words(model: str, fields: dict[str, Any]) -> None:
+def test_forced_tool_choice_with_thinking_becomes_a_system_instruction(model: str, fields: dict[str, Any]) -> None:
     request, warnings = adapted(model, tools=(F, G), tool_choice="g", **fields)
     assert request.tool_choice == "auto"
     assert request.enable_thinking is fields.get("enable_thinking")
@@ -127,27 +127,27 @@ def test_where_thinking_stays_the_choice_is_asked_for_in_words(model: str, field
     assert len(warnings) == 1
 
 
-def test_required_among_several_is_asked_for_in_words() -> None:
+def test_tool_choice_required_with_several_tools_becomes_a_system_instruction() -> None:
     request, warnings = adapted(OPTIONAL_OFF, tools=(F, G), tool_choice="required")
     assert request.tool_choice == "auto"
     assert "f, g" in request.messages[0].text
     assert len(warnings) == 1
 
 
-def test_a_schema_for_a_model_without() -> None:
+def test_json_schema_on_model_without_support_becomes_json_object() -> None:
     request, warnings = adapted(OPTIONAL_OFF, response_format=SCHEMA)
     assert request.response_format == JSON
     assert '"title":"S"' in request.messages[0].text
     assert len(warnings) == 1
 
 
-def test_a_schema_for_a_model_with() -> None:
+def test_json_schema_on_supporting_model_is_unchanged() -> None:
     request, warnings = adapted(OPTIONAL_ON, response_format=SCHEMA)
     assert (request.response_format, request.messages, warnings) == (SCHEMA, (USER,), ())
 
 
 @pytest.mark.parametrize("part", [ImagePart("https://x.test/a.png"), VideoPart("https://x.test/a.mp4")])
-def test_a_schema_beside_pictures(part: ImagePart | VideoPart) -> None:
+def test_json_schema_with_images_or_videos_becomes_json_object(part: ImagePart | VideoPart) -> None:
     request = ChatRequest(model=OPTIONAL_ON, messages=(Message("user", (part,)),), response_format=SCHEMA)
     given, (warning,) = adapt(request, resolve(OPTIONAL_ON))
     assert given.response_format == JSON
@@ -158,7 +158,7 @@ def test_a_schema_beside_pictures(part: ImagePart | VideoPart) -> None:
 
 
 @pytest.mark.parametrize("wanted", [SCHEMA, JSON])
-def test_json_beside_tools_that_the_service_runs_is_asked_for_in_words(wanted: dict[str, Any]) -> None:
+def test_response_format_with_server_tools_becomes_a_system_instruction(wanted: dict[str, Any]) -> None:
     request, warnings = adapted(OPTIONAL_ON, server_tools=({"type": "web_search"},), response_format=wanted)
     assert request.response_format is None
     instruction = request.messages[0].text
@@ -166,7 +166,7 @@ def test_json_beside_tools_that_the_service_runs_is_asked_for_in_words(wanted: d
     assert len(warnings) == 1 and "not guaranteed" in warnings[0]
 
 
-def test_an_instruction_stands_behind_that_of_the_system() -> None:
+def test_schema_instruction_is_appended_to_the_system_message() -> None:
     given = ChatRequest(model=OPTIONAL_OFF, messages=(said("system"), USER), response_format=SCHEMA)
     request, _ = adapt(given, resolve(OPTIONAL_OFF))
     system, user = request.messages
@@ -174,19 +174,19 @@ def test_an_instruction_stands_behind_that_of_the_system() -> None:
     assert '"title":"S"' in system.text
 
 
-def test_json_mode_gets_its_word() -> None:
+def test_json_object_without_the_word_json_adds_an_instruction() -> None:
     request, warnings = adapted(OPTIONAL_OFF, response_format=JSON)
     assert "JSON" in request.messages[0].text
     assert len(warnings) == 1
 
 
-def test_json_mode_with_its_word() -> None:
+def test_json_object_with_the_word_json_in_the_prompt_is_unchanged() -> None:
     message = Message("user", (TextPart("as Json please"),))
     request = ChatRequest(model=OPTIONAL_OFF, messages=(message,), response_format=JSON)
     assert adapt(request, resolve(OPTIONAL_OFF)) == (request, ())
 
 
-def test_an_instruction_joins_the_system_message() -> None:
+def test_json_instruction_is_appended_without_altering_the_request() -> None:
     system = Message("system", (TextPart("Be kind."),))
     request = ChatRequest(model=OPTIONAL_OFF, messages=(system, USER), response_format=JSON)
     changed, _ = adapt(request, resolve(OPTIONAL_OFF))
@@ -195,21 +195,21 @@ def test_an_instruction_joins_the_system_message() -> None:
     assert request.messages[0].text == "Be kind."
 
 
-def test_thinking_that_was_asked_for_by_effort_stays() -> None:
+def test_reasoning_effort_keeps_thinking_on_with_forced_tool_choice() -> None:
     request, warnings = adapted("qwen3.8-max", tools=(F,), tool_choice="f", reasoning_effort="high")
     assert (request.tool_choice, request.reasoning_effort, request.enable_thinking) == ("auto", "high", None)
     assert len(warnings) == 1 and "told to think" in warnings[0]
 
 
 @pytest.mark.parametrize("model", ["qwen3-coder-plus", "qwen3-vl-8b-thinking"])
-def test_json_mode_on_a_model_without(model: str) -> None:
+def test_json_object_on_model_without_json_mode_becomes_an_instruction(model: str) -> None:
     request, warnings = adapted(model, response_format=JSON)
     assert request.response_format is None
     assert "JSON" in request.messages[0].text
     assert len(warnings) == 1 and "no JSON mode" in warnings[0]
 
 
-def test_json_mode_excludes_the_thinking_of_older_models() -> None:
+def test_json_object_disables_thinking_on_older_models() -> None:
     request, warnings = adapted("qwen3-32b", response_format=JSON, thinking_budget=100)
     assert (request.enable_thinking, request.thinking_budget, request.response_format) == (False, None, JSON)
     assert len(warnings) == 2

@@ -1,4 +1,4 @@
-"""What the bytes of an answer are read as, whatever form they have and wherever they are cut."""
+"""Parsing response bytes: any framing, split anywhere."""
 
 import msgspec
 import pytest
@@ -15,12 +15,12 @@ BOM = b"\xef\xbb\xbf"
 
 
 def chunk(text: str, finish_reason: str | None = None) -> bytes:
-    """One payload."""
+    """Return one chunk payload."""
     return msgspec.json.encode({"choices": [{"delta": {"content": text}, "finish_reason": finish_reason}]})
 
 
 def read(*segments: bytes) -> ChatResponse:
-    """The answer, as a client reads it: until nothing follows."""
+    """Read the segments to the end, as a client does, and return the response."""
     reader = StreamParser(OpenAICompatible().stream_decoder(resolve("qwen-plus"), {}))
     events: list[Event] = []
     try:
@@ -74,12 +74,12 @@ FAILED = {
 
 
 @pytest.mark.parametrize("name", READ)
-def test_answers(name: str) -> None:
+def test_stream_bytes_are_parsed_in_any_framing(name: str) -> None:
     assert read(*READ[name]).text == "ab"
 
 
 @pytest.mark.parametrize("name", FAILED)
-def test_failures(name: str) -> None:
+def test_invalid_stream_bytes_raise_typed_error_with_partial(name: str) -> None:
     segments, kind, text = FAILED[name]
     with pytest.raises(kind) as caught:
         read(*segments)

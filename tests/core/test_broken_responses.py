@@ -1,4 +1,4 @@
-"""Connections that break, stall or bring no answer: the right error, with what had arrived."""
+"""Connections that break, stall or return no response: the matching error, with the partial response."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from qwen_core import (
 )
 from qwen_core.execution import retry
 from qwen_emulator import Emulator, Failure, Reply, faults
-from tests.core.ways import STREAMS, WAYS, Run, async_generate, generate
+from tests.core.surfaces import STREAMS, WAYS, Run, async_generate, generate
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("run", STREAMS)
 @pytest.mark.parametrize("end", ["cut", "reset", "close"])
-def test_a_cut_stream_is_an_error_with_what_had_arrived(
+def test_truncated_stream_raises_incomplete_stream_error_with_partial(
     run: Run, end: Any, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(faults.cut_after(Reply(text=["Once ", "upon ", "a time"]), chunks=3, end=end))
@@ -30,11 +30,11 @@ def test_a_cut_stream_is_an_error_with_what_had_arrived(
         run(settings, request_)
     assert caught.value.partial is not None
     assert "Once upon a time".startswith(caught.value.partial.text)
-    assert len(qwen_emulator.requests) == 1, "nothing is asked again after the first event"
+    assert len(qwen_emulator.requests) == 1, "no retry after the first event"
 
 
 @pytest.mark.parametrize("run", STREAMS)
-def test_a_stream_that_breaks_before_its_first_event_is_tried_again(
+def test_stream_broken_before_first_event_is_retried(
     run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(faults.cut_after(Reply(text="never seen"), chunks=0), "here it is")
@@ -43,7 +43,7 @@ def test_a_stream_that_breaks_before_its_first_event_is_tried_again(
 
 
 @pytest.mark.parametrize("run", STREAMS)
-def test_an_error_in_mid_stream_keeps_the_text(
+def test_mid_stream_error_carries_partial_text(
     run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     reply = Reply(text=["Once ", "upon "])
@@ -55,7 +55,7 @@ def test_an_error_in_mid_stream_keeps_the_text(
 
 
 @pytest.mark.parametrize("run", STREAMS)
-def test_an_error_and_text_in_one_segment(
+def test_error_in_the_same_segment_as_text_carries_partial_text(
     run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     failure = Failure.named("output_inspection", after_chunks=3, reply=Reply(text=["Once ", "upon "]))
@@ -66,7 +66,7 @@ def test_an_error_and_text_in_one_segment(
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_a_closed_connection_before_any_answer_is_tried_again(
+def test_connection_closed_before_headers_is_retried(
     run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(faults.closed_before_headers(), "ok")
@@ -74,7 +74,7 @@ def test_a_closed_connection_before_any_answer_is_tried_again(
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_a_stall_ends_in_a_timeout_and_is_not_asked_again(
+def test_stall_before_headers_raises_timeout_without_retry(
     run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(faults.stall_before_headers())
@@ -84,7 +84,7 @@ def test_a_stall_ends_in_a_timeout_and_is_not_asked_again(
 
 
 @pytest.mark.parametrize("run", STREAMS)
-def test_a_stall_in_mid_stream_keeps_the_text(
+def test_mid_stream_stall_raises_timeout_with_partial_text(
     run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(faults.stall_after(Reply(text=["Once ", "upon ", "a time"]), chunks=2))
@@ -95,14 +95,16 @@ def test_a_stall_in_mid_stream_keeps_the_text(
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_nobody_listens(run: Run, settings: ClientSettings, request_: ChatRequest) -> None:
+def test_refused_connection_raises_connection_error_naming_the_host(
+    run: Run, settings: ClientSettings, request_: ChatRequest
+) -> None:
     closed = msgspec.structs.replace(settings, base_url="http://127.0.0.1:9", max_retries=1)
     with pytest.raises(errors.APIConnectionError, match=r"127\.0\.0\.1:9"):
         run(closed, request_)
 
 
 @pytest.mark.parametrize("run", [generate, async_generate])
-def test_a_partial_answer_is_an_error(
+def test_response_without_finish_reason_raises_incomplete_stream_error(
     run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(faults.without_finish(Reply(text="Half an ans")))
@@ -127,21 +129,21 @@ def test_a_partial_answer_is_an_error(
         faults.stream_for_json,
     ],
 )
-def test_every_form_of_body(
+def test_response_body_variants_are_decoded(
     run: Run, form: Any, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     if form is faults.stream_for_json and settings.protocol == "dashscope":
-        pytest.skip("natively, what was not asked to be incremental repeats itself, and nothing says so")
+        pytest.skip("a native stream without incremental_output is cumulative, and nothing in it says so")
     qwen_emulator.reply(form(Reply(text="Grüße aus 杭州", usage={"input_tokens": 5})))
     response = run(settings, request_)
     assert response.text == "Grüße aus 杭州"
-    if form is not faults.stream_for_json:  # a stream that was not asked for was not asked for its usage either
+    if form is not faults.stream_for_json:  # an unrequested stream has no include_usage either
         assert response.usage is not None and response.usage.input_tokens == 5
 
 
 @pytest.mark.parametrize("run", WAYS)
 @pytest.mark.parametrize("answer", [faults.not_json(), faults.empty(), faults.html(200)])
-def test_what_is_no_answer(
+def test_unreadable_response_body_raises_typed_error(
     run: Run, answer: Any, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(answer, answer, answer)
@@ -150,7 +152,7 @@ def test_what_is_no_answer(
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_an_error_in_a_success(
+def test_error_body_with_status_200_raises_the_typed_error(
     run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(faults.error_in_success(name="model_not_found"))

@@ -1,15 +1,15 @@
-"""Which result belongs to which call of a history, whoever wrote it."""
+"""Matching tool results to tool calls in a history, whichever framework wrote it."""
 
 import pytest
 
 from qwen_core.adapters.call_ids import with_own_ids
 from qwen_core.types.messages import Message, TextPart, ToolCallPart
 
-# the calls of one answer (id, tool), the ids of the results; the ids of both as they are sent
+# tool calls of one message (id, tool name), ids of the results; both ids as they are sent
 HISTORIES: dict[str, tuple[list[tuple[str, str]], list[str | None], list[str], list[str]]] = {
-    "ids of their own": ([("a", "f"), ("b", "g")], ["b", "a"], ["a", "b"], ["b", "a"]),
-    "names instead of invented ids": ([("x", "f"), ("y", "g")], ["g", "f"], ["x", "y"], ["y", "x"]),
-    "one id for all": ([("f", "f")] * 3, ["f", "f", "f"], ["f", "f-2", "f-3"], ["f", "f-2", "f-3"]),
+    "distinct ids": ([("a", "f"), ("b", "g")], ["b", "a"], ["a", "b"], ["b", "a"]),
+    "tool names instead of ids": ([("x", "f"), ("y", "g")], ["g", "f"], ["x", "y"], ["y", "x"]),
+    "one id for all calls": ([("f", "f")] * 3, ["f", "f", "f"], ["f", "f-2", "f-3"], ["f", "f-2", "f-3"]),
     "an id that is taken": (
         [("f", "f"), ("f-2", "g"), ("f", "f")],
         ["f", "f-2", "f"],
@@ -23,7 +23,7 @@ HISTORIES: dict[str, tuple[list[tuple[str, str]], list[str | None], list[str], l
 
 
 @pytest.mark.parametrize("name", HISTORIES)
-def test_each_result_is_under_the_id_of_its_call(name: str) -> None:
+def test_tool_result_is_sent_with_the_id_of_its_tool_call(name: str) -> None:
     calls, results, sent_calls, sent_results = HISTORIES[name]
     answer = Message("assistant", tuple(ToolCallPart(id, tool, "{}") for id, tool in calls))
     told = with_own_ids(

@@ -1,4 +1,4 @@
-"""The synchronous and the asynchronous client and transports are the same code."""
+"""Sync and async clients and transports have the same code."""
 
 import inspect
 import re
@@ -29,7 +29,7 @@ DIFFERENT_DOCSTRING = re.compile(r'"""[^"]*"""')
 
 
 def synchronous(source: str) -> str:
-    """The source without what makes it asynchronous, and without line breaks."""
+    """Return the source without async keywords and line breaks."""
     for pattern, replacement in REPLACEMENTS:
         source = re.sub(pattern, replacement, source)
     source = DIFFERENT_DOCSTRING.sub("", source)
@@ -45,5 +45,5 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("sync", "twin"), PAIRS)
-def test_twins(sync: Callable[..., object], twin: Callable[..., object]) -> None:
+def test_sync_source_equals_async_source(sync: Callable[..., object], twin: Callable[..., object]) -> None:
     assert synchronous(inspect.getsource(twin)) == synchronous(inspect.getsource(sync))

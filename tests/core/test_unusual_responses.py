@@ -1,4 +1,4 @@
-"""Answers that are not quite as documented: what is there is read for what it is, and the rest is unknown."""
+"""Responses that differ from the documentation: valid fields are kept, invalid ones become unknown."""
 
 import json
 from typing import Any
@@ -21,11 +21,11 @@ from qwen_core.execution import retry
 from qwen_core.types.messages import Message, TextPart
 from qwen_emulator import Emulator, RawReply, Reply, faults
 from tests.core.conftest import KEY
-from tests.core.ways import STREAMS, WAYS, Run
+from tests.core.surfaces import STREAMS, WAYS, Run
 
 
 def whole(body: dict[str, Any]) -> RawReply:
-    """A body, which a client that asked for a stream reads too."""
+    """Return a JSON response, which streaming clients accept as well."""
     return RawReply(200, {"Content-Type": "application/json"}, (json.dumps(body).encode(),))
 
 
@@ -34,7 +34,7 @@ def on(wire: str, emulator: Emulator) -> ClientSettings:
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_choices_without_an_index_are_told_by_their_places(
+def test_choices_without_index_are_identified_by_position(
     run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     def message(text: str) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def test_choices_without_an_index_are_told_by_their_places(
     ],
 )
 @pytest.mark.parametrize("run", WAYS)
-def test_only_whole_numbers_are_counts(
+def test_non_integral_usage_counts_become_none(
     run: Run,
     settings: ClientSettings,
     request_: ChatRequest,
@@ -79,7 +79,7 @@ def test_only_whole_numbers_are_counts(
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_nonsense_beside_an_answer_is_a_typed_error(
+def test_malformed_usage_raises_invalid_response_error(
     run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     choices = [{"message": {"content": "a"}, "finish_reason": "stop"}]
@@ -90,7 +90,9 @@ def test_nonsense_beside_an_answer_is_a_typed_error(
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_every_item_of_a_content_is_kept(run: Run, request_: ChatRequest, qwen_emulator: Emulator) -> None:
+def test_repeated_content_items_are_kept_in_extras(
+    run: Run, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
     content = [{"image": "https://a"}, {"text": "b"}, {"image": "https://c"}, {"image_hw": [[1, 2]]}]
     choices = [{"message": {"content": content}, "finish_reason": "stop"}]
     qwen_emulator.reply(whole({"output": {"choices": choices}}))
@@ -100,14 +102,14 @@ def test_every_item_of_a_content_is_kept(run: Run, request_: ChatRequest, qwen_e
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_a_refusal_is_what_the_model_said(run: Run, request_: ChatRequest, qwen_emulator: Emulator) -> None:
+def test_refusal_becomes_text(run: Run, request_: ChatRequest, qwen_emulator: Emulator) -> None:
     said = {"content": None, "refusal": "I cannot help with that."}
     qwen_emulator.reply(whole({"choices": [{"message": said, "finish_reason": "stop"}]}))
     assert run(on("openai", qwen_emulator), request_).text == "I cannot help with that."
 
 
 @pytest.mark.parametrize("run", STREAMS)
-def test_a_refusal_in_pieces(run: Run, request_: ChatRequest, qwen_emulator: Emulator) -> None:
+def test_streamed_refusal_becomes_text(run: Run, request_: ChatRequest, qwen_emulator: Emulator) -> None:
     deltas: list[dict[str, Any]] = [
         {"content": "", "refusal": None},
         {"content": None, "refusal": "I "},
@@ -120,8 +122,8 @@ def test_a_refusal_in_pieces(run: Run, request_: ChatRequest, qwen_emulator: Emu
     assert run(on("openai", qwen_emulator), request_).text == "I can't."
 
 
-def test_tools_that_were_counted_are_shown(qwen_emulator: Emulator) -> None:
-    """What ``include_tool_usage`` adds (compatible 2)."""
+def test_include_tool_usage_counts_are_shown(qwen_emulator: Emulator) -> None:
+    """Show what ``include_tool_usage`` adds (compatible 2)."""
     parsed = {"pdf_page_parser": {"count": 3, "strategy": "fast"}}
     usage = {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6, "x_tools": parsed}
     body = {"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}], "usage": usage}
@@ -138,7 +140,7 @@ def test_tools_that_were_counted_are_shown(qwen_emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_an_answer_that_the_services_time_cut_says_so(
+def test_response_truncated_by_service_timeout_raises_incomplete_stream_error(
     run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(faults.partial_answer(Reply("One")))
@@ -148,7 +150,9 @@ def test_an_answer_that_the_services_time_cut_says_so(
 
 
 @pytest.mark.parametrize("run", WAYS)
-def test_sources_are_texts_under_numbers(run: Run, request_: ChatRequest, qwen_emulator: Emulator) -> None:
+def test_citation_index_and_title_are_coerced_to_int_and_str(
+    run: Run, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
     sources = [{"index": "1", "title": 3, "url": "https://a"}, "b", {"index": None, "url": "https://c"}]
     choices = [{"message": {"content": "a"}, "finish_reason": "stop"}]
     qwen_emulator.reply(whole({"output": {"choices": choices, "search_info": {"search_results": sources}}}))
@@ -160,7 +164,7 @@ def test_sources_are_texts_under_numbers(run: Run, request_: ChatRequest, qwen_e
 
 
 @pytest.mark.parametrize("run", STREAMS)
-def test_a_stream_cut_before_its_first_event_was_cut(
+def test_stream_truncated_before_first_event_is_retryable(
     run: Run, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     begun = b"id:1\nevent:result\n:HTTP_STATUS/200\n"
@@ -177,7 +181,7 @@ BUSY = b'{"error": {"code": "429", "message": "Busy"}, "code": "Throttling", "me
     "body", [b"data: " + BUSY + b"\n\ndata: [DONE]\n\n", b"data: " + BUSY, b": wait\n\n", b""]
 )
 @pytest.mark.parametrize("run", STREAMS)
-def test_what_fails_before_the_first_event_is_tried_again(
+def test_stream_failing_before_first_event_is_retried(
     run: Run,
     settings: ClientSettings,
     request_: ChatRequest,
@@ -195,10 +199,10 @@ def test_what_fails_before_the_first_event_is_tried_again(
     ("code", "kind"), [(400, BadRequestError), ("429", RateLimitError), (503, ServerError), (7, ServerError)]
 )
 @pytest.mark.parametrize("run", STREAMS)
-def test_a_code_in_a_stream_may_be_a_status(
+def test_numeric_error_code_in_stream_is_read_as_http_status(
     run: Run, request_: ChatRequest, qwen_emulator: Emulator, code: int | str, kind: type[QwenError]
 ) -> None:
-    """As servers of one's own write it."""
+    """Accept an HTTP status as the error code, as self-hosted servers send it."""
     line = json.dumps({"error": {"code": code, "message": "Refused"}}).encode()
     qwen_emulator.reply(RawReply(200, {"Content-Type": "text/event-stream"}, (b"data: " + line + b"\n\n",)))
     with pytest.raises(QwenError, match="Refused") as caught:

@@ -1,4 +1,4 @@
-"""The ways of asking for an answer: whole and streamed, sync and async."""
+"""The four surfaces of a chat client: complete and streamed, sync and async."""
 
 import asyncio
 from collections.abc import Callable
