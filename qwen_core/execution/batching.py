@@ -11,7 +11,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from qwen_core.config.settings import ClientSettings
 from qwen_core.execution.call import Call
-from qwen_core.transports.base import Answer
+from qwen_core.transports.base import HTTPResponse
 from qwen_core.types.errors import BadRequestError, QwenError
 
 STATED_LIMIT = re.compile(
@@ -65,7 +65,7 @@ class Work(NamedTuple, Generic[RequestT, AnswerT]):
     split: Callable[[RequestT, int | None], list[RequestT]]
     join: Callable[[RequestT, Sequence[RequestT], Sequence[AnswerT]], AnswerT]
     make_call: MakeCall[RequestT]
-    decode: Callable[[Call, Answer], AnswerT]
+    decode: Callable[[Call, HTTPResponse], AnswerT]
     explain: Callable[[RequestT, QwenError], str | None] = nothing_to_add
 
 

@@ -35,7 +35,7 @@ from qwen_core.protocols.stream_parser import (
     lower_case,
     parse_body,
 )
-from qwen_core.transports.base import Answer, StatusFailure
+from qwen_core.transports.base import HTTPResponse, HTTPStatusError
 from qwen_core.types.accumulator import accumulate
 from qwen_core.types.errors import (
     APIConnectionError,
@@ -144,7 +144,7 @@ class Call:
             self.spent(last.usage.total_tokens if last.usage else None)
             log_answer(self, last.usage, last.request_id, lambda: accumulate(seen).text)
 
-    def decode(self, answer: Answer) -> ChatResponse:
+    def decode(self, answer: HTTPResponse) -> ChatResponse:
         """The answer in a whole body, which may be an event stream all the same."""
         try:
             response = cite_response(self._decode(answer), self._markers())
@@ -153,7 +153,7 @@ class Call:
         cost = self.pricing.cost(response.usage)
         return response if cost is None else msgspec.structs.replace(response, cost=cost)
 
-    def _decode(self, answer: Answer) -> ChatResponse:
+    def _decode(self, answer: HTTPResponse) -> ChatResponse:
         headers = lower_case(answer.headers)
         if looks_like_event_stream(answer.body):
             return parse_body(answer.body, self._decoder(self.profile, headers))
@@ -162,12 +162,12 @@ class Call:
             return msgspec.structs.replace(response, payload=answer.body)
         return self.protocol.decode_chat(answer.body.removeprefix(BOM), self.profile, headers)
 
-    def decode_embedding(self, answer: Answer) -> EmbeddingResponse:
+    def decode_embedding(self, answer: HTTPResponse) -> EmbeddingResponse:
         """The vectors of one batch. The native wire names no model: it is the one that was asked for."""
         response = self.protocol.decode_embeddings(answer.body, lower_case(answer.headers))
         return response if response.model else msgspec.structs.replace(response, model=self.model)
 
-    def decode_rerank(self, answer: Answer) -> RerankResponse:
+    def decode_rerank(self, answer: HTTPResponse) -> RerankResponse:
         """The ranking of one batch."""
         return self.protocol.decode_rerank(answer.body, lower_case(answer.headers))
 
@@ -206,10 +206,12 @@ class Call:
         filters = output_filters(self._request)
         return [*filters, OwnNames(self._own_names)] if self._own_names else filters
 
-    def failure(self, error: QwenError | StatusFailure, seen: Sequence[Event] = ()) -> QwenError:
+    def failure(self, error: QwenError | HTTPStatusError, seen: Sequence[Event] = ()) -> QwenError:
         """The error to raise: typed, with where it happened and what had arrived."""
-        if isinstance(error, StatusFailure):
-            error = self.protocol.error(error.answer.status, error.answer.body, lower_case(error.answer.headers))
+        if isinstance(error, HTTPStatusError):
+            error = self.protocol.error(
+                error.response.status, error.response.body, lower_case(error.response.headers)
+            )
         if seen and isinstance(error, APIConnectionError):
             error = IncompleteStreamError(f"The answer was cut. {error.message}")
         if seen and error.partial is None:
@@ -231,7 +233,7 @@ class Call:
             'server="dashscope", if base_url leads to Alibaba after all.'
         )
 
-    def reroute_or_raise(self, error: QwenError | StatusFailure) -> None:
+    def reroute_or_raise(self, error: QwenError | HTTPStatusError) -> None:
         """Change the call so that it can be sent once more, or raise what the error means."""
         failure = self.failure(error)
         try:

@@ -16,7 +16,7 @@ from qwen_core.config.settings import ClientSettings, Connection, resolve_connec
 from qwen_core.config.timeouts import Deadline, as_timeout
 from qwen_core.execution.retry import async_run_attempts, run_attempts, wait
 from qwen_core.protocols.error_decoding import decode_body, decode_error
-from qwen_core.transports.base import Answer, StatusFailure
+from qwen_core.transports.base import HTTPResponse, HTTPStatusError
 from qwen_core.transports.multipart import Form
 from qwen_core.transports.plain import AsyncPlainTransport
 from qwen_core.transports.sync.plain import PlainTransport
@@ -28,7 +28,7 @@ UNBOUNDED = Deadline(None, None)
 T = TypeVar("T")
 
 
-def read(kind: type[T], answer: Answer, settings: ClientSettings) -> T:
+def read(kind: type[T], answer: HTTPResponse, settings: ClientSettings) -> T:
     """The answer as this kind of ``decodable`` struct."""
     decode: Callable[[bytes], T] = partial(msgspec.json.decode, type=kind)
     try:
@@ -43,10 +43,10 @@ def key_headers(connection: Connection) -> dict[str, str]:
     return {"Authorization": f"Bearer {connection.api_key}", **dict(connection.headers)}
 
 
-def call_failure(error: QwenError | StatusFailure, connection: Connection) -> QwenError:
+def call_failure(error: QwenError | HTTPStatusError, connection: Connection) -> QwenError:
     """The error to raise."""
-    if isinstance(error, StatusFailure):
-        answer, cause = error.answer, error.__cause__
+    if isinstance(error, HTTPStatusError):
+        answer, cause = error.response, error.__cause__
         error = decode_error(answer.status, answer.body, dict(answer.headers))
         if answer.status == MISSING:
             # The service calls this an invalid request.
@@ -75,7 +75,7 @@ class ServiceCalls:
         """The answer as this kind of struct. Tried again as a chat is."""
         return read(kind, self.send(method, path), self.settings)
 
-    def send(self, method: str, path: str) -> Answer:
+    def send(self, method: str, path: str) -> HTTPResponse:
         """The answer. Tried again as a chat is."""
         deadline = Deadline.of(as_timeout(self.settings.timeout), monotonic())
         rules = partial(attempts, self.settings.max_retries, deadline)
@@ -83,14 +83,14 @@ class ServiceCalls:
 
     def send_once(
         self, method: str, path: str, body: Form | bytes | None = None, end: float | None = None
-    ) -> Answer:
+    ) -> HTTPResponse:
         """The answer, asked for once: a form can be read once, and what makes something new is made twice."""
         connection = resolve_connection(self.settings, "openai", asynchronous=False)
         transport = PlainTransport(connection)
         try:
             url = connection.base_url + path
             return transport.send(method, url, key_headers(connection), body, end)
-        except (QwenError, StatusFailure) as error:
+        except (QwenError, HTTPStatusError) as error:
             raise call_failure(error, connection) from error.__cause__
         finally:
             transport.close()
@@ -106,7 +106,7 @@ class AsyncServiceCalls:
         """The answer as this kind of struct. Tried again as a chat is."""
         return read(kind, await self.send(method, path), self.settings)
 
-    async def send(self, method: str, path: str) -> Answer:
+    async def send(self, method: str, path: str) -> HTTPResponse:
         """The answer. Tried again as a chat is."""
         deadline = Deadline.of(as_timeout(self.settings.timeout), monotonic())
         rules = partial(attempts, self.settings.max_retries, deadline)
@@ -114,14 +114,14 @@ class AsyncServiceCalls:
 
     async def send_once(
         self, method: str, path: str, body: Form | bytes | None = None, end: float | None = None
-    ) -> Answer:
+    ) -> HTTPResponse:
         """The answer, asked for once: a form can be read once, and what makes something new is made twice."""
         connection = resolve_connection(self.settings, "openai", asynchronous=True)
         transport = AsyncPlainTransport(connection)
         try:
             url = connection.base_url + path
             return await transport.send(method, url, key_headers(connection), body, end)
-        except (QwenError, StatusFailure) as error:
+        except (QwenError, HTTPStatusError) as error:
             raise call_failure(error, connection) from error.__cause__
         finally:
             await transport.close()

@@ -31,7 +31,7 @@ from qwen_core.prepare.media import ReadyMedia, ready_media
 from qwen_core.protocols.stream_parser import StreamParser
 from qwen_core.resources.embeddings import EMBEDDING
 from qwen_core.resources.rerank import RERANKING
-from qwen_core.transports.base import AsyncByteStream, ByteStream, StatusFailure
+from qwen_core.transports.base import AsyncByteStream, ByteStream, HTTPStatusError
 from qwen_core.transports.blocking import async_run, run
 from qwen_core.transports.pool import ASYNC_POOL, POOL
 from qwen_core.types.accumulator import Accumulator
@@ -106,7 +106,7 @@ class QwenClient:
             call.streamed(seen)
             for event in events:
                 yield event
-        except (QwenError, StatusFailure) as error:
+        except (QwenError, HTTPStatusError) as error:
             raise call.failure(error, seen) from error.__cause__
         finally:
             source.close()
@@ -175,7 +175,7 @@ class QwenClient:
         try:
             transport = POOL.get(call.connection)
             return call.answered(call.decode(transport.send(call.encoded, call.deadline.end)))
-        except (QwenError, StatusFailure) as error:
+        except (QwenError, HTTPStatusError) as error:
             call.reroute_or_raise(error)
             return self._generate(call)
 
@@ -196,7 +196,7 @@ class QwenClient:
             except BaseException:
                 source.close()
                 raise
-        except (QwenError, StatusFailure) as error:
+        except (QwenError, HTTPStatusError) as error:
             call.reroute_or_raise(error)
             return self._open(call)
         return OpenStream(source, segments, reader, events)
@@ -230,7 +230,7 @@ class QwenClient:
         try:
             transport = POOL.get(call.connection)
             answer = work.decode(call, transport.send(call.encoded, call.deadline.end))
-        except (QwenError, StatusFailure) as error:
+        except (QwenError, HTTPStatusError) as error:
             raise call.failure(error) from error.__cause__
         call.spent(answer.total_tokens)
         record_usage(call.model, answer.total_tokens, call.cost_of_batch(answer.total_tokens))
@@ -277,7 +277,7 @@ class AsyncQwenClient:
             call.streamed(seen)
             for event in events:
                 yield event
-        except (QwenError, StatusFailure) as error:
+        except (QwenError, HTTPStatusError) as error:
             raise call.failure(error, seen) from error.__cause__
         finally:
             await source.close()
@@ -346,7 +346,7 @@ class AsyncQwenClient:
         try:
             transport = await ASYNC_POOL.get(call.connection)
             return call.answered(call.decode(await transport.send(call.encoded, call.deadline.end)))
-        except (QwenError, StatusFailure) as error:
+        except (QwenError, HTTPStatusError) as error:
             call.reroute_or_raise(error)
             return await self._generate(call)
 
@@ -367,7 +367,7 @@ class AsyncQwenClient:
             except BaseException:
                 await source.close()
                 raise
-        except (QwenError, StatusFailure) as error:
+        except (QwenError, HTTPStatusError) as error:
             call.reroute_or_raise(error)
             return await self._open(call)
         return AsyncOpenStream(source, segments, reader, events)
@@ -403,7 +403,7 @@ class AsyncQwenClient:
         try:
             transport = await ASYNC_POOL.get(call.connection)
             answer = work.decode(call, await transport.send(call.encoded, call.deadline.end))
-        except (QwenError, StatusFailure) as error:
+        except (QwenError, HTTPStatusError) as error:
             raise call.failure(error) from error.__cause__
         call.spent(answer.total_tokens)
         record_usage(call.model, answer.total_tokens, call.cost_of_batch(answer.total_tokens))

@@ -8,7 +8,7 @@ import msgspec
 from qwen_core.execution.batching import Work, total_tokens
 from qwen_core.execution.call import Call, embedding_call
 from qwen_core.models.catalogue import resolve
-from qwen_core.transports.base import Answer
+from qwen_core.transports.base import HTTPResponse
 from qwen_core.types.errors import InvalidResponseError
 from qwen_core.types.messages import TextPart
 from qwen_core.types.requests import (
@@ -97,7 +97,7 @@ def check(request: AnyEmbeddingRequest, answer: EmbeddingResponse) -> None:
         raise InvalidResponseError("An empty vector came back.", model=request.model, request_id=answer.request_id)
 
 
-def decode(call: Call, answer: Answer) -> EmbeddingResponse:
+def decode(call: Call, answer: HTTPResponse) -> EmbeddingResponse:
     """The vectors of one batch."""
     return call.decode_embedding(answer)
 

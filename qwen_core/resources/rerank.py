@@ -12,7 +12,7 @@ from qwen_core.execution.call import Call, rerank_call
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
 from qwen_core.models.tokens import estimate_tokens
-from qwen_core.transports.base import Answer
+from qwen_core.transports.base import HTTPResponse
 from qwen_core.types.errors import BadRequestError, ContextOverflowError, InvalidResponseError, QwenError
 from qwen_core.types.messages import ImagePart, Part, TextPart, VideoPart
 from qwen_core.types.requests import Ranked, RerankRequest, RerankResponse
@@ -137,7 +137,7 @@ def explain(request: RerankRequest, error: QwenError) -> str | None:
     return f"{request.model} takes at most {longest} tokens in one text.{which} Split the documents smaller."
 
 
-def decode(call: Call, answer: Answer) -> RerankResponse:
+def decode(call: Call, answer: HTTPResponse) -> RerankResponse:
     """The ranking of one batch."""
     return call.decode_rerank(answer)
 

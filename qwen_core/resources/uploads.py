@@ -18,7 +18,7 @@ from qwen_core.config.settings import ClientSettings, Connection, resolve_connec
 from qwen_core.execution.service_calls import key_headers
 from qwen_core.prepare.local_files import LocalFile
 from qwen_core.protocols.error_decoding import decode_error, invalid_response
-from qwen_core.transports.base import StatusFailure
+from qwen_core.transports.base import HTTPStatusError
 from qwen_core.transports.blocking import async_run, run
 from qwen_core.transports.multipart import Content, Form
 from qwen_core.transports.plain import AsyncPlainTransport
@@ -86,10 +86,10 @@ def store_form(policy: Policy, key: str, file: LocalFile, content: Content, on_s
     return Form(fields, file.name, content, file.size, on_sent)
 
 
-def store_failure(error: QwenError | StatusFailure, connection: Connection, model: str) -> QwenError:
+def store_failure(error: QwenError | HTTPStatusError, connection: Connection, model: str) -> QwenError:
     """The error to raise."""
-    if isinstance(error, StatusFailure):
-        error = decode_error(error.answer.status, error.answer.body, dict(error.answer.headers))
+    if isinstance(error, HTTPStatusError):
+        error = decode_error(error.response.status, error.response.body, dict(error.response.headers))
     error.host = error.host or host_of(connection.base_url)
     error.model = error.model or model
     return error
@@ -123,7 +123,7 @@ class TemporaryStore:
                         transport.send("POST", policy.upload_host, {}, form)
                     urls[name] = f"oss://{key}"
             return urls
-        except (QwenError, StatusFailure) as error:
+        except (QwenError, HTTPStatusError) as error:
             raise store_failure(error, connection, model) from error.__cause__
         finally:
             transport.close()
@@ -154,7 +154,7 @@ class AsyncTemporaryStore:
                         await transport.send("POST", policy.upload_host, {}, form)
                     urls[name] = f"oss://{key}"
             return urls
-        except (QwenError, StatusFailure) as error:
+        except (QwenError, HTTPStatusError) as error:
             raise store_failure(error, connection, model) from error.__cause__
         finally:
             await transport.close()

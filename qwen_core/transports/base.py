@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from qwen_core.protocols.base import EncodedRequest
 
 
-class Answer(NamedTuple):
+class HTTPResponse(NamedTuple):
     """A whole answer. Header names are in lower case."""
 
     status: int
@@ -14,12 +14,12 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class StatusFailure(Exception):
+class HTTPStatusError(Exception):
     """The service answered with an error status. Its cause is the SDK's exception."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(f"status {answer.status}")
-        self.answer = answer
+    def __init__(self, response: HTTPResponse) -> None:
+        super().__init__(f"status {response.status}")
+        self.response = response
 
 
 class ByteStream(Protocol):
@@ -55,11 +55,11 @@ class AsyncByteStream(Protocol):
 class Transport(Protocol):
     """Sends requests over one connection pool.
 
-    Raises StatusFailure for an error status, APITimeoutError and APIConnectionError for the network. ``end`` is
+    Raises HTTPStatusError for an error status, APITimeoutError and APIConnectionError for the network. ``end`` is
     the moment, on the monotonic clock, after which nothing is waited for.
     """
 
-    def send(self, request: EncodedRequest, end: float | None = None) -> Answer: ...
+    def send(self, request: EncodedRequest, end: float | None = None) -> HTTPResponse: ...
 
     def open_stream(self, request: EncodedRequest, end: float | None = None) -> ByteStream: ...
 
@@ -69,7 +69,7 @@ class Transport(Protocol):
 class AsyncTransport(Protocol):
     """The same, awaited. Belongs to the event loop that it was made in."""
 
-    async def send(self, request: EncodedRequest, end: float | None = None) -> Answer: ...
+    async def send(self, request: EncodedRequest, end: float | None = None) -> HTTPResponse: ...
 
     async def open_stream(self, request: EncodedRequest, end: float | None = None) -> AsyncByteStream: ...
 

@@ -22,7 +22,7 @@ from dashscope.v2.errors import DashScopeError
 from qwen_core.config.settings import Connection
 from qwen_core.config.timeouts import READ
 from qwen_core.protocols.base import EncodedRequest
-from qwen_core.transports.base import Answer, StatusFailure
+from qwen_core.transports.base import HTTPResponse, HTTPStatusError
 from qwen_core.transports.error_body_limits import SUCCESS_END, async_cutting, async_hooks, cutting, hooks
 from qwen_core.transports.http import (
     CUT_BODY,
@@ -96,17 +96,17 @@ def failure(error: BaseException) -> BaseException | None:
         return with_cause(connection_error(error.__cause__ or error, httpx, SDKTimeoutError), error)
     if isinstance(error, DashScopeError):
         hide_keys(error)
-        return with_cause(StatusFailure(failed_answer(error)), error)
+        return with_cause(HTTPStatusError(failed_answer(error)), error)
     return library_failure(error, httpx)
 
 
 NETWORK_ERRORS = ErrorTranslation(failure)
 
 
-def failed_answer(error: DashScopeError) -> Answer:
+def failed_answer(error: DashScopeError) -> HTTPResponse:
     """The answer that the SDK made an exception of. It keeps the body as a value, or else as the message."""
     body = error.message.encode() if error.body is None else msgspec.json.encode(error.body)
-    return Answer(error.status_code or 0, error.headers, body)
+    return HTTPResponse(error.status_code or 0, error.headers, body)
 
 
 class DashScopeTransport:
@@ -117,14 +117,14 @@ class DashScopeTransport:
         self._http = cutting(connection.http_client) or make_http_client()
         self._client = dashscope.Client(**client_arguments(connection, self._http, httpx.Client))
 
-    def send(self, request: EncodedRequest, end: float | None = None) -> Answer:
+    def send(self, request: EncodedRequest, end: float | None = None) -> HTTPResponse:
         stream = self.open_stream(request, end)
         try:
             body = Body()
             with CUT_BODY:
                 for segment in stream:
                     body.add(segment)
-            return Answer(OK, stream.headers, body.whole())
+            return HTTPResponse(OK, stream.headers, body.whole())
         finally:
             stream.close()
 
@@ -136,7 +136,7 @@ class DashScopeTransport:
             # The SDK follows no redirects, and refuses only from 400 on.
             if response.status_code >= SUCCESS_END:
                 response.close()
-                raise StatusFailure(Answer(response.status_code, response.headers, b""))
+                raise HTTPStatusError(HTTPResponse(response.status_code, response.headers, b""))
         return ResponseStream(response, NETWORK_ERRORS, end)
 
     def close(self) -> None:
@@ -153,14 +153,14 @@ class AsyncDashScopeTransport:
         self._http = async_cutting(connection.http_client) or make_async_http_client()
         self._client = dashscope.AsyncClient(**client_arguments(connection, self._http, httpx.AsyncClient))
 
-    async def send(self, request: EncodedRequest, end: float | None = None) -> Answer:
+    async def send(self, request: EncodedRequest, end: float | None = None) -> HTTPResponse:
         stream = await self.open_stream(request, end)
         try:
             body = Body()
             with CUT_BODY:
                 async for segment in stream:
                     body.add(segment)
-            return Answer(OK, stream.headers, body.whole())
+            return HTTPResponse(OK, stream.headers, body.whole())
         finally:
             await stream.close()
 
@@ -172,7 +172,7 @@ class AsyncDashScopeTransport:
             # The SDK follows no redirects, and refuses only from 400 on.
             if response.status_code >= SUCCESS_END:
                 await response.aclose()
-                raise StatusFailure(Answer(response.status_code, response.headers, b""))
+                raise HTTPStatusError(HTTPResponse(response.status_code, response.headers, b""))
         return AsyncResponseStream(response, NETWORK_ERRORS, end)
 
     async def close(self) -> None:

@@ -106,7 +106,7 @@ def hide_keys(error: BaseException) -> None:
 def requests_of(error: BaseException) -> list[Any]:
     """The requests behind an exception of an HTTP library or SDK, its own and those that were redirected."""
     response = vars(error).get("response")
-    responses = [] if response is None else [response, *response.history]
+    responses = [response, *response.history] if hasattr(response, "history") else []
     found = [vars(error).get("request"), vars(error).get("_request")]
     found += [vars(response).get("_request") for response in responses]
     return [request for request in found if request is not None]

@@ -11,7 +11,7 @@ import openai
 
 from qwen_core.config.settings import Connection
 from qwen_core.protocols.base import EncodedRequest
-from qwen_core.transports.base import Answer, StatusFailure
+from qwen_core.transports.base import HTTPResponse, HTTPStatusError
 from qwen_core.transports.error_body_limits import async_cutting, cutting
 from qwen_core.transports.http import (
     CUT_BODY,
@@ -86,7 +86,9 @@ def failure(error: BaseException) -> BaseException | None:
     if isinstance(error, openai.APIStatusError):
         hide_keys(error)
         response = error.response
-        return with_cause(StatusFailure(Answer(response.status_code, response.headers, response.content)), error)
+        return with_cause(
+            HTTPStatusError(HTTPResponse(response.status_code, response.headers, response.content)), error
+        )
     if isinstance(error, openai.APIConnectionError):
         hide_keys(error)
         return with_cause(connection_error(error.__cause__ or error, HTTP, openai.APITimeoutError), error)
@@ -106,14 +108,14 @@ class OpenAITransport:
         self._client = openai.OpenAI(http_client=http_client, **client_arguments(connection))
         self._headers = own_headers(connection, self._client, http_client)
 
-    def send(self, request: EncodedRequest, end: float | None = None) -> Answer:
+    def send(self, request: EncodedRequest, end: float | None = None) -> HTTPResponse:
         stream = self.open_stream(request, end)
         try:
             body = Body()
             with CUT_BODY:
                 for segment in stream:
                     body.add(segment)
-            return Answer(OK, stream.headers, body.whole())
+            return HTTPResponse(OK, stream.headers, body.whole())
         finally:
             stream.close()
 
@@ -145,14 +147,14 @@ class AsyncOpenAITransport:
         self._client = openai.AsyncOpenAI(http_client=http_client, **client_arguments(connection))
         self._headers = own_headers(connection, self._client, http_client)
 
-    async def send(self, request: EncodedRequest, end: float | None = None) -> Answer:
+    async def send(self, request: EncodedRequest, end: float | None = None) -> HTTPResponse:
         stream = await self.open_stream(request, end)
         try:
             body = Body()
             with CUT_BODY:
                 async for segment in stream:
                     body.add(segment)
-            return Answer(OK, stream.headers, body.whole())
+            return HTTPResponse(OK, stream.headers, body.whole())
         finally:
             await stream.close()
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from qwen_core.config.settings import Connection
 from qwen_core.config.timeouts import Deadline
-from qwen_core.transports.base import Answer, StatusFailure
+from qwen_core.transports.base import HTTPResponse, HTTPStatusError
 from qwen_core.transports.error_body_limits import SUCCESS_END, async_cutting, http_library
 from qwen_core.transports.http import AsyncResponseStream, bound_attempt, library_failure
 from qwen_core.transports.http_clients import make_async_plain_http_client
@@ -43,8 +43,8 @@ class AsyncPlainTransport:
         headers: Mapping[str, str],
         body: Form | bytes | None = None,
         end: float | None = None,
-    ) -> Answer:
-        """Return the response. Raise StatusFailure for an error status.
+    ) -> HTTPResponse:
+        """Return the response. Raise HTTPStatusError for an error status.
 
         ``end`` is given if the call began before.
         """
@@ -62,8 +62,10 @@ class AsyncPlainTransport:
         stream = AsyncResponseStream(response, self._network_errors, end)
         try:
             if response.status_code >= SUCCESS_END:
-                raise StatusFailure(Answer(response.status_code, response.headers, await response.aread()))
-            return Answer(response.status_code, response.headers, b"".join([segment async for segment in stream]))
+                raise HTTPStatusError(HTTPResponse(response.status_code, response.headers, await response.aread()))
+            return HTTPResponse(
+                response.status_code, response.headers, b"".join([segment async for segment in stream])
+            )
         finally:
             await stream.close()
 

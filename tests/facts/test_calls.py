@@ -23,7 +23,7 @@ from qwen_core.models.context_limit import documented_limit
 from qwen_core.models.pricing import PriceList, price_list
 from qwen_core.models.retirement import retirement_notice
 from qwen_core.models.tokens import count_tokens, estimate_tokens, tokenizer
-from qwen_core.transports.base import Answer
+from qwen_core.transports.base import HTTPResponse
 from qwen_core.types.errors import (
     AuthenticationError,
     ContextOverflowError,
@@ -62,8 +62,8 @@ def make_call(
     return chat_call(settings, request, stream=False, asynchronous=False)
 
 
-def answer(**changes: Any) -> Answer:
-    return Answer(200, {}, json.dumps({**BODY, **changes}).encode())
+def answer(**changes: Any) -> HTTPResponse:
+    return HTTPResponse(200, {}, json.dumps({**BODY, **changes}).encode())
 
 
 # Retirement.

@@ -9,7 +9,7 @@ from qwen_core.execution.call import Call
 from qwen_core.protocols.error_decoding import code_and_message, decode_error_body, invalid_response
 from qwen_core.resources.batches.lines import BatchFile
 from qwen_core.resources.batches.schema import BatchJob, JobError, LineResponse, ResultLine
-from qwen_core.transports.base import Answer, StatusFailure
+from qwen_core.transports.base import HTTPResponse, HTTPStatusError
 from qwen_core.types.errors import BadRequestError, BatchError, QwenError, make_error
 from qwen_core.types.responses import ChatResponse
 
@@ -79,11 +79,11 @@ def read_result(call: Call, result: ResultLine) -> Outcome:
     body = bytes(response.body)
     try:
         if not result.error and response.status_code in (None, OK):
-            return call.decode(Answer(OK, headers, body))
+            return call.decode(HTTPResponse(OK, headers, body))
         if response.status_code not in (None, OK) and decode_error_body(body).get("error"):
-            raise StatusFailure(Answer(response.status_code or OK, headers, body))
+            raise HTTPStatusError(HTTPResponse(response.status_code or OK, headers, body))
         raise failed_line(result.error, response)
-    except (QwenError, StatusFailure) as error:
+    except (QwenError, HTTPStatusError) as error:
         return call.failure(error)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from qwen_core.config.settings import Connection
 from qwen_core.config.timeouts import Deadline
-from qwen_core.transports.base import Answer, StatusFailure
+from qwen_core.transports.base import HTTPResponse, HTTPStatusError
 from qwen_core.transports.error_body_limits import SUCCESS_END, cutting, http_library
 from qwen_core.transports.http import ResponseStream, bound_attempt, library_failure
 from qwen_core.transports.http_clients import make_plain_http_client
@@ -38,8 +38,8 @@ class PlainTransport:
         headers: Mapping[str, str],
         body: Form | bytes | None = None,
         end: float | None = None,
-    ) -> Answer:
-        """Return the response. Raise StatusFailure for an error status.
+    ) -> HTTPResponse:
+        """Return the response. Raise HTTPStatusError for an error status.
 
         ``end`` is given if the call began before.
         """
@@ -57,8 +57,8 @@ class PlainTransport:
         stream = ResponseStream(response, self._network_errors, end)
         try:
             if response.status_code >= SUCCESS_END:
-                raise StatusFailure(Answer(response.status_code, response.headers, response.read()))
-            return Answer(response.status_code, response.headers, b"".join([segment for segment in stream]))
+                raise HTTPStatusError(HTTPResponse(response.status_code, response.headers, response.read()))
+            return HTTPResponse(response.status_code, response.headers, b"".join([segment for segment in stream]))
         finally:
             stream.close()
 
