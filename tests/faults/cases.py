@@ -1,4 +1,4 @@
-"""The rows of the matrix: what goes wrong on the way, and what every caller must see.
+"""The rows of the fault matrix: the fault, and the outcome that every caller must see.
 
 Faults of the connection and of the body go through every surface. The documented error codes go through the core
 alone: what the frameworks make of an error does not depend on its code, and ``everywhere`` rows show that.
@@ -16,12 +16,12 @@ PIECES = ("Once ", "upon ", "a ", "time")
 TEXT = "".join(PIECES)
 STORY = Reply(PIECES)
 TRIES = 3
-"""One attempt and the two more that are the default."""
+"""One attempt and the default two retries."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """The right end of a call: the text, or the error with what it must say."""
+    """The expected outcome of a call: the text, or the error and its attributes."""
 
     text: str | None = TEXT
     error: str = ""
@@ -35,7 +35,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Case:
-    """One row. ``None`` for a mode or wire where the fault makes no sense."""
+    """One row. ``None`` for a mode or protocol in which the fault cannot occur."""
 
     name: str
     replies: tuple[Any, ...]
@@ -48,7 +48,7 @@ class Case:
     """The service falls silent: only then is it worth while to give up soon."""
 
     def expected(self, protocol: str, mode: str) -> Expected | None:
-        """The right end on this wire in this mode."""
+        """Return the expected outcome on this protocol in this mode."""
         both = self.whole if mode == "whole" else self.stream
         if protocol == "openai":
             return both
@@ -62,23 +62,23 @@ THIRD = replace(RIGHT, requests=TRIES)
 
 
 def wrong(error: str, **facts: Any) -> Expected:
-    """An error as the right end."""
+    """Return an expected outcome that is an error."""
     return Expected(text=None, error=error, **facts)
 
 
 def refused(name: str, failure: Failure, error: str, requests: int = 1, **changes: Any) -> Case:
-    """A refusal that lasts for ever."""
+    """Return a case with a permanent error response."""
     facts = {"status": failure.status, "request_id": True, "requests": requests}
     expected = wrong(error, code=CODE_NAMES.get(failure.code, failure.code), **facts)
     return Case(name, (replace(failure, times=9, after_chunks=None),), expected, expected, **changes)
 
 
 def row(name: str, reply: Any, whole: Expected | None, stream: Expected | None, **changes: Any) -> Case:
-    """A row whose fault is sent first, and again, and whose story is told to whoever asks later."""
+    """Return a row whose first reply is the fault; later attempts get the story."""
     return Case(name, reply if isinstance(reply, tuple) else (reply, STORY, STORY), whole, stream, **changes)
 
 
-# The documented failures by name: error, requests that the policy allows.
+# The documented failures by name: error class, number of requests the retry policy allows.
 NAMED = {
     "invalid_api_key": ("AuthenticationError", 1),
     "access_denied": ("PermissionDeniedError", 1),
@@ -102,7 +102,7 @@ NAMED = {
     "model_unavailable": ("ServerError", TRIES),
 }
 
-# Further codes of the documents (compatible 6, native 6.3): status, code, message, error, requests.
+# Further documented codes (compatible 6, native 6.3): status, code, message, error, requests.
 DOCUMENTED: tuple[tuple[int, str, str, str, int], ...] = (
     (400, "InvalidParameter.NotSupportEnableThinking", "No thinking here.", "BadRequestError", 1),
     (400, "InvalidURL.ConnectionTimeout", "Failed to download multimodal content", "BadRequestError", 1),
@@ -170,7 +170,7 @@ HUGE = "x" * (4 * 1024 * 1024)
 
 
 def replace_header(reply: Reply) -> Mutated:
-    """A body that claims to be compressed and is not."""
+    """Return a body with content-encoding gzip that is not compressed."""
     return Mutated(
         reply, lambda raw: replace(raw, headers={**payloads.unmeasured(raw), "content-encoding": "gzip"})
     )
@@ -180,7 +180,7 @@ RATE = CATALOGUE["rate_limit"]
 
 
 def after(seconds: str, times: int) -> Failure:
-    """A throttle that says when to come back."""
+    """Return a 429 response with Retry-After."""
     return faults.failing(429, retry_after=seconds, times=times)
 
 
@@ -219,7 +219,7 @@ MOVED = wrong("InvalidResponseError", status=302)
 
 
 def breaking(name: str, fault: Any, whole: Expected | None, **changes: Any) -> Case:
-    """A stream that breaks behind two chunks: natively two pieces, on the other wire the first chunk is empty."""
+    """Return a stream that breaks after two chunks: on the OpenAI-compatible protocol the first one is empty."""
     return row(name, fault, whole, replace(CUT, **changes), native_stream=replace(CUT_NATIVE, **changes))
 
 
@@ -255,7 +255,7 @@ INTERNAL = CATALOGUE["internal_error"]
 
 
 def mid_stream(name: str, failure: Failure, error: str, whole: Expected, **changes: Any) -> Case:
-    """An error event behind two chunks. A whole answer has it as its HTTP error instead."""
+    """Return an error event after two chunks; a complete response has it as its HTTP error instead."""
     reply = replace(failure, after_chunks=2, reply=STORY)
     return row(
         name,
@@ -274,7 +274,7 @@ def mid_stream(name: str, failure: Failure, error: str, whole: Expected, **chang
 
 
 def body(name: str, reply: Any, expected: Expected, **changes: Any) -> Case:
-    """The same body three times over, in whatever mode it was asked for."""
+    """Return a row that sends the same body to all three attempts, streamed or not."""
     return row(name, (reply,) * TRIES, expected, expected, **changes)
 
 

@@ -1,4 +1,4 @@
-"""What the fault tests share: no waiting between attempts, and the settings of the core tests."""
+"""Fixtures of the fault tests: no backoff between attempts, and the settings of the core tests."""
 
 import pytest
 
@@ -17,11 +17,11 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=["openai", "dashscope"])
 def settings(qwen_emulator: Emulator, request: pytest.FixtureRequest) -> ClientSettings:
-    """Settings for the emulator on either wire, with a key that must appear nowhere."""
+    """Return settings for the emulator on either protocol, with an API key that no output may show."""
     return ClientSettings(api_key=KEY, base_url=qwen_emulator.base_url, protocol=request.param)
 
 
 @pytest.fixture
 def request_() -> ChatRequest:
-    """The simplest request."""
+    """Return the simplest chat request."""
     return ChatRequest(model="qwen-plus", messages=(Message("user", (TextPart("Say hello to Paris"),)),))

@@ -1,4 +1,4 @@
-"""One cell of the matrix: a fault, a wire, a mode and a surface, and what came of it.
+"""Run one cell of the matrix: a fault, a protocol, a mode and a surface.
 
 A cell ends in the right answer or in the right error; all else has a name too: a text that is short or changed
 without an error is a silent loss, and what does not return in time is a hang.
@@ -17,12 +17,12 @@ from tests.parity import ways
 from tests.parity.scenarios import Outcome, Scenario
 
 Kind = Literal["answer", "error", "loss", "hang", "wrong"]
-"""The first two are right."""
+"""The first two are correct outcomes."""
 
 READ = 0.25
-"""Seconds of silence before a call gives up, where the fault is that the service falls silent."""
+"""Read timeout in seconds for the faults in which the service stops sending."""
 LIMIT = 5.0
-"""A call that takes longer hangs. Three attempts and their reading take a fraction of it."""
+"""Seconds after which a call counts as hanging. Three attempts take a fraction of it."""
 
 Asked = Callable[[Scenario, ClientSettings], Outcome]
 
@@ -48,7 +48,7 @@ PROTOCOLS = ("openai", "dashscope")
 
 @dataclass(frozen=True)
 class Cell:
-    """Where in the matrix."""
+    """One cell of the matrix."""
 
     case: Case
     protocol: str
@@ -60,20 +60,20 @@ class Cell:
 
     @property
     def expected(self) -> Expected | None:
-        """What this cell should come to; None where the fault makes no sense here."""
+        """Return the expected outcome of this cell; None if the fault cannot occur here."""
         return self.case.expected(self.protocol, self.mode)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a cell came to; ``complaint`` says what is not right about it."""
+    """The outcome of a cell; ``complaint`` says what is wrong with it."""
 
     kind: Kind
     complaint: str = ""
 
 
 def cells(case: Case) -> list[Cell]:
-    """The cells of one fault. Faults that the core alone decides are asked through the core alone."""
+    """Return the cells of one fault. Faults that only the core handles run through the core only."""
     return [
         found
         for protocol in PROTOCOLS
@@ -85,7 +85,7 @@ def cells(case: Case) -> list[Cell]:
 
 
 def settings_for(emulator: Emulator, cell: Cell) -> ClientSettings:
-    """Small timeouts and the default number of attempts."""
+    """Return settings with small timeouts and the default number of attempts."""
     return ClientSettings(
         api_key="sk-of-the-matrix",
         base_url=emulator.base_url,
@@ -95,7 +95,7 @@ def settings_for(emulator: Emulator, cell: Cell) -> ClientSettings:
 
 
 def run(cell: Cell, emulator: Emulator) -> Result:
-    """Ask once, and judge."""
+    """Make one call and check its outcome."""
     expected = cell.expected
     assert expected is not None
     emulator.reset()
@@ -119,7 +119,7 @@ def run(cell: Cell, emulator: Emulator) -> Result:
 
 
 def judge_answer(expected: Expected, outcome: Outcome) -> Result:
-    """Whether a call that raised nothing gave what it should."""
+    """Check the text of a call that raised no error."""
     if expected.text is None:
         return Result("loss", f"{outcome.text[:60]!r} instead of {expected.error}")
     if outcome.text != expected.text:
@@ -130,7 +130,7 @@ def judge_answer(expected: Expected, outcome: Outcome) -> Result:
 
 
 def judge_error(expected: Expected, error: Any, emulator: Emulator) -> Result:
-    """Whether an error is the right one and says all that it should."""
+    """Check the class and attributes of an error."""
     if type(error).__name__ != expected.error or not isinstance(error, QwenError):
         return Result("wrong", f"{type(error).__name__}({str(error)[:200]}) instead of {expected.error or 'text'}")
     facts = {

@@ -1,4 +1,4 @@
-"""The other integrations under the same faults, for the README's table: ``python -m tests.faults.peers``.
+"""Run other integrations under the same faults, for the README's table: ``python -m tests.faults.peers``.
 
 Judged more mildly than our own matrix, because the others have no errors of ours: any exception is right where an
 error is, and so is the whole text, which a peer may have asked for again. Each peer has its defaults, and a
@@ -24,13 +24,13 @@ Kind = Literal["right", "needless error", "silent loss", "hang"]
 KINDS: tuple[Kind, ...] = ("right", "needless error", "silent loss", "hang")
 
 TIMEOUT = 2.0
-"""Seconds of silence that a peer is told to allow, if it can be told."""
+"""Timeout in seconds given to a peer that accepts one."""
 SILENCE = Timeout(read=TIMEOUT)
-"""The same for ours: a plain number would end the attempts too."""
+"""The same for ours: a plain number would limit all attempts together."""
 LIMIT = 20.0
-"""Seconds after which a call counts as hanging; all peers' own retries are done by then."""
+"""Seconds after which a call counts as hanging; all peers have finished their retries by then."""
 MORE = 20
-"""Answers beyond those that our number of attempts needs."""
+"""Replies beyond those that our number of attempts needs."""
 MODEL = "qwen-plus"
 KEY = "sk-of-the-peers"
 
@@ -108,7 +108,7 @@ PEERS: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 
 def ask(model: Any, mode: str) -> str:
-    """One question, whole or streamed; the text of the answer."""
+    """Ask one question, complete or streamed, and return the text."""
     if hasattr(model, "invoke"):
         if mode == "whole":
             return str(model.invoke("Tell a story.").text)
@@ -121,7 +121,7 @@ def ask(model: Any, mode: str) -> str:
 
 
 def run(case: Case, mode: str, expected: Expected, make: Callable[[str], Any]) -> Kind:
-    """Ask once, and judge."""
+    """Make one call and classify its outcome."""
     found: list[str | Exception] = []
 
     def work(url: str) -> None:
@@ -143,7 +143,7 @@ def run(case: Case, mode: str, expected: Expected, make: Callable[[str], Any]) -
 
 
 def main() -> int:
-    """Run all cells of all peers that are here, and print a line for each peer."""
+    """Run all cells of all installed peers and print one line per peer."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.peers")
     parser.add_argument("--cells", action="store_true", help="name each cell that is not right")
     parser.add_argument("--peer", action="append", choices=PEERS, help="only this one")
@@ -158,7 +158,7 @@ def main() -> int:
         protocol, make = PEERS[peer]
         try:
             with Emulator() as emulator:
-                ask(make(emulator.base_url), "whole")  # so that imports count for no case
+                ask(make(emulator.base_url), "whole")  # so that no case is charged for imports
         except ImportError:
             continue
         counts: Counter[Kind] = Counter()

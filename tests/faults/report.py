@@ -1,4 +1,4 @@
-"""``make faults``: the matrix as a table. ``python -m tests.faults.report [--cells]``"""
+"""Print the fault matrix as a table (``make faults``): ``python -m tests.faults.report [--cells]``."""
 
 import logging
 import sys
@@ -21,9 +21,9 @@ COLUMNS: tuple[tuple[Kind, str], ...] = (
 
 
 def main() -> int:
-    """Run all cells, print the table, and fail where one is not right."""
+    """Run all cells, print the table, and fail if an outcome is wrong."""
     warnings.simplefilter("ignore")
-    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # clients that go away are what is wanted here
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # disconnecting clients are intended here
     retry._backoff = lambda state: 0.0  # type: ignore[assignment]
     counts: dict[tuple[str, str, str], Counter[str]] = {}
     complaints: list[str] = []
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def print_table(counts: dict[tuple[str, str, str], Counter[str]]) -> None:
-    """One line for each protocol, mode and surface, and the sum."""
+    """Print one line per protocol, mode and surface, and the totals."""
     titles = ["protocol", "mode", "surface", "cases", *(title for _, title in COLUMNS)]
     rows = [
         [*key, str(counts[key].total()), *(str(counts[key][kind]) for kind, _ in COLUMNS)]

@@ -1,4 +1,4 @@
-"""``make soak``: 10,000 streams at 50 at once; memory, sockets and tasks at the end as after a tenth.
+"""Soak test (``make soak``): 10,000 streams, 50 at once; memory, sockets and tasks end as after a tenth.
 
 The emulator runs in a process of its own, so that what is measured is ours. One stream in ten is left after its
 first event.
@@ -24,15 +24,15 @@ STREAMS = 10_000
 AT_ONCE = 50
 PROTOCOLS = ("openai", "dashscope")
 GROWTH = 0.10
-"""How much larger the process may be at the end than after the first tenth: the allocator's own noise."""
+"""Allowed growth of the process after the first tenth: allocator noise."""
 
 SETTLE = 0.5
-"""Seconds for the last connections to close."""
+"""Seconds to wait for the last connections to close."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """What a process holds at one moment."""
+    """Memory, sockets and tasks of a process at one moment."""
 
     kilobytes: int
     files: int
@@ -41,7 +41,7 @@ class Size:
 
     @classmethod
     def now(cls) -> "Size":
-        """The size of this process."""
+        """Return the size of this process."""
         gc.collect()
         with open("/proc/self/statm") as pages:
             resident = int(pages.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
@@ -50,7 +50,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Soaked:
-    """What a run came to."""
+    """The result of a run."""
 
     whole: int
     left: int
@@ -63,12 +63,12 @@ class Soaked:
 
     @property
     def complaints(self) -> list[str]:
-        """What is not as it should be."""
+        """Return what exceeds its limit."""
         found = [f"{self.failed} streams failed"] if self.failed else []
         if self.late.kilobytes > self.early.kilobytes * (1 + GROWTH):
             found.append(f"memory grew from {self.early.kilobytes} to {self.late.kilobytes} KB")
         if self.late.files > self.early.files + AT_ONCE:
-            # Each wire may keep as many idle connections as there were streams at once.
+            # Each protocol may keep as many idle connections as there were concurrent streams.
             found.append(f"open files grew from {self.early.files} to {self.late.files}")
         if self.leaked > 2:
             found.append(f"{self.leaked} files were left open behind the loop")
@@ -79,7 +79,7 @@ class Soaked:
 
 @asynccontextmanager
 async def emulator() -> AsyncIterator[str]:
-    """The emulator in a process of its own, and its base URL."""
+    """Run the emulator in its own process and yield its base URL."""
     command = [sys.executable, "-m", "qwen_emulator", "--port", "0"]
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
     try:
@@ -96,7 +96,7 @@ async def emulator() -> AsyncIterator[str]:
 
 
 async def soak(streams: int, at_once: int) -> Soaked:
-    """Run that many streams, half of them on each wire."""
+    """Run that many streams, half of them on each protocol."""
     counts = {"whole": 0, "left": 0, "failed": 0}
     numbers = iter(range(streams))
 
@@ -132,7 +132,7 @@ async def soak(streams: int, at_once: int) -> Soaked:
 
 
 def run(streams: int, at_once: int) -> Soaked:
-    """Soak in a loop of its own, which takes its connections along when it closes."""
+    """Run in a new event loop, which closes its connections."""
     before = len(os.listdir("/proc/self/fd"))
     soaked = asyncio.run(soak(streams, at_once))
     gc.collect()
@@ -140,7 +140,7 @@ def run(streams: int, at_once: int) -> Soaked:
 
 
 async def read(events: AsyncIterator[Any], *, leave: bool) -> str:
-    """Read one stream to its end, or leave it after its first event."""
+    """Read one stream to its end, or stop after its first event."""
     finished = False
     async for event in events:
         if leave:
@@ -150,7 +150,7 @@ async def read(events: AsyncIterator[Any], *, leave: bool) -> str:
 
 
 def main() -> int:
-    """Soak in full, and print the sizes."""
+    """Run the full soak test and print the sizes."""
     soaked = run(STREAMS, AT_ONCE)
     print(f"{STREAMS} streams, {AT_ONCE} at once, in {soaked.seconds:.0f} s: ", end="")
     print(f"{soaked.whole} whole, {soaked.left} left early, {soaked.failed} failed")

@@ -1,4 +1,4 @@
-"""Hostile bytes: every sample of both wires, mutated, and answers made up by hypothesis. Only typed errors."""
+"""Fuzzing: mutated samples of both protocols and payloads by hypothesis raise only typed errors."""
 
 import json
 import random
@@ -31,7 +31,7 @@ SAMPLES = [row for row in SAMPLES if row[0].suffix in (".sse", ".json") and row[
 PROTOCOLS: dict[str, Protocol] = {"openai": OPENAI_COMPATIBLE, "dashscope": DASHSCOPE_NATIVE}
 PROFILE = resolve("qwen-plus")
 SECONDS = 0.12
-"""For each sample; together about ten."""
+"""Seconds per sample; about ten in total."""
 TRICKS = (
     *(b"null", b"[]", b"{}", b"1e999", b"-1", b"true", b"NaN", b'"x"', b'"\\ud800"', b"99999999999999999999"),
     *(b"\xff\xfe", b"\xef\xbb\xbf", b"\x00", b"\r", b"\n\n", b"data:", b":", b"[" * 2000, b'{"a":' * 2000),
@@ -39,7 +39,7 @@ TRICKS = (
 
 
 def read(protocol: Protocol, body: bytes, cuts: tuple[int, ...] = ()) -> str:
-    """The text of an answer whose bytes come in these pieces, as far as it came; errors must be ours."""
+    """Decode bytes in these segments and return the text so far; only QwenErrors may be raised."""
     reader = StreamParser(protocol.stream_decoder(PROFILE, {}))
     events: list[Event] = []
     places = [0, *sorted(cuts), len(body)]
@@ -56,7 +56,7 @@ def read(protocol: Protocol, body: bytes, cuts: tuple[int, ...] = ()) -> str:
 
 
 def mutations(body: bytes, chance: random.Random) -> Iterator[bytes]:
-    """The body with bytes changed, lost, doubled, moved and replaced."""
+    """Yield the body with bytes changed, removed, duplicated, moved and replaced."""
     while True:
         start, end = sorted((chance.randrange(len(body) + 1), chance.randrange(len(body) + 1)))
         end = min(end, start + chance.choice((1, 4, 40, 4000)))
@@ -72,7 +72,7 @@ def mutations(body: bytes, chance: random.Random) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize(("path", "name"), [pytest.param(*row, id=row[0].name) for row in SAMPLES])
-def test_mutated_samples(path: Path, name: str) -> None:
+def test_mutated_samples_raise_only_typed_errors_in_time(path: Path, name: str) -> None:
     protocol, body = PROTOCOLS[name], path.read_bytes()
     chance = random.Random(path.name)
     end = time.monotonic() + SECONDS
@@ -99,7 +99,7 @@ JSON = st.recursive(
 @pytest.mark.parametrize("name", ["openai", "dashscope"])
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(values=st.lists(JSON, max_size=4))
-def test_made_up_payloads(name: str, values: list[object]) -> None:
+def test_generated_payloads_raise_only_typed_errors(name: str, values: list[object]) -> None:
     protocol = PROTOCOLS[name]
     payloads = [json.dumps(value).encode() for value in values]
     read(protocol, b"".join(b"data: " + payload + b"\n\n" for payload in payloads))
@@ -114,7 +114,7 @@ def test_made_up_payloads(name: str, values: list[object]) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(text=st.text(min_size=1), data=st.data())
-def test_no_text_is_changed(text: str, data: st.DataObject) -> None:
+def test_streamed_text_is_unchanged(text: str, data: st.DataObject) -> None:
     chunk = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": "stop"}]}
     body = (
         b"data: " + json.dumps(chunk, ensure_ascii=data.draw(st.booleans())).encode("utf-8", "replace") + b"\n\n"
@@ -128,7 +128,7 @@ FLOODS = (b"x" * 65536, b": ping\n\n", b"data: x\n", b" " * 4096, b'{"a": "' + b
 
 
 @pytest.mark.parametrize("flood", FLOODS)
-def test_floods_end(flood: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_body_raises_an_error(flood: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_sent_events, "MAX_EVENT", 1 << 20)
     monkeypatch.setattr(stream_reader, "MAX_EVENT", 1 << 20)
     reader = StreamParser(PROTOCOLS["openai"].stream_decoder(PROFILE, {}))

@@ -1,4 +1,4 @@
-"""Many at once: threads, loops, processes, and a server that throttles one in ten."""
+"""Concurrency: threads, event loops, processes, and a server that throttles one request in ten."""
 
 import asyncio
 import multiprocessing
@@ -29,7 +29,7 @@ def asking(text: str) -> ChatRequest:
     return ChatRequest(model="qwen-plus", messages=(Message("user", (TextPart(text),)),))
 
 
-def test_64_threads_on_one_object(settings: ClientSettings, qwen_emulator: Emulator) -> None:
+def test_one_client_is_shared_by_64_threads(settings: ClientSettings, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(echo)
     common: dict[str, Any] = {"api_key": KEY, "base_url": settings.base_url, "protocol": settings.protocol}
     model, llm, client = ChatQwen(**common), Qwen(**common), QwenClient(settings)
@@ -45,7 +45,7 @@ def test_64_threads_on_one_object(settings: ClientSettings, qwen_emulator: Emula
         assert all(threads.map(ask, range(64)))
 
 
-def test_many_loops_at_once(settings: ClientSettings, qwen_emulator: Emulator) -> None:
+def test_one_client_is_shared_by_concurrent_event_loops(settings: ClientSettings, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(echo)
     client = AsyncQwenClient(settings)
 
@@ -57,7 +57,9 @@ def test_many_loops_at_once(settings: ClientSettings, qwen_emulator: Emulator) -
         assert all(threads.map(lambda number: asyncio.run(ask(number)), range(24)))
 
 
-def test_a_thousand_at_once_one_in_ten_throttled(settings: ClientSettings, qwen_emulator: Emulator) -> None:
+def test_thousand_concurrent_requests_with_rate_limit_retries_succeed(
+    settings: ClientSettings, qwen_emulator: Emulator
+) -> None:
     throttled: set[str] = set()
 
     def answer(request: RecordedRequest) -> Any:
@@ -68,7 +70,7 @@ def test_a_thousand_at_once_one_in_ten_throttled(settings: ClientSettings, qwen_
         return text
 
     qwen_emulator.reply(answer)
-    # Both sides of a thousand connections are made by this machine, which may be busy with other tests.
+    # This machine serves both sides of a thousand connections, perhaps beside other tests.
     client = AsyncQwenClient(msgspec.structs.replace(settings, timeout=Timeout(connect=60)))
     opened = qwen_emulator.connections_opened
 
@@ -82,12 +84,12 @@ def test_a_thousand_at_once_one_in_ten_throttled(settings: ClientSettings, qwen_
 
 
 def in_a_process(pickled: bytes) -> str:
-    """Ask with a model that came from elsewhere."""
+    """Call a model that was pickled in another process."""
     model = pickle.loads(pickled)
     return str(model.invoke("far away").text if isinstance(model, ChatQwen) else model.complete("far away").text)
 
 
-def test_pickled_to_other_processes(settings: ClientSettings, qwen_emulator: Emulator) -> None:
+def test_pickled_models_work_in_another_process(settings: ClientSettings, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(echo)
     common: dict[str, Any] = {"api_key": KEY, "base_url": settings.base_url, "protocol": settings.protocol}
     models: list[Any] = [ChatQwen(**common), Qwen(**common)]
@@ -96,8 +98,8 @@ def test_pickled_to_other_processes(settings: ClientSettings, qwen_emulator: Emu
         assert list(processes.map(in_a_process, [pickle.dumps(model) for model in models])) == ["far away"] * 2
 
 
-def test_after_a_fork(settings: ClientSettings, qwen_emulator: Emulator) -> None:
-    """A child does not speak on its parent's sockets, and the parent's stay as they are."""
+def test_forked_child_opens_its_own_connection(settings: ClientSettings, qwen_emulator: Emulator) -> None:
+    """Call before and after a fork: the child opens its own connection and the parent keeps its own."""
     code = (
         "import os, sys\n"
         "from qwen_core import ClientSettings, QwenClient\n"
@@ -122,11 +124,11 @@ def test_after_a_fork(settings: ClientSettings, qwen_emulator: Emulator) -> None
     assert len({request.connection for request in qwen_emulator.requests}) == 2
 
 
-def test_a_small_soak() -> None:
+def test_small_soak_keeps_memory_and_sockets_constant() -> None:
     soaked = run(400, 50)
     assert (soaked.whole, soaked.left, soaked.failed) == (360, 40, 0)
     assert not soaked.complaints
 
 
-def test_settings_are_cheap_to_share() -> None:
+def test_equal_settings_have_equal_hashes() -> None:
     assert hash(msgspec.structs.replace(ClientSettings(), timeout=3.0)) == hash(ClientSettings(timeout=3.0))

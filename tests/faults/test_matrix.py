@@ -1,4 +1,4 @@
-"""Every fault x protocol x sync and async x whole and stream x surface: the right answer or the right error."""
+"""Every fault x protocol x sync/async x complete/streamed x surface gives the expected text or error."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.faults.matrix import cells, run
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES])
-def test_fault(case: Case, qwen_emulator: Emulator) -> None:
+def test_fault_gives_expected_text_or_error_on_every_surface(case: Case, qwen_emulator: Emulator) -> None:
     results = {str(cell): run(cell, qwen_emulator) for cell in cells(case)}
     assert results
     assert not {name: result for name, result in results.items() if result.complaint}

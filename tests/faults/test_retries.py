@@ -1,4 +1,4 @@
-"""How often and how late a call is tried again, who is told, and the limiter that many models share."""
+"""Retries: number, backoff, Retry-After, callbacks and log, and the shared rate limiter."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ from tests.faults.conftest import KEY
 BUSY = Failure.named("rate_limit")
 
 
-def test_waits_grow_and_are_never_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backoff_grows_with_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
 
     class State:
@@ -40,7 +40,9 @@ def test_waits_grow_and_are_never_the_same(monkeypatch: pytest.MonkeyPatch) -> N
     assert max(waits[3]) <= retry.LONGEST_WAIT + retry.FIRST_WAIT
 
 
-def test_retry_after_as_a_date(settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator) -> None:
+def test_retry_after_as_http_date_is_honoured(
+    settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
     qwen_emulator.reply(faults.failing(429, retry_after=formatdate(time.time() + 2, usegmt=True)), "ok")
     begin = time.monotonic()
     assert QwenClient(settings).generate(request_).text == "ok"
@@ -48,7 +50,7 @@ def test_retry_after_as_a_date(settings: ClientSettings, request_: ChatRequest, 
 
 
 @pytest.mark.parametrize("timeout", [1.0, Timeout(total=1.0), Timeout(read=5, attempts=1.0)])
-def test_no_attempt_begins_behind_the_deadline(
+def test_no_retry_starts_after_the_timeout(
     timeout: Any, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     QwenClient(settings).generate(request_)  # imports the SDK
@@ -59,7 +61,7 @@ def test_no_attempt_begins_behind_the_deadline(
     assert len(qwen_emulator.requests) == 2
 
 
-class Heard(BaseCallbackHandler):
+class RetryRecorder(BaseCallbackHandler):
     def __init__(self) -> None:
         self.retries: list[int] = []
 
@@ -67,7 +69,7 @@ class Heard(BaseCallbackHandler):
         self.retries.append(retry_state.attempt_number)
 
 
-class HeardAsync(AsyncCallbackHandler):
+class AsyncRetryRecorder(AsyncCallbackHandler):
     def __init__(self) -> None:
         self.retries: list[int] = []
 
@@ -75,18 +77,18 @@ class HeardAsync(AsyncCallbackHandler):
         self.retries.append(retry_state.attempt_number)
 
 
-async def test_langchains_callbacks_hear_of_retries(settings: ClientSettings, qwen_emulator: Emulator) -> None:
-    """Of ``invoke`` only: LangChain hands no run manager to ``_stream``. The log tells of both."""
+async def test_langchain_on_retry_callbacks_are_called(settings: ClientSettings, qwen_emulator: Emulator) -> None:
+    """Check ``invoke`` only: LangChain passes no run manager to ``_stream``. The log has both."""
     common: dict[str, Any] = {"api_key": KEY, "base_url": settings.base_url, "protocol": settings.protocol}
     model = ChatQwen(**common)
-    heard, heard_async = Heard(), HeardAsync()
+    heard, heard_async = RetryRecorder(), AsyncRetryRecorder()
     qwen_emulator.reply(BUSY, BUSY, "ok", BUSY, BUSY, "ok")
     model.invoke("Hi", config={"callbacks": [heard]})
     await model.ainvoke("Hi", config={"callbacks": [heard_async]})
     assert heard.retries == heard_async.retries == [1, 2]
 
 
-def test_llama_indexs_events_tell_of_retries(settings: ClientSettings, qwen_emulator: Emulator) -> None:
+def test_llama_index_retry_events_are_dispatched(settings: ClientSettings, qwen_emulator: Emulator) -> None:
     events: list[Any] = []
 
     class Handler(BaseEventHandler):
@@ -107,7 +109,7 @@ def test_llama_indexs_events_tell_of_retries(settings: ClientSettings, qwen_emul
     assert KEY not in repr(told)
 
 
-def test_the_log_tells_of_calls(
+def test_log_records_attempts_retries_and_usage(
     settings: ClientSettings,
     request_: ChatRequest,
     qwen_emulator: Emulator,
@@ -141,7 +143,7 @@ class Clock:
         return self.now
 
 
-def test_requests_per_minute() -> None:
+def test_rate_limiter_requests_per_minute() -> None:
     clock = Clock()
     limiter = RateLimiter(requests_per_minute=60, burst=2, clock=clock)
     assert [limiter.acquire(blocking=False) for _ in range(3)] == [True, True, False]
@@ -149,7 +151,7 @@ def test_requests_per_minute() -> None:
     assert [limiter.acquire(blocking=False) for _ in range(2)] == [True, False]
 
 
-def test_tokens_are_charged_afterwards() -> None:
+def test_rate_limiter_charges_tokens_after_the_response() -> None:
     clock = Clock()
     limiter = RateLimiter(tokens_per_minute=600, clock=clock)
     assert limiter.acquire(blocking=False)
@@ -166,7 +168,7 @@ def test_tokens_are_charged_afterwards() -> None:
     )
 
 
-def test_threads_and_loops_share_a_limit() -> None:
+def test_rate_limiter_is_shared_by_threads_and_event_loops() -> None:
     limiter = RateLimiter(requests_per_minute=6000, burst=1)
     begin = time.monotonic()
 
@@ -177,10 +179,10 @@ def test_threads_and_loops_share_a_limit() -> None:
         jobs: list[Any] = [threads.submit(limiter.acquire) for _ in range(10)]
         jobs += [threads.submit(lambda: asyncio.run(ask())) for _ in range(2)]
         assert all(job.exception() is None for job in jobs)
-    assert time.monotonic() - begin > 0.28, "30 at 100 a second, the first at once"
+    assert time.monotonic() - begin > 0.28, "30 at 100 per second, the first immediately"
 
 
-def test_both_frameworks_take_it_and_charge_it(settings: ClientSettings, qwen_emulator: Emulator) -> None:
+def test_rate_limiter_works_in_both_frameworks(settings: ClientSettings, qwen_emulator: Emulator) -> None:
     if "rate_limiter" not in Qwen.model_fields:
         pytest.skip("this LlamaIndex core has no rate limiters")
     limiter = RateLimiter(requests_per_minute=60_000, tokens_per_minute=60_000)
@@ -198,7 +200,7 @@ def test_both_frameworks_take_it_and_charge_it(settings: ClientSettings, qwen_em
     assert id(model.model_copy(deep=True).rate_limiter) == id(limiter)
 
 
-def test_a_limit_must_be_one() -> None:
+def test_rate_limiter_refuses_non_positive_limits() -> None:
     with pytest.raises(ValueError, match="tokens_per_minute"):
         RateLimiter(tokens_per_minute=0)
     for limit in (math.nan, math.inf):
@@ -206,7 +208,7 @@ def test_a_limit_must_be_one() -> None:
             RateLimiter(requests_per_minute=limit)
 
 
-async def test_a_coroutine_function_is_awaited(
+async def test_on_retry_coroutine_function_is_awaited(
     settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     told: list[int] = []
@@ -221,7 +223,7 @@ async def test_a_coroutine_function_is_awaited(
 
 
 @pytest.mark.parametrize("way", ["sync", "async"])
-def test_calls_for_files_keep_to_the_deadline_too(way: str, qwen_emulator: Emulator) -> None:
+def test_file_calls_respect_total_timeout(way: str, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(Failure.named("rate_limit", headers={"retry-after": "5"}, times=9))
     settings = ClientSettings(api_key=KEY, base_url=qwen_emulator.base_url, timeout=Timeout(total=0.5))
     begin = time.monotonic()

@@ -1,4 +1,4 @@
-"""The key is in nothing that is read, and goes nowhere else."""
+"""The API key is absent from errors, logs and dumps, and is sent to no other host."""
 
 import asyncio
 import io
@@ -33,7 +33,7 @@ async def drained(settings: ClientSettings, request: ChatRequest) -> None:
     [event async for event in AsyncQwenClient(settings).stream(request)]
 
 
-def every_way(settings: ClientSettings, request: ChatRequest) -> list[Any]:
+def every_surface(settings: ClientSettings, request: ChatRequest) -> list[Any]:
     return [
         lambda: QwenClient(settings).generate(request),
         lambda: list(QwenClient(settings).stream(request)),
@@ -42,8 +42,8 @@ def every_way(settings: ClientSettings, request: ChatRequest) -> list[Any]:
     ]
 
 
-def links(error: BaseException) -> list[BaseException]:
-    """The error and all that it was raised from or during."""
+def exception_chain(error: BaseException) -> list[BaseException]:
+    """Return the error and every error in its cause and context chain."""
     found: list[BaseException] = []
     pending: list[BaseException | None] = [error]
     while pending:
@@ -55,7 +55,7 @@ def links(error: BaseException) -> list[BaseException]:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_the_key_is_in_no_error(
+def test_api_key_is_absent_from_errors_and_logs(
     fault: str,
     settings: ClientSettings,
     request_: ChatRequest,
@@ -64,18 +64,18 @@ def test_the_key_is_in_no_error(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     own = msgspec.structs.replace(settings, timeout=0.25, max_retries=0)
-    for ask in every_way(own, request_):
+    for ask in every_surface(own, request_):
         qwen_emulator.reset()
         qwen_emulator.reply(FAULTS[fault])
         with pytest.raises(QwenError) as caught:
             ask()
         shown = [caplog.text]
-        for link in links(caught.value):
+        for link in exception_chain(caught.value):
             shown += [str(link), repr(link), repr(vars(link))]
             for request in (vars(link).get("request"), vars(link).get("_request")):
                 shown.append(str(dict(request.headers)) if request is not None else "")
             with io.BytesIO() as file:
-                # Some of the SDKs' cannot be pickled; what was written until then is looked at too.
+                # Some SDK errors cannot be pickled; the bytes written before the failure are checked too.
                 with suppress(TypeError, AttributeError, pickle.PicklingError):
                     pickle.dump(link, file)
                 shown.append(repr(file.getvalue()))
@@ -85,7 +85,7 @@ def test_the_key_is_in_no_error(
 
 
 @pytest.mark.parametrize("key", [f"{KEY}\n", f" {KEY} "])
-def test_white_space_around_a_key_is_taken_off(
+def test_api_key_whitespace_is_stripped(
     key: str, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     QwenClient(msgspec.structs.replace(settings, api_key=key)).generate(request_)
@@ -93,14 +93,16 @@ def test_white_space_around_a_key_is_taken_off(
 
 
 @pytest.mark.parametrize("key", [f"{KEY}\nX-Evil: 1", f"{KEY}…", "sk-密钥"])
-def test_an_impossible_key_is_not_quoted(key: str, settings: ClientSettings, request_: ChatRequest) -> None:
-    for ask in every_way(msgspec.structs.replace(settings, api_key=key), request_):
+def test_invalid_api_key_is_not_quoted_in_the_error(
+    key: str, settings: ClientSettings, request_: ChatRequest
+) -> None:
+    for ask in every_surface(msgspec.structs.replace(settings, api_key=key), request_):
         with pytest.raises(errors.AuthenticationError) as caught:
             ask()
         assert key not in str(caught.value) and KEY not in str(caught.value)
 
 
-def test_a_header_that_is_none_is_not_quoted(settings: ClientSettings, request_: ChatRequest) -> None:
+def test_invalid_header_value_is_not_quoted_in_the_error(settings: ClientSettings, request_: ChatRequest) -> None:
     own = msgspec.structs.replace(settings, default_headers=(("X-Token", f"{KEY}\n"),))
     with pytest.raises(errors.UnsupportedFeatureError, match="X-Token") as caught:
         QwenClient(own).generate(request_)
@@ -108,11 +110,11 @@ def test_a_header_that_is_none_is_not_quoted(settings: ClientSettings, request_:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_carries_nothing_elsewhere(
+def test_redirect_is_not_followed_and_sends_no_key(
     status: int, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     with Emulator() as elsewhere:
-        for ask in every_way(settings, request_):
+        for ask in every_surface(settings, request_):
             qwen_emulator.reset()
             qwen_emulator.reply(RawReply(status, {"location": f"{elsewhere.base_url}/steal"}))
             with pytest.raises(errors.InvalidResponseError, match="redirect") as caught:
@@ -121,7 +123,9 @@ def test_a_redirect_carries_nothing_elsewhere(
         assert not elsewhere.requests
 
 
-def test_the_key_is_in_nothing_that_is_stored(qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_api_key_is_absent_from_repr_dumps_and_pickles(
+    qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DASHSCOPE_API_KEY", KEY)
     model, llm = ChatQwen(base_url=qwen_emulator.base_url), Qwen(base_url=qwen_emulator.base_url)
     model.invoke("Hi")
@@ -139,7 +143,7 @@ def test_the_key_is_in_nothing_that_is_stored(qwen_emulator: Emulator, monkeypat
     assert pickle.loads(pickle.dumps(given)).api_key.get_secret_value() == KEY
 
 
-def test_a_body_without_end_is_refused(
+def test_oversized_response_body_is_refused(
     settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from qwen_core.transports import http
@@ -152,20 +156,20 @@ def test_a_body_without_end_is_refused(
 
 @pytest.mark.parametrize("kind", [ChatQwen, QwenEmbeddings, QwenRerank, Qwen, QwenEmbedding])
 @pytest.mark.parametrize("name", ["dashscope_api_key", "openai_api_key", "apikey"])
-def test_a_key_under_another_name_is_not_quoted(kind: type, name: str) -> None:
+def test_api_key_in_an_unknown_argument_is_not_quoted(kind: type, name: str) -> None:
     with pytest.raises(ValidationError) as caught:
         kind(**{name: KEY})
     assert name in str(caught.value) and KEY not in str(caught.value) and KEY not in repr(caught.value)
 
 
-def test_what_does_not_fit_together_is_told_without_the_key() -> None:
+def test_validation_error_omits_api_key() -> None:
     with pytest.raises(ValidationError, match="two names for one thing") as caught:
         QwenEmbedding(model="a", model_name="b", api_key=KEY)
     assert KEY not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ARGUMENT_NAMES_ELSEWHERE)
-def test_names_of_other_integrations_are_told_ours(name: str) -> None:
+def test_argument_name_of_another_integration_gets_a_hint(name: str) -> None:
     for kind in (ChatQwen, Qwen):
         with pytest.raises(
             ValidationError, match=f"{name} of other integrations is {ARGUMENT_NAMES_ELSEWHERE[name]}"
@@ -174,5 +178,5 @@ def test_names_of_other_integrations_are_told_ours(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [ChatQwen, QwenEmbeddings, QwenRerank, Qwen, QwenEmbedding])
-def test_no_name_of_ours_is_taken_for_anothers(kind: type[BaseModel]) -> None:
+def test_argument_hints_do_not_shadow_our_fields(kind: type[BaseModel]) -> None:
     assert not ARGUMENT_NAMES_ELSEWHERE.keys() & kind.model_fields.keys()

@@ -1,4 +1,4 @@
-"""Timeouts of three kinds, and consumers that go away: the connection is free at once."""
+"""Connect, read and total timeouts, and consumers that stop early: the connection is closed at once."""
 
 import asyncio
 import gc
@@ -26,7 +26,7 @@ LONG = faults.slow(Reply(["word "] * 400), 0.01)
 
 
 def wait_for(condition: Callable[[], bool]) -> bool:
-    """Whether it becomes true within three seconds."""
+    """Return whether the condition becomes true within three seconds."""
     end = time.monotonic() + 3
     while not condition() and time.monotonic() < end:
         time.sleep(0.01)
@@ -37,7 +37,7 @@ def timed(settings: ClientSettings, timeout: Any) -> ClientSettings:
     return msgspec.structs.replace(settings, timeout=timeout, max_retries=0)
 
 
-def test_total_ends_a_stream_that_goes_on(
+def test_total_timeout_ends_a_continuing_stream(
     settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     QwenClient(settings).generate(request_)
@@ -49,7 +49,7 @@ def test_total_ends_a_stream_that_goes_on(
     assert caught.value.partial is not None and caught.value.partial.text.startswith("word word")
 
 
-def test_total_ends_a_whole_answer_of_drops(
+def test_total_timeout_ends_a_slow_complete_response(
     settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     QwenClient(settings).generate(request_)
@@ -85,7 +85,7 @@ async def drained(events: AsyncIterator[Any]) -> list[Any]:
 def ask(
     qwen_emulator: Emulator, request: pytest.FixtureRequest, request_: ChatRequest
 ) -> Callable[[Timeout], object]:
-    """Every way to ask the service, tried once."""
+    """Return each kind of call, after one warm-up call."""
     protocol, asked = request.param
 
     def ask_within(timeout: Timeout, **fields: Any) -> object:
@@ -103,7 +103,7 @@ def ask(
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.02])
-def test_an_error_without_end_is_the_error_of_its_status(
+def test_endless_error_body_raises_the_error_of_its_status(
     pause: float, ask: Callable[[Timeout], object], qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(faults.endless_error(429, pause=pause))
@@ -117,7 +117,7 @@ def test_an_error_without_end_is_the_error_of_its_status(
 
 
 @pytest.mark.parametrize("http", [httpx, httpx2])
-def test_an_error_without_end_over_a_clients_own_connections(
+def test_endless_error_body_over_users_http_client_raises_the_error(
     http: Any, ask: Callable[..., object], qwen_emulator: Emulator
 ) -> None:
     own, own_async = http.Client(), http.AsyncClient()
@@ -137,7 +137,9 @@ def test_an_error_without_end_over_a_clients_own_connections(
         asyncio.run(own_async.aclose())
 
 
-def test_an_error_that_a_clients_own_hook_has_read(ask: Callable[..., object], qwen_emulator: Emulator) -> None:
+def test_error_body_read_by_an_event_hook_is_still_decoded(
+    ask: Callable[..., object], qwen_emulator: Emulator
+) -> None:
     seen: list[bytes] = []
 
     def read(response: httpx.Response) -> None:
@@ -146,7 +148,7 @@ def test_an_error_that_a_clients_own_hook_has_read(ask: Callable[..., object], q
     async def async_read(response: httpx.Response) -> None:
         seen.append(await response.aread())
 
-    # Nothing is kept open, because each loop has its end.
+    # No connections are kept open, because each event loop ends.
     own = httpx.Client(event_hooks={"response": [read]})
     limits = httpx.Limits(max_keepalive_connections=0)
     own_async = httpx.AsyncClient(event_hooks={"response": [async_read]}, limits=limits)
@@ -160,7 +162,7 @@ def test_an_error_that_a_clients_own_hook_has_read(ask: Callable[..., object], q
         asyncio.run(own_async.aclose())
 
 
-def test_an_error_whose_body_breaks_is_the_error_of_its_status(
+def test_broken_error_body_raises_the_error_of_its_status(
     ask: Callable[[Timeout], object], qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(RawReply(401, {"content-length": "99"}, (b'{"code": ',), end="reset"))
@@ -169,7 +171,7 @@ def test_an_error_whose_body_breaks_is_the_error_of_its_status(
     assert caught.value.status_code == 401
 
 
-def test_a_compressed_error_is_read(ask: Callable[[Timeout], object], qwen_emulator: Emulator) -> None:
+def test_compressed_error_body_is_decoded(ask: Callable[[Timeout], object], qwen_emulator: Emulator) -> None:
     body = b'{"code": "PostpaidBillOverdue", "message": "The postpaid bill is overdue."}'
     qwen_emulator.reply(RawReply(429, {"content-encoding": "gzip"}, (gzip.compress(body),)))
     with pytest.raises(errors.PermissionDeniedError) as caught:
@@ -177,8 +179,8 @@ def test_a_compressed_error_is_read(ask: Callable[[Timeout], object], qwen_emula
     assert "overdue" in caught.value.message and caught.value.status_code == 429
 
 
-def test_connect_has_a_time_of_its_own(settings: ClientSettings, request_: ChatRequest) -> None:
-    """An address that answers nothing (RFC 5737), or one that this machine has no way to: both end soon."""
+def test_connect_timeout_is_separate(settings: ClientSettings, request_: ChatRequest) -> None:
+    """Connect to an address that does not reply (RFC 5737) or is unreachable: both fail soon."""
     nowhere = msgspec.structs.replace(timed(settings, Timeout(connect=0.2, read=60)), base_url="https://192.0.2.1")
     begin = time.monotonic()
     with pytest.raises(errors.APIConnectionError, match=r"192\.0\.2\.1"):
@@ -186,7 +188,7 @@ def test_connect_has_a_time_of_its_own(settings: ClientSettings, request_: ChatR
     assert time.monotonic() - begin < 5
 
 
-def test_both_frameworks_take_a_number_or_three(qwen_emulator: Emulator) -> None:
+def test_timeout_accepts_a_number_or_timeout_object(qwen_emulator: Emulator) -> None:
     for timeout in (5, 5.0, Timeout(connect=1, read=2, total=3), None):
         model = ChatQwen(api_key=KEY, base_url=qwen_emulator.base_url, timeout=timeout)
         llm = Qwen(api_key=KEY, base_url=qwen_emulator.base_url, timeout=timeout)
@@ -220,7 +222,7 @@ def async_surfaces(settings: ClientSettings, request: ChatRequest) -> dict[str, 
 
 @pytest.mark.parametrize("surface", ["core", "LangChain", "LlamaIndex"])
 @pytest.mark.parametrize("leave", ["break", "close", "forget"])
-def test_who_leaves_frees_the_connection(
+def test_stopping_a_stream_closes_the_connection(
     leave: str, surface: str, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(LONG)
@@ -242,7 +244,7 @@ def test_who_leaves_frees_the_connection(
 
 @pytest.mark.parametrize("surface", ["core", "LangChain", "LlamaIndex"])
 @pytest.mark.parametrize("leave", ["break", "close", "cancel"])
-async def test_who_leaves_frees_the_connection_async(
+async def test_stopping_an_async_stream_closes_the_connection(
     leave: str, surface: str, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(LONG)
@@ -270,11 +272,11 @@ async def test_who_leaves_frees_the_connection_async(
 
 
 @pytest.mark.parametrize("pause", [0.005, 0.3])
-def test_a_server_that_keeps_writing_behind_the_end_is_left(
+def test_stream_ends_at_done_although_the_server_keeps_sending(
     pause: float, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
     if settings.protocol == "dashscope":
-        pytest.skip("the native wire has no sign that nothing follows")
+        pytest.skip("the native protocol has no end-of-stream marker")
     done = b'data: {"choices":[{"delta":{"content":"hi"},"finish_reason":"stop","index":0}]}\n\ndata: [DONE]\n\n'
     events = RawReply(200, {"content-type": "text/event-stream"}, (done, *[b": x\n\n"] * 1000), pause=pause)
     qwen_emulator.reply(events)
@@ -283,7 +285,7 @@ def test_a_server_that_keeps_writing_behind_the_end_is_left(
     assert time.monotonic() - begin < 2
 
 
-def test_no_thread_is_left(settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator) -> None:
+def test_calls_leave_no_threads(settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator) -> None:
     before = threading.active_count()
     for _ in range(5):
         list(QwenClient(settings).stream(request_))
