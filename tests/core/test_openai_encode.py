@@ -84,7 +84,7 @@ def test_request_field_is_encoded(field: str) -> None:
 
 def test_every_request_field_has_an_encoding_case() -> None:
     own_tests = {"model", "messages", "tools", "tool_choice", "extra_headers", *NATIVE_ONLY}
-    own_tests |= {"server_tools"}  # sent over the Responses API alone: tests/features/test_responses.py
+    own_tests |= {"server_tools"}  # sent over the Responses API alone: tests/features/test_responses_api.py
     own_tests |= {"allow_local_files", "show_progress"}  # not sent
     assert set(ChatRequest.__struct_fields__) - own_tests == set(FIELDS)
     assert set(PARAMETERS) <= set(FIELDS)

@@ -1,6 +1,6 @@
-"""One question asked in every way: either wire, sync or async, whole or streamed, of the core or a framework.
+"""Ask one question over every surface: protocol, sync or async, complete or streamed, core or framework.
 
-``ask`` gives back what a user of that way sees, in one form, so that a test is one statement about all of them.
+``ask`` returns what a user of that surface sees in a common form, so that one test covers all of them.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ KEY = "sk-features"
 
 
 class Seen(NamedTuple):
-    """What one way shows of an answer."""
+    """What one surface shows of a response."""
 
     text: str
     reasoning: str
@@ -73,7 +73,7 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 @pytest.fixture
 def ask(qwen_emulator: Emulator, protocol: Protocol, framework: Framework, way: Way) -> Ask:
-    """Asks in the way of this test: ``ask(question, model=..., **fields)``."""
+    """Return ``ask(question, model=..., **fields)``, which asks over the surface of this test."""
 
     def run(question: str = "Why is the sky blue?", **fields: Any) -> Seen:
         fields = {"model": "qwen-plus", "protocol": protocol, "max_retries": 0, **fields}
@@ -189,7 +189,7 @@ def ask_llama_index(emulator: Emulator, way: Way, question: str, fields: dict[st
 
 
 async def collected(stream: Any) -> list[Any]:
-    """All of an asynchronous iterator, or of a coroutine that gives one."""
+    """Collect an async iterator, or a coroutine that returns one, into a list."""
     if inspect.isawaitable(stream):
         stream = await stream
     return [item async for item in stream]

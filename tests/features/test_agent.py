@@ -1,4 +1,4 @@
-"""An agent that thinks, searches and calls tools in one conversation of five turns, streamed, on either wire."""
+"""A streamed agent conversation of five turns with thinking, search and tool calls, on either protocol."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ TURNS: list[tuple[str, list[Reply]]] = [
     ("Thank you.", [Reply("You are welcome.", reasoning="R5")]),
 ]
 
-# What each request replays of what was thought before it: the current round, or everything (compatible 2.1).
+# The reasoning that each request replays: the current round, or everything (compatible 2.1).
 ROUNDS = [[], [], [], ["R3a"], [], ["R4a"], ["R4a", "R4b"], []]
 EVERYTHING = ["R1", "R2", "R3a", "R3b", "R4a", "R4b", "R4c"]
 
@@ -54,12 +54,12 @@ def weather(city: str) -> str:
 
 
 def flat(content: Any) -> str:
-    """The text of a content on either wire."""
+    """Return the text of a message content on either protocol."""
     return content if isinstance(content, str) else "".join(block["text"] for block in content)
 
 
 def converse(agent: Any, question: str) -> tuple[str, str, list[str]]:
-    """One turn: the text that was streamed, the reasoning, and the sources."""
+    """Run one turn and return the streamed text, the reasoning and the sources."""
     text, reasoning, sources = "", "", []
     config = {"configurable": {"thread_id": "one"}}
     question_ = {"messages": [{"role": "user", "content": question}]}
@@ -74,7 +74,9 @@ def converse(agent: Any, question: str) -> tuple[str, str, list[str]]:
 
 
 @pytest.mark.parametrize("model", ["qwen-plus", "qwen3.8-max"])
-def test_five_turns(model: str, protocol: Protocol, qwen_emulator: Emulator) -> None:
+def test_agent_with_thinking_search_and_tools_over_five_turns(
+    model: str, protocol: Protocol, qwen_emulator: Emulator
+) -> None:
     chat = ChatQwen(
         api_key=KEY,
         base_url=qwen_emulator.base_url,
@@ -101,11 +103,11 @@ def test_five_turns(model: str, protocol: Protocol, qwen_emulator: Emulator) -> 
         assert sources == (["https://a.example/paris"] if cited else [])
     assert len(qwen_emulator.requests) == len(ROUNDS)
     for number, request in enumerate(qwen_emulator.requests):
-        check_wire(request, model, number)
+        check_request(request, model, number)
 
 
-def check_wire(request: RecordedRequest, model: str, number: int) -> None:
-    """What the documents ask of the n-th request."""
+def check_request(request: RecordedRequest, model: str, number: int) -> None:
+    """Assert that the n-th request is as documented."""
     assert request.stream
     parameters = request.parameters
     assert parameters["enable_thinking"] is True and parameters["enable_search"] is True

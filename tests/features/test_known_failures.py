@@ -1,4 +1,4 @@
-"""What users of other Qwen integrations met and reported, as tests."""
+"""Failures that users of other Qwen integrations reported, as tests."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
@@ -34,7 +34,7 @@ def look_up(word: str) -> str:
 
 
 class Bench(NamedTuple):
-    """What each check works with."""
+    """The emulator and protocol that each check uses."""
 
     emulator: Emulator
     protocol: Protocol
@@ -52,17 +52,17 @@ class Bench(NamedTuple):
         return self.emulator.last_request.parameters
 
     def text(self, number: int) -> str:
-        """The text of a message that was sent."""
+        """Return the text of a sent message."""
         content = self.emulator.last_request.messages[number]["content"]
         return content if isinstance(content, str) else "".join(block["text"] for block in content)
 
 
-def open_weights_are_invoked_in_a_stream(bench: Bench) -> None:
+def open_weight_model_is_streamed_for_invoke(bench: Bench) -> None:
     assert bench.chat("qwen3-32b").invoke("hi").text
     assert bench.emulator.last_request.stream or bench.sent["enable_thinking"] is False
 
 
-def names_in_any_case_and_options_of_one_call(bench: Bench) -> None:
+def model_names_are_case_insensitive_and_enable_thinking_is_honoured(bench: Bench) -> None:
     assert resolve("Qwen3-32B").thinks() and not resolve("qwen3-embedding-8b").thinks()
     quiet = bench.chat("qwen3-32b", enable_thinking=False)
     assert "reasoning_content" not in quiet.invoke("hi").additional_kwargs
@@ -72,7 +72,7 @@ def names_in_any_case_and_options_of_one_call(bench: Bench) -> None:
         assert bench.emulator.last_request.stream
 
 
-def structured_output_leaves_the_model_alone(bench: Bench) -> None:
+def structured_output_does_not_alter_the_model(bench: Bench) -> None:
     chat = bench.chat("qwen3.7-plus", enable_thinking=True)
     chat.with_structured_output(City, method="function_calling").invoke("Paris")
     assert chat.enable_thinking is True
@@ -80,7 +80,7 @@ def structured_output_leaves_the_model_alone(bench: Bench) -> None:
     assert bench.sent["enable_thinking"] is True
 
 
-def asking_twice_asks_the_same(bench: Bench) -> None:
+def repeated_calls_send_the_same_request(bench: Bench) -> None:
     chat = bench.chat(enable_thinking=True, extra_body={"a": {"b": 1}})
     before = chat.model_dump()
     asked = [chat_request(chat, [HumanMessage("hi")], None, {}) for _ in range(2)]
@@ -88,21 +88,21 @@ def asking_twice_asks_the_same(bench: Bench) -> None:
     assert chat.model_dump() == before
 
 
-def no_tool_is_forced_while_thinking(bench: Bench) -> None:
+def tool_choice_is_not_forced_while_thinking(bench: Bench) -> None:
     for model, thinking in (("qwen3.7-plus", None), ("qwen3.7-plus", True), ("qwq-plus", None)):
         chat = bench.chat(model, enable_thinking=thinking).bind_tools([look_up], tool_choice="any")
         chat.invoke("Look up Paris")
         assert bench.sent.get("tool_choice") in (None, "auto") or bench.sent["enable_thinking"] is False
 
 
-def an_agent_that_thinks_gives_structure(bench: Bench) -> None:
+def thinking_agent_returns_structured_response(bench: Bench) -> None:
     for model in ("qwen3.7-plus", "qwen-plus"):
         agent = create_agent(bench.chat(model, enable_thinking=True), [look_up], response_format=City)
         result = agent.invoke({"messages": [HumanMessage("Name the city Paris, without tools")]})
         assert isinstance(result["structured_response"], City)
 
 
-def reasoning_is_a_block(bench: Bench) -> None:
+def reasoning_is_a_content_block(bench: Bench) -> None:
     assert bench.chat(enable_thinking=True).invoke("hi").content_blocks[0]["type"] == "reasoning"
 
 
@@ -117,18 +117,18 @@ ROUND = [
 ]
 
 
-def reasoning_is_replayed_within_the_round(bench: Bench) -> None:
+def reasoning_content_is_replayed_within_the_tool_round(bench: Bench) -> None:
     bench.chat(enable_thinking=True).bind_tools([look_up]).invoke(ROUND)
     assert bench.emulator.last_request.messages[1]["reasoning_content"] == "because"
 
 
-def reasoning_never_stands_in_content(bench: Bench) -> None:
+def reasoning_is_never_sent_in_content(bench: Bench) -> None:
     bench.chat("qwen3.8-max", preserve_thinking=True).bind_tools([look_up]).invoke([*ROUND, HumanMessage("So?")])
     assert "because" not in bench.text(1)
     assert bench.emulator.last_request.messages[1]["reasoning_content"] == "because"
 
 
-def old_reasoning_is_sent_as_wished(bench: Bench) -> None:
+def preserve_thinking_decides_replay_of_past_reasoning(bench: Bench) -> None:
     for model, preserve, replayed in (
         ("qwen3.7-plus", None, False),
         ("qwen3.7-plus", True, True),
@@ -139,31 +139,31 @@ def old_reasoning_is_sent_as_wished(bench: Bench) -> None:
         assert ("reasoning_content" in bench.emulator.last_request.messages[1]) is replayed
 
 
-def no_effort_is_no_thinking(bench: Bench) -> None:
+def reasoning_effort_none_disables_thinking(bench: Bench) -> None:
     bench.chat("qwen3.5-plus", reasoning_effort="none").invoke("hi")
     assert bench.sent["enable_thinking"] is False
 
 
-def a_models_own_default_holds(bench: Bench) -> None:
+def thinking_fields_are_not_sent_by_default(bench: Bench) -> None:
     bench.chat("qwen3.7-plus").invoke("hi")
     assert not {"enable_thinking", "thinking_budget", "reasoning_effort"} & bench.sent.keys()
 
 
-def llama_index_sends_what_is_set(bench: Bench) -> None:
+def llama_index_sends_every_field(bench: Bench) -> None:
     bench.llm("qwen3.7-plus", enable_thinking=False, repetition_penalty=1.1).complete("hi")
     assert (bench.sent["enable_thinking"], bench.sent["repetition_penalty"]) == (False, 1.1)
     with pytest.raises(ValidationError):
         bench.llm(enable_thinkin=False)
 
 
-def emptiness_after_thinking_is_flagged(bench: Bench) -> None:
+def empty_after_thinking_is_flagged(bench: Bench) -> None:
     bench.emulator.reply(Reply("", reasoning="Hm."), Reply("", reasoning="Hm."))
     assert bench.chat(enable_thinking=True).invoke("hi").response_metadata["empty_after_thinking"] is True
     response = bench.llm(enable_thinking=True).chat([ChatMessage("hi")])
     assert response.additional_kwargs["empty_after_thinking"] is True
 
 
-def an_empty_answer_is_billed_once_and_explained(bench: Bench) -> None:
+def empty_response_after_thinking_is_not_retried(bench: Bench) -> None:
     bench.emulator.reply(Reply("", reasoning="Hm.", finish_reason="length"))
     message = bench.chat(enable_thinking=True).invoke("hi")
     assert len(bench.emulator.requests) == 1
@@ -171,13 +171,13 @@ def an_empty_answer_is_billed_once_and_explained(bench: Bench) -> None:
     assert message.usage_metadata is not None and message.usage_metadata["output_tokens"] > 0
 
 
-def reasoning_survives_beside_calls(bench: Bench) -> None:
+def reasoning_is_kept_beside_tool_calls(bench: Bench) -> None:
     bench.emulator.reply(Reply(reasoning="Ask.", tool_calls=[ToolCall("look_up", {"word": "a"})]))
     message = bench.chat(enable_thinking=True).bind_tools([look_up]).invoke("hi")
     assert message.additional_kwargs["reasoning_content"] == "Ask." and len(message.tool_calls) == 1
 
 
-def moderation_is_typed(bench: Bench) -> None:
+def moderation_raises_content_filter_error(bench: Bench) -> None:
     for failure, blocked in (("data_inspection", "input"), ("output_inspection", "output")):
         bench.emulator.reply(Failure.named(failure))
         with pytest.raises(ContentFilterError) as caught:
@@ -185,7 +185,7 @@ def moderation_is_typed(bench: Bench) -> None:
         assert (caught.value.blocked, caught.value.history_is_poisoned) == (blocked, blocked == "input")
 
 
-def the_other_endpoint_is_tried_once_and_remembered(bench: Bench) -> None:
+def url_error_switches_the_endpoint_once(bench: Bench) -> None:
     if bench.protocol == "openai":
         return
     bench.emulator.reply(Failure(400, "InvalidParameter", "url error, please check url!"))
@@ -198,7 +198,7 @@ def the_other_endpoint_is_tried_once_and_remembered(bench: Bench) -> None:
         LEARNED_ENDPOINTS.forget(bench.emulator.base_url.removeprefix("http://"), model)
 
 
-def usage_is_counted_once(bench: Bench) -> None:
+def stream_usage_is_counted_once(bench: Bench) -> None:
     bench.emulator.reply(Reply("a" * 40, usage={"input_tokens": 10, "output_tokens": 5}))
     chunks = list(bench.chat().stream("hi"))
     assert len(chunks) > 5
@@ -206,7 +206,7 @@ def usage_is_counted_once(bench: Bench) -> None:
     assert cast(Any, chunks[-1].usage_metadata)["total_tokens"] == 15
 
 
-def chunks_add_up(bench: Bench) -> None:
+def stream_chunks_add_up(bench: Bench) -> None:
     first, *rest = bench.chat(enable_thinking=True).stream("hi")
     total = first
     for chunk in rest:
@@ -216,7 +216,7 @@ def chunks_add_up(bench: Bench) -> None:
     assert isinstance(total.response_metadata["token_usage"], dict)
 
 
-def usage_has_its_place(bench: Bench) -> None:
+def usage_metadata_is_set(bench: Bench) -> None:
     message = bench.chat().invoke("hi")
     assert message.usage_metadata is not None and message.usage_metadata["total_tokens"] > 0
 
@@ -225,12 +225,12 @@ EPHEMERAL = CacheControl(type="ephemeral")
 MARKED = SystemMessage([{"type": "text", "text": "Be kind.", "cache_control": {"type": "ephemeral"}}])
 
 
-def marks_survive(bench: Bench) -> None:
+def cache_control_is_sent(bench: Bench) -> None:
     bench.chat().invoke([MARKED, HumanMessage("hi")])
     assert bench.emulator.last_request.messages[0]["content"][0]["cache_control"] == {"type": "ephemeral"}
 
 
-def the_middleware_marks_lists_and_the_prompt(bench: Bench) -> None:
+def caching_middleware_marks_lists_and_the_system_prompt(bench: Bench) -> None:
     blocks: list[str | dict[str, Any]] = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     agent = create_agent(bench.chat(), [], system_prompt="Be kind.", middleware=[QwenPromptCachingMiddleware()])
     agent.invoke({"messages": [HumanMessage(blocks)]})
@@ -239,7 +239,7 @@ def the_middleware_marks_lists_and_the_prompt(bench: Bench) -> None:
     assert system["content"][0]["cache_control"] == {"type": "ephemeral"}
 
 
-def the_kind_of_cache_is_kept(bench: Bench) -> None:
+def cache_type_is_kept(bench: Bench) -> None:
     long = SystemMessage([{"type": "text", "text": "word " * 2000, "cache_control": {"type": "ephemeral"}}])
     message = bench.chat().invoke([long, HumanMessage("hi")])
     marked = [TextBlock(text="word " * 2000), CachePoint(cache_control=EPHEMERAL)]
@@ -249,7 +249,7 @@ def the_kind_of_cache_is_kept(bench: Bench) -> None:
         assert "ephemeral_5m_input_tokens" in usage["prompt_tokens_details"]["cache_creation"]
 
 
-def sources_reach_the_user(bench: Bench) -> None:
+def search_sources_reach_the_user(bench: Bench) -> None:
     source = SearchResult("Sky", "https://a.example/sky")
     chat = bench.chat(protocol="auto", enable_search=True)
     ways: list[Callable[[], AIMessage]] = [lambda: chat.invoke("Why?"), lambda: list(chat.stream("Why?"))[-1]]
@@ -262,35 +262,37 @@ def sources_reach_the_user(bench: Bench) -> None:
 
 
 CHECKS: tuple[Callable[[Bench], None], ...] = (
-    open_weights_are_invoked_in_a_stream,
-    names_in_any_case_and_options_of_one_call,
-    structured_output_leaves_the_model_alone,
-    asking_twice_asks_the_same,
-    no_tool_is_forced_while_thinking,
-    an_agent_that_thinks_gives_structure,
-    reasoning_is_a_block,
-    reasoning_is_replayed_within_the_round,
-    reasoning_never_stands_in_content,
-    old_reasoning_is_sent_as_wished,
-    no_effort_is_no_thinking,
-    a_models_own_default_holds,
-    llama_index_sends_what_is_set,
-    emptiness_after_thinking_is_flagged,
-    an_empty_answer_is_billed_once_and_explained,
-    reasoning_survives_beside_calls,
-    moderation_is_typed,
-    the_other_endpoint_is_tried_once_and_remembered,
-    usage_is_counted_once,
-    chunks_add_up,
-    usage_has_its_place,
-    marks_survive,
-    the_middleware_marks_lists_and_the_prompt,
-    the_kind_of_cache_is_kept,
-    sources_reach_the_user,
+    open_weight_model_is_streamed_for_invoke,
+    model_names_are_case_insensitive_and_enable_thinking_is_honoured,
+    structured_output_does_not_alter_the_model,
+    repeated_calls_send_the_same_request,
+    tool_choice_is_not_forced_while_thinking,
+    thinking_agent_returns_structured_response,
+    reasoning_is_a_content_block,
+    reasoning_content_is_replayed_within_the_tool_round,
+    reasoning_is_never_sent_in_content,
+    preserve_thinking_decides_replay_of_past_reasoning,
+    reasoning_effort_none_disables_thinking,
+    thinking_fields_are_not_sent_by_default,
+    llama_index_sends_every_field,
+    empty_after_thinking_is_flagged,
+    empty_response_after_thinking_is_not_retried,
+    reasoning_is_kept_beside_tool_calls,
+    moderation_raises_content_filter_error,
+    url_error_switches_the_endpoint_once,
+    stream_usage_is_counted_once,
+    stream_chunks_add_up,
+    usage_metadata_is_set,
+    cache_control_is_sent,
+    caching_middleware_marks_lists_and_the_system_prompt,
+    cache_type_is_kept,
+    search_sources_reach_the_user,
 )
 
 
 @pytest.mark.filterwarnings("ignore::qwen_core.errors.QwenWarning")
 @pytest.mark.parametrize("check", CHECKS)
-def test_known_failure(check: Callable[[Bench], None], protocol: Protocol, qwen_emulator: Emulator) -> None:
+def test_known_failure_of_other_integrations(
+    check: Callable[[Bench], None], protocol: Protocol, qwen_emulator: Emulator
+) -> None:
     check(Bench(qwen_emulator, protocol))

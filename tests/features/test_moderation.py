@@ -1,4 +1,4 @@
-"""Moderation: what it stopped, what had arrived, and whether the history has to be cleaned."""
+"""Moderation: what was blocked, the partial response, and whether the history must be cleaned."""
 
 import pickle
 
@@ -11,7 +11,9 @@ from qwen_emulator import Emulator, Failure, Reply
 from tests.features.conftest import Ask, Framework, Way
 
 
-def test_blocked_input(ask: Ask, framework: Framework, qwen_emulator: Emulator) -> None:
+def test_moderated_input_raises_content_filter_error(
+    ask: Ask, framework: Framework, qwen_emulator: Emulator
+) -> None:
     qwen_emulator.reply(Failure.named("data_inspection"))
     with pytest.raises(ContentFilterError) as caught:
         ask()
@@ -24,7 +26,9 @@ def test_blocked_input(ask: Ask, framework: Framework, qwen_emulator: Emulator) 
         assert isinstance(error, exceptions.ContentFilterError) and isinstance(error, ModelInvalidRequestError)
 
 
-def test_blocked_output(ask: Ask, way: Way, framework: Framework, qwen_emulator: Emulator) -> None:
+def test_moderated_output_raises_content_filter_error_with_partial(
+    ask: Ask, way: Way, framework: Framework, qwen_emulator: Emulator
+) -> None:
     answer = Reply(["One ", "two ", "three"])
     qwen_emulator.reply(Failure.named("output_inspection", reply=answer, after_chunks=3))
     with pytest.raises(ContentFilterError) as caught:
@@ -40,7 +44,7 @@ def test_blocked_output(ask: Ask, way: Way, framework: Framework, qwen_emulator:
         assert error.partial is None
 
 
-def test_an_answer_that_ends_for_moderation(ask: Ask, qwen_emulator: Emulator) -> None:
+def test_finish_reason_content_filter_is_returned(ask: Ask, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(Reply("One", finish_reason="content_filter"))
     seen = ask()
     assert (seen.text, seen.finish_reason) == ("One", "content_filter")
@@ -55,13 +59,15 @@ def test_an_answer_that_ends_for_moderation(ask: Ask, qwen_emulator: Emulator) -
         ("IPInfringementSuspect", "Input data is suspected of being involved in IP infringement.", "input", True),
     ],
 )
-def test_what_was_blocked(code: str, message: str, blocked: str | None, poisoned: bool) -> None:
+def test_content_filter_error_tells_blocked_and_history_is_poisoned(
+    code: str, message: str, blocked: str | None, poisoned: bool
+) -> None:
     error = make_error(400, code, message)
     assert isinstance(error, ContentFilterError)
     for seen in (error, pickle.loads(pickle.dumps(error)), exceptions.to_langchain(error)):
         assert (seen.blocked, seen.history_is_poisoned) == (blocked, poisoned)
 
 
-def test_media_that_cannot_be_inspected_is_no_blocked_input() -> None:
+def test_media_download_failure_is_bad_request_error() -> None:
     error = make_error(400, "InvalidParameter.DataInspection", "Unable to download the media resource.")
     assert type(error) is BadRequestError

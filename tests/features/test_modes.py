@@ -1,4 +1,4 @@
-"""Prefix continuation, translation, the code interpreter, pictures in text, and sampling options, end to end."""
+"""Partial messages, translation, code interpreter, mixed text and images, and sampling options, end to end."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from qwen_emulator import Emulator, Reply
 from tests.features.conftest import ASKERS, KEY, Ask, Framework, Protocol, Way
 
 SAMPLING: dict[str, tuple[Any, Any]] = {
-    # field: what is given, what is sent
+    # field: value given, value sent
     "temperature": (0.5, 0.5),
     "top_p": (0.5, 0.5),
     "top_k": (7, 7),
@@ -31,39 +31,39 @@ SAMPLING: dict[str, tuple[Any, Any]] = {
 
 
 @pytest.mark.parametrize("name", SAMPLING)
-def test_sampling_reaches_the_wire(name: str, ask: Ask, qwen_emulator: Emulator) -> None:
+def test_sampling_parameters_are_sent(name: str, ask: Ask, qwen_emulator: Emulator) -> None:
     given, sent = SAMPLING[name]
     ask(**{name: given})
     assert qwen_emulator.last_request.parameters[name] == sent
 
 
-def test_a_stop_word_stops(ask: Ask) -> None:
+def test_stop_sequence_ends_the_response(ask: Ask) -> None:
     seen = ask("Count to 9", stop=[", 4"])
     assert (seen.text, seen.finish_reason) == ("1, 2, 3", "stop")
 
 
-def test_logprobs_come_back(ask: Ask) -> None:
+def test_logprobs_are_returned(ask: Ask) -> None:
     assert ask(logprobs=True, top_logprobs=2).logprobs > 1
 
 
-def test_a_limit_is_told(ask: Ask) -> None:
+def test_max_tokens_truncation_gives_finish_reason_length(ask: Ask) -> None:
     assert ask("Count to 99", max_tokens=5).finish_reason == "length"
 
 
-def test_thinking_and_answer_together_have_a_limit(ask: Ask, qwen_emulator: Emulator) -> None:
+def test_max_completion_tokens_limits_reasoning_and_text(ask: Ask, qwen_emulator: Emulator) -> None:
     fields: dict[str, Any] = {"model": "qwen3.7-plus", "enable_thinking": True}
     seen = ask("Count to 99", max_completion_tokens=5, **fields)
     assert (seen.finish_reason, qwen_emulator.last_request.parameters["max_completion_tokens"]) == ("length", 5)
     assert seen.reasoning_tokens is not None and seen.reasoning_tokens <= 5
 
 
-def test_a_limit_that_the_model_may_not_know_is_told_of(ask: Ask, qwen_emulator: Emulator) -> None:
+def test_max_completion_tokens_on_undocumented_model_warns(ask: Ask, qwen_emulator: Emulator) -> None:
     with pytest.warns(QwenWarning, match="not documented to keep to max_completion_tokens"):
         ask(max_completion_tokens=50)
     assert qwen_emulator.last_request.parameters["max_completion_tokens"] == 50
 
 
-def test_several_answers(protocol: Protocol, qwen_emulator: Emulator) -> None:
+def test_n_returns_several_choices(protocol: Protocol, qwen_emulator: Emulator) -> None:
     chat = ChatQwen(api_key=KEY, base_url=qwen_emulator.base_url, protocol=protocol, n=2)
     qwen_emulator.reply(Reply(choices=[Reply("one"), Reply("two")]))
     result = chat.generate([[HumanMessage("hi")]])
@@ -73,7 +73,9 @@ def test_several_answers(protocol: Protocol, qwen_emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_prefix_is_continued(protocol: Protocol, streamed: bool, qwen_emulator: Emulator) -> None:
+def test_partial_assistant_message_is_continued(
+    protocol: Protocol, streamed: bool, qwen_emulator: Emulator
+) -> None:
     address: dict[str, Any] = {"api_key": KEY, "base_url": qwen_emulator.base_url, "protocol": protocol}
     answer = Reply("(n-1)")
     qwen_emulator.reply(answer, answer)
@@ -96,14 +98,14 @@ def test_a_prefix_is_continued(protocol: Protocol, streamed: bool, qwen_emulator
         assert request.messages[-1] == {"role": "assistant", "content": "return f", "partial": True}
 
 
-def test_a_prefix_excludes_thinking(protocol: Protocol, qwen_emulator: Emulator) -> None:
+def test_partial_message_disables_thinking(protocol: Protocol, qwen_emulator: Emulator) -> None:
     chat = ChatQwen(api_key=KEY, base_url=qwen_emulator.base_url, protocol=protocol, model="qwen3.7-plus")
     with pytest.warns(QwenWarning, match="switched off"):
         chat.invoke([HumanMessage("Write f"), AIMessage("return f", additional_kwargs={"partial": True})])
     assert qwen_emulator.last_request.parameters["enable_thinking"] is False
 
 
-def test_only_the_last_message_is_a_prefix() -> None:
+def test_partial_is_dropped_from_earlier_messages() -> None:
     parts = (TextPart("a"),)
     history = (Message("user", parts), Message("assistant", parts, partial=True), Message("user", parts))
     changed, warnings = adapt(ChatRequest(model="qwen-plus", messages=history), resolve("qwen-plus"))
@@ -111,7 +113,7 @@ def test_only_the_last_message_is_a_prefix() -> None:
 
 
 @pytest.mark.parametrize(("model", "fields"), [("qwq-plus", {}), ("qwen3.7-plus", {"enable_thinking": True})])
-def test_thinking_that_stays_beside_a_prefix_is_told(model: str, fields: dict[str, Any]) -> None:
+def test_partial_message_with_thinking_warns(model: str, fields: dict[str, Any]) -> None:
     messages = (Message("user", (TextPart("a"),)), Message("assistant", (TextPart("b"),), partial=True))
     request = ChatRequest(model=model, messages=messages, **fields)
     changed, (warning,) = adapt(request, resolve(model))
@@ -119,7 +121,7 @@ def test_thinking_that_stays_beside_a_prefix_is_told(model: str, fields: dict[st
 
 
 @pytest.mark.parametrize("model", ["qwen-mt-plus", "qwen-mt-flash"])
-def test_a_translation(model: str, ask: Ask, qwen_emulator: Emulator) -> None:
+def test_translation_options_are_sent(model: str, ask: Ask, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(Reply(["Code ", "changes ", "the ", "the ", "world."]))
     options = {
         "source_lang": "auto",
@@ -132,7 +134,7 @@ def test_a_translation(model: str, ask: Ask, qwen_emulator: Emulator) -> None:
     assert qwen_emulator.last_request.parameters["translation_options"] == options
 
 
-def test_a_translation_model_gets_one_message(protocol: Protocol, qwen_emulator: Emulator) -> None:
+def test_translation_model_sends_only_one_message(protocol: Protocol, qwen_emulator: Emulator) -> None:
     chat = ChatQwen(
         api_key=KEY,
         base_url=qwen_emulator.base_url,
@@ -146,7 +148,7 @@ def test_a_translation_model_gets_one_message(protocol: Protocol, qwen_emulator:
 
 
 @pytest.mark.parametrize("model", ["qwen3-max", "qwen3.5-plus"])
-def test_the_code_interpreter(
+def test_enable_code_interpreter_returns_its_calls(
     model: str, framework: Framework, way: Way, protocol: Protocol, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(Reply("7.7e43", reasoning="I can compute this.", code="123**21"))
@@ -167,7 +169,7 @@ def test_the_code_interpreter(
 
 
 CODE: list[tuple[dict[str, Any], bool | None, bool | None, int]] = [
-    # asked beside the interpreter, thinking, interpreter, warnings
+    # fields beside enable_code_interpreter; thinking, interpreter and warnings after preparing
     ({"model": "qwen-max"}, None, True, 0),
     ({"reasoning_effort": "none", "model": "qwen3.8-max"}, None, True, 1),
     ({}, True, True, 0),
@@ -178,7 +180,7 @@ CODE: list[tuple[dict[str, Any], bool | None, bool | None, int]] = [
 
 
 @pytest.mark.parametrize(("asked", "thinking", "interpreter", "warned"), CODE)
-def test_the_code_interpreter_thinks_alone(
+def test_enable_code_interpreter_resolves_thinking_and_tools(
     asked: dict[str, Any], thinking: bool | None, interpreter: bool | None, warned: int
 ) -> None:
     messages = (Message("user", (TextPart("hi"),)),)
@@ -192,7 +194,9 @@ def test_the_code_interpreter_thinks_alone(
     )
 
 
-def test_pictures_in_the_text(framework: Framework, way: Way, qwen_emulator: Emulator) -> None:
+def test_enable_text_image_mixed_selects_native_protocol(
+    framework: Framework, way: Way, qwen_emulator: Emulator
+) -> None:
     fields = {
         "model": "qwen3.6-plus",
         "enable_thinking": False,

@@ -1,4 +1,4 @@
-"""Web search: the options reach the wire, and the sources come back as data wherever the wire reports them."""
+"""Web search: search_options are sent, and sources are returned as citations if the protocol reports them."""
 
 import asyncio
 from functools import reduce
@@ -29,7 +29,9 @@ CITED = ["Blue", "[1] light ", "scatters[", "2][", "1]."]
 
 
 @pytest.mark.parametrize("protocol", ["dashscope", "auto"])
-def test_markers_become_citations(protocol: str, framework: Framework, way: Way, qwen_emulator: Emulator) -> None:
+def test_citation_markers_become_citations(
+    protocol: str, framework: Framework, way: Way, qwen_emulator: Emulator
+) -> None:
     qwen_emulator.reply(Reply(text=CITED, search_results=SOURCES))
     fields: dict[str, Any] = {
         "model": "qwen-plus",
@@ -49,13 +51,13 @@ def test_markers_become_citations(protocol: str, framework: Framework, way: Way,
 
 
 @pytest.mark.parametrize("protocol", ["dashscope"])
-def test_sources_without_markers(ask: Ask, qwen_emulator: Emulator) -> None:
+def test_search_sources_without_citation_markers_have_no_spans(ask: Ask, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(Reply(text="Blue, as a[1] says.", search_results=SOURCES))
     seen = ask(enable_search=True)
     assert (seen.sources, seen.spans) == ([A, B], [])
 
 
-def test_where_no_sources_come_there_are_none(ask: Ask, qwen_emulator: Emulator) -> None:
+def test_enable_source_false_returns_no_sources(ask: Ask, qwen_emulator: Emulator) -> None:
     seen = ask(enable_search=True, search_options={"enable_source": False})
     assert (seen.sources, seen.spans) == ([], [])
     assert qwen_emulator.last_request.parameters["search_options"] == {"enable_source": False}
@@ -76,7 +78,7 @@ ALL_OPTIONS: SearchOptions = {
 
 
 @pytest.mark.parametrize("protocol", ["dashscope"])
-def test_every_option_reaches_the_wire(ask: Ask, qwen_emulator: Emulator) -> None:
+def test_every_search_option_is_sent(ask: Ask, qwen_emulator: Emulator) -> None:
     options = {**ALL_OPTIONS, "an_option_of_tomorrow": 1}
     seen = ask(enable_search=True, search_options=options)
     assert qwen_emulator.last_request.parameters["search_options"] == options
@@ -86,7 +88,7 @@ def test_every_option_reaches_the_wire(ask: Ask, qwen_emulator: Emulator) -> Non
 @pytest.mark.parametrize("protocol", ["dashscope"])
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("version", ["v0", "v1"])
-def test_langchain_blocks_hold_the_citations(
+def test_langchain_content_blocks_hold_citations(
     protocol: str, streamed: bool, version: str, qwen_emulator: Emulator
 ) -> None:
     qwen_emulator.reply(Reply(text=CITED, reasoning="Look it up.", search_results=SOURCES))
@@ -114,7 +116,7 @@ def test_langchain_blocks_hold_the_citations(
 
 
 @pytest.mark.filterwarnings("ignore:.*is in beta")
-def test_the_events_of_langchain_hold_the_citations(qwen_emulator: Emulator) -> None:
+def test_langchain_stream_events_hold_citations(qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(Reply(text=CITED, search_results=SOURCES))
     model = ChatQwen(
         api_key=KEY,
@@ -140,7 +142,7 @@ def search_request(**options: Any) -> ChatRequest:
     )
 
 
-def test_options_alone_do_not_search(ask: Ask, qwen_emulator: Emulator) -> None:
+def test_search_options_without_enable_search_warn(ask: Ask, qwen_emulator: Emulator) -> None:
     with pytest.warns(QwenWarning, match="no effect without enable_search"):
         ask(search_options={"forced_search": True})
     ask(search_options={"forced_search": True}, extra_body={"enable_search": True})
@@ -156,14 +158,14 @@ MARKERS = [
 
 
 @pytest.mark.parametrize(("form", "text", "places"), MARKERS)
-def test_markers_are_found(form: str, text: str, places: list[tuple[int, int]]) -> None:
+def test_citation_marker_spans_are_found(form: str, text: str, places: list[tuple[int, int]]) -> None:
     pattern = marker_pattern(search_request(enable_citation=True, citation_format=form))
     assert pattern is not None
     known = [Citation(index=1, url=A), Citation(index=2, url=B)]
     assert [(span.start, span.end) for span in find_spans(text, pattern, known)] == places
 
 
-def test_without_citations_nothing_is_looked_for() -> None:
+def test_marker_pattern_is_none_without_enable_citation() -> None:
     assert marker_pattern(search_request()) is None
     assert marker_pattern(ChatRequest(model="m", messages=())) is None
 
@@ -180,7 +182,7 @@ def test_without_citations_nothing_is_looked_for() -> None:
         ({"forced_search": True, "enable_source": False}, True, "openai", False),
     ],
 )
-def test_auto_takes_the_wire_that_has_sources(
+def test_protocol_auto_selects_native_for_search_sources(
     options: dict[str, Any], installed: bool, wire: str, warned: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selection, "sdk_is_installed", lambda: installed)
@@ -189,7 +191,7 @@ def test_auto_takes_the_wire_that_has_sources(
 
 
 @pytest.mark.parametrize("protocol", ["auto"])
-def test_auto_keeps_to_the_wire_that_can_carry_the_rest(ask: Ask, qwen_emulator: Emulator) -> None:
+def test_protocol_auto_stays_openai_if_native_lacks_a_parameter(ask: Ask, qwen_emulator: Emulator) -> None:
     with pytest.warns(QwenWarning, match="without the sources.*no place for frequency_penalty"):
         seen = ask(enable_search=True, frequency_penalty=0.5)
     assert seen.text and seen.sources == []
@@ -201,7 +203,7 @@ def test_auto_keeps_to_the_wire_that_can_carry_the_rest(ask: Ask, qwen_emulator:
 PDF = "https://files.example/a.pdf"
 
 
-def test_a_document_is_read_while_searching(qwen_emulator: Emulator) -> None:
+def test_protocol_auto_with_document_and_enable_search_stays_openai(qwen_emulator: Emulator) -> None:
     address: dict[str, Any] = {"api_key": KEY, "base_url": qwen_emulator.base_url, "model": "qwen3.8-max"}
     question = HumanMessage([{"type": "text", "text": "What is new here?"}, {"type": "file", "url": PDF}])
     with pytest.warns(QwenWarning, match="without the sources.*documents"):
@@ -212,7 +214,7 @@ def test_a_document_is_read_while_searching(qwen_emulator: Emulator) -> None:
     assert [request.protocol for request in qwen_emulator.requests] == ["openai"] * 2
 
 
-def test_the_wire_without_sources_says_so(qwen_emulator: Emulator) -> None:
+def test_openai_protocol_warns_of_enable_source(qwen_emulator: Emulator) -> None:
     model = ChatQwen(
         api_key=KEY,
         base_url=qwen_emulator.base_url,

@@ -1,4 +1,4 @@
-"""Thinking in every call shape: what is sent, and that reasoning comes back as reasoning."""
+"""Thinking on every surface: the parameters sent, and reasoning returned as reasoning."""
 
 import warnings
 from typing import Any
@@ -22,7 +22,7 @@ EFFORTS, OPEN = "qwen3.8-max", "qwen3-32b"
 
 
 @pytest.mark.parametrize("model", [OPTIONAL_ON, OPTIONAL_OFF, ALWAYS, EFFORTS, OPEN])
-def test_reasoning_comes_back_beside_the_text(model: str, ask: Ask, qwen_emulator: Emulator) -> None:
+def test_enable_thinking_returns_reasoning_beside_text(model: str, ask: Ask, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(THOUGHT)
     seen = ask(model=model, enable_thinking=True)
     assert (seen.text, seen.reasoning, seen.finish_reason) == (THOUGHT.text, THOUGHT.reasoning, "stop")
@@ -31,16 +31,14 @@ def test_reasoning_comes_back_beside_the_text(model: str, ask: Ask, qwen_emulato
 
 
 @pytest.mark.parametrize("model", [ALWAYS, OPEN])
-def test_what_only_streams_is_streamed_underneath(model: str, ask: Ask, qwen_emulator: Emulator) -> None:
+def test_stream_only_model_is_streamed_for_complete_calls(model: str, ask: Ask, qwen_emulator: Emulator) -> None:
     seen = ask(model=model)
     assert seen.text and seen.reasoning
     assert qwen_emulator.last_request.stream
 
 
 @pytest.mark.parametrize("finish_reason", ["stop", "length"])
-def test_an_answer_that_is_empty_after_thinking_is_told_apart(
-    finish_reason: str, ask: Ask, qwen_emulator: Emulator
-) -> None:
+def test_empty_response_after_thinking_is_flagged(finish_reason: str, ask: Ask, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(Reply(text="", reasoning="Round and round.", finish_reason=finish_reason))
     seen = ask(enable_thinking=True)
     assert (seen.text, seen.reasoning) == ("", "Round and round.")
@@ -48,13 +46,13 @@ def test_an_answer_that_is_empty_after_thinking_is_told_apart(
     assert seen.reasoning_tokens
 
 
-def test_thinking_with_search(ask: Ask, qwen_emulator: Emulator) -> None:
+def test_enable_thinking_with_enable_search(ask: Ask, qwen_emulator: Emulator) -> None:
     seen = ask(enable_thinking=True, enable_search=True)
     assert seen.text and seen.reasoning
     assert qwen_emulator.last_request.parameters["enable_search"] is True
 
 
-def test_thinking_with_structured_output(ask: Ask, qwen_emulator: Emulator) -> None:
+def test_enable_thinking_with_json_object(ask: Ask, qwen_emulator: Emulator) -> None:
     seen = ask(
         "Paris in JSON",
         model=OPTIONAL_ON,
@@ -64,8 +62,8 @@ def test_thinking_with_structured_output(ask: Ask, qwen_emulator: Emulator) -> N
     assert seen.text.startswith("{") and seen.reasoning
 
 
-WIRES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
-    # model, what is asked, what is sent, what the warning says
+THINKING_CASES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
+    # model, fields set, fields sent, text of the warning
     (OPTIONAL_ON, {}, {}, ""),
     (OPTIONAL_ON, {"enable_thinking": False}, {"enable_thinking": False}, ""),
     (OPTIONAL_OFF, {"thinking_budget": 99}, {"thinking_budget": 99}, ""),
@@ -93,8 +91,10 @@ WIRES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
 FIELDS = ("enable_thinking", "thinking_budget", "reasoning_effort", "preserve_thinking")
 
 
-@pytest.mark.parametrize(("model", "asked", "sent", "warning"), WIRES)
-def test_what_is_sent(model: str, asked: dict[str, Any], sent: dict[str, Any], warning: str) -> None:
+@pytest.mark.parametrize(("model", "asked", "sent", "warning"), THINKING_CASES)
+def test_thinking_parameters_are_prepared(
+    model: str, asked: dict[str, Any], sent: dict[str, Any], warning: str
+) -> None:
     request = ChatRequest(model=model, messages=(Message("user", (TextPart("hi"),)),), **asked)
     changed, said = adapt(request, resolve(model))
     assert {name: value for name in FIELDS if (value := getattr(changed, name)) is not None} == sent
@@ -102,8 +102,8 @@ def test_what_is_sent(model: str, asked: dict[str, Any], sent: dict[str, Any], w
     assert [getattr(request, name) for name in FIELDS] == [asked.get(name) for name in FIELDS]
 
 
-@pytest.mark.parametrize(("model", "asked", "sent", "warning"), WIRES[1::3])
-def test_what_arrives(
+@pytest.mark.parametrize(("model", "asked", "sent", "warning"), THINKING_CASES[1::3])
+def test_thinking_parameters_are_sent(
     model: str,
     asked: dict[str, Any],
     sent: dict[str, Any],
@@ -136,7 +136,9 @@ ROUND = (
         (EFFORTS, False, ["because"]),
     ],
 )
-def test_reasoning_is_replayed(model: str, preserve: bool | None, replayed: list[str]) -> None:
+def test_preserve_thinking_decides_replayed_reasoning_content(
+    model: str, preserve: bool | None, replayed: list[str]
+) -> None:
     request = ChatRequest(model=model, messages=ROUND, preserve_thinking=preserve)
     sent = encode_messages(request, resolve(model), encode_content)
     assert [message.reasoning_content for message in sent if message.reasoning_content] == replayed

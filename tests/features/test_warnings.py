@@ -1,4 +1,4 @@
-"""Where warnings point: at the user's line, whatever lies between it and ours."""
+"""Warnings point at the user's line, whatever lies between it and our code."""
 
 import asyncio
 import warnings
@@ -16,7 +16,7 @@ NOTICE = "always thinks"
 
 
 def chat(emulator: Emulator) -> ChatQwen:
-    """A model that is told what it cannot do."""
+    """Return a model whose fields cause a warning."""
     return ChatQwen(model="qwq-plus", enable_thinking=False, api_key="any", base_url=emulator.base_url)
 
 
@@ -35,7 +35,7 @@ CALLS: dict[str, Callable[[Emulator], object]] = {
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_a_warning_points_at_the_users_line(call: Callable[[Emulator], object], qwen_emulator: Emulator) -> None:
+def test_warning_points_at_the_users_line(call: Callable[[Emulator], object], qwen_emulator: Emulator) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", QwenWarning)
         call(qwen_emulator)
@@ -43,7 +43,7 @@ def test_a_warning_points_at_the_users_line(call: Callable[[Emulator], object], 
     assert place == __file__
 
 
-def test_a_warning_in_a_thread_of_a_pool_is_given_all_the_same(qwen_emulator: Emulator) -> None:
+def test_warning_in_a_pool_thread_is_emitted(qwen_emulator: Emulator) -> None:
     with pytest.warns(QwenWarning, match=NOTICE) as caught:
         chat(qwen_emulator).batch(["Hi", "Ho"])
     assert len([warning for warning in caught if NOTICE in str(warning.message)]) == 2

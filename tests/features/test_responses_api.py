@@ -1,4 +1,4 @@
-"""Tools that the service runs, through the Responses API: chosen, encoded, streamed, and shown as blocks."""
+"""Built-in (server-side) tools over the Responses API: selected, encoded, streamed, shown as content blocks."""
 
 import asyncio
 from functools import reduce
@@ -51,8 +51,8 @@ def make(emulator: Emulator, **fields: Any) -> ChatQwen:
     return ChatQwen(**{"api_key": KEY, "base_url": emulator.base_url, "model": "qwen3.8-max", **fields})
 
 
-def ran(way: Way, model: Any, messages: Any) -> AIMessage:
-    """The answer to these messages, whatever the way."""
+def respond(way: Way, model: Any, messages: Any) -> AIMessage:
+    """Return the response to these messages over the given surface."""
     if way == "whole":
         return cast(AIMessage, model.invoke(messages))
     if way == "stream":
@@ -63,9 +63,11 @@ def ran(way: Way, model: Any, messages: Any) -> AIMessage:
 
 
 @pytest.mark.parametrize("version", ["v0", "v1"])
-def test_a_search_is_bound_as_a_tool(version: str, way: Way, qwen_emulator: Emulator) -> None:
+def test_web_search_tool_uses_the_responses_api(version: str, way: Way, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(CITED)
-    message = ran(way, make(qwen_emulator, output_version=version).bind_tools([SEARCH]), "Why is the sky blue?")
+    message = respond(
+        way, make(qwen_emulator, output_version=version).bind_tools([SEARCH]), "Why is the sky blue?"
+    )
     request = qwen_emulator.last_request
     assert request.path.endswith("/compatible-mode/v1/responses")
     assert request.body["tools"] == [SEARCH]
@@ -82,16 +84,16 @@ def test_a_search_is_bound_as_a_tool(version: str, way: Way, qwen_emulator: Emul
     assert (message.response_metadata["finish_reason"], message.tool_calls) == ("stop", [])
 
 
-def test_code_has_a_result(way: Way, qwen_emulator: Emulator) -> None:
+def test_code_interpreter_returns_server_tool_result_block(way: Way, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(Reply("7", code="3 + 4"))
-    message = ran(way, make(qwen_emulator).bind_tools([CODE]), "What is 3 + 4?")
+    message = respond(way, make(qwen_emulator).bind_tools([CODE]), "What is 3 + 4?")
     call, result = (block for block in message.content_blocks if str(block["type"]).startswith("server_tool"))
     assert call["type"] == "server_tool_call" and call["args"] == {"code": "3 + 4"}
     assert result["type"] == "server_tool_result"
     assert (result["tool_call_id"], result["status"]) == (call["id"], "success")
 
 
-def test_functions_beside_them(way: Way, qwen_emulator: Emulator) -> None:
+def test_function_tools_beside_built_in_tools(way: Way, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(
         Reply(
             reasoning="Ask.",
@@ -101,14 +103,14 @@ def test_functions_beside_them(way: Way, qwen_emulator: Emulator) -> None:
     )
     model = make(qwen_emulator).bind_tools([weather, SEARCH], parallel_tool_calls=True)
     question = HumanMessage("The weather in Paris and Rome?")
-    message = ran(way, model, [question])
+    message = respond(way, model, [question])
     assert [(call["id"], call["args"]) for call in message.tool_calls] == [
         ("c1", {"city": "Paris"}),
         ("c2", {"city": "Rome"}),
     ]
     assert message.response_metadata["finish_reason"] == "tool_calls"
     results = [ToolMessage("sunny", tool_call_id=call["id"]) for call in message.tool_calls]
-    assert ran(way, model, [question, message, *results]).text == "Blue[1] sky."
+    assert respond(way, model, [question, message, *results]).text == "Blue[1] sky."
     body = qwen_emulator.last_request.body
     kinds = [item.get("type", item.get("role")) for item in body["input"]]
     assert kinds == ["user", "reasoning", "function_call", "function_call", *["function_call_output"] * 2]
@@ -119,7 +121,7 @@ def test_functions_beside_them(way: Way, qwen_emulator: Emulator) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*is in beta")
-def test_the_events_of_langchain_show_them(qwen_emulator: Emulator) -> None:
+def test_astream_events_shows_server_tool_calls(qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(CITED)
     model = make(qwen_emulator).bind_tools([SEARCH])
 
@@ -133,7 +135,7 @@ def test_the_events_of_langchain_show_them(qwen_emulator: Emulator) -> None:
         assert [event["index"] for event in events if event["event"] == kind] == [0, 1, 2]
 
 
-def test_the_answer_stands_in_a_history(qwen_emulator: Emulator) -> None:
+def test_server_tool_response_is_replayed_as_assistant_message(qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(CITED, "Yes.")
     model = make(qwen_emulator, output_version="v1").bind_tools([SEARCH])
     first = model.invoke("Why?")
@@ -143,7 +145,7 @@ def test_the_answer_stands_in_a_history(qwen_emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_llama_index_takes_them_too(streamed: bool, qwen_emulator: Emulator) -> None:
+def test_llama_index_accepts_built_in_tools(streamed: bool, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(CITED)
     llm = Qwen(api_key=KEY, base_url=qwen_emulator.base_url, model="qwen3.8-max")
     messages = [ChatMessage(role="user", content="Why?")]
@@ -164,7 +166,7 @@ class Colour(BaseModel):
 
 @pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning")
 @pytest.mark.parametrize("streaming", [False, True])
-def test_agents_of_llama_index_take_them_beside_their_own(streaming: bool, qwen_emulator: Emulator) -> None:
+def test_llama_index_agent_combines_built_in_tools_with_its_own(streaming: bool, qwen_emulator: Emulator) -> None:
     def paint(colour: str) -> str:
         """Paint."""
         return f"It is {colour} now."
@@ -184,7 +186,7 @@ def test_agents_of_llama_index_take_them_beside_their_own(streaming: bool, qwen_
     assert "tools" not in last.body and last.body["response_format"]["type"] == "json_schema"
 
 
-def test_what_is_built_in_is_no_function_and_in_no_dump() -> None:
+def test_built_in_tools_refuse_functions_and_hide_secrets() -> None:
     with pytest.raises(ValueError, match="functions are tools of an agent"):
         Qwen(built_in_tools=[{"type": "function", "function": {"name": "f"}}])
     mcp = {"type": "mcp", "server_label": "a", "headers": {"Authorization": KEY}}
@@ -192,7 +194,7 @@ def test_what_is_built_in_is_no_function_and_in_no_dump() -> None:
     assert KEY not in repr(llm) + str(llm.to_dict()) + str(llm.to_payload())
 
 
-def test_the_other_wire_has_none(qwen_emulator: Emulator) -> None:
+def test_built_in_tools_are_refused_on_dashscope_protocol(qwen_emulator: Emulator) -> None:
     with pytest.raises(UnsupportedFeatureError, match="service runs"):
         make(qwen_emulator, protocol="dashscope").bind_tools([SEARCH]).invoke("Why?")
     assert qwen_emulator.requests == []
@@ -207,7 +209,9 @@ REFUSALS: list[list[dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("tools", REFUSALS)
-def test_what_the_service_refuses(tools: list[dict[str, Any]], qwen_emulator: Emulator) -> None:
+def test_invalid_built_in_tools_raise_the_services_error(
+    tools: list[dict[str, Any]], qwen_emulator: Emulator
+) -> None:
     with pytest.raises(QwenError) as caught:
         make(qwen_emulator).bind_tools(tools).invoke("Why?")
     assert caught.value.status_code == 400
@@ -222,7 +226,7 @@ ACCEPTED: list[list[dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("tools", ACCEPTED)
-def test_every_tool_of_the_service(tools: list[dict[str, Any]], qwen_emulator: Emulator) -> None:
+def test_every_built_in_tool_is_sent(tools: list[dict[str, Any]], qwen_emulator: Emulator) -> None:
     assert make(qwen_emulator).bind_tools(tools).invoke("hi").text
     assert qwen_emulator.last_request.body["tools"] == tools
 
@@ -254,21 +258,21 @@ def encoded(**fields: Any) -> Any:
 
 
 @pytest.mark.parametrize(("fields", "sent"), FIELDS)
-def test_fields(fields: dict[str, Any], sent: dict[str, Any]) -> None:
+def test_responses_api_field_is_encoded(fields: dict[str, Any], sent: dict[str, Any]) -> None:
     body = msgspec.json.decode(encoded(**fields).body)
     assert {**body, **sent} == body
     assert "stream" not in body
 
 
-def test_no_field_is_forgotten() -> None:
-    """Each is sent, refused, told of, or read here; ``preserve_thinking`` says what of the history is sent."""
+def test_every_request_field_is_handled_by_the_responses_api() -> None:
+    """Account for each field: sent, refused, warned of, or read here (``preserve_thinking``: the history)."""
     read_here = {"model", "messages", "tools", "server_tools", "tool_choice", "reasoning_effort", "enable_search"}
     read_here |= {"preserve_thinking", "tool_call_parser", "reasoning_parser", "extra_body", "extra_headers"}
     read_here |= {"allow_local_files", "show_progress"}
     assert {*PARAMETERS, *REFUSED_FIELDS, *IGNORED} | read_here == set(ChatRequest.__struct_fields__)
 
 
-def test_what_has_no_effect_is_said() -> None:
+def test_responses_api_warns_of_ignored_fields_and_refuses_unsupported_ones() -> None:
     assert "top_k" in encoded(top_k=3).warnings[0]
     both = encoded(max_tokens=20, max_completion_tokens=99)
     assert "max_tokens" in both.warnings[0] and b'"max_output_tokens":99' in both.body
@@ -278,7 +282,7 @@ def test_what_has_no_effect_is_said() -> None:
         encoded(messages=(Message("assistant", (TextPart("a"),), partial=True),))
 
 
-def test_cache_marks_become_the_cache_of_the_session() -> None:
+def test_cache_control_becomes_session_cache_header() -> None:
     marked = Message("user", (TextPart("hi", {"type": "ephemeral"}),))
     assert encoded(messages=(marked,)).headers == {"x-dashscope-session-cache": "enable"}
     assert encoded().headers == {}
@@ -286,7 +290,7 @@ def test_cache_marks_become_the_cache_of_the_session() -> None:
 
 
 @pytest.mark.parametrize("name", ["nonstream.json", "function_call.json", "stream.sse"])
-def test_samples(name: str) -> None:
+def test_responses_api_samples_are_decoded(name: str) -> None:
     protocol, profile = OpenAIResponses(), resolve("qwen3.8-max")
     payload = (SAMPLES / f"responses_{name}").read_bytes()
     if name.endswith("sse"):
@@ -310,7 +314,7 @@ REFUSED = {"type": "message", "content": [{"type": "refusal", "refusal": "I cann
 THOUGHT = {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "Hm."}]}
 
 
-def test_what_stands_in_other_fields_is_read() -> None:
+def test_responses_api_refusal_and_reasoning_text_are_decoded() -> None:
     body = {"object": "response", "id": "a", "status": "completed", "output": [THOUGHT, REFUSED]}
     protocol, profile = OpenAIResponses(), resolve("qwen3.8-max")
     answer = protocol.decode_chat(msgspec.json.encode(body), profile)
@@ -328,14 +332,14 @@ def test_what_stands_in_other_fields_is_read() -> None:
     assert (streamed.reasoning, streamed.text) == ("Hm.", "I cannot.")
 
 
-def test_an_answer_without_output_is_empty() -> None:
+def test_responses_api_empty_output_is_an_empty_response() -> None:
     body = {"object": "response", "id": "a", "status": "completed", "output": []}
     answer = OpenAIResponses().decode_chat(msgspec.json.encode(body), resolve("qwen3.8-max"))
     assert (answer.text, answer.finish_reason) == ("", "stop")
 
 
-def test_calls_that_are_written_by_turns() -> None:
-    """Their output items tell them apart."""
+def test_interleaved_function_call_arguments_are_assembled() -> None:
+    """Tell interleaved tool calls apart by output index."""
     decoder = OpenAIResponses().stream_decoder(resolve("qwen3.8-max"))
     items = [{"type": "function_call", "call_id": f"c{place}", "name": f"f{place}"} for place in (0, 1)]
     begun = [{"type": "response.output_item.added", "output_index": i, "item": items[i]} for i in (0, 1)]
@@ -361,25 +365,25 @@ PARTS: list[tuple[Part, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("part", "item"), PARTS)
-def test_media_beside_them(part: Part, item: dict[str, Any]) -> None:
+def test_responses_api_media_part_is_encoded(part: Part, item: dict[str, Any]) -> None:
     message = Message("user", (TextPart("What is it?"), part))
     (sent,) = msgspec.json.decode(encoded(messages=(message,)).body)["input"]
     assert sent["content"] == [{"type": "input_text", "text": "What is it?"}, item]
 
 
-def test_a_document_has_no_place_beside_them() -> None:
+def test_responses_api_refuses_file_parts() -> None:
     with pytest.raises(UnsupportedFeatureError, match="FilePart"):
         encoded(messages=(Message("user", (TextPart("Read."), FilePart(url="https://a.example/a.pdf"))),))
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_limit_is_told(streamed: bool, qwen_emulator: Emulator) -> None:
+def test_responses_api_truncation_gives_finish_reason_length(streamed: bool, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(Reply("One", finish_reason="length"))
-    message = ran("stream" if streamed else "whole", make(qwen_emulator).bind_tools([SEARCH]), "hi")
+    message = respond("stream" if streamed else "whole", make(qwen_emulator).bind_tools([SEARCH]), "hi")
     assert (message.text, message.response_metadata["finish_reason"]) == ("One", "length")
 
 
-def test_a_stream_that_was_cut(qwen_emulator: Emulator) -> None:
+def test_responses_api_truncated_stream_raises_incomplete_stream_error(qwen_emulator: Emulator) -> None:
     payload = (SAMPLES / "responses_stream.sse").read_bytes()
     cut = payload[: payload.index(b"id:13")]
     with pytest.raises(IncompleteStreamError) as caught:
@@ -387,7 +391,7 @@ def test_a_stream_that_was_cut(qwen_emulator: Emulator) -> None:
     assert caught.value.partial is not None and caught.value.partial.text == "Hello! How can I help?"
 
 
-def test_moderation_in_mid_stream(qwen_emulator: Emulator) -> None:
+def test_responses_api_mid_stream_moderation_carries_partial(qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(Failure.named("output_inspection", after_chunks=6, reply=Reply(["One ", "two"])))
     with pytest.raises(ContentFilterError) as caught:
         list(make(qwen_emulator, enable_thinking=False).bind_tools([SEARCH]).stream("hi"))
@@ -395,13 +399,13 @@ def test_moderation_in_mid_stream(qwen_emulator: Emulator) -> None:
     assert caught.value.partial is not None and caught.value.partial.text == "One two"
 
 
-def test_a_failed_answer() -> None:
+def test_responses_api_failed_status_raises_an_error() -> None:
     error = {"code": "server_error", "message": "Sorry."}
     payload = msgspec.json.encode({"object": "response", "id": "a", "status": "failed", "error": error})
     with pytest.raises(QwenError, match="Sorry"):
         OpenAIResponses().decode_chat(payload, resolve("qwen3.8-max"))
 
 
-def test_warnings_reach_the_caller(qwen_emulator: Emulator) -> None:
+def test_responses_api_encoding_warnings_reach_the_caller(qwen_emulator: Emulator) -> None:
     with pytest.warns(QwenWarning, match="top_k"):
         make(qwen_emulator, top_k=3).bind_tools([SEARCH]).invoke("hi")

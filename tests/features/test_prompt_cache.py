@@ -1,4 +1,4 @@
-"""The explicit context cache: marks reach either wire, at most four, and reads and writes are counted."""
+"""The explicit context cache: cache_control on either protocol, at most four, with reads and writes counted."""
 
 import asyncio
 from typing import Any
@@ -28,7 +28,7 @@ MARK = {"type": "ephemeral"}
 
 
 def marks(request: RecordedRequest) -> list[tuple[str, str]]:
-    """Role and text of every marked block of a request."""
+    """Return role and text of every content part with cache_control in a request."""
     return [
         (message["role"], block["text"])
         for message in request.messages
@@ -39,11 +39,13 @@ def marks(request: RecordedRequest) -> list[tuple[str, str]]:
 
 @pytest.fixture(params=["qwen-plus", "qwen3.7-plus"])
 def model(request: pytest.FixtureRequest) -> str:
-    """One model of each native endpoint."""
+    """Return one model of each native endpoint."""
     return str(request.param)
 
 
-def test_langchain_marks(protocol: Protocol, model: str, qwen_emulator: Emulator) -> None:
+def test_langchain_cache_control_is_sent_and_usage_counted(
+    protocol: Protocol, model: str, qwen_emulator: Emulator
+) -> None:
     chat = ChatQwen(api_key=KEY, base_url=qwen_emulator.base_url, protocol=protocol, model=model)
     system = SystemMessage([{"type": "text", "text": LONG, "cache_control": MARK}])
     first = chat.invoke([system, HumanMessage("hi")])
@@ -56,7 +58,9 @@ def test_langchain_marks(protocol: Protocol, model: str, qwen_emulator: Emulator
     assert details["cache_type"] == "ephemeral"
 
 
-def test_llama_index_marks(protocol: Protocol, model: str, qwen_emulator: Emulator) -> None:
+def test_llama_index_cache_point_is_sent_and_usage_counted(
+    protocol: Protocol, model: str, qwen_emulator: Emulator
+) -> None:
     llm = Qwen(api_key=KEY, base_url=qwen_emulator.base_url, protocol=protocol, model=model)
     point = CachePoint(cache_control=CacheControl(type="ephemeral"))
     system = ChatMessage(role="system", blocks=[TextBlock(text=LONG), point])
@@ -67,7 +71,7 @@ def test_llama_index_marks(protocol: Protocol, model: str, qwen_emulator: Emulat
     assert details["cached_tokens"] > 1024
 
 
-def test_a_lifetime_that_was_asked_for_is_sent(protocol: Protocol, qwen_emulator: Emulator) -> None:
+def test_cache_control_ttl_is_sent(protocol: Protocol, qwen_emulator: Emulator) -> None:
     address: dict[str, Any] = {"api_key": KEY, "base_url": qwen_emulator.base_url, "protocol": protocol}
     mark = {"type": "ephemeral", "ttl": "1h"}
     ChatQwen(**address).invoke([HumanMessage([{"type": "text", "text": "hi", "cache_control": mark}])])
@@ -77,7 +81,7 @@ def test_a_lifetime_that_was_asked_for_is_sent(protocol: Protocol, qwen_emulator
     assert sent == [mark, mark]
 
 
-def test_the_mark_of_a_tool_stands_on_the_system_message(protocol: Protocol, qwen_emulator: Emulator) -> None:
+def test_tool_cache_control_moves_to_the_system_message(protocol: Protocol, qwen_emulator: Emulator) -> None:
     @tool(extras={"cache_control": MARK})
     def look_up(word: str) -> str:
         """Look a word up."""
@@ -97,7 +101,7 @@ def marked(text: str) -> Message:
 
 
 @pytest.mark.parametrize(("count", "left", "warned"), [(0, "", 0), (4, "0123", 0), (6, "2345", 1)])
-def test_the_last_four_marks_count(count: int, left: str, warned: int) -> None:
+def test_only_the_last_four_cache_controls_are_kept(count: int, left: str, warned: int) -> None:
     request = ChatRequest(model="qwen-plus", messages=tuple(marked(str(number)) for number in range(count)))
     changed, warnings = adapt(request, resolve("qwen-plus"))
     assert "".join(changed.messages[number].text for number, _ in cache_breakpoints(changed.messages)) == left
@@ -105,7 +109,7 @@ def test_the_last_four_marks_count(count: int, left: str, warned: int) -> None:
     assert len(list(cache_breakpoints(request.messages))) == count
 
 
-def test_models_without_the_cache_get_no_marks() -> None:
+def test_cache_control_is_dropped_on_models_without_explicit_cache() -> None:
     request = ChatRequest(model="m", messages=(marked("a"),), tools=(Tool("f", cache_control=MARK),))
     profile = msgspec.structs.replace(resolve("m"), explicit_cache=False)
     changed, (of_the_tool, of_the_message) = adapt(request, profile)
@@ -113,7 +117,7 @@ def test_models_without_the_cache_get_no_marks() -> None:
     assert "tool" in of_the_tool and "no explicit context cache" in of_the_message
 
 
-def test_a_system_message_that_has_a_mark_keeps_it() -> None:
+def test_system_message_keeps_its_own_cache_control() -> None:
     system = Message("system", (TextPart("a", MARK), TextPart("b")))
     tools = (Tool("f", cache_control={"type": "ephemeral", "ttl": "1h"}),)
     request = ChatRequest(model="m", messages=(system, Message("user", (TextPart("c"),))), tools=tools)
@@ -128,13 +132,13 @@ def weather(city: str) -> str:
 
 
 class DropFirst(AgentMiddleware[Any, Any, Any]):
-    """Trims the conversation on its way to the model, as other middleware may."""
+    """Trim the conversation before the model call, as other middleware may."""
 
     def wrap_model_call(self, request: ModelRequest[Any], handler: Any) -> Any:
         return handler(request.override(messages=request.messages[-1:]))
 
 
-def test_the_middleware_marks_what_the_next_call_begins_with(protocol: Protocol, qwen_emulator: Emulator) -> None:
+def test_caching_middleware_marks_system_and_last_message(protocol: Protocol, qwen_emulator: Emulator) -> None:
     qwen_emulator.reply(Reply(tool_calls=[ToolCall("weather", {"city": "Paris"})]), "It is sunny.")
     agent = create_agent(
         ChatQwen(api_key=KEY, base_url=qwen_emulator.base_url, protocol=protocol),
@@ -151,7 +155,7 @@ def test_the_middleware_marks_what_the_next_call_begins_with(protocol: Protocol,
     assert [message.content for message in result["messages"][:1]] == ["The weather in Paris?"]
 
 
-def test_the_middleware_without_blocking(qwen_emulator: Emulator) -> None:
+def test_caching_middleware_works_async(qwen_emulator: Emulator) -> None:
     agent = create_agent(
         ChatQwen(api_key=KEY, base_url=qwen_emulator.base_url, protocol="openai"),
         [],
@@ -161,7 +165,7 @@ def test_the_middleware_without_blocking(qwen_emulator: Emulator) -> None:
     assert marks(qwen_emulator.last_request) == [("user", "hi")]
 
 
-def test_the_middleware_respects_other_middleware(qwen_emulator: Emulator) -> None:
+def test_caching_middleware_respects_other_middleware(qwen_emulator: Emulator) -> None:
     agent = create_agent(
         ChatQwen(api_key=KEY, base_url=qwen_emulator.base_url, protocol="openai"),
         [],
@@ -184,7 +188,7 @@ BLOCKS: list[Any] = ["plain", {"type": "text", "text": "a"}, {"type": "image", "
         ([*BLOCKS[:1], {"type": "audio", "url": "https://a.example/b.wav"}], None),
     ],
 )
-def test_the_middleware_keeps_content(content: Any, expected: list[Any] | None) -> None:
+def test_caching_middleware_keeps_message_content(content: Any, expected: list[Any] | None) -> None:
     message = HumanMessage(content)
     request = ModelRequest(model=ChatQwen(api_key=KEY), messages=[message])
     changed = QwenPromptCachingMiddleware().marked(request).messages[0]
@@ -194,7 +198,7 @@ def test_the_middleware_keeps_content(content: Any, expected: list[Any] | None) 
     assert message.content == content
 
 
-def test_the_middleware_finds_the_last_message_that_can_bear_a_mark() -> None:
+def test_caching_middleware_marks_the_last_message_with_text() -> None:
     call = AIMessage("", tool_calls=[{"name": "f", "args": {}, "id": "1"}])
     messages: list[AnyMessage] = [HumanMessage("hi"), call, ToolMessage("", tool_call_id="1")]
     changed = QwenPromptCachingMiddleware().marked(ModelRequest(model=ChatQwen(api_key=KEY), messages=messages))
@@ -202,6 +206,6 @@ def test_the_middleware_finds_the_last_message_that_can_bear_a_mark() -> None:
     assert changed.messages[1:] == messages[1:]
 
 
-def test_the_middleware_leaves_other_models_alone() -> None:
+def test_caching_middleware_ignores_other_models() -> None:
     request = ModelRequest(model=FakeListChatModel(responses=["a"]), messages=[HumanMessage("hi")])
     assert QwenPromptCachingMiddleware().marked(request) is request
