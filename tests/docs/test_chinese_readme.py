@@ -1,4 +1,4 @@
-"""README.zh-CN.md says what README.md says: the same sections, code, tables, names, numbers and links."""
+"""README.zh-CN.md mirrors README.md: the same sections, code, tables, names, numbers and links."""
 
 import io
 import re
@@ -18,7 +18,7 @@ LINK = re.compile(r"\]\((?!#|README)([^)]+)\)")
 
 
 class Section(NamedTuple):
-    """What stands under a heading."""
+    """A section: heading and text."""
 
     level: int
     title: str
@@ -26,23 +26,23 @@ class Section(NamedTuple):
 
     @property
     def blocks(self) -> list[tuple[str, str]]:
-        """Code blocks: language and code."""
+        """Return the code blocks: language and code."""
         return FENCE.findall(self.text)
 
     @property
     def prose(self) -> str:
-        """All but the code blocks and tables."""
+        """Return the text without code blocks and tables."""
         return re.sub(r"^\|.*$", "", FENCE.sub("", self.text), flags=re.MULTILINE)
 
     @property
     def tables(self) -> list[list[list[str]]]:
-        """Tables as rows of cells."""
+        """Return the tables as rows of cells."""
         found = re.findall(r"(?:^\|.*\|\n)+", self.text, re.MULTILINE)
         return [[re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines()] for table in found]
 
 
 def sections(name: str) -> list[Section]:
-    """A file cut at its headings; those in code are no headings."""
+    """Split a file at its headings, ignoring those in code blocks."""
     text = (ROOT / name).read_text("utf-8")
     hidden = FENCE.sub(lambda found: re.sub(r"^#", "\0", found[0], flags=re.MULTILINE), text)
     parts = re.split(r"^(#+) (.*)\n", hidden, flags=re.MULTILINE)
@@ -56,7 +56,7 @@ EACH = pytest.mark.parametrize(
 
 
 def code(language: str, text: str) -> list[str]:
-    """Code without what may be told in another language: comments and texts."""
+    """Return the code without what may be translated: comments and strings."""
     if language == "python":
         told = (tokenize.COMMENT, tokenize.STRING, tokenize.NL)
         tokens = tokenize.generate_tokens(io.StringIO(text).readline)
@@ -66,19 +66,19 @@ def code(language: str, text: str) -> list[str]:
     return re.findall(r"^ *\S+", text, re.MULTILINE)
 
 
-def test_both_have_the_same_sections() -> None:
+def test_chinese_readme_has_the_same_sections() -> None:
     assert [pair[0] and pair[0].level for pair in PAIRS] == [pair[1] and pair[1].level for pair in PAIRS]
 
 
 @EACH
-def test_the_code_is_the_same(english: Section, chinese: Section) -> None:
+def test_chinese_readme_has_the_same_code(english: Section, chinese: Section) -> None:
     assert [language for language, _ in english.blocks] == [language for language, _ in chinese.blocks]
     for (language, before), (_, after) in zip(english.blocks, chinese.blocks, strict=True):
         assert code(language, before) == code(language, after)
 
 
 @EACH
-def test_the_tables_are_the_same(english: Section, chinese: Section) -> None:
+def test_chinese_readme_has_the_same_tables(english: Section, chinese: Section) -> None:
     yes_and_no = {"是": "yes", "否": "no"}
     assert len(english.tables) == len(chinese.tables)
     for before, after in zip(english.tables, chinese.tables, strict=True):
@@ -91,7 +91,7 @@ def test_the_tables_are_the_same(english: Section, chinese: Section) -> None:
 
 
 @EACH
-def test_names_numbers_and_links_are_the_same(english: Section, chinese: Section) -> None:
+def test_chinese_readme_has_the_same_names_numbers_and_links(english: Section, chinese: Section) -> None:
     for kind in (SPAN, LINK):
         ours, theirs = (set(kind.findall(section.prose)) for section in (english, chinese))
         assert ours == theirs, f"{CHINESE} is to be changed with {ENGLISH}: {sorted(ours ^ theirs)}"
@@ -99,11 +99,11 @@ def test_names_numbers_and_links_are_the_same(english: Section, chinese: Section
     assert ours == theirs, f"{CHINESE} is to be changed with {ENGLISH}: {sorted(ours ^ theirs)}"
 
 
-def test_each_leads_to_the_other() -> None:
+def test_readmes_link_to_each_other() -> None:
     assert f"]({CHINESE})" in PAIRS[0][0].text and f"]({ENGLISH})" in PAIRS[0][1].text
 
 
-def test_links_within_lead_somewhere() -> None:
+def test_readme_links_are_valid() -> None:
     for name in (ENGLISH, CHINESE):
         text = (ROOT / name).read_text("utf-8")
         anchors = {section.title.lower().replace(" ", "-") for section in sections(name)}
@@ -112,7 +112,7 @@ def test_links_within_lead_somewhere() -> None:
             assert (ROOT / target).exists() or target.startswith("https://"), target
 
 
-def test_the_table_of_models_is_the_same() -> None:
+def test_chinese_readme_has_the_same_model_table() -> None:
     blocks = [
         re.findall(r"<!-- python .*?<!-- end -->", (ROOT / name).read_text("utf-8"), re.DOTALL)
         for name in (ENGLISH, CHINESE)

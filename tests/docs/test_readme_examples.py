@@ -1,4 +1,4 @@
-"""Every Python example of both READMEs runs as it stands, with the emulator in the place of the service."""
+"""Every Python example of both READMEs runs unchanged against the emulator."""
 
 import re
 import warnings
@@ -22,7 +22,9 @@ OWN_SERVERS = {8000: "vllm", 11434: "ollama"}
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_example(example: str, qwen_emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readme_example_runs(
+    example: str, qwen_emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-test")
     monkeypatch.setenv("DASHSCOPE_API_BASE", qwen_emulator.base_url)
     monkeypatch.chdir(tmp_path)
@@ -37,5 +39,5 @@ def test_example(example: str, qwen_emulator: Emulator, tmp_path: Path, monkeypa
     assert qwen_emulator.requests or "import count_usage" in example or "Emulator()" in example
 
 
-def test_there_are_examples() -> None:
+def test_readmes_have_examples() -> None:
     assert len(EXAMPLES) >= 12

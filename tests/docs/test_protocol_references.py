@@ -1,4 +1,4 @@
-"""What comments name as the source of a fact ("compatible 2.5", "native 5.3") is a section of docs/protocol."""
+"""References in comments ("compatible 2.5", "native 5.3") name existing sections of docs/protocol."""
 
 import re
 from pathlib import Path
@@ -17,16 +17,16 @@ NAMED = re.compile(
 )
 HEADING = re.compile(r"^##+ ", re.MULTILINE)
 SURE = re.compile(r"\((?:[^()]*\W)?[DOST?](?:\W[^()]*)?\)|catalogue")
-"""A mark in brackets, alone or beside words; or the place where the certainty of each fact stands."""
+"""A certainty mark in brackets, alone or beside words; or a reference to the catalog, which has them."""
 
 
 def sections(wire: str) -> dict[str, str]:
-    """What stands under each numbered heading of one page."""
+    """Return the text under each numbered heading of a page."""
     text = (ROOT / "docs" / "protocol" / f"{wire}.md").read_text("utf-8")
     return {part.partition(" ")[0]: part for part in HEADING.split(text)[1:]}
 
 
-def test_every_section_that_is_named_is_there() -> None:
+def test_every_referenced_protocol_section_exists() -> None:
     known = {wire: sections(wire) for wire in WIRES}
     named = [
         (path.relative_to(ROOT), found[1].lower(), number)
@@ -39,6 +39,6 @@ def test_every_section_that_is_named_is_there() -> None:
 
 
 @pytest.mark.parametrize("wire", WIRES)
-def test_every_section_says_how_sure_it_is(wire: str) -> None:
+def test_every_protocol_section_states_its_certainty(wire: str) -> None:
     told = [text for text in sections(wire).values() if len(text.splitlines()) > 2]
     assert told and [text for text in told if not SURE.search(text)] == []

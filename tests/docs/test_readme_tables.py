@@ -14,14 +14,14 @@ README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 
 
 def section(title: str) -> str:
-    """The text under a heading."""
+    """Return the text under a heading."""
     found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
     assert found, title
     return found[1]
 
 
 def table_names(title: str) -> set[str]:
-    """All words in code spans of the tables under a heading."""
+    """Return all words in code spans of the tables under a heading."""
     rows = "\n".join(line for line in section(title).splitlines() if line.startswith("|"))
     return {word for span in re.findall(r"`([^`]+)`", rows) for word in re.findall(r"\w+", span)}
 
@@ -34,11 +34,11 @@ FIELDS = sorted(
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_every_field_is_in_the_table_of_configuration(field: str) -> None:
+def test_every_field_is_in_the_configuration_table(field: str) -> None:
     assert field in table_names("Configuration")
 
 
-def test_the_table_of_errors_is_that_of_the_module() -> None:
+def test_errors_table_lists_every_error_class() -> None:
     rows = re.findall(r"^\| `(\w+)` \|", section("Errors"), re.MULTILINE)
     classes = {
         name
