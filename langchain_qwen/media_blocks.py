@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.prepare.media_checks import warn_of_detail
+from qwen_core.prepare.media_checks import warn_unsupported_detail
 from qwen_core.prepare.media_formats import HEAD, audio_format, sniff
 from qwen_core.types.messages import AudioPart, FilePart, ImagePart, Part, VideoPart
 
@@ -67,7 +67,7 @@ def image_parts(block: Block) -> Sequence[Part]:
     """An image."""
     inner = block.get("image_url")
     detail = inner.get("detail") if isinstance(inner, Mapping) else None
-    warn_of_detail(str(block.get("type")), detail or option(block, "detail"))
+    warn_unsupported_detail(str(block.get("type")), detail or option(block, "detail"))
     return (
         ImagePart(
             source_url(block, "image_url", "image"),

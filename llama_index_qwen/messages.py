@@ -27,7 +27,7 @@ from llama_index_qwen.media import media_url
 from qwen_core.adapters.call_ids import with_own_ids
 from qwen_core.adapters.request_builder import convert_messages
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.prepare.media_checks import warn_of_detail
+from qwen_core.prepare.media_checks import warn_unsupported_detail
 from qwen_core.types.messages import (
     AudioPart,
     FilePart,
@@ -159,7 +159,7 @@ def _text(block: TextBlock) -> Parts:
 
 
 def _image(block: ImageBlock) -> Parts:
-    warn_of_detail(type(block).__name__, block.detail)
+    warn_unsupported_detail(type(block).__name__, block.detail)
     url = media_url(block.image, block.path, block.url, block.image_mimetype)
     return (ImagePart(url),)
 
@@ -171,7 +171,7 @@ def _audio(block: AudioBlock) -> Parts:
 
 
 def _video(block: VideoBlock) -> Parts:
-    warn_of_detail(type(block).__name__, block.detail)
+    warn_unsupported_detail(type(block).__name__, block.detail)
     url = media_url(block.video, block.path, block.url, block.video_mimetype)
     return (VideoPart(url, fps=block.fps),)
 

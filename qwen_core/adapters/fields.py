@@ -15,7 +15,7 @@ from qwen_core.config.self_hosted import ServerName, self_hosted_server
 from qwen_core.config.settings import DEFAULT_MAX_RETRIES, ClientSettings, ProtocolChoice
 from qwen_core.config.timeouts import Timeout
 from qwen_core.models.profile import ModelProfile
-from qwen_core.models.self_hosted import profile_on
+from qwen_core.models.self_hosted import self_hosted_profile
 from qwen_core.types.errors import UnsupportedFeatureError
 from qwen_core.types.messages import Message
 from qwen_core.types.options import ReasoningParserName, SearchOptions, ToolCallParserName, TranslationOptions
@@ -145,7 +145,7 @@ class ConnectionFields(BaseModel):
             workspace=self.workspace,
             protocol=self.protocol,
         )
-        return profile_on(getattr(self, "model", ""), server)
+        return self_hosted_profile(getattr(self, "model", ""), server)
 
     def __getstate__(self) -> dict[Any, Any]:
         # A key from the environment stays out of pickles; the copy reads its own environment. HTTP clients belong

@@ -11,7 +11,7 @@ from qwen_core.config.endpoints import (
     DEFAULT_MULTIMODAL_EMBEDDING_MODEL,
     DEFAULT_RERANK_MODEL,
 )
-from qwen_core.prepare.retrieval_media import ready_contents
+from qwen_core.prepare.retrieval_media import prepare_contents
 from qwen_core.types.messages import Part, TextPart
 from qwen_core.types.requests import (
     EmbeddingRequest,
@@ -58,7 +58,7 @@ class MultimodalEmbeddingFields(EmbeddingFields):
         """The request for contents of any kind, each of which becomes one vector."""
         return MultimodalEmbeddingRequest(
             model=self.model,
-            contents=ready_contents(self.model, contents, allowed_files(self.allow_local_files)),
+            contents=prepare_contents(self.model, contents, allowed_files(self.allow_local_files)),
             dimensions=self.dimensions,
             instruct=self.instruct,
             extra_body=self.extra_body,
@@ -103,7 +103,7 @@ class RerankFields(RetrievalFields):
     ) -> RerankRequest:
         """The request to rank these documents. The call's ``top_n`` wins."""
         items = [(as_part(query),), *((as_part(document),) for document in documents)]
-        ready = ready_contents(self.model, items, allowed_files(self.allow_local_files))
+        ready = prepare_contents(self.model, items, allowed_files(self.allow_local_files))
         return RerankRequest(
             model=self.model,
             query=ready[0][0],

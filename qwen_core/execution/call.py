@@ -17,11 +17,11 @@ from qwen_core.models.catalogue import resolve
 from qwen_core.models.context_limit import check_length
 from qwen_core.models.pricing import Pricing, price_list
 from qwen_core.models.profile import ModelProfile
-from qwen_core.models.self_hosted import profile_on
+from qwen_core.models.self_hosted import self_hosted_profile
 from qwen_core.prepare.for_model import adapt
 from qwen_core.prepare.for_self_hosted import adapt_to_server, with_instruction_in_queries
-from qwen_core.prepare.thinking import asked_to_think, thinks
-from qwen_core.prepare.tool_names import OwnNames, with_names_to_send
+from qwen_core.prepare.thinking import requested_thinking, thinks
+from qwen_core.prepare.tool_names import ToolNameRestorer, with_valid_tool_names
 from qwen_core.protocols.base import EncodedRequest, Protocol, StreamDecoder
 from qwen_core.protocols.citations import cite_events, cite_response, marker_pattern
 from qwen_core.protocols.error_decoding import invalid_response
@@ -204,7 +204,7 @@ class Call:
 
     def _filters(self) -> list[EventFilter]:
         filters = output_filters(self._request)
-        return [*filters, OwnNames(self._own_names)] if self._own_names else filters
+        return [*filters, ToolNameRestorer(self._own_names)] if self._own_names else filters
 
     def failure(self, error: QwenError | HTTPStatusError, seen: Sequence[Event] = ()) -> QwenError:
         """The error to raise: typed, with where it happened and what had arrived."""
@@ -270,8 +270,8 @@ class Call:
 def chat_call(settings: ClientSettings, request: ChatRequest, *, stream: bool, asynchronous: bool) -> Call:
     """The call for a chat request."""
     server = settings.self_hosted_server()
-    profile = profile_on(request.model, server)
-    request, own_names = with_names_to_send(request, self_hosted=server is not None)
+    profile = self_hosted_profile(request.model, server)
+    request, own_names = with_valid_tool_names(request, self_hosted=server is not None)
     if server is None:
         protocol, losses = select_protocol(settings.protocol, profile, request)
         adapted, changes = adapt(request, profile)
@@ -289,7 +289,7 @@ def chat_call(settings: ClientSettings, request: ChatRequest, *, stream: bool, a
         encode,
         asynchronous=asynchronous,
         request=request,
-        thinking=asked_to_think(adapted, profile),
+        thinking=requested_thinking(adapted, profile),
         own_names=own_names,
     )
     for message in (*losses, *changes, *call.encoded.warnings):
@@ -300,7 +300,7 @@ def chat_call(settings: ClientSettings, request: ChatRequest, *, stream: bool, a
 def embedding_call(settings: ClientSettings, request: AnyEmbeddingRequest, *, asynchronous: bool) -> Call:
     """The call for one batch of texts or other contents."""
     server = settings.self_hosted_server()
-    profile = profile_on(request.model, server)
+    profile = self_hosted_profile(request.model, server)
     protocol, losses = select_protocol("auto" if server else settings.protocol, profile, request)
     if server is not None and isinstance(request, EmbeddingRequest):
         protocol, losses = OPENAI_COMPATIBLE, ()
@@ -318,7 +318,7 @@ def embedding_call(settings: ClientSettings, request: AnyEmbeddingRequest, *, as
 def rerank_call(settings: ClientSettings, request: RerankRequest, *, asynchronous: bool) -> Call:
     """The call for one batch of documents. The OpenAI-compatible wire has its rerankers at another path."""
     server = settings.self_hosted_server()
-    profile = profile_on(request.model, server)
+    profile = self_hosted_profile(request.model, server)
     protocol, losses = select_protocol(settings.protocol, profile, request)
 
     def encode(profile: ModelProfile) -> EncodedRequest:

@@ -1,4 +1,4 @@
-"""What is known of a model where a server of the user's own serves it, without facts of Alibaba's."""
+"""Profiles of models on self-hosted servers, without the facts about Alibaba's deployment."""
 
 from functools import lru_cache
 from typing import Any
@@ -10,18 +10,20 @@ from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
 
 
-def profile_on(model: str, server: Server | None) -> ModelProfile:
-    """What is known of a model where this server serves it."""
-    return resolve(model) if server is None else _profile_on(model, server.name)
+def self_hosted_profile(model: str, server: Server | None) -> ModelProfile:
+    """Return the profile of a model on this server, or on Alibaba's service if it is None."""
+    return resolve(model) if server is None else _self_hosted_profile(model, server.name)
 
 
 @lru_cache(maxsize=1024)
-def _profile_on(model: str, server: ServerName) -> ModelProfile:
-    return msgspec.structs.replace(resolve(model), reasoning_keys=SERVERS[server].reasoning_keys, **ON_OWN_SERVERS)
+def _self_hosted_profile(model: str, server: ServerName) -> ModelProfile:
+    return msgspec.structs.replace(
+        resolve(model), reasoning_keys=SERVERS[server].reasoning_keys, **SELF_HOSTED_OVERRIDES
+    )
 
 
-ON_OWN_SERVERS: dict[str, Any] = {
-    # Limits and habits of Alibaba's deployment, its features, prices and announcements.
+SELF_HOSTED_OVERRIDES: dict[str, Any] = {
+    # Limits and behaviour of Alibaba's deployment, its features, prices and announcements.
     "max_input_tokens": None,
     "max_input_tokens_thinking": None,
     "max_output_tokens": None,
@@ -44,7 +46,7 @@ ON_OWN_SERVERS: dict[str, Any] = {
     "prices": (),
     "retired_on": None,
     "successor": None,
-    # What these servers do for every model: tokens that break a grammar are never drawn.
+    # These servers do so for every model: tokens that violate a grammar are never sampled.
     "forced_tool_choice": True,
     "json_object": True,
     "json_object_thinking": True,
@@ -52,4 +54,4 @@ ON_OWN_SERVERS: dict[str, Any] = {
     "max_tokens_counts_thinking": True,
     "done_ends_answer": True,
 }
-"""Facts of a model's profile that are others wherever the user serves it."""
+"""Profile fields that differ on every self-hosted server."""

@@ -1,1 +1,1 @@
-"""A request as the model, the mode or the server that it goes to can take it. What is changed is warned of."""
+"""Prepare requests: rewrite them into ones that the model, feature or server supports, and warn of changes."""

@@ -1,7 +1,7 @@
-"""What a model or a mode cannot do, put into what it can: decided here, once, for both wires and frameworks.
+"""Rewrite a request into one that the model supports, once for both protocols and both frameworks.
 
-Each step takes a request and gives one back, with a warning for every change that the caller could notice.
-Nothing is altered in place. Sources: protocol documents, compatible 2.1-2.3 and native 3.
+Each step takes a request and returns one, with a warning for every change that the caller could notice. Requests
+are immutable. Sources: protocol documents, compatible 2.1-2.3 and native 3.
 """
 
 from collections.abc import Callable
@@ -11,25 +11,25 @@ import msgspec
 
 from qwen_core.models.profile import ModelProfile
 from qwen_core.prepare.feature_rules import (
-    fit_cache_marks,
-    fit_code_interpreter,
-    fit_prefix,
-    fit_translation,
-    move_marks_of_tools,
-    note_options_without_search,
+    keep_text_to_translate,
+    limit_cache_breakpoints,
+    move_tool_cache_breakpoints,
+    resolve_code_interpreter,
+    resolve_prefix_continuation,
+    warn_search_options_without_search,
 )
 from qwen_core.prepare.media import MEDIA_KINDS
 from qwen_core.prepare.thinking import (
-    choose_effort_or_budget,
-    fit_budget,
-    fit_effort,
-    fit_switch,
-    note_preserved_thinking,
-    note_unknown_bound,
+    disable_thinking,
+    drop_budget_beside_effort,
+    drop_budget_without_thinking,
+    resolve_enable_thinking,
+    resolve_reasoning_effort,
     thinks,
-    without_thinking,
+    warn_unread_preserved_thinking,
+    warn_unsupported_max_completion_tokens,
 )
-from qwen_core.prepare.tool_results import complete_tool_rounds
+from qwen_core.prepare.tool_results import complete_tool_results
 from qwen_core.types.json import encode_json
 from qwen_core.types.messages import ImagePart, Message, TextPart, VideoPart, has_media
 from qwen_core.types.requests import ChatRequest
@@ -43,188 +43,209 @@ CALL_INSTRUCTION = "Answer by calling one of these tools, and with nothing else:
 
 
 def adapt(request: ChatRequest, profile: ModelProfile) -> tuple[ChatRequest, tuple[str, ...]]:
-    """The request as this model can take it, and the warnings for its caller."""
+    """Return the request as this model supports it, and the warnings for the caller."""
     warnings: list[str] = []
     for step in STEPS:
         request = step(request, profile, warnings)
     return request, tuple(warnings)
 
 
-def note_unknown_media(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
-    """A picture is sent to a model of which no page says that it sees, but not without a word (compatible 3)."""
+def warn_undocumented_media(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
+    """Warn of media that the model is not documented to accept. They are sent all the same (compatible 3)."""
     if profile.certainty != "documented" or not has_media(request.messages):
         return request
     reads = profile.documents or "pdf" in profile.input_modalities
-    known = {*profile.input_modalities, *(["document"] if reads else [])}
-    for number, message in enumerate(request.messages):
+    supported = {*profile.input_modalities, *(["document"] if reads else [])}
+    for index, message in enumerate(request.messages):
         for kind in {MEDIA_KINDS[type(part)]: None for part in message.parts if type(part) in MEDIA_KINDS}:
-            if kind not in known:
+            if kind not in supported:
                 warnings.append(
-                    f"{request.model} is documented to take {', '.join(profile.input_modalities)} alone: the "
-                    f"service may refuse the {kind} in messages[{number}]. "
-                    "`python -m qwen_core.models` lists what each model takes."
+                    f"{request.model} is documented to accept {', '.join(profile.input_modalities)} only. The "
+                    f"{kind} in messages[{index}] was sent, and the service may refuse it. `python -m "
+                    "qwen_core.models` lists what each model accepts."
                 )
     return request
 
 
-def ask_at_the_end(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
-    """The last word is a user's or a tool's: the service fails on any other (compatible 3, native 4.1).
+def ensure_last_message_is_user(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
+    """Append a user message if the conversation ends with an assistant message, which the API rejects.
 
-    Frameworks end with an answer where one agent goes on after another, or where an answer is put into a schema.
+    Frameworks end so if one agent goes on after another, or if an answer is to be converted to a schema. Sources:
+    compatible 3, native 4.1.
     """
     last = request.messages[-1] if request.messages else None
     if last is None or last.role != "assistant" or last.partial or last.tool_calls:
-        return ask_what_the_system_says(request)
+        return send_trailing_system_message_as_user(request)
     warnings.append(
-        f'The conversation ends with an answer, and the service answers users: "{CONTINUE}" was added in the name '
-        "of one. An answer that is to be completed needs partial=True."
+        "The last message is from the assistant, but the API replies to users only. Added a user message "
+        f'"{CONTINUE}" Set partial=True to have that message continued instead.'
     )
     return msgspec.structs.replace(request, messages=(*request.messages, Message("user", (TextPart(CONTINUE),))))
 
 
-def ask_what_the_system_says(request: ChatRequest) -> ChatRequest:
-    """An instruction at the very end as what is asked for, which it is."""
+def send_trailing_system_message_as_user(request: ChatRequest) -> ChatRequest:
+    """Give the last message the role "user" if it is a system message: it is what the model is to do."""
     *others, last = request.messages or (None,)
     if last is None or last.role != "system":
         return request
     return msgspec.structs.replace(request, messages=(*others, msgspec.structs.replace(last, role="user")))
 
 
-def force_tool_choice(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
-    """``required`` is refused everywhere, and a named function is refused while the model thinks."""
+def resolve_tool_choice(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
+    """Force the tool by name if possible, else ask for it in the prompt.
+
+    The service refuses ``required`` for every model, and a named function while the model thinks.
+    """
     choice = request.tool_choice
     if choice in (None, "auto", "none"):
         return request
     if not request.tools:
         if not request.server_tools:
-            warnings.append(f"tool_choice {choice!r} is left out: there are no tools.")
+            warnings.append(f"tool_choice={choice!r} was not sent, because the request has no tools.")
         return request
     names = [tool.name for tool in request.tools]
     if choice == "required" and len(names) == 1:
         choice = names[0]
     thinking = thinks(request, profile)
-    if (reason := why_not_forced(request, profile, thinking)) is not None:
-        wanted = names if choice == "required" else [str(choice)]
+    if (obstacle := obstacle_to_forced_call(request, profile, thinking)) is not None:
+        allowed = names if choice == "required" else [str(choice)]
         warnings.append(
-            f"{request.model} {reason}, and a tool cannot be forced then: it is asked for in words instead. "
-            "For a forced call set enable_thinking=False or choose a model that can."
+            f"A tool call cannot be forced, because {obstacle}. The prompt now asks for the call; the "
+            "model may still answer in text. Set enable_thinking=False, or choose a model that supports a forced "
+            "tool_choice, to force it."
         )
-        return ask_for_tools(request, wanted)
+        return ask_for_tools_in_prompt(request, allowed)
     if thinking:
         warnings.append(
-            f"Thinking is switched off for this call of {request.model}: a forced tool call excludes it."
+            f"A tool call can be forced only without thinking. Thinking was switched off for this call of "
+            f'{request.model}. Set tool_choice="auto" to keep it.'
         )
-        request = without_thinking(request)
+        request = disable_thinking(request)
     if choice == "required":
         warnings.append(
-            'There is no tool_choice "required" for several tools: one of them is asked for in words instead.'
+            "The service cannot force a choice among several tools. The prompt now asks for a tool call; the "
+            "model may still answer in text. Pass one tool, or its name as tool_choice, to force the call."
         )
-        return ask_for_tools(request, names)
+        return ask_for_tools_in_prompt(request, names)
     return msgspec.structs.replace(request, tool_choice=choice)
 
 
-def why_not_forced(request: ChatRequest, profile: ModelProfile, thinking: bool) -> str | None:
-    """What stands against a forced call; None where at most the model's own default has to yield."""
+def obstacle_to_forced_call(request: ChatRequest, profile: ModelProfile, thinking: bool) -> str | None:
+    """Return why a call cannot be forced, or None if at most the model's own thinking default has to yield."""
     if profile.thinking == "always":
-        return "always thinks"
+        return f"{request.model} always thinks"
     if thinking and (request.enable_thinking or request.reasoning_effort is not None):
-        return "was told to think"
-    return None if profile.forced_tool_choice else "takes no forced tool_choice"
+        return "thinking is enabled"
+    return None if profile.forced_tool_choice else f"{request.model} does not support a forced tool_choice"
 
 
-def ask_for_tools(request: ChatRequest, names: list[str]) -> ChatRequest:
-    """The request with the choice left to the model, and the wish put into words."""
-    asked = with_instruction(request, CALL_INSTRUCTION + ", ".join(names) + ".")
-    return msgspec.structs.replace(asked, tool_choice="auto")
+def ask_for_tools_in_prompt(request: ChatRequest, names: list[str]) -> ChatRequest:
+    """Return the request with tool_choice "auto" and an instruction to call one of these tools."""
+    request = add_instruction(request, CALL_INSTRUCTION + ", ".join(names) + ".")
+    return msgspec.structs.replace(request, tool_choice="auto")
 
 
-def fit_response_format(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
-    """A schema for a model that takes none becomes JSON mode with the schema in words."""
-    wanted = request.response_format
-    if not wanted or wanted.get("type") != "json_schema":
+def resolve_response_format(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
+    """Replace a JSON schema by JSON mode and the schema in the prompt if the model supports no schemas."""
+    response_format = request.response_format
+    if not response_format or response_format.get("type") != "json_schema":
         return request
-    if (reason := why_no_schema(request, profile)) is None:
+    if (circumstance := schema_unsupported(request, profile)) is None:
         return request
     warnings.append(
-        f"{request.model} takes no JSON schema{reason}: it gets JSON mode and the schema in words. The answer is "
-        'not guaranteed to match; use method="function_calling" or a model with json_schema for that.'
+        f"{request.model} does not support JSON schemas{circumstance}. JSON mode is used, and the prompt now "
+        'holds the schema; the output is not guaranteed to match it. Use method="function_calling" or a model '
+        "with json_schema for a guarantee."
     )
-    asked = with_schema_instruction(request, wanted)
-    return msgspec.structs.replace(asked, response_format={"type": "json_object"})
+    request = add_schema_instruction(request, response_format)
+    return msgspec.structs.replace(request, response_format={"type": "json_object"})
 
 
-def with_schema_instruction(request: ChatRequest, wanted: dict[str, Any]) -> ChatRequest:
-    """The request with the schema of a ``response_format`` in words."""
-    inner: dict[str, Any] = wanted.get("json_schema") or {}
-    return with_instruction(request, SCHEMA_INSTRUCTION + encode_json(inner.get("schema") or {}).decode())
+def add_schema_instruction(request: ChatRequest, response_format: dict[str, Any]) -> ChatRequest:
+    """Return the request with an instruction that holds the schema of a ``response_format``."""
+    inner: dict[str, Any] = response_format.get("json_schema") or {}
+    return add_instruction(request, SCHEMA_INSTRUCTION + encode_json(inner.get("schema") or {}).decode())
 
 
-def ask_for_json_beside_server_tools(
+def ask_for_json_beside_built_in_tools(
     request: ChatRequest, profile: ModelProfile, warnings: list[str]
 ) -> ChatRequest:
-    """The API that runs tools has no ``response_format`` (compatible 2.7): it is asked for in words."""
-    wanted = request.response_format
-    if not request.server_tools or not wanted or wanted.get("type") not in ("json_schema", "json_object"):
+    """Ask for JSON in the prompt beside built-in tools: their API has no ``response_format`` (compatible 2.7)."""
+    response_format = request.response_format
+    if (
+        not request.server_tools
+        or not response_format
+        or response_format.get("type") not in ("json_schema", "json_object")
+    ):
         return request
     warnings.append(
-        "Beside tools that the service runs there is no response_format: JSON is asked for in words instead, and "
-        "the answer is not guaranteed to match. A tool that takes the answer is more certain: LangChain's "
-        'ToolStrategy, or method="function_calling".'
+        "response_format is not available beside built-in tools. The prompt now asks for JSON; the output is not "
+        "guaranteed to match. Use a tool that takes the output for more certainty: LangChain's ToolStrategy, or "
+        'method="function_calling".'
     )
-    schema = wanted["type"] == "json_schema"
-    asked = with_schema_instruction(request, wanted) if schema else with_json_instruction(request)
-    return msgspec.structs.replace(asked, response_format=None)
+    if response_format["type"] == "json_schema":
+        request = add_schema_instruction(request, response_format)
+    else:
+        request = add_json_instruction(request)
+    return msgspec.structs.replace(request, response_format=None)
 
 
-def why_no_schema(request: ChatRequest, profile: ModelProfile) -> str | None:
-    """When the model takes no schema; None where it does, or nothing is known.
+def schema_unsupported(request: ChatRequest, profile: ModelProfile) -> str | None:
+    """Return when the model does not support schemas ("": never does), or None if it does or if that is unknown.
 
-    Beside images and videos the service makes JSON mode of it in silence (compatible, section 2.3).
+    Beside images and videos the service silently degrades a schema to JSON mode (compatible, section 2.3).
     """
     if profile.json_schema is False:
         return ""
-    seen = any(isinstance(part, ImagePart | VideoPart) for message in request.messages for part in message.parts)
-    return " beside images and videos" if profile.json_schema and seen else None
+    visual = any(isinstance(part, ImagePart | VideoPart) for message in request.messages for part in message.parts)
+    return " beside images and videos" if profile.json_schema and visual else None
 
 
-def fit_json_mode(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
-    """JSON mode wants the word JSON in the messages, and on older models no thinking; some models lack it."""
-    wanted = request.response_format
-    if not wanted or wanted.get("type") != "json_object":
+def resolve_json_mode(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
+    """Meet the conditions of JSON mode, or ask for JSON in the prompt if the model lacks it.
+
+    The service requires the word JSON in the messages and, for older models, that thinking is off.
+    """
+    response_format = request.response_format
+    if not response_format or response_format.get("type") != "json_object":
         return request
     excluded_by_thinking = thinks(request, profile) and profile.json_object_thinking is False
     if profile.json_object is False or (excluded_by_thinking and profile.thinking == "always"):
         warnings.append(
-            f"{request.model} has no JSON mode: JSON is asked for in words instead, and the answer is not "
-            "guaranteed to be JSON."
+            f"{request.model} has no JSON mode. The prompt now asks for JSON; the output is not guaranteed to be "
+            "JSON. Choose a model with JSON mode for a guarantee."
         )
-        return msgspec.structs.replace(with_json_instruction(request), response_format=None)
+        return msgspec.structs.replace(add_json_instruction(request), response_format=None)
     if not mentions_json(request):
         warnings.append(
-            "JSON mode needs the word JSON in the messages: an instruction to answer in JSON was added."
+            "JSON mode requires the word JSON in the messages. An instruction to answer in JSON was added. Write "
+            "one in a message of yours to choose its wording."
         )
-        request = with_json_instruction(request)
+        request = add_json_instruction(request)
     if excluded_by_thinking:
-        warnings.append(f"Thinking is switched off for this call of {request.model}: its JSON mode excludes it.")
-        request = without_thinking(request)
+        warnings.append(
+            f"JSON mode of {request.model} works only without thinking. Thinking was switched off for this call. "
+            "Set enable_thinking=False to say so yourself."
+        )
+        request = disable_thinking(request)
     return request
 
 
 def mentions_json(request: ChatRequest) -> bool:
-    """Whether the word is anywhere in the messages, which is all that the service looks for."""
+    """Return whether the word occurs anywhere in the messages, which is all that the service checks."""
     return any("json" in message.text.lower() for message in request.messages)
 
 
-def with_json_instruction(request: ChatRequest) -> ChatRequest:
-    """The request with an instruction to answer in JSON, unless it stands there already."""
-    stated = any(JSON_INSTRUCTION.removesuffix(".") in message.text for message in request.messages)
-    return request if stated else with_instruction(request, JSON_INSTRUCTION)
+def add_json_instruction(request: ChatRequest) -> ChatRequest:
+    """Return the request with an instruction to answer in JSON, unless it has one."""
+    present = any(JSON_INSTRUCTION.removesuffix(".") in message.text for message in request.messages)
+    return request if present else add_instruction(request, JSON_INSTRUCTION)
 
 
-def with_instruction(request: ChatRequest, text: str) -> ChatRequest:
-    """The request with an instruction at the end of its first system message, or in a new one.
+def add_instruction(request: ChatRequest, text: str) -> ChatRequest:
+    """Return the request with an instruction at the end of its first system message, or in a new one.
 
-    It always stands there, so that a cached prefix of the conversation stays the same from turn to turn.
+    It is always there, so that a cached prefix of the conversation stays the same from turn to turn.
     """
     messages = list(request.messages)
     if messages and messages[0].role == "system":
@@ -235,23 +256,23 @@ def with_instruction(request: ChatRequest, text: str) -> ChatRequest:
 
 
 STEPS: tuple[Step, ...] = (
-    note_unknown_media,
-    note_options_without_search,
-    complete_tool_rounds,
-    ask_at_the_end,
-    fit_switch,
-    fit_effort,
-    choose_effort_or_budget,
-    fit_budget,
-    note_preserved_thinking,
-    note_unknown_bound,
-    fit_code_interpreter,
-    force_tool_choice,
-    ask_for_json_beside_server_tools,
-    fit_response_format,
-    fit_json_mode,
-    fit_translation,
-    fit_prefix,
-    move_marks_of_tools,
-    fit_cache_marks,
+    warn_undocumented_media,
+    warn_search_options_without_search,
+    complete_tool_results,
+    ensure_last_message_is_user,
+    resolve_enable_thinking,
+    resolve_reasoning_effort,
+    drop_budget_beside_effort,
+    drop_budget_without_thinking,
+    warn_unread_preserved_thinking,
+    warn_unsupported_max_completion_tokens,
+    resolve_code_interpreter,
+    resolve_tool_choice,
+    ask_for_json_beside_built_in_tools,
+    resolve_response_format,
+    resolve_json_mode,
+    keep_text_to_translate,
+    resolve_prefix_continuation,
+    move_tool_cache_breakpoints,
+    limit_cache_breakpoints,
 )

@@ -1,8 +1,8 @@
-"""Files of this machine as media: the one place where a path in a message is read.
+"""Read local files as media. No other module reads a path from a message.
 
-Only for parts that are media, only where ``allow_local_files`` says so, and only after the path was followed to
-its end and found to be inside of an allowed folder. Text is never looked at: that a text may be a path is how the
-dashscope SDK sends files nobody meant (protocol document "native", 4.4).
+Only media parts are read, only if ``allow_local_files`` permits it, and only after the path was resolved and found
+to be inside an allowed folder. Text is never treated as a path: the dashscope SDK does so, and sends files that
+nobody meant to send (protocol document "native", 4.4).
 """
 
 import base64
@@ -20,7 +20,7 @@ from qwen_core.prepare.media_formats import HEAD, MediaKind, sniff
 from qwen_core.types.errors import BadRequestError, UnsupportedFeatureError
 
 AllowedFiles = bool | tuple[str, ...]
-"""All files, none, or those in these folders."""
+"""True for all files, False for none, or the folders whose files are allowed."""
 
 FILE_LIMITS: dict[MediaKind, int] = {
     "image": 10 * MEGABYTE,
@@ -30,7 +30,7 @@ FILE_LIMITS: dict[MediaKind, int] = {
 }
 """Native 4.2, "local path"; documents: compatible 1.2."""
 
-HINT = "Set allow_local_files=True or to a list of folders, or put the content into the message."
+HINT = "Set allow_local_files=True or to a list of folders, or pass the content as a data URI."
 
 OPEN_FLAGS = os.O_RDONLY | sum(
     getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
@@ -38,7 +38,7 @@ OPEN_FLAGS = os.O_RDONLY | sum(
 
 
 class LocalFile(NamedTuple):
-    """A file that may be sent. ``path`` is free of links."""
+    """A file that may be sent. ``path`` has no symbolic links."""
 
     path: Path
     size: int
@@ -46,23 +46,23 @@ class LocalFile(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name without folders."""
+        """Return the file name without folders."""
         return self.path.name
 
     def open(self) -> BinaryIO:
-        """The content; raises where it is no longer what was checked."""
+        """Open the file. Raise BadRequestError if its size has changed since it was checked."""
         content, size = open_regular(self.path)
         if size != self.size:
             content.close()
-            raise BadRequestError(f"{self.name!r} changed while it was about to be sent.")
+            raise BadRequestError(f"{self.name!r} changed before it was sent. Send the request again.")
         return content
 
     def fits_inline(self) -> bool:
-        """Whether the service takes it inside of a message."""
+        """Return whether the file is small enough for a data URI in a message."""
         return (self.size + 2) // 3 * 4 + len(self.mime_type) + len("data:;base64,") <= INLINE_LIMIT
 
     def data_uri(self, kind: MediaKind) -> str:
-        """The whole content, checked."""
+        """Return the validated content as a data URI."""
         with self.open() as source:
             content = source.read()
         check_content(content, kind)
@@ -70,29 +70,29 @@ class LocalFile(NamedTuple):
 
 
 def allowed_path(url: str, allowed: AllowedFiles) -> Path:
-    """The file that a ``file:`` URL or a path means. Raises where it is not allowed, and looks at nothing then."""
-    shown = repr(url) if len(url) <= 200 else "a text that is no URL"
+    """Return the resolved path of a ``file:`` URL or path. Raise, without accessing it, if it is not allowed."""
+    shown = repr(url) if len(url) <= 200 else "a long text that is not a URL"
     if allowed is False or allowed == ():
         raise UnsupportedFeatureError(
-            f"A media part names {shown}, a file on this machine, and such files are not sent unasked.", hint=HINT
+            f"A media part refers to {shown}, a local file, and local files are not sent by default.", hint=HINT
         )
     path = plain_path(url)
     if path is None:
-        raise BadRequestError(f"A media part names {shown}, which is no path on this machine.")
+        raise BadRequestError(f"A media part refers to {shown}, which is not a path on this machine.")
     try:
-        found = path.resolve()
-        inside = allowed is True or any(found.is_relative_to(Path(folder).resolve()) for folder in allowed)
+        resolved = path.resolve()
+        inside = allowed is True or any(resolved.is_relative_to(Path(folder).resolve()) for folder in allowed)
     except (OSError, RuntimeError, ValueError):
         inside = False
     if not inside:
         raise UnsupportedFeatureError(
-            f"A media part names {shown}, which is outside of the folders in allow_local_files.", hint=HINT
+            f"A media part refers to {shown}, which is outside the folders in allow_local_files.", hint=HINT
         )
-    return found
+    return resolved
 
 
 def plain_path(url: str) -> Path | None:
-    """The path in a ``file:`` URL of this machine, or a path as it is."""
+    """Return the path of a ``file:`` URL of this machine, or a path as it is. None if it is invalid."""
     if "\0" in url:
         return None
     if not url.lower().startswith("file:"):
@@ -105,26 +105,26 @@ def plain_path(url: str) -> Path | None:
 
 
 def local_file(path: Path, kind: MediaKind) -> LocalFile:
-    """The file at a path that is allowed. Raises where it is too large, or no media of this kind."""
+    """Return the file at an allowed path. Raise BadRequestError if it is too large or not of this kind."""
     content, size = open_regular(path)
     with content:
         head = content.read(HEAD)
     if size > FILE_LIMITS[kind]:
         raise BadRequestError(
-            f"{path.name!r} has {size / MEGABYTE:.1f} MB; {kind} files may have "
-            f"{FILE_LIMITS[kind] // MEGABYTE} MB at most. Nothing was sent."
+            f"{path.name!r} has {size / MEGABYTE:.1f} MB; {kind} files can have at most "
+            f"{FILE_LIMITS[kind] // MEGABYTE} MB. Nothing was sent."
         )
     by_content, by_name = sniff(head), mimetypes.guess_type(path.name)[0]
     if kind == "document":
         return LocalFile(path, size, by_content or by_name or "application/octet-stream")
-    known = [name for name in (by_content, by_name) if name and name.startswith(MIME_PREFIXES[kind])]
-    # A picture is told by its content alone: no text file becomes one by its name.
-    if not known or (kind == "image" and known[0] != by_content):
-        raise BadRequestError(f"{path.name!r} is no {kind} file. Nothing was sent.")
-    return LocalFile(path, size, known[0])
+    matching = [name for name in (by_content, by_name) if name and name.startswith(MIME_PREFIXES[kind])]
+    # An image is recognised by its content alone: a text file must not become one by its name.
+    if not matching or (kind == "image" and matching[0] != by_content):
+        raise BadRequestError(f"{path.name!r} is not a valid {kind} file. Nothing was sent.")
+    return LocalFile(path, size, matching[0])
 
 
-# Sound may come in what is told as a video's container.
+# Audio may be in a container that is recognised as video.
 MIME_PREFIXES: dict[MediaKind, tuple[str, ...]] = {
     "image": ("image/",),
     "video": ("video/",),
@@ -133,7 +133,7 @@ MIME_PREFIXES: dict[MediaKind, tuple[str, ...]] = {
 
 
 def open_regular(path: Path) -> tuple[BinaryIO, int]:
-    """A regular file and its size. Devices, pipes and links that appeared since are refused."""
+    """Open a regular file, and return it with its size. Refuse devices, pipes and links that appeared since."""
     try:
         descriptor = os.open(path, OPEN_FLAGS)
     except OSError as error:
@@ -141,5 +141,5 @@ def open_regular(path: Path) -> tuple[BinaryIO, int]:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or not status.st_size:
         os.close(descriptor)
-        raise BadRequestError(f"{path.name!r} is empty or no regular file.")
+        raise BadRequestError(f"{path.name!r} is empty or not a regular file.")
     return os.fdopen(descriptor, "rb"), status.st_size

@@ -1,7 +1,7 @@
-"""The media of a request, made ready to be sent: checked, and with files of this machine in it or to be uploaded.
+"""Prepare the media of a request: validate them, and inline local files or mark them for upload.
 
-Nothing is read before everything that can be refused unread was refused. What needs no change stays the same
-object, so that base64 crosses once.
+No file is read before everything that can be refused without reading was refused. What needs no change stays the
+same object, so that base64 is copied once.
 """
 
 import re
@@ -36,19 +36,19 @@ MEDIA_KINDS: dict[type[Part], MediaKind] = {
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
 
 
-class ReadyMedia(NamedTuple):
-    """A request, and the files that have to be uploaded before it can go: by the URL that stands for them."""
+class PreparedMedia(NamedTuple):
+    """A request, and the files to upload before it can be sent, keyed by the URL that refers to each."""
 
     request: ChatRequest
     uploads: Mapping[str, LocalFile]
 
     def with_urls(self, urls: Mapping[str, str]) -> ChatRequest:
-        """The request with what was uploaded at its new address."""
+        """Return the request with the URLs of the uploaded files."""
         return with_urls(self.request, lambda url, kind: urls.get(url, url))
 
 
 def media_urls(messages: Sequence[Message]) -> Iterator[tuple[str, MediaKind]]:
-    """Every URL of an image, video frame, video, audio or document, and what is to be found there."""
+    """Yield every URL of an image, video frame, video, audio or document, and its kind of media."""
     for message in messages:
         for part in message.parts:
             for url in part_urls(part):
@@ -56,42 +56,42 @@ def media_urls(messages: Sequence[Message]) -> Iterator[tuple[str, MediaKind]]:
 
 
 def kind_of(part: Part) -> MediaKind:
-    """What is to be found at the URLs of a part."""
+    """Return the kind of media at the URLs of a part."""
     return "image" if isinstance(part, VideoPart) and not isinstance(part.url, str) else MEDIA_KINDS[type(part)]
 
 
-def ready_media(request: ChatRequest) -> ReadyMedia:
-    """The request with its media checked and read. Blocks while it reads."""
-    found = list(media_urls(request.messages))
-    paths = [(url, kind) for url, kind in found if scheme_of(url) in ("file", "")]
+def prepare_media(request: ChatRequest) -> PreparedMedia:
+    """Return the request with its media validated and local files inlined. Block while reading them."""
+    urls = list(media_urls(request.messages))
+    paths = [(url, kind) for url, kind in urls if scheme_of(url) in ("file", "")]
     allowed = {url: allowed_path(url, request.allow_local_files) for url, kind in paths}
-    for url, kind in found:
-        check(url, kind)
+    for url, kind in urls:
+        check_url(url, kind)
     files = {(url, kind): local_file(allowed[url], kind) for url, kind in paths}
-    read = {key: file.data_uri(key[1]) for key, file in files.items() if file.fits_inline()}
-    ready = with_urls(request, lambda url, kind: read.get((url, kind), url)) if read else request
-    inline = sum(len(url) for url, _ in media_urls(ready.messages) if url.startswith("data:"))
-    if inline > BODY_LIMIT:
+    inlined = {key: file.data_uri(key[1]) for key, file in files.items() if file.fits_inline()}
+    ready = with_urls(request, lambda url, kind: inlined.get((url, kind), url)) if inlined else request
+    inline_size = sum(len(url) for url, _ in media_urls(ready.messages) if url.startswith("data:"))
+    if inline_size > BODY_LIMIT:
         raise BadRequestError(
-            f"The media in the messages make {inline / MEGABYTE:.0f} MB; a request may have 64 MB at most.",
-            hint="Give URLs, or fewer at once.",
+            f"The media in the messages have {inline_size / MEGABYTE:.0f} MB; a request can have at most 64 MB.",
+            hint="Pass URLs, or fewer media per request.",
         )
-    return ReadyMedia(ready, {url: file for (url, kind), file in files.items() if not file.fits_inline()})
+    return PreparedMedia(ready, {url: file for (url, kind), file in files.items() if not file.fits_inline()})
 
 
 def scheme_of(url: str) -> str:
-    """The scheme in lower case; empty for a path. A single letter is a drive."""
-    found = SCHEME.match(url)
-    return found[1].lower() if found else ""
+    """Return the scheme in lower case, or "" for a path. A single letter is a drive."""
+    match = SCHEME.match(url)
+    return match[1].lower() if match else ""
 
 
-def check(url: str, kind: MediaKind) -> None:
-    """Raise for a URL that the service would not or should not be given."""
+def check_url(url: str, kind: MediaKind) -> None:
+    """Raise BadRequestError for a URL that the service would refuse or must not get."""
     check_scheme = SCHEMES.get(scheme_of(url))
     if check_scheme is None:
         raise BadRequestError(
-            f"A media URL of scheme {scheme_of(url)[:20]!r} cannot be sent.",
-            hint=f"Known schemes: {', '.join(scheme for scheme in SCHEMES if scheme)}.",
+            f"Media URLs cannot have the scheme {scheme_of(url)[:20]!r}.",
+            hint=f"Supported schemes: {', '.join(scheme for scheme in SCHEMES if scheme)}.",
         )
     check_scheme(url, kind)
 
@@ -107,9 +107,9 @@ SCHEMES: dict[str, Callable[[str, MediaKind], None]] = {
 
 
 def with_urls(request: ChatRequest, change: Callable[[str, MediaKind], str]) -> ChatRequest:
-    """The request with other URLs for its media."""
+    """Return the request with every media URL replaced by ``change(url, kind)``."""
 
-    def changed(part: Part) -> Part:
+    def replace(part: Part) -> Part:
         if not isinstance(part, MEDIA_PARTS):
             return part
         old = part_urls(part)
@@ -119,7 +119,7 @@ def with_urls(request: ChatRequest, change: Callable[[str, MediaKind], str]) -> 
         return msgspec.structs.replace(part, url=new[0] if isinstance(part.url, str) else new)
 
     messages = tuple(
-        msgspec.structs.replace(message, parts=tuple(changed(part) for part in message.parts))
+        msgspec.structs.replace(message, parts=tuple(replace(part) for part in message.parts))
         if has_media((message,))
         else message
         for message in request.messages

@@ -1,9 +1,8 @@
-"""What is refused before anything is sent: media that the service documents as too large or broken, and addresses
-that lead into a private network.
+"""Validate media before anything is sent: refuse what is too large or broken, and URLs of private networks.
 
-URLs go to the service untouched and are never fetched here, so that names are not looked up either: what a public
-name leads to is between it and the service. Error texts never hold content. Limits: protocol documents, compatible
-3 and native 4.2.
+URLs are passed to the service unchanged and are never fetched here, and host names are not resolved: what a public
+name resolves to is between it and the service. Error texts never hold content. Limits: protocol documents,
+compatible 3 and native 4.2.
 """
 
 import binascii
@@ -13,7 +12,7 @@ import socket
 import unicodedata
 from urllib.parse import urlsplit
 
-from qwen_core.prepare.media_formats import HEAD, MediaKind, image_size, is_whole, sniff
+from qwen_core.prepare.media_formats import HEAD, MediaKind, image_size, is_complete_image, sniff
 from qwen_core.types.errors import BadRequestError
 from qwen_core.types.warnings import warn
 
@@ -21,43 +20,43 @@ MEGABYTE = 1024 * 1024
 INLINE_LIMIT = 10 * MEGABYTE
 """The longest data URI, as text: a longer one is "Exceeded limit on max bytes per data-uri item : 10485760"."""
 BODY_LIMIT = 64 * MEGABYTE
-SHORTEST_SIDE = 10
-LARGEST_RATIO = 200
+MIN_SIDE = 10
+MAX_ASPECT_RATIO = 200
 
 PRIVATE_SUFFIXES = ("localhost", "local", "internal", "home.arpa")
 UNSAFE = re.compile(r"[\s\\\x00-\x1f\x7f]")
 DATA_URI_HEADER = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 NUMERIC_HOST = re.compile(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+)){0,3}", re.IGNORECASE)
 
-INLINE_HINT = "Give a URL, or a file with allow_local_files, which is uploaded when it is large."
-PRIVATE_HINT = "The service could not reach it, or should not: put the content into a data URI."
+INLINE_HINT = "Pass a URL, or a local file with allow_local_files: large files are uploaded."
+PRIVATE_HINT = "The service cannot or must not reach it: pass the content as a data URI."
 
 
-def warn_of_detail(block: str, detail: str | None) -> None:
-    """Tell that what OpenAI's API can be asked for one picture has no counterpart here."""
+def warn_unsupported_detail(block: str, detail: str | None) -> None:
+    """Warn that OpenAI's ``detail`` of one image has no counterpart here."""
     if detail not in (None, "auto"):
         warn(
-            f"{block}(detail={detail!r}): the service has no such setting for one picture. "
-            "For all pictures of a call there is vl_high_resolution_images."
+            f"{block}(detail={detail!r}) was not sent: the service has no such setting for one image. Set "
+            "vl_high_resolution_images for all images of a call."
         )
 
 
 def check_remote(url: str) -> None:
-    """Raise for a URL that leads to this machine or into a private network, or that readers could read apart."""
+    """Raise BadRequestError for a URL of this machine or a private network, or an ambiguous one."""
     try:
         host = urlsplit(url).hostname
     except ValueError:
         host = None
     if not host or UNSAFE.search(url):
-        raise BadRequestError("A media URL cannot be read as one.")
+        raise BadRequestError("A media URL is not a valid URL.")
     if is_private(host):
         raise BadRequestError(
-            f"A media URL leads to {host}, which is not a public address; it was not passed on.", hint=PRIVATE_HINT
+            f"A media URL has the host {host}, which is not a public address. Nothing was sent.", hint=PRIVATE_HINT
         )
 
 
 def is_private(host: str) -> bool:
-    """Whether a host is this machine, a link-local, private or reserved address, or a name kept for such."""
+    """Return whether a host is this machine, a link-local, private or reserved address, or a reserved name."""
     name = unicodedata.normalize("NFKC", host).lower().rstrip(".")
     address = numeric_address(name.partition("%")[0])
     if address is None:
@@ -66,7 +65,7 @@ def is_private(host: str) -> bool:
 
 
 def numeric_address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address that a host is, in any notation that resolvers take (``0x7f.1``, ``2130706433``)."""
+    """Return the IP address that a host is, in any notation that resolvers accept (``0x7f.1``, ``2130706433``)."""
     if NUMERIC_HOST.fullmatch(name):
         try:
             return ipaddress.IPv4Address(socket.inet_aton(name))
@@ -87,20 +86,21 @@ def _nat64(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 
 def check_inline(url: str, kind: MediaKind) -> None:
-    """Raise for a data URI that is too large, is not base64, or holds something broken."""
+    """Raise BadRequestError for a data URI that is too large, not base64, or broken."""
     if len(url) > INLINE_LIMIT:
         raise BadRequestError(
-            f"Inline {kind} data of {len(url) / MEGABYTE:.1f} MB was not sent: a data URI may have 10 MB at most.",
+            f"Inline {kind} data has {len(url) / MEGABYTE:.1f} MB; a data URI can have at most 10 MB. Nothing "
+            "was sent.",
             hint=INLINE_HINT,
         )
     header = DATA_URI_HEADER.match(url)
     if not header:
-        raise BadRequestError(f"Inline {kind} data is not in the form data:<type>;base64,<data>.")
-    check_content(decoded(url[header.end() :], kind), kind)
+        raise BadRequestError(f"Inline {kind} data must have the form data:<type>;base64,<data>.")
+    check_content(decode_base64(url[header.end() :], kind), kind)
 
 
-def decoded(text: str, kind: MediaKind) -> bytes:
-    """The bytes of base64 text. Line breaks are allowed in it, and nothing else that is not base64."""
+def decode_base64(text: str, kind: MediaKind) -> bytes:
+    """Return the bytes of base64 text, in which nothing but line breaks may be added."""
     try:
         return binascii.a2b_base64(text, strict_mode=True)
     except (binascii.Error, ValueError):
@@ -112,28 +112,28 @@ def decoded(text: str, kind: MediaKind) -> bytes:
 
 
 def check_content(data: bytes, kind: MediaKind) -> None:
-    """Raise for an empty file, and for a picture that cannot be one."""
+    """Raise BadRequestError for an empty file, or content that cannot be of this kind."""
     if not data:
         raise BadRequestError(f"Inline {kind} data is empty.")
     mime_type = sniff(data[:HEAD]) or ""
     if kind == "image":
         check_image(data, mime_type)
     elif kind in ("audio", "video") and mime_type.startswith("image/"):
-        raise BadRequestError(f"What was given as {kind} is a picture ({mime_type}).")
+        raise BadRequestError(f"Expected {kind} data, got an image ({mime_type}).")
 
 
 def check_image(data: bytes, mime_type: str) -> None:
-    """Raise for a picture of no known format, cut short, too small or too narrow."""
-    if not mime_type.startswith("image/") or not is_whole(data):
+    """Raise BadRequestError for an image that is of an unknown format, truncated, too small or too narrow."""
+    if not mime_type.startswith("image/") or not is_complete_image(data):
         raise BadRequestError(
-            "The image is broken: " + ("it ends too soon." if mime_type else "it is of no known format."),
-            hint="The service takes BMP, JPEG, PNG, TIFF, WEBP and HEIC.",
+            "The image is invalid: " + ("it is truncated." if mime_type else "its format is unknown."),
+            hint="The service accepts BMP, JPEG, PNG, TIFF, WEBP and HEIC.",
         )
     size = image_size(data)
     if size is None:
         return
-    if min(size) < SHORTEST_SIDE or max(size) > LARGEST_RATIO * min(size):
+    if min(size) < MIN_SIDE or max(size) > MAX_ASPECT_RATIO * min(size):
         raise BadRequestError(
-            f"The image is {size[0]}×{size[1]} pixels: each side needs {SHORTEST_SIDE} or more, and the longer "
-            f"one at most {LARGEST_RATIO} times the other."
+            f"The image has {size[0]}×{size[1]} pixels. Each side must have at least {MIN_SIDE}, and the longer "
+            f"side at most {MAX_ASPECT_RATIO} times the shorter."
         )

@@ -1,4 +1,4 @@
-"""What the first bytes of a file say: its format, and for pictures their size. Reads heads, decodes nothing."""
+"""Detect the format of a file, and the size of an image, from its first bytes. Nothing is decoded."""
 
 import struct
 from typing import Literal, NamedTuple
@@ -6,18 +6,18 @@ from typing import Literal, NamedTuple
 MediaKind = Literal["image", "video", "audio", "document"]
 
 HEAD = 64
-"""So many bytes tell the format."""
+"""Number of bytes that determine the format."""
 
 
 class Signature(NamedTuple):
-    """Bytes at an offset that only files of this type have."""
+    """Bytes at an offset that identify a file type."""
 
     mime_type: str
     magic: bytes
     offset: int = 0
 
 
-# A type that stands inside a container comes before the container itself.
+# A type inside a container comes before the container itself.
 SIGNATURES: tuple[Signature, ...] = (
     Signature("image/png", b"\x89PNG\r\n\x1a\n"),
     Signature("image/jpeg", b"\xff\xd8\xff"),
@@ -47,12 +47,12 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature("application/pdf", b"%PDF-"),
 )
 
-# What the ``format`` of an ``input_audio`` calls a type; others are called by their own last word.
+# MIME subtype -> ``format`` of an ``input_audio``; for others the two are the same.
 AUDIO_FORMATS = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "vnd.wave": "wav", "mp4": "m4a", "x-m4a": "m4a"}
 
 
 def sniff(head: bytes) -> str | None:
-    """The MIME type of a file that begins so; None where nothing is known to."""
+    """Return the MIME type of a file with these first bytes, or None if it is unknown."""
     for signature in SIGNATURES:
         if head.startswith(signature.magic, signature.offset):
             return signature.mime_type
@@ -60,13 +60,13 @@ def sniff(head: bytes) -> str | None:
 
 
 def audio_format(mime_type: str | None) -> str | None:
-    """What the service calls an audio type."""
+    """Return the service's name of an audio MIME type."""
     name = (mime_type or "").partition(";")[0].rpartition("/")[2].lower()
     return AUDIO_FORMATS.get(name, name) or None
 
 
 def image_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height; None where the format keeps them out of easy reach."""
+    """Return width and height, or None if the format does not have them near its beginning."""
     read = SIZES.get(sniff(data[:HEAD]) or "")
     try:
         return read(data) if read else None
@@ -105,14 +105,14 @@ SIZES = {"image/png": _png_size, "image/gif": _gif_size, "image/bmp": _bmp_size,
 
 
 def wav_byte_rate(data: bytes) -> int | None:
-    """Bytes of a second of a WAV, which its head states; None for everything else."""
+    """Return the bytes per second of a WAV file from its header, or None for any other file."""
     if sniff(data[:HEAD]) != "audio/wav" or data[12:16] != b"fmt " or len(data) < 32:
         return None
     return int.from_bytes(data[28:32], "little") or None
 
 
-def is_whole(data: bytes) -> bool:
-    """Whether a picture goes on to its end, where its format says what the end looks like."""
+def is_complete_image(data: bytes) -> bool:
+    """Return whether an image is complete, if its format allows to tell; else True."""
     mime_type = sniff(data[:HEAD])
     if mime_type == "image/png":
         return len(data) > 33 and b"IEND" in data[-4096:]

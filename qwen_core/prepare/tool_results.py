@@ -1,6 +1,7 @@
-"""Calls and results that lack each other, which the service refuses (compatible 2.2, native 4.1).
+"""Complete tool calls and tool results that lack each other, which the service refuses.
 
-Agents leave them behind where a run was stopped, cancelled or handed on between a call and its result.
+Agents leave them behind if a run was stopped, cancelled or handed over between a call and its result.
+Sources: compatible 2.2, native 4.1.
 """
 
 from collections.abc import Sequence
@@ -15,61 +16,61 @@ NO_RESULT = "There is no result of this call."
 RESULT_WITHOUT_CALL = "The result of a tool:\n"
 
 
-def complete_tool_rounds(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
-    """Each call is followed by a result, and a result that follows no calls is said by the user.
+def complete_tool_results(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
+    """Add a result after each call that has none, and send a result that follows no call as a user message.
 
-    A result under the id of no call, where there are calls, stays as it is: the service says what is wrong.
+    A result with an unknown id that does follow calls stays as it is: the service's error says what is wrong.
     """
-    if not has_tool_rounds(request.messages):
+    if not has_tool_messages(request.messages):
         return request
-    told: list[Message] = []
+    messages: list[Message] = []
     unanswered: list[str] = []
-    homeless = 0
+    orphans = 0
     open_calls: dict[str, str] | None = None
     for message in request.messages:
         if message.role == "tool" and open_calls is not None:
             open_calls.pop(message.tool_call_id or "", None)
         else:
-            unanswered += add_missing_results(told, open_calls)
-            open_calls = calls_of(message)
+            unanswered += add_missing_results(messages, open_calls)
+            open_calls = tool_names_by_call_id(message)
             if message.role == "tool":
-                homeless += 1
-                message = said_by_user(message)
-        told.append(message)
-    unanswered += add_missing_results(told, open_calls)
+                orphans += 1
+                message = as_user_message(message)
+        messages.append(message)
+    unanswered += add_missing_results(messages, open_calls)
     if unanswered:
         warnings.append(
-            f"Calls of {', '.join(unanswered)} in the conversation have no results, which the service refuses: "
-            f'"{NO_RESULT}" was added for each.'
+            f"Tool calls without a tool message ({', '.join(unanswered)}) are refused by the service. A result "
+            f'"{NO_RESULT}" was added for each. Add the results, or remove the calls, to send your own history.'
         )
-    if homeless:
+    if orphans:
         warnings.append(
-            f"Tool results that follow no tool call ({homeless}) are refused by the service: they are sent in the "
-            "user's name."
+            f"Tool results that follow no tool call ({orphans}) are refused by the service. They were sent as "
+            "user messages. Add the assistant message with the tool calls before them to send them as results."
         )
-    return msgspec.structs.replace(request, messages=tuple(told)) if unanswered or homeless else request
+    return msgspec.structs.replace(request, messages=tuple(messages)) if unanswered or orphans else request
 
 
-def has_tool_rounds(messages: Sequence[Message]) -> bool:
-    """Whether anybody asks for calls or brings a result."""
+def has_tool_messages(messages: Sequence[Message]) -> bool:
+    """Return whether any message holds a tool call or is a tool result."""
     return ToolCallPart in part_types(messages) or "tool" in {message.role for message in messages}
 
 
-def calls_of(message: Message) -> dict[str, str] | None:
-    """The ids and tools of the calls that an answer asks for, if it does."""
+def tool_names_by_call_id(message: Message) -> dict[str, str] | None:
+    """Return the tool name for each call id of an assistant message, or None if it calls no tool."""
     if message.role != "assistant":
         return None
     return {part.id: part.name for part in message.parts if type(part) is ToolCallPart} or None
 
 
-def add_missing_results(told: list[Message], open_calls: dict[str, str] | None) -> Sequence[str]:
-    """Add a result for each call that has none; the names of their tools."""
+def add_missing_results(messages: list[Message], open_calls: dict[str, str] | None) -> Sequence[str]:
+    """Append a result for each call that has none, and return the names of the tools."""
     if not open_calls:
         return ()
-    told += [Message("tool", (TextPart(NO_RESULT),), tool_call_id=call_id) for call_id in open_calls]
+    messages += [Message("tool", (TextPart(NO_RESULT),), tool_call_id=call_id) for call_id in open_calls]
     return tuple(open_calls.values())
 
 
-def said_by_user(result: Message) -> Message:
-    """The result as something that the user says."""
+def as_user_message(result: Message) -> Message:
+    """Return a tool result as a user message."""
     return Message("user", (TextPart(RESULT_WITHOUT_CALL), *result.parts))

@@ -25,9 +25,9 @@ from qwen_core.execution.call import Call, chat_call, must_stream
 from qwen_core.execution.ordered import DEFAULT_CONCURRENCY, async_map_in_order, map_in_order
 from qwen_core.execution.retry import OnRetry, async_retry, retry
 from qwen_core.execution.usage_meter import record_usage
-from qwen_core.models.self_hosted import profile_on
+from qwen_core.models.self_hosted import self_hosted_profile
 from qwen_core.prepare.documents import Document, documents_to_upload, with_file_ids
-from qwen_core.prepare.media import ReadyMedia, ready_media
+from qwen_core.prepare.media import PreparedMedia, prepare_media
 from qwen_core.protocols.stream_parser import StreamParser
 from qwen_core.resources.embeddings import EMBEDDING
 from qwen_core.resources.rerank import RERANKING
@@ -147,8 +147,10 @@ class QwenClient:
         """The request with its media checked, and what is on this machine put into it or into a store."""
         if not has_media(request.messages):
             return request
-        ready = run(ready_media, request)
-        if documents := documents_to_upload(ready, profile_on(request.model, self.settings.self_hosted_server())):
+        ready = run(prepare_media, request)
+        if documents := documents_to_upload(
+            ready, self_hosted_profile(request.model, self.settings.self_hosted_server())
+        ):
             return self._with_documents(ready, documents)
         if not ready.uploads:
             return ready.request
@@ -159,7 +161,7 @@ class QwenClient:
         urls = store.put(ready.uploads, request.model, show_progress=request.show_progress)
         return ready.with_urls(urls)
 
-    def _with_documents(self, ready: ReadyMedia, documents: dict[str, Document]) -> ChatRequest:
+    def _with_documents(self, ready: PreparedMedia, documents: dict[str, Document]) -> ChatRequest:
         run(import_module, "qwen_core.resources.files")
         from qwen_core.resources.files import KNOWN_FILES, QwenFiles
 
@@ -318,8 +320,10 @@ class AsyncQwenClient:
         """The request with its media checked, and what is on this machine put into it or into a store."""
         if not has_media(request.messages):
             return request
-        ready = await async_run(ready_media, request)
-        if documents := documents_to_upload(ready, profile_on(request.model, self.settings.self_hosted_server())):
+        ready = await async_run(prepare_media, request)
+        if documents := documents_to_upload(
+            ready, self_hosted_profile(request.model, self.settings.self_hosted_server())
+        ):
             return await self._with_documents(ready, documents)
         if not ready.uploads:
             return ready.request
@@ -330,7 +334,7 @@ class AsyncQwenClient:
         urls = await store.put(ready.uploads, request.model, show_progress=request.show_progress)
         return ready.with_urls(urls)
 
-    async def _with_documents(self, ready: ReadyMedia, documents: dict[str, Document]) -> ChatRequest:
+    async def _with_documents(self, ready: PreparedMedia, documents: dict[str, Document]) -> ChatRequest:
         await async_run(import_module, "qwen_core.resources.files")
         from qwen_core.resources.files import KNOWN_FILES, AsyncQwenFiles
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_core.config.settings import ClientSettings
-from qwen_core.prepare.tool_names import names_to_send, with_names_to_send
+from qwen_core.prepare.tool_names import valid_tool_names, with_valid_tool_names
 from qwen_core.resources.client import AsyncQwenClient, QwenClient
 from qwen_core.types.events import ToolCallDelta
 from qwen_core.types.messages import Message, TextPart, Tool, ToolCallPart
@@ -27,7 +27,7 @@ def request_for(*names: str, **fields: Any) -> ChatRequest:
 
 @given(st.lists(st.text(max_size=80), unique=True, max_size=8))
 def test_tool_names_sent_are_unique_and_valid(names: list[str]) -> None:
-    sent, back = with_names_to_send(request_for(*names))
+    sent, back = with_valid_tool_names(request_for(*names))
     given_names = [tool.name for tool in sent.tools]
     assert len(set(given_names)) == len(names)
     assert all(0 < len(name) <= 64 and name.isascii() and " " not in name for name in given_names)
@@ -36,8 +36,8 @@ def test_tool_names_sent_are_unique_and_valid(names: list[str]) -> None:
 
 def test_valid_tool_names_are_kept_and_not_reused() -> None:
     request = request_for("get_weather", "x-1")
-    assert with_names_to_send(request) == (request, {})
-    assert names_to_send(dict.fromkeys(["a b", "a_b", "a.b"])) == {"a b": "a_b_2", "a.b": "a_b_3"}
+    assert with_valid_tool_names(request) == (request, {})
+    assert valid_tool_names(dict.fromkeys(["a b", "a_b", "a.b"])) == {"a b": "a_b_2", "a.b": "a_b_3"}
 
 
 @pytest.mark.parametrize("name", ["search", "auto", "required", "none"])

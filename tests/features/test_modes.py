@@ -58,7 +58,7 @@ def test_max_completion_tokens_limits_reasoning_and_text(ask: Ask, qwen_emulator
 
 
 def test_max_completion_tokens_on_undocumented_model_warns(ask: Ask, qwen_emulator: Emulator) -> None:
-    with pytest.warns(QwenWarning, match="not documented to keep to max_completion_tokens"):
+    with pytest.warns(QwenWarning, match="not documented to honour max_completion_tokens"):
         ask(max_completion_tokens=50)
     assert qwen_emulator.last_request.parameters["max_completion_tokens"] == 50
 
@@ -142,7 +142,7 @@ def test_translation_model_sends_only_one_message(protocol: Protocol, qwen_emula
         model="qwen-mt-plus",
         translation_options={"target_lang": "English"},
     )
-    with pytest.warns(QwenWarning, match="one message"):
+    with pytest.warns(QwenWarning, match="a single user message"):
         chat.invoke([SystemMessage("Be kind."), HumanMessage("你好")])
     assert [message["role"] for message in qwen_emulator.last_request.messages] == ["user"]
 

@@ -114,7 +114,7 @@ def test_cache_control_is_dropped_on_models_without_explicit_cache() -> None:
     profile = msgspec.structs.replace(resolve("m"), explicit_cache=False)
     changed, (of_the_tool, of_the_message) = adapt(request, profile)
     assert not list(cache_breakpoints(changed.messages)) and changed.tools[0].cache_control is None
-    assert "tool" in of_the_tool and "no explicit context cache" in of_the_message
+    assert "tool" in of_the_tool and "no explicit prompt cache" in of_the_message
 
 
 def test_system_message_keeps_its_own_cache_control() -> None:

@@ -143,7 +143,7 @@ def search_request(**options: Any) -> ChatRequest:
 
 
 def test_search_options_without_enable_search_warn(ask: Ask, qwen_emulator: Emulator) -> None:
-    with pytest.warns(QwenWarning, match="no effect without enable_search"):
+    with pytest.warns(QwenWarning, match="no effect without a search"):
         ask(search_options={"forced_search": True})
     ask(search_options={"forced_search": True}, extra_body={"enable_search": True})
     assert qwen_emulator.last_request.parameters["search_options"] == {"forced_search": True}

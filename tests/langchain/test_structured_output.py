@@ -202,15 +202,15 @@ def test_strict(service: Emulator, make: MakeModel) -> None:
 @pytest.mark.filterwarnings("error::qwen_core.errors.QwenWarning")
 def test_each_translation_warns(make: MakeModel) -> None:
     cannot = make(model=CANNOT)
-    with pytest.warns(QwenWarning, match="takes no JSON schema"):
+    with pytest.warns(QwenWarning, match="does not support JSON schemas"):
         cannot.with_structured_output(Joke, method="json_schema").invoke("Tell a joke.")
-    with pytest.warns(QwenWarning, match="needs the word JSON"):
+    with pytest.warns(QwenWarning, match="requires the word JSON"):
         cannot.with_structured_output(method="json_mode").invoke("Tell a joke.")
     with pytest.warns(QwenWarning, match="pydantic v1"):
         make(model=CAN, enable_thinking=False).with_structured_output(JokeV1, method="json_schema")
     with pytest.warns(QwenWarning, match="always thinks"):
         make(model="qwq-plus").with_structured_output(Joke, method="function_calling").invoke("Tell a joke.")
-    with pytest.warns(QwenWarning, match="excludes it"):
+    with pytest.warns(QwenWarning, match="works only without thinking"):
         make(model="qwen3-32b").with_structured_output(method="json_mode").invoke("As JSON: a joke.")
 
 

@@ -158,7 +158,7 @@ def test_a_choice_that_is_none_of_the_tools(model: ChatQwen) -> None:
 def test_any_of_several(service: Emulator, make: MakeModel, thinking: bool | None) -> None:
     model = make(enable_thinking=thinking)
     bound = model.bind_tools([get_weather, look_up], tool_choice="any")
-    with pytest.warns(QwenWarning, match="asked for in words"):
+    with pytest.warns(QwenWarning, match="prompt now asks"):
         answer = bound.invoke("Hello!")
     assert len(answer.tool_calls) == 1
     request = service.last_request
@@ -171,7 +171,7 @@ def test_forcing_a_tool_pauses_default_thinking_and_alters_no_model(service: Emu
     model = make(model="qwen3.7-plus", reasoning_effort=None)
     before = model.model_dump()
     bound = model.bind_tools([get_weather], tool_choice="get_weather")
-    with pytest.warns(QwenWarning, match="Thinking is switched off for this call"):
+    with pytest.warns(QwenWarning, match="Thinking was switched off for this call"):
         bound.invoke("hello")
     assert service.last_request.parameters["enable_thinking"] is False
     assert service.last_request.parameters["tool_choice"] == NAMED
@@ -182,7 +182,7 @@ def test_forcing_a_tool_pauses_default_thinking_and_alters_no_model(service: Emu
 
 def test_thinking_that_was_asked_for_stays(service: Emulator, make: MakeModel) -> None:
     model = make(model="qwen3.7-plus", enable_thinking=True)
-    with pytest.warns(QwenWarning, match="was told to think"):
+    with pytest.warns(QwenWarning, match="thinking is enabled"):
         answer = model.bind_tools([get_weather], tool_choice="get_weather").invoke("Rome?")
     assert [call["name"] for call in answer.tool_calls] == ["get_weather"]
     assert answer.additional_kwargs["reasoning_content"]

@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from llama_index_qwen.history_calls import message_tool_calls
 from llama_index_qwen.messages import blocks_to_parts, to_core
 from qwen_core.errors import QwenWarning, UnsupportedFeatureError
-from qwen_core.prepare.media import ready_media
+from qwen_core.prepare.media import prepare_media
 from qwen_core.types.messages import (
     AudioPart,
     FilePart,
@@ -137,8 +137,8 @@ def test_local_files_only_when_allowed(tmp_path: Path, url: bool) -> None:
     message = ChatMessage(role="user", blocks=[block])
     request = ChatRequest(model="qwen3-vl-plus", messages=to_core([message]))
     with pytest.raises(UnsupportedFeatureError, match="allow_local_files"):
-        ready_media(request)
-    (sent,) = ready_media(msgspec.structs.replace(request, allow_local_files=True)).request.messages
+        prepare_media(request)
+    (sent,) = prepare_media(msgspec.structs.replace(request, allow_local_files=True)).request.messages
     assert sent.parts == (ImagePart(f"data:image/png;base64,{PNG_TEXT}"),)
 
 

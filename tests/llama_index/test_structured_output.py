@@ -157,7 +157,7 @@ def test_text_in_place_of_the_call(make: MakeModel, service: Emulator, predict: 
     assert predict(make(model=TOOL_MODEL), City)[-1] == PARIS
 
 
-@pytest.mark.filterwarnings("ignore:qwq-plus always thinks")
+@pytest.mark.filterwarnings("ignore:A tool call cannot be forced, because qwq-plus always thinks")
 @four_ways
 def test_a_model_that_always_thinks_is_asked_in_words(
     make: MakeModel, service: Emulator, predict: Predict
@@ -167,7 +167,7 @@ def test_a_model_that_always_thinks_is_asked_in_words(
     assert service.last_request.parameters["tool_choice"] == "auto"
 
 
-@pytest.mark.filterwarnings("ignore:qwen-turbo takes no JSON schema")
+@pytest.mark.filterwarnings("ignore:qwen-turbo does not support JSON schemas")
 @four_ways
 def test_json_mode_where_there_is_neither(make: MakeModel, service: Emulator, predict: Predict) -> None:
     service.reply(answering(JSON))

@@ -169,7 +169,7 @@ def test_no_call_where_one_was_expected(make: MakeModel, service: Emulator) -> N
 
 
 def test_a_forced_call_switches_thinking_off_with_a_warning(make: MakeModel, service: Emulator) -> None:
-    with pytest.warns(UserWarning, match="Thinking is switched off"):
+    with pytest.warns(UserWarning, match="Thinking was switched off"):
         make(model="qwen3.7-plus").chat_with_tools([ADD], "Add 1 and 2", tool_required=True)
     assert service.last_request.parameters["enable_thinking"] is False
     assert service.last_request.parameters["tool_choice"] == {"type": "function", "function": {"name": "add"}}

@@ -261,12 +261,12 @@ def test_llama_index_templates(llm: Make, service: Emulator) -> None:
 
 def test_base64_crosses_once(monkeypatch: pytest.MonkeyPatch, chat: Make, service: Emulator) -> None:
     """What was given is what is encoded: no copy of a part that needs no change."""
-    from qwen_core.prepare.media import ready_media
+    from qwen_core.prepare.media import prepare_media
     from qwen_core.types.messages import ImagePart, Message
     from qwen_core.types.requests import ChatRequest
 
     url = data_uri(PNG)
     request = ChatRequest(model="qwen3-vl-plus", messages=(Message("user", (ImagePart(url),)),))
-    ready = ready_media(request).request
+    ready = prepare_media(request).request
     assert ready is request
     assert msgspec.structs.asdict(ready)["messages"][0].parts[0].url is url

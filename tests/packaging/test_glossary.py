@@ -20,7 +20,6 @@ OPEN: tuple[str, ...] = (
     "qwen_core/config",
     "qwen_core/execution",
     "qwen_core/models",
-    "qwen_core/prepare",
     "qwen_core/protocols",
     "qwen_core/resources",
     "qwen_core/transports",

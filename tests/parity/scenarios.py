@@ -177,11 +177,11 @@ SCENARIOS = [
         messages=(Message("system", (TextPart("Speak like a sailor."),)),),
     ),
     Scenario(
-        "a conversation that ends with an answer",
+        "a conversation that is from the assistant",
         Reply(text="It rained, too."),
         Outcome("It rained, too."),
         messages=(user("The weather in Paris?"), Message("assistant", (TextPart("It was cold."),))),
-        warning="ends with an answer",
+        warning="is from the assistant",
     ),
     Scenario(
         "a JSON schema",
@@ -224,7 +224,7 @@ SCENARIOS = [
         Outcome("Never mind."),
         messages=(*ROUND[:2], user("And now?")),
         options={"tools": (WEATHER,)},
-        warning="have no results",
+        warning="without a tool message",
     ),
     Scenario(
         "a result without its call",

@@ -17,7 +17,7 @@ from qwen_core.models.catalogue import resolve
 from qwen_core.models.context_limit import check_length, documented_limit
 from qwen_core.models.profile import ModelProfile
 from qwen_core.prepare.documents import documents_to_upload
-from qwen_core.prepare.media import ready_media
+from qwen_core.prepare.media import prepare_media
 from qwen_core.resources.batches.schema import NewLine
 from qwen_core.types.errors import QwenError, UnsupportedFeatureError
 from qwen_core.types.messages import has_media
@@ -134,7 +134,7 @@ def with_media(request: ChatRequest) -> ChatRequest:
     """The request with local files put into it; raises for those too large for it."""
     if not has_media(request.messages):
         return request
-    ready = ready_media(request)
+    ready = prepare_media(request)
     if ready.uploads or documents_to_upload(ready, resolve(request.model)):
         raise refused("files to be uploaded: give a URL, or the id that QwenFiles gave a document")
     return ready.request
