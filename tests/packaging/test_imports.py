@@ -1,4 +1,4 @@
-"""What importing costs: nothing but our own few modules and msgspec; clients, wires and SDKs wait for a call."""
+"""Imports: only our own modules and msgspec; clients, protocols and SDKs are imported at the first call."""
 
 import importlib
 import json
@@ -28,7 +28,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
         ("llama_index_qwen", "Qwen", "llama_index.core.llms"),
     ],
 )
-def test_a_model_is_made_without_what_only_calls_need(package: str, name: str, framework: str) -> None:
+def test_creating_a_model_imports_no_client_or_sdk(package: str, name: str, framework: str) -> None:
     program = ASK.format(package=package, name=name, framework=framework)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(json.loads(done.stdout))
@@ -46,7 +46,7 @@ def test_a_model_is_made_without_what_only_calls_need(package: str, name: str, f
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_public_name_is_there(package: str) -> None:
+def test_every_public_name_is_exported(package: str) -> None:
     module = importlib.import_module(package)
     for name in module.__all__:
         assert getattr(module, name).__name__ == name
@@ -55,6 +55,6 @@ def test_every_public_name_is_there(package: str) -> None:
         _ = module.Nothing
 
 
-def test_the_limiter_is_one_of_langchains_to_type_checkers_too() -> None:
+def test_rate_limiter_is_a_langchain_rate_limiter() -> None:
     limiter: BaseRateLimiter = langchain_qwen.RateLimiter(60)
     assert isinstance(limiter, BaseRateLimiter)

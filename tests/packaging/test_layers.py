@@ -1,4 +1,4 @@
-"""Who may import whom: the folders of the core lie on each other in the order of a call, and nothing looks up."""
+"""Layers: the folders of the core import only lower ones, in the order of a call."""
 
 import ast
 import sys
@@ -110,7 +110,7 @@ def test_no_import_cycle(package: str) -> None:
         pytest.fail(" -> ".join(error.args[1]))
 
 
-def test_top_floor_of_the_core_has_nine_folders_and_six_files_at_most() -> None:
+def test_core_package_has_at_most_nine_folders_and_six_files() -> None:
     top = [path for path in (ROOT / "qwen_core").iterdir() if path.name != "__pycache__"]
     assert {path.name for path in top if path.is_dir()} == set(LAYERS)
     assert len([path for path in top if path.is_file()]) <= 6

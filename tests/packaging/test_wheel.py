@@ -1,4 +1,4 @@
-"""What is shipped: the wheel holds the packages and nothing of the repository, and works without it."""
+"""The wheel contains the packages and nothing else of the repository, and works without it."""
 
 import email
 import subprocess
@@ -16,7 +16,7 @@ pytest.importorskip("hatchling")
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built here."""
+    """Build the wheel."""
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
@@ -24,7 +24,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_contents(wheel: Path) -> None:
+def test_wheel_contains_only_the_packages(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names}
     packages = {"qwen_core", "qwen_emulator", "langchain_qwen", "llama_index_qwen"}
@@ -37,7 +37,7 @@ def test_contents(wheel: Path) -> None:
     assert "llama_index/__init__.py" not in names and "llama_index/llms/__init__.py" not in names
 
 
-def test_the_source_distribution_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+def test_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path), "--target"]
     subprocess.run([*build, "sdist"], cwd=ROOT, check=True, capture_output=True)
     (archive,) = tmp_path.glob("*.tar.gz")
@@ -55,7 +55,7 @@ def test_the_source_distribution_makes_the_same_wheel(wheel: Path, tmp_path: Pat
     assert contents[0] == contents[1]
 
 
-def test_metadata(wheel: Path) -> None:
+def test_wheel_metadata(wheel: Path) -> None:
     files = zipfile.ZipFile(wheel)
     (folder,) = {name.partition("/")[0] for name in files.namelist() if ".dist-info/" in name}
     metadata = email.message_from_bytes(files.read(f"{folder}/METADATA"))
@@ -69,7 +69,7 @@ def test_metadata(wheel: Path) -> None:
     assert b"[pytest11]\nqwen_emulator = qwen_emulator.pytest_plugin" in files.read(f"{folder}/entry_points.txt")
 
 
-def test_it_works_without_the_repository(wheel: Path, tmp_path: Path) -> None:
+def test_wheel_works_without_the_repository(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
     program = """
 import sys, qwen_core, langchain_qwen, llama_index_qwen
