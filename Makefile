@@ -28,9 +28,10 @@ soak: $(VENV)/.dev
 sync: $(VENV)/.dev
 	$(BIN)/python scripts/generate_sync.py
 
-# Write docs/reference out of the docstrings.
+# Write docs/reference out of the docstrings, and docs/parameters.md out of the table of parameters.
 reference: $(VENV)/.dev
 	$(BIN)/python -m docs.reference.generate
+	$(BIN)/python scripts/generate_parameters.py
 
 # A real llama.cpp server, compiled once (about 11 minutes of one core; needs cmake and a C++ compiler), with a tiny
 # model of random weights.
@@ -41,6 +42,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python scripts/generate_sync.py --check
+	$(BIN)/python scripts/generate_parameters.py --check
 
 types: $(VENV)/.dev
 	$(BIN)/mypy

@@ -6,6 +6,7 @@ pydantic models.
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -177,78 +178,84 @@ class ChatFields(ConnectionFields):
     """The model's name; default: ``QWEN_MODEL``, else ``qwen-plus``. Unknown names work."""
 
     temperature: float | None = None
-    """0 to below 2: the higher, the less likely the words that are chosen."""
+    """Sampling temperature. Higher values make the output more random. Range: [0, 2)."""
     top_p: float | None = None
-    """The likeliest words that together have this probability are chosen from; above 0, up to 1."""
+    """Nucleus sampling: sample from the smallest set of tokens whose probabilities add up to top_p. Range: (0,
+    1]."""
     top_k: int | None = None
-    """How many of the likeliest words are chosen from; above 100 all are."""
+    """Number of most probable tokens to sample from. Above 100 there is no such limit. Range: >= 0."""
     max_tokens: int | None = None
-    """The most tokens of the answer; a longer one is cut, with the finish reason ``length``."""
+    """Maximum number of tokens of the answer. A longer one ends with the finish reason ``length``. Range: 1 to the
+    model's maximum."""
     max_completion_tokens: int | None = None
-    """The most tokens of thinking and answer together, for the models that take it."""
+    """Maximum number of tokens of reasoning and answer together, for the models that support it."""
     stop: list[str] | str | None = None
-    """Texts at which the answer ends, without them."""
+    """Stop sequences: the answer ends before any of these texts."""
     seed: int | None = None
-    """The same seed with the same request gives the same answer as far as the service can."""
+    """Seed for sampling. With the same seed, the service repeats its answer as far as it can. Range: [0, 2**31 -
+    1]."""
     n: int | None = None
-    """How many answers to one request, up to 4; above 1 not in streams, and not with tools."""
+    """Number of choices to generate. Must be 1 when streaming or when tools are given. Range: 1 to 4."""
     presence_penalty: float | None = None
-    """-2 to 2: the higher, the fewer words that were there already."""
+    """Penalty on tokens that have appeared already. Higher values make the output less repetitive. Range: [-2,
+    2]."""
     frequency_penalty: float | None = None
-    """As in OpenAI's API; the service documents no effect of it."""
+    """Penalty on tokens by their frequency, as in OpenAI's API. The service documents no effect of it."""
     repetition_penalty: float | None = None
-    """Above 0; 1 is none: the higher, the fewer repetitions."""
+    """Penalty on repetition: 1 means no penalty, and higher values reduce repetition. Range: > 0."""
     logprobs: bool | None = None
-    """Whether the answer comes with the logarithms of its tokens' probabilities."""
+    """Whether to return the log probabilities of the output tokens."""
     top_logprobs: int | None = None
-    """How many of the likeliest tokens at each place come with theirs, up to 5."""
+    """Number of most probable tokens to return at each position, with their log probabilities. Range: 0 to 5."""
     logit_bias: dict[str, float] | None = None
-    """By token id, -100 to 100; documented for the character models."""
+    """Bias by token id. Documented for the character models. Range: [-100, 100]."""
 
     enable_thinking: bool | None = None
     """Whether a hybrid model thinks before it answers."""
     thinking_budget: int | None = None
-    """The most tokens to think with."""
+    """Maximum number of tokens of reasoning. Range: 1 to the model's maximum."""
     reasoning_effort: str | None = None
-    """``low``, ``medium``, ``xhigh``, ... for the models that take it; excludes thinking_budget."""
+    """Depth of reasoning, for the models that support it: ``low``, ``medium``, ``xhigh`` and others. Excludes
+    thinking_budget."""
     preserve_thinking: bool | None = None
-    """Whether reasoning of earlier turns is sent again."""
+    """Whether to send the reasoning of earlier turns again."""
 
     enable_search: bool | None = None
     """Whether the service may search the web."""
     search_options: SearchOptions | None = None
-    """How it searches, and whether the answer cites its sources."""
+    """How the service searches, and whether the answer cites its sources."""
     enable_text_image_mixed: bool | None = None
-    """Whether images that it found may stand in the answer, as HTML."""
+    """Whether the answer may show images that the search found, as HTML."""
     enable_code_interpreter: bool | None = None
-    """Whether the service may run code for the answer. The model thinks then, and takes no tools."""
+    """Whether the service may run code for the answer. The model then thinks, and takes no tools."""
 
     parallel_tool_calls: bool | None = None
-    """Whether one answer may ask for several tool calls; the service's default is no."""
+    """Whether one response may contain several tool calls. The service's default is false."""
 
     tool_call_parser: ToolCallParserName | None = None
-    """For self-hosted servers that leave tool calls in the text: ``hermes`` reads ``<tool_call>`` blocks."""
+    """Parser for tool calls that a self-hosted server leaves in the text: ``hermes`` reads ``<tool_call>``
+    blocks."""
     reasoning_parser: ReasoningParserName | None = None
-    """For self-hosted servers that leave reasoning in the text: ``qwen3``, or ``qwen3-thinking`` where the answer
-    begins inside without a tag."""
+    """Parser for reasoning that a self-hosted server leaves in the text: ``qwen3``, or ``qwen3-thinking`` if the
+    text begins inside the reasoning, without a tag."""
 
     modalities: list[str] | None = None
-    """What omni models answer with: ``text``, ``audio``."""
+    """Output modalities of omni models: ``text``, ``audio``."""
     audio: dict[str, Any] | None = None
-    """How they speak: ``voice`` and ``format``."""
+    """Audio output of omni models: ``voice`` and ``format``."""
     vl_high_resolution_images: bool | None = None
-    """Whether images keep more of their size, for more tokens."""
+    """Whether images keep more of their resolution, for more tokens."""
     ocr_options: dict[str, Any] | None = None
-    """What a model for reading documents is to do with the page."""
+    """Task of an OCR model: ``task`` and ``task_config``."""
     translation_options: TranslationOptions | None = None
-    """What a translation model is told; its messages hold the text alone."""
+    """Languages, terms and style for a translation model, whose messages hold the text alone."""
     allow_local_files: bool | list[str] = False
-    """Whether media given as paths are read from this disk and sent: none, all, or those in these folders."""
+    """Whether media given as paths are read from this disk: none, all, or those in these folders."""
     show_progress: bool = False
-    """Whether the upload of large files is shown by a progress bar."""
+    """Whether the upload of large files shows a progress bar."""
 
     extra_body: dict[str, Any] | None = None
-    """Merged over the body as it is."""
+    """Fields to merge into the request's body, unchanged. They override all others."""
 
     def chat_request(self, messages: tuple[Message, ...], overrides: Mapping[str, Any]) -> ChatRequest:
         """The request that these fields and one call's own arguments make. The call's arguments win.
@@ -265,12 +272,12 @@ class ChatFields(ConnectionFields):
         values = {name: value for name in SHARED_FIELDS if (value := fields[name]) is not None}
         values.update(overrides)
         values["extra_body"] = {**(self.extra_body or {}), **(overrides.get("extra_body") or {})} or None
-        for name in TUPLE_FIELDS:
+        for name in list_fields():
             value = values.get(name)
             if value is not None and not isinstance(value, bool):
                 values[name] = ((value,) if isinstance(value, str) else tuple(value)) or None
         values["tools"] = values.get("tools") or ()
-        values["server_tools"] = tuple(values.get("server_tools") or ())
+        values["server_tools"] = values.get("server_tools") or ()
         values["allow_local_files"] = values["allow_local_files"] or False
         values["model"] = values["model"] or self.model
         values["messages"] = messages
@@ -288,4 +295,11 @@ def argument_hint(name: str) -> str:
 
 REQUEST_FIELDS = frozenset(ChatRequest.__struct_fields__) - {"messages"}
 SHARED_FIELDS = tuple(name for name in ChatRequest.__struct_fields__ if name in ChatFields.model_fields)
-TUPLE_FIELDS = ("stop", "modalities", "tools", "allow_local_files")
+
+
+@cache
+def list_fields() -> tuple[str, ...]:
+    """Return the fields that a request holds as tuples. Reads the table at the first call, not at import."""
+    from qwen_core.types.parameters import list_parameters
+
+    return list_parameters()

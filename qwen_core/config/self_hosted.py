@@ -22,41 +22,31 @@ ToolChoices = Literal["any", "modes", "none"]
 class Server(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of server that is not Alibaba's.
 
-    template_arguments     takes ``chat_template_kwargs``, where Qwen's templates look for ``enable_thinking``
-    thinking_budget        its name for the most tokens to think with; None: it has none
     reasoning_keys         where it looks for the reasoning of earlier answers
     tool_choices           ``modes``: no function by name. ``none``: it leaves the choice to the model
-    renamed                our names of parameters, and its own
-    unknown                parameters that it would drop without a word
+
+    What it calls the parameters of a request is in ``types.parameters``.
     """
 
     name: ServerName
-    template_arguments: bool = True
-    thinking_budget: str | None = None
     reasoning_keys: tuple[ReasoningKey, ...] = ("reasoning_content",)
     tool_choices: ToolChoices = "any"
-    renamed: dict[str, str] = {}
-    unknown: tuple[str, ...] = ()
 
 
 SERVERS: dict[ServerName, Server] = {
     server.name: server
     for server in (
-        Server(name="vllm", thinking_budget="thinking_token_budget", reasoning_keys=("reasoning",)),
+        Server(name="vllm", reasoning_keys=("reasoning",)),
         Server(name="sglang"),
         Server(
             name="llama.cpp",
-            thinking_budget="thinking_budget_tokens",
             # A function by name is an object there, which its reader of strings takes for "auto".
             tool_choices="modes",
-            renamed={"repetition_penalty": "repeat_penalty"},
         ),
         Server(
             name="ollama",
-            template_arguments=False,
             reasoning_keys=("reasoning",),
             tool_choices="none",
-            unknown=("top_k", "repetition_penalty", "n", "logit_bias", "parallel_tool_calls"),
         ),
         # One of these four, or another: keys that one of them does not know, it ignores.
         Server(name="other", reasoning_keys=("reasoning_content", "reasoning")),

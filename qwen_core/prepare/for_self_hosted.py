@@ -8,28 +8,29 @@ from typing import Any
 
 import msgspec
 
-from qwen_core.config.self_hosted import Server
+from qwen_core.config.self_hosted import SERVERS, Server
 from qwen_core.models.profile import ModelProfile
 from qwen_core.prepare.feature_rules import limit_cache_breakpoints, move_tool_cache_breakpoints
 from qwen_core.prepare.for_model import ask_for_tools_in_prompt, send_trailing_system_message_as_user
 from qwen_core.prepare.thinking import drop_budget_without_thinking, resolve_enable_thinking
 from qwen_core.protocols.base import merge_body
+from qwen_core.protocols.messages import set_parameters
 from qwen_core.types.errors import UnsupportedFeatureError
 from qwen_core.types.messages import AudioPart, Message, Part
+from qwen_core.types.parameters import ignored_on_server, refused_on_servers, renamed_on_server
 from qwen_core.types.requests import ChatRequest, EmbeddingRequest
 
-SERVICE_FEATURES = (
-    "enable_search",
-    "enable_text_image_mixed",
-    "enable_code_interpreter",
-    "server_tools",
-    "vl_high_resolution_images",
-    "ocr_options",
-    "translation_options",
-)
+SERVICE_FEATURES = refused_on_servers()
 """Features of Alibaba's service that no server of open models has."""
 
-ONLY_WITH_SERVICE = (*SERVICE_FEATURES, "search_options")
+RENAMED = {name: renamed_on_server(name) for name in SERVERS}
+IGNORED = {name: ignored_on_server(name) for name in SERVERS}
+
+DROPPED_SILENTLY = ("preserve_thinking", "search_options")
+"""Parameters that are dropped without a warning: what they refine is refused, or is up to the server."""
+
+ALTERNATIVES = {"thinking_budget": "Use max_tokens to limit reasoning and response together."}
+"""What to do instead of setting a parameter that is dropped."""
 
 
 def adapt_to_server(
@@ -50,7 +51,7 @@ def adapt_to_server(
     ):
         request = step(request, profile, warnings)
     extra: dict[str, Any] = {}
-    request = rename_thinking_parameters(request, server, extra, warnings)
+    request = resolve_thinking(request, server)
     request = resolve_tool_choice(request, server, warnings)
     request = merge_token_limits(request)
     request = rename_parameters(request, server, extra, warnings)
@@ -75,30 +76,15 @@ def refuse_service_features(request: ChatRequest) -> None:
             )
 
 
-def rename_thinking_parameters(
-    request: ChatRequest, server: Server, extra: dict[str, Any], warnings: list[str]
-) -> ChatRequest:
-    """Move the switch to where the chat templates read it, and give the budget the server's name."""
-    switch, effort, budget = request.enable_thinking, request.reasoning_effort, request.thinking_budget
+def resolve_thinking(request: ChatRequest, server: Server) -> ChatRequest:
+    """Switch thinking off by ``enable_thinking`` if the server's chat templates read it, else by the effort."""
+    switch, effort = request.enable_thinking, request.reasoning_effort
     if effort == "none":
         switch, effort = False, None
-    if server.template_arguments:
-        arguments = {"enable_thinking": switch, "preserve_thinking": request.preserve_thinking}
-        if given := {name: value for name, value in arguments.items() if value is not None}:
-            extra["chat_template_kwargs"] = given
-    elif switch is False:
+    if "enable_thinking" not in RENAMED[server.name]:
         # Ollama: models that can think do so unless the effort is "none".
-        effort = "none"
-    if budget is not None and server.thinking_budget is not None:
-        extra[server.thinking_budget] = budget
-    elif budget is not None:
-        warnings.append(
-            f"server={server.name!r} does not support thinking_budget, which was not sent. Use max_tokens to "
-            "limit reasoning and response together."
-        )
-    return msgspec.structs.replace(
-        request, enable_thinking=None, preserve_thinking=None, thinking_budget=None, reasoning_effort=effort
-    )
+        switch, effort = None, "none" if switch is False else effort
+    return msgspec.structs.replace(request, enable_thinking=switch, reasoning_effort=effort)
 
 
 def resolve_tool_choice(request: ChatRequest, server: Server, warnings: list[str]) -> ChatRequest:
@@ -130,16 +116,17 @@ def rename_parameters(
     request: ChatRequest, server: Server, extra: dict[str, Any], warnings: list[str]
 ) -> ChatRequest:
     """Give parameters the server's names, and drop those that it does not know."""
-    cleared: dict[str, Any] = dict.fromkeys(ONLY_WITH_SERVICE)
-    cleared["server_tools"] = ()
-    for name, server_name in server.renamed.items():
-        if getattr(request, name) is not None:
-            extra[server_name] = getattr(request, name)
-            cleared[name] = None
-    for name in server.unknown:
-        if getattr(request, name) is not None:
-            warnings.append(f"server={server.name!r} does not support {name}, which was not sent. Leave it unset.")
-            cleared[name] = None
+    renamed, ignored = RENAMED[server.name], IGNORED[server.name]
+    for name in set_parameters(request, renamed):
+        group, _, key = renamed[name].rpartition(".")
+        (extra.setdefault(group, {}) if group else extra)[key] = getattr(request, name)
+    warnings += [
+        f"server={server.name!r} does not support {name}, which was not sent. "
+        f"{ALTERNATIVES.get(name, 'Leave it unset.')}"
+        for name in set_parameters(request, ignored)
+        if name not in DROPPED_SILENTLY
+    ]
+    cleared: dict[str, Any] = {**dict.fromkeys((*renamed, *ignored, *SERVICE_FEATURES)), "server_tools": ()}
     return msgspec.structs.replace(request, **cleared)
 
 

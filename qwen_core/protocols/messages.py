@@ -1,6 +1,7 @@
 """What both wires do alike when a request becomes a body: history, tools, and what a wire has no place for."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -145,15 +146,38 @@ def with_values(target: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return target
 
 
-def named_values(request: ChatRequest, names: Sequence[str]) -> dict[str, Any]:
-    """The fields of these names that the caller set."""
-    return {name: value for name in names if (value := getattr(request, name)) is not None}
+class ParameterEncoder:
+    """Copies the parameters of a request that the caller set, under their names on one protocol."""
+
+    __slots__ = ("_names", "_nested", "_values")
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = tuple(names.values())
+        self._values = attrgetter(*names)
+        self._nested = [(name, *name.split(".")) for name in self._names if "." in name]
+
+    def __call__(self, request: ChatRequest) -> dict[str, Any]:
+        """Return the parameters by name. A dotted name is a key of an object."""
+        encoded = {
+            name: value
+            for name, value in zip(self._names, self._values(request), strict=True)
+            if value is not None
+        }
+        for name, group, key in self._nested:
+            if name in encoded:
+                encoded.setdefault(group, {})[key] = encoded.pop(name)
+        return encoded
 
 
-def refuse(request: ChatRequest, names: Sequence[str], wire: str, hint: str) -> None:
-    """Raise for a field that this wire has no place for."""
-    for name in named_values(request, names):
-        raise UnsupportedFeatureError(f"{name} cannot be sent over the {wire} protocol.", hint=hint)
+def set_parameters(request: ChatRequest, names: Iterable[str]) -> list[str]:
+    """Return those of these parameters that the caller set."""
+    return [name for name in names if getattr(request, name) not in (None, ())]
+
+
+def refuse(request: ChatRequest, names: Iterable[str], protocol: str, hint: str) -> None:
+    """Raise UnsupportedFeatureError for the first of these parameters that the caller set."""
+    for name in set_parameters(request, names):
+        raise UnsupportedFeatureError(f"{name} cannot be sent over the {protocol} protocol.", hint=hint)
 
 
 def refuse_part(part: Part, wire: str) -> UnsupportedFeatureError:

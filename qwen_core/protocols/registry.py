@@ -9,7 +9,7 @@ from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import NATIVE_EXTRA, Protocol
 from qwen_core.protocols.dashscope import DashScopeNative
 from qwen_core.protocols.dashscope.encode import COMPATIBLE_ONLY, endpoint_of, is_document_url
-from qwen_core.protocols.messages import named_values
+from qwen_core.protocols.messages import set_parameters
 from qwen_core.protocols.openai_chat import OpenAICompatible
 from qwen_core.protocols.openai_chat.encode import NATIVE_ONLY
 from qwen_core.protocols.openai_responses import OpenAIResponses
@@ -82,7 +82,7 @@ def no_native_place(profile: ModelProfile, request: AnyRequest | None) -> str | 
     """What of this request the native wire would refuse, so that the other one has to carry it."""
     if not isinstance(request, ChatRequest):
         return None
-    if unknown := list(named_values(request, COMPATIBLE_ONLY)):
+    if unknown := set_parameters(request, COMPATIBLE_ONLY):
         return unknown[0]
     documents = [part for message in request.messages for part in message.parts if isinstance(part, FilePart)]
     takes_urls = endpoint_of(request, profile) == "text-generation"
@@ -107,7 +107,7 @@ def losses_without_native(profile: ModelProfile, request: AnyRequest | None) -> 
 
 def chat_losses(request: ChatRequest) -> Iterator[str]:
     """What of a chat only the native wire has."""
-    for name in named_values(request, NATIVE_ONLY):
+    for name in set_parameters(request, NATIVE_ONLY):
         yield f"{name} cannot be sent over the OpenAI-compatible protocol."
     options = request.search_options or {}
     for option in NATIVE_SEARCH_OPTIONS if request.enable_search else ():

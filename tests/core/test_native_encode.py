@@ -11,8 +11,7 @@ from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import EncodedRequest
 from qwen_core.protocols.dashscope import DashScopeNative
-from qwen_core.protocols.dashscope.encode import COMPATIBLE_ONLY, PARAMETERS
-from qwen_core.protocols.openai_chat.encode import PARAMETERS as COMPATIBLE_PARAMETERS
+from qwen_core.protocols.dashscope.encode import COMPATIBLE_ONLY
 from qwen_core.types.messages import (
     AudioPart,
     FilePart,
@@ -25,6 +24,7 @@ from qwen_core.types.messages import (
     ToolCallPart,
     VideoPart,
 )
+from qwen_core.types.parameters import sent_parameters
 from qwen_core.types.requests import ChatRequest, EmbeddingRequest, MultimodalEmbeddingRequest, RerankRequest
 
 TEXT = "/services/aigc/text-generation/generation"
@@ -94,8 +94,9 @@ def test_parameter_is_encoded(field: str, model: str) -> None:
 
 
 def test_every_parameter_has_an_encoding_case() -> None:
-    assert set(PARAMETERS) == set(FIELDS)
-    assert set(COMPATIBLE_PARAMETERS) - set(COMPATIBLE_ONLY) <= set(PARAMETERS), "missing on this protocol"
+    assert sent_parameters("dashscope").keys() == set(FIELDS)
+    compatible = sent_parameters("openai_chat").keys() - set(COMPATIBLE_ONLY)
+    assert compatible <= sent_parameters("dashscope").keys(), "missing on this protocol"
 
 
 def test_minimal_request_sends_only_required_fields() -> None:

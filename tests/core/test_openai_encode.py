@@ -8,7 +8,7 @@ import pytest
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.models.catalogue import resolve
 from qwen_core.protocols.openai_chat import OpenAICompatible
-from qwen_core.protocols.openai_chat.encode import NATIVE_ONLY, PARAMETERS
+from qwen_core.protocols.openai_chat.encode import NATIVE_ONLY
 from qwen_core.types.messages import (
     AudioPart,
     FilePart,
@@ -21,6 +21,7 @@ from qwen_core.types.messages import (
     ToolCallPart,
     VideoPart,
 )
+from qwen_core.types.parameters import sent_parameters
 from qwen_core.types.requests import ChatRequest, EmbeddingRequest, MultimodalEmbeddingRequest
 
 USER = Message("user", (TextPart("hi"),))
@@ -87,7 +88,7 @@ def test_every_request_field_has_an_encoding_case() -> None:
     own_tests |= {"server_tools"}  # sent over the Responses API alone: tests/features/test_responses_api.py
     own_tests |= {"allow_local_files", "show_progress"}  # not sent
     assert set(ChatRequest.__struct_fields__) - own_tests == set(FIELDS)
-    assert set(PARAMETERS) <= set(FIELDS)
+    assert sent_parameters("openai_chat").keys() <= set(FIELDS)
 
 
 def test_minimal_request_sends_only_model_and_messages() -> None:

@@ -25,11 +25,11 @@ from qwen_core.errors import (
 )
 from qwen_core.models.catalogue import resolve
 from qwen_core.protocols.openai_responses import OpenAIResponses
-from qwen_core.protocols.openai_responses.encode import IGNORED, PARAMETERS
-from qwen_core.protocols.openai_responses.encode import REFUSED as REFUSED_FIELDS
+from qwen_core.protocols.openai_responses.encode import IGNORED_PARAMETERS, REFUSED_PARAMETERS
 from qwen_core.protocols.stream_parser import StreamParser, parse_body
 from qwen_core.types.accumulator import accumulate
 from qwen_core.types.messages import AudioPart, FilePart, ImagePart, Message, Part, TextPart
+from qwen_core.types.parameters import sent_parameters
 from qwen_core.types.requests import ChatRequest
 from qwen_emulator import Emulator, Failure, Reply, SearchResult, ToolCall
 from tests.features.conftest import KEY, Way, collected
@@ -266,10 +266,12 @@ def test_responses_api_field_is_encoded(fields: dict[str, Any], sent: dict[str, 
 
 def test_every_request_field_is_handled_by_the_responses_api() -> None:
     """Account for each field: sent, refused, warned of, or read here (``preserve_thinking``: the history)."""
-    read_here = {"model", "messages", "tools", "server_tools", "tool_choice", "reasoning_effort", "enable_search"}
+    read_here = {"model", "messages", "tools", "server_tools", "tool_choice", "enable_search"}
     read_here |= {"preserve_thinking", "tool_call_parser", "reasoning_parser", "extra_body", "extra_headers"}
     read_here |= {"allow_local_files", "show_progress"}
-    assert {*PARAMETERS, *REFUSED_FIELDS, *IGNORED} | read_here == set(ChatRequest.__struct_fields__)
+    assert {*sent_parameters("openai_responses"), *REFUSED_PARAMETERS, *IGNORED_PARAMETERS} | read_here == set(
+        ChatRequest.__struct_fields__
+    )
 
 
 def test_responses_api_warns_of_ignored_fields_and_refuses_unsupported_ones() -> None:

@@ -11,10 +11,10 @@ from qwen_core.models.profile import ModelProfile, NativeEndpoint
 from qwen_core.protocols.base import EncodedRequest, merge_body
 from qwen_core.protocols.messages import (
     Content,
+    ParameterEncoder,
     encode_messages,
     encode_tools,
     joined_text,
-    named_values,
     oss_headers,
     refuse,
     refuse_part,
@@ -23,44 +23,14 @@ from qwen_core.protocols.messages import (
 from qwen_core.types.errors import QwenError
 from qwen_core.types.json import encode_json
 from qwen_core.types.messages import AudioPart, FilePart, ImagePart, Part, TextPart, VideoPart
+from qwen_core.types.parameters import parameters_only_on, sent_parameters
 from qwen_core.types.requests import ChatRequest
 
 PROTOCOL = "native DashScope"
 
-# Fields of the request that go into ``parameters`` under their own name (section 3).
-PARAMETERS = (
-    "temperature",
-    "top_p",
-    "top_k",
-    "max_tokens",
-    "max_completion_tokens",
-    "stop",
-    "seed",
-    "n",
-    "presence_penalty",
-    "repetition_penalty",
-    "logprobs",
-    "top_logprobs",
-    "logit_bias",
-    "enable_thinking",
-    "thinking_budget",
-    "reasoning_effort",
-    "preserve_thinking",
-    "enable_search",
-    "search_options",
-    "enable_text_image_mixed",
-    "enable_code_interpreter",
-    "parallel_tool_calls",
-    "response_format",
-    "modalities",
-    "audio",
-    "vl_high_resolution_images",
-    "ocr_options",
-    "translation_options",
-)
+encode_parameters = ParameterEncoder(sent_parameters("dashscope"))
 
-# Fields that this wire does not document.
-COMPATIBLE_ONLY = ("frequency_penalty",)
+COMPATIBLE_ONLY = parameters_only_on("openai_chat", not_on="dashscope")
 
 # Keys of ``extra_body`` that stand at the top of the body. Any other is a parameter.
 TOP_LEVEL = ("model", "input", "parameters", "resources")
@@ -89,7 +59,7 @@ def encode_chat(request: ChatRequest, profile: ModelProfile, stream: bool) -> En
     )
     endpoint = endpoint_of(request, profile)
     is_text = endpoint == "text-generation"
-    parameters = {**named_values(request, PARAMETERS), **encode_tools(request)}
+    parameters = {**encode_parameters(request), **encode_tools(request)}
     if request.enable_search:
         parameters["search_options"] = {"enable_source": True, **(request.search_options or {})}
     if is_text:

@@ -6,10 +6,10 @@ from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import NATIVE_EXTRA, EncodedRequest, merge_body
 from qwen_core.protocols.messages import (
     Content,
+    ParameterEncoder,
     encode_messages,
     encode_tools,
     joined_text,
-    named_values,
     oss_headers,
     refuse,
     refuse_part,
@@ -17,43 +17,14 @@ from qwen_core.protocols.messages import (
 )
 from qwen_core.types.json import encode_json
 from qwen_core.types.messages import AudioPart, FilePart, ImagePart, Part, TextPart, VideoPart
+from qwen_core.types.parameters import parameters_only_on, sent_parameters
 from qwen_core.types.requests import ChatRequest
 
 PROTOCOL = "OpenAI-compatible"
 
-# Fields of the request that go to the top of the body under their own name (section 2).
-PARAMETERS = (
-    "temperature",
-    "top_p",
-    "top_k",
-    "max_tokens",
-    "max_completion_tokens",
-    "stop",
-    "seed",
-    "n",
-    "presence_penalty",
-    "frequency_penalty",
-    "repetition_penalty",
-    "logprobs",
-    "top_logprobs",
-    "logit_bias",
-    "enable_thinking",
-    "thinking_budget",
-    "reasoning_effort",
-    "preserve_thinking",
-    "enable_search",
-    "search_options",
-    "enable_code_interpreter",
-    "parallel_tool_calls",
-    "response_format",
-    "modalities",
-    "audio",
-    "vl_high_resolution_images",
-    "translation_options",
-)
+encode_parameters = ParameterEncoder(sent_parameters("openai_chat"))
 
-# Fields that this wire has no place for.
-NATIVE_ONLY = ("ocr_options", "enable_text_image_mixed")
+NATIVE_ONLY = parameters_only_on("dashscope", not_on="openai_chat")
 
 
 def encode_chat(request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
@@ -67,7 +38,7 @@ def encode_chat(request: ChatRequest, profile: ModelProfile, stream: bool) -> En
     body: dict[str, Any] = {
         "model": request.model,
         "messages": encode_messages(request, profile, encode_content),
-        **named_values(request, PARAMETERS),
+        **encode_parameters(request),
         **encode_tools(request),
     }
     if stream:

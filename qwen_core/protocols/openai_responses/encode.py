@@ -7,51 +7,29 @@ from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import EncodedRequest, merge_body
 from qwen_core.protocols.messages import (
     Content,
+    ParameterEncoder,
     encode_messages,
-    named_values,
     oss_headers,
     refuse,
     refuse_part,
+    set_parameters,
     with_values,
 )
 from qwen_core.protocols.schema import SentMessage
 from qwen_core.types.errors import UnsupportedFeatureError
 from qwen_core.types.json import encode_json
 from qwen_core.types.messages import AudioPart, ImagePart, Part, TextPart, cache_breakpoints
+from qwen_core.types.parameters import IGNORED, REFUSED, parameters_with, sent_parameters
 from qwen_core.types.requests import TOOL_CHOICE_MODES, ChatRequest
 
 PROTOCOL = "Responses"
 
-# Fields of the request and what they are called here (section 2.7).
-PARAMETERS = {
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "max_tokens": "max_output_tokens",
-    "max_completion_tokens": "max_output_tokens",
-    "enable_thinking": "enable_thinking",
-    "parallel_tool_calls": "parallel_tool_calls",
-}
+encode_parameters = ParameterEncoder(sent_parameters("openai_responses"))
 
-# Fields without which the answer would not be what was asked for.
-REFUSED = ("response_format", "n", "modalities", "audio", "ocr_options", "translation_options")
+# Parameters without which the response would not be what was requested.
+REFUSED_PARAMETERS = parameters_with(REFUSED, "openai_responses")
 
-# Fields that the service ignores here.
-IGNORED = (
-    "top_k",
-    "stop",
-    "seed",
-    "presence_penalty",
-    "frequency_penalty",
-    "repetition_penalty",
-    "logprobs",
-    "top_logprobs",
-    "logit_bias",
-    "thinking_budget",
-    "search_options",
-    "vl_high_resolution_images",
-    "enable_text_image_mixed",
-    "enable_code_interpreter",
-)
+IGNORED_PARAMETERS = parameters_with(IGNORED, "openai_responses")
 
 SESSION_CACHE = {"x-dashscope-session-cache": "enable"}
 """What cache marks become: this API takes none, but caches a session where it is asked to (section 2.5)."""
@@ -59,20 +37,18 @@ SESSION_CACHE = {"x-dashscope-session-cache": "enable"}
 
 def encode_chat(request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
     """What to send to ``/responses``."""
-    refuse(request, REFUSED, PROTOCOL, "It is chosen for tools that the service runs; leave those out.")
+    refuse(request, REFUSED_PARAMETERS, PROTOCOL, "It is chosen for tools that the service runs; leave those out.")
     messages = encode_messages(request, profile, encode_content)
     if any(message.partial for message in messages):
         raise UnsupportedFeatureError("A prefix cannot be continued over the Responses protocol.")
     body: dict[str, Any] = {
         "model": request.model,
         "input": [item for message in messages for item in input_items(message)],
-        **{name: value for field, name in PARAMETERS.items() if (value := getattr(request, field)) is not None},
+        **encode_parameters(request),
         "tools": encode_tools(request),
     }
     if request.tool_choice is not None:
         body["tool_choice"] = encode_tool_choice(request.tool_choice)
-    if request.reasoning_effort is not None:
-        body["reasoning"] = {"effort": request.reasoning_effort}
     if stream:
         body["stream"] = True
     cached = SESSION_CACHE if any(cache_breakpoints(request.messages)) else {}
@@ -87,7 +63,7 @@ def encode_chat(request: ChatRequest, profile: ModelProfile, stream: bool) -> En
 def ignored(request: ChatRequest) -> list[str]:
     """The fields that were set and do nothing here. There is one bound, of thinking and answer together."""
     two_bounds = request.max_tokens is not None and request.max_completion_tokens is not None
-    return [*named_values(request, IGNORED), *(["max_tokens"] if two_bounds else [])]
+    return [*set_parameters(request, IGNORED_PARAMETERS), *(["max_tokens"] if two_bounds else [])]
 
 
 def input_items(message: SentMessage) -> Iterator[dict[str, Any]]:
