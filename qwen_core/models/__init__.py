@@ -1,6 +1,6 @@
-"""What is known of each model: profiles, folded from ``catalogue.toml`` when first asked for."""
+"""Model profiles, merged from the layers of ``catalogue.toml`` at first use."""
 
-from qwen_core.models.catalogue import all_models, origins, resolve
+from qwen_core.models.catalogue import all_models, provenance, resolve
 from qwen_core.models.profile import ModelProfile, Price, RegionalLimit
 
-__all__ = ["ModelProfile", "Price", "RegionalLimit", "all_models", "origins", "resolve"]
+__all__ = ["ModelProfile", "Price", "RegionalLimit", "all_models", "provenance", "resolve"]

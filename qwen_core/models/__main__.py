@@ -1,4 +1,4 @@
-"""``python -m qwen_core.models``: the catalogue as a table, or compared with the service's own list."""
+"""Print the catalogue as a table, or compare it with the service's list: ``python -m qwen_core.models``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qwen_core.models.profile import Kind
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print what was asked for. Comparing returns 1 when there is a difference, as ``diff`` does."""
+    """Print the table or the comparison. Return 1 if the comparison finds a difference, as ``diff`` does."""
     options = _parser().parse_args(arguments)
     if options.compare:
         lines = list(report.compare(_documents(_read(options.compare))).lines())
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m qwen_core.models",
-        description="The models that the catalogue knows. Prices are per million tokens, lowest tier.",
+        description="The models in the catalogue. Prices are per million tokens, lowest tier.",
     )
     parser.add_argument(
         "--capability",
@@ -49,8 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", default="", metavar="TEXT", help="only models with this in their id")
     parser.add_argument("--kind", choices=get_args(Kind), help="only models of this kind")
     parser.add_argument("--region", help="only models of this region, with its prices (e.g. cn-beijing)")
-    parser.add_argument("--max-price", type=float, help="most that a million input tokens may cost")
-    parser.add_argument("--current", action="store_true", help="leave out models whose end was announced")
+    parser.add_argument("--max-price", type=float, help="highest price of a million input tokens")
+    parser.add_argument("--current", action="store_true", help="exclude models with an announced retirement date")
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     parser.add_argument(
         "--compare",
@@ -66,7 +66,7 @@ def _read(name: str) -> str:
 
 
 def _documents(text: str) -> Iterator[Any]:
-    """The JSON documents that follow one another in a text."""
+    """Yield the JSON documents that follow one another in a text."""
     decoder, position, text = json.JSONDecoder(), 0, text.strip()
     while position < len(text):
         document, position = decoder.raw_decode(text, position)

@@ -1,7 +1,7 @@
-"""Reads ``catalogue.toml`` and folds its layers into profiles. No network, no facts of its own.
+"""Read ``catalogue.toml`` and merge its layers into profiles. No network, no facts of its own.
 
-``resolve`` is a pure function of the name, the catalogue file and the user's overrides. A model that the file
-lists is found folded beforehand (``profiles.py``); the file itself is parsed for the first name that is not
+``resolve`` is a pure function of the name, the catalogue file and the user's overrides. The profiles of listed
+models are merged in advance (``profiles.py``); the catalogue file itself is parsed for the first name that is not
 listed, never at import.
 """
 
@@ -36,7 +36,7 @@ _THOUSANDS = {"k": 1024, "m": 1_000_000}
 
 
 class _Layer(msgspec.Struct, frozen=True):
-    """The facts that one table of the catalogue adds, and the label by which ``origins`` refers to them."""
+    """The facts that one table of the catalogue adds, and the label by which ``provenance`` refers to them."""
 
     label: str
     facts: Mapping[str, Any]
@@ -44,7 +44,7 @@ class _Layer(msgspec.Struct, frozen=True):
 
 
 class _Pattern(msgspec.Struct, frozen=True):
-    """A layer that holds for all names of a pattern: a family or a spelling, which is undone by ``replace``."""
+    """A layer for all names that match a pattern: a family, or a spelling that ``replace`` normalizes."""
 
     match: re.Pattern[str]
     layer: _Layer
@@ -71,42 +71,42 @@ class _Catalogue(msgspec.Struct, frozen=True):
 
 
 def resolve(name: str, overrides: Mapping[str, Any] | None = None) -> ModelProfile:
-    """The profile of a model: defaults, then matching families in order, then its entry, then ``overrides``.
+    """Return the profile of a model: defaults, then matching families in order, its entry, and ``overrides``.
 
-    Never fails for a name: one that nothing is known of gets the defaults. An override that is no field of
-    ``ModelProfile`` raises TypeError, one of the wrong type raises ``msgspec.ValidationError``.
+    Later layers override earlier ones. Every name resolves: an unknown one gets the defaults. Raise TypeError for
+    an override that is not a field of ``ModelProfile``, and ``msgspec.ValidationError`` for one of the wrong type.
     """
     profile = _resolve(name)
     if not overrides:
         return profile
-    if strange := sorted(set(overrides) - _FIELDS):
-        raise TypeError(f"ModelProfile has no field {', '.join(strange)}")
+    if unknown_fields := sorted(set(overrides) - _FIELDS):
+        raise TypeError(f"ModelProfile has no field {', '.join(unknown_fields)}")
     facts = {field: getattr(profile, field) for field in _FIELDS}
     return msgspec.convert({**facts, **overrides}, ModelProfile)
 
 
-def origins(name: str) -> dict[str, str]:
-    """For each field that is not at its default, the table of the catalogue that it comes from."""
-    found: dict[str, str] = {}
+def provenance(name: str) -> dict[str, str]:
+    """Return the catalogue table that each field not at its default comes from."""
+    labels: dict[str, str] = {}
     for layer in _layers(name)[1]:
-        found.update(dict.fromkeys(layer.facts, layer.label))
+        labels.update(dict.fromkeys(layer.facts, layer.label))
         for field in layer.unknown:
-            found.pop(field, None)
-    return found
+            labels.pop(field, None)
+    return labels
 
 
 def all_models() -> tuple[str, ...]:
-    """Every id that the catalogue lists, snapshots included, in the catalogue's order."""
+    """Return every id that the catalogue lists, including snapshots, in the catalogue's order."""
     return _catalogue().ids
 
 
 @lru_cache(maxsize=1024)
 def _resolve(name: str) -> ModelProfile:
-    return read_profile(name) or fold(name)
+    return read_profile(name) or merge(name)
 
 
-def fold(name: str) -> ModelProfile:
-    """The profile of a model from the catalogue itself."""
+def merge(name: str) -> ModelProfile:
+    """Merge the layers of the catalogue into the profile of a model."""
     entry, layers = _layers(name)
     facts: dict[str, Any] = {}
     for layer in layers:
@@ -118,30 +118,30 @@ def fold(name: str) -> ModelProfile:
 
 @cache
 def _unknown(field: str) -> Any:
-    """What a field holds when its fact is not known: None, or its default where None is no value of it."""
-    (found,) = (info for info in msgspec.structs.fields(ModelProfile) if info.name == field)
-    return None if type(None) in get_args(found.type) else found.default
+    """Return the value of a field whose fact is unknown: None, or its default if its type excludes None."""
+    (field_info,) = (info for info in msgspec.structs.fields(ModelProfile) if info.name == field)
+    return None if type(None) in get_args(field_info.type) else field_info.default
 
 
 def _layers(name: str) -> tuple[_Entry | None, list[_Layer]]:
-    """The entry of a name, if it has one, and all layers of its profile from general to special."""
+    """Return the entry of a name, if it has one, and all layers of its profile, from general to specific."""
     catalogue = _catalogue()
-    canonical, spelt = _canonical(name, catalogue)
+    canonical, spelling_layers = _canonical(name, catalogue)
     entry = catalogue.entries.get(canonical)
     layers = [family.layer for family in catalogue.families if family.match.fullmatch(canonical)]
     if entry is None:
-        return None, layers + spelt
+        return None, layers + spelling_layers
     base = catalogue.entries[entry.snapshot_of.casefold()] if entry.snapshot_of else None
     layers += [base.layer, entry.layer] if base else [entry.layer]
-    if canonical != entry.id.casefold() or spelt:
+    if canonical != entry.id.casefold() or spelling_layers:
         layers.append(catalogue.snapshot_layer)
-    return entry, layers + spelt
+    return entry, layers + spelling_layers
 
 
 def _canonical(name: str, catalogue: _Catalogue) -> tuple[str, list[_Layer]]:
-    """The name under which the catalogue knows a model, and the layers of the spellings undone for it."""
+    """Return the catalogue's name of a model, and the layers of the spellings that were normalized for it."""
     canonical = name.strip().casefold()
-    spelt: list[_Layer] = []
+    spelling_layers: list[_Layer] = []
     for spelling in catalogue.spellings:
         if canonical in catalogue.entries:
             break
@@ -151,8 +151,8 @@ def _canonical(name: str, catalogue: _Catalogue) -> tuple[str, list[_Layer]]:
         if shorter and shorter != canonical:
             canonical = shorter
             if spelling.layer.facts:
-                spelt.append(spelling.layer)
-    return canonical, spelt
+                spelling_layers.append(spelling.layer)
+    return canonical, spelling_layers
 
 
 @cache
@@ -212,16 +212,16 @@ def _layer(label: str, table: Mapping[str, Any], sources: Mapping[str, Mapping[s
         )
     if "prices" in table:
         facts["prices"] = tuple(price for group in table["prices"] for price in _prices(group, facts["as_of"]))
-    if strange := sorted((set(facts) | set(table.get("unknown", ()))) - _FIELDS):
-        raise ValueError(f"catalogue.toml, {label}: unknown field {', '.join(strange)}")
+    if unknown_fields := sorted((set(facts) | set(table.get("unknown", ()))) - _FIELDS):
+        raise ValueError(f"catalogue.toml, {label}: unknown field {', '.join(unknown_fields)}")
     return _Layer(label, facts, tuple(table.get("unknown", ())))
 
 
 def _prices(group: Mapping[str, Any], as_of: str) -> Iterator[Price]:
-    """One ``Price`` for each region and tier of a price group."""
+    """Yield one ``Price`` for each region and tier of a price group."""
     batch = group.get("batch", ())
-    for place in group["regions"]:
-        region, _, scope = place.partition("/")
+    for served_from in group["regions"]:
+        region, _, scope = served_from.partition("/")
         above = 0
         for tier in group.get("tiers", [group]):
             figures = {field: float(value) for field, value in tier.items() if field in _FIGURES}
@@ -232,7 +232,7 @@ def _prices(group: Mapping[str, Any], as_of: str) -> Iterator[Price]:
                 currency=group.get("currency", "CNY"),
                 above_input_tokens=_tokens(tier["above"]) if "above" in tier else above,
                 up_to_input_tokens=up_to,
-                batch=place in batch,
+                batch=served_from in batch,
                 price_date=group.get("as_of", as_of),
                 **figures,
             )

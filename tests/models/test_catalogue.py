@@ -1,4 +1,4 @@
-"""The catalogue: every fact that can be checked by hand, how layers fold, how names are spelt, what is unknown."""
+"""The catalogue: facts that can be checked by hand, the merging of layers, spellings of names, unknown facts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from qwen_core.models import ModelProfile, Price, all_models, origins, resolve
+from qwen_core.models import ModelProfile, Price, all_models, provenance, resolve
 from qwen_core.models.catalogue import _parse
 
 # Checked by hand against Alibaba's model pages and guides, not against the catalogue.
@@ -305,8 +305,8 @@ def test_wrong_overrides_are_errors() -> None:
         resolve("qwen-plus", {"context_window": "much"})
 
 
-def test_origins_name_the_table_of_each_fact() -> None:
-    found = origins("qwen3.7-plus")
+def test_provenance_names_the_table_of_each_fact() -> None:
+    found = provenance("qwen3.7-plus")
     assert found["regions"] == "model qwen3.7-plus"
     assert found["json_schema"] == "model qwen3.7-plus"
     assert found["context_window"].startswith("family")

@@ -92,9 +92,9 @@ def test_new_and_gone_ids(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     assert capsys.readouterr().out.splitlines() == [
         "new      qwen-plus-2027-01-01  (as qwen-plus)",
         "new      qwen3.9-max  (family qwen)",
-        "new      wan9-video  (nothing is known of it)",
+        "new      wan9-video  (unknown family)",
         "gone     qwen-max",
-        "gone     qwq-plus  (end announced for 2026-10-10)",
+        "gone     qwq-plus  (retirement announced for 2026-10-10)",
     ]
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from qwen_core.models import ModelProfile, Price, RegionalLimit, all_models, origins
-from qwen_core.models.catalogue import fold
-from qwen_core.models.profiles import FILE, read_profile, write_profiles
+from qwen_core.models import ModelProfile, Price, RegionalLimit, all_models, provenance
+from qwen_core.models.catalogue import merge
+from qwen_core.models.profiles import PROFILES_FILE, read_profile, write_profiles
 
 HERE = Path(__file__).parent
 _DEFAULTS = {info.name: info.default for info in msgspec.structs.fields(ModelProfile)}
@@ -37,10 +37,10 @@ _NEEDED = {
 }
 
 
-def test_folded_profiles_are_those_of_the_catalogue() -> None:
-    _compare(FILE, write_profiles(fold(model) for model in all_models()).decode())
+def test_merged_profiles_equal_those_of_the_catalogue() -> None:
+    _compare(PROFILES_FILE, write_profiles(merge(model) for model in all_models()).decode())
     for model in all_models():
-        assert read_profile(model) == fold(model)
+        assert read_profile(model) == merge(model)
     for unlisted in ("", "qwen", "qwen-plu", "Qwen-Plus", '"', "\n", 'qwen-plus"'):
         assert read_profile(unlisted) is None
 
@@ -62,11 +62,11 @@ def _compare(path: Path, text: str) -> None:
 
 def _lines_of_all() -> Iterator[str]:
     for model in all_models():
-        yield from (f"{line}\n" for line in _lines(fold(model)))
+        yield from (f"{line}\n" for line in _lines(merge(model)))
 
 
 def _lines(profile: ModelProfile) -> Iterator[str]:
-    entry = fold(profile.catalogue_id or "")
+    entry = merge(profile.catalogue_id or "")
     if entry.name != profile.name and _facts(entry) == _facts(profile):
         yield f"{profile.name} = {entry.name}"
         return
@@ -108,10 +108,10 @@ def _census() -> Iterator[str]:
     """For each fact that matters for a kind of model, the models for which nothing states it."""
     unknown: dict[str, list[str]] = {}
     for model in all_models():
-        profile = fold(model)
+        profile = merge(model)
         if profile.catalogue_id != model:
             continue
-        stated = origins(model)
+        stated = provenance(model)
         for field in _NEEDED.get(profile.kind, _TALKING):
             if field not in stated:
                 unknown.setdefault(field, []).append(model)
