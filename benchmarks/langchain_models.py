@@ -89,7 +89,7 @@ class BareClient:
 
     def __init__(self, url: str) -> None:
         from qwen_core.config.settings import ClientSettings
-        from qwen_core.resources.client import QwenClient
+        from qwen_core.resources.sync.client import QwenClient
 
         settings = ClientSettings(api_key=KEY, base_url=url, protocol="openai", server="dashscope")
         self._client = QwenClient(settings)

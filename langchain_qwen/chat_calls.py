@@ -19,7 +19,8 @@ from langchain_qwen.tools import ToolLike, tool_definition, tool_definitions
 from qwen_core.adapters.token_counting import count_conversation
 from qwen_core.adapters.tool_definitions import to_core_tool_choice, to_core_tools, to_server_tools
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.resources.client import AsyncQwenClient, QwenClient
+from qwen_core.resources.client import AsyncQwenClient
+from qwen_core.resources.sync.client import QwenClient
 from qwen_core.types.events import Event
 from qwen_core.types.requests import ChatRequest
 

@@ -9,7 +9,8 @@ from langchain_qwen.brief_repr import BriefRepr
 from langchain_qwen.exceptions import langchain_errors
 from qwen_core.adapters.retrieval_fields import EmbeddingFields, TextEmbeddingFields
 from qwen_core.execution.ordered import DEFAULT_CONCURRENCY
-from qwen_core.resources.client import AsyncQwenClient, QwenClient
+from qwen_core.resources.client import AsyncQwenClient
+from qwen_core.resources.sync.client import QwenClient
 from qwen_core.transports.progress import progress_bar
 from qwen_core.types.requests import EmbeddingResponse, OutputType, SparseVector, TextType
 

@@ -12,7 +12,8 @@ from langchain_qwen.exceptions import langchain_errors
 from langchain_qwen.messages import parts
 from qwen_core.adapters.retrieval_fields import MultimodalEmbeddingFields
 from qwen_core.config.endpoints import DEFAULT_MULTIMODAL_EMBEDDING_MODEL
-from qwen_core.resources.client import AsyncQwenClient, QwenClient
+from qwen_core.resources.client import AsyncQwenClient
+from qwen_core.resources.sync.client import QwenClient
 from qwen_core.transports.progress import progress_bar
 from qwen_core.types.messages import ImagePart, Part, TextPart
 

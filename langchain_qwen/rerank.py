@@ -13,7 +13,8 @@ from langchain_qwen.messages import block_to_parts
 from qwen_core.adapters.retrieval_fields import RerankFields
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.execution.ordered import DEFAULT_CONCURRENCY
-from qwen_core.resources.client import AsyncQwenClient, QwenClient
+from qwen_core.resources.client import AsyncQwenClient
+from qwen_core.resources.sync.client import QwenClient
 from qwen_core.types.messages import ImagePart, Part, TextPart
 from qwen_core.types.requests import Ranked, RerankRequest
 

@@ -20,7 +20,8 @@ from qwen_core.adapters.tool_definitions import (
     to_server_tools,
 )
 from qwen_core.errors import UnsupportedFeatureError
-from qwen_core.resources.client import AsyncQwenClient, QwenClient
+from qwen_core.resources.client import AsyncQwenClient
+from qwen_core.resources.sync.client import QwenClient
 from qwen_core.types.requests import ChatRequest
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from pydantic import ConfigDict
 
 from llama_index_qwen.embedding_component import EmbeddingComponent, HybridEmbeddings
 from qwen_core.adapters.retrieval_fields import TextEmbeddingFields
-from qwen_core.resources.client import AsyncQwenClient, QwenClient
+from qwen_core.resources.client import AsyncQwenClient
+from qwen_core.resources.sync.client import QwenClient
 from qwen_core.types.requests import TextType
 
 

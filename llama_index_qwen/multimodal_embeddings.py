@@ -14,7 +14,8 @@ from llama_index_qwen.media import media_url
 from llama_index_qwen.messages import blocks_to_parts
 from qwen_core.adapters.retrieval_fields import MultimodalEmbeddingFields
 from qwen_core.config.endpoints import DEFAULT_MULTIMODAL_EMBEDDING_MODEL
-from qwen_core.resources.client import AsyncQwenClient, QwenClient
+from qwen_core.resources.client import AsyncQwenClient
+from qwen_core.resources.sync.client import QwenClient
 from qwen_core.types.messages import ImagePart, Part, TextPart
 
 Contents = Sequence[tuple[Part, ...]]

@@ -16,7 +16,8 @@ from llama_index_qwen.multimodal_embeddings import image_part
 from llama_index_qwen.retrieval_component import RetrievalComponent
 from qwen_core.adapters.retrieval_fields import RerankFields
 from qwen_core.models.catalogue import resolve
-from qwen_core.resources.client import AsyncQwenClient, QwenClient
+from qwen_core.resources.client import AsyncQwenClient
+from qwen_core.resources.sync.client import QwenClient
 from qwen_core.types.messages import ImagePart, Part, TextPart
 from qwen_core.types.requests import RerankRequest, RerankResponse
 from qwen_core.types.warnings import warn

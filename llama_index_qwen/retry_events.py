@@ -4,7 +4,7 @@ from llama_index.core.instrumentation.events import BaseEvent
 from llama_index_instrumentation import get_dispatcher
 from tenacity import RetryCallState
 
-from qwen_core.execution.retry import call_of, failure_of
+from qwen_core.execution.retry import error_of, exchange_of
 
 dispatcher = get_dispatcher(__name__)
 
@@ -28,12 +28,12 @@ class QwenRetryEvent(BaseEvent):
 
 def tell_of_retry(state: RetryCallState) -> None:
     """Send the event. Holds no message: the service may quote the request in it."""
-    error = failure_of(state)
+    error = error_of(state)
     if error is None:
         return
     dispatcher.event(
         QwenRetryEvent(
-            model=call_of(state).model,
+            model=exchange_of(state).plan.model,
             attempt=state.attempt_number,
             wait=state.upcoming_sleep,
             error=type(error).__name__,

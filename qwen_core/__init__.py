@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from qwen_core.execution.rate_limits import RateLimiter
     from qwen_core.execution.usage_meter import count_usage
     from qwen_core.resources.batches import AsyncQwenBatchJobs, BatchJob, BatchOptions, Limits, QwenBatchJobs
-    from qwen_core.resources.client import AsyncQwenClient, QwenClient
+    from qwen_core.resources.client import AsyncQwenClient
     from qwen_core.resources.files import AsyncQwenFiles, QwenFiles, UploadedFile
+    from qwen_core.resources.sync.client import QwenClient
     from qwen_core.types.errors import QwenError
     from qwen_core.types.messages import AudioPart, FilePart, ImagePart, Message, TextPart, ToolCallPart, VideoPart
     from qwen_core.types.requests import (
@@ -83,7 +84,7 @@ __getattr__ = lazy_names(
         "Message": "qwen_core.types.messages",
         "MultimodalEmbeddingRequest": "qwen_core.types.requests",
         "QwenBatchJobs": "qwen_core.resources.batches",
-        "QwenClient": "qwen_core.resources.client",
+        "QwenClient": "qwen_core.resources.sync.client",
         "QwenError": "qwen_core.types.errors",
         "QwenFiles": "qwen_core.resources.files",
         "RateLimiter": "qwen_core.execution.rate_limits",

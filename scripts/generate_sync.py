@@ -30,7 +30,13 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "qwen_core"
 FOLDER = "sync"
 
-SOURCES = ("transports/plain",)
+SOURCES = (
+    "execution/batching",
+    "execution/retry",
+    "resources/chat",
+    "resources/client",
+    "transports/plain",
+)
 """The modules that are written in async form, below the package."""
 
 RULES = tuple(

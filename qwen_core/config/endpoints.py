@@ -12,7 +12,6 @@ from typing import Literal, NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from qwen_core.types.errors import BadRequestError, UnsupportedFeatureError
-from qwen_core.types.warnings import warn
 
 ProtocolName = Literal["openai", "dashscope"]
 
@@ -153,6 +152,7 @@ def split_base_url(url: str) -> SplitResult:
     raise UnsupportedFeatureError(f"base_url {shown!r} is not an http or https URL.")
 
 
+@lru_cache(maxsize=256)
 def host_of(url: str) -> str:
     """The host and port of a URL, without the user and password that may stand before them."""
     return urlsplit(url).netloc.rpartition("@")[2]
@@ -174,11 +174,13 @@ def rerank_url(base_url: str) -> str:
     return urlunsplit(parts._replace(path=path))
 
 
-def warn_if_key_travels_openly(base_url: str) -> None:
-    """Warn when a key would cross a network without encryption."""
-    host = _openly_reached(base_url)
-    if host is not None:
-        warn(f"The API key is sent unencrypted: {host} is reached by plain http. Use https.")
+@lru_cache(maxsize=256)
+def unencrypted_key_warning(base_url: str) -> str | None:
+    """Return a warning if a key would cross a network without encryption."""
+    parts = urlsplit(base_url)
+    if parts.scheme != "http" or _is_local(parts.hostname or ""):
+        return None
+    return f"The API key is sent unencrypted: {parts.hostname} is reached by plain http. Use https."
 
 
 @lru_cache(maxsize=256)
@@ -198,12 +200,6 @@ def _check_workspace(workspace: str) -> None:
         raise UnsupportedFeatureError(
             f"workspace {workspace!r} is not a workspace id: letters, digits and '-' only."
         )
-
-
-@lru_cache(maxsize=256)
-def _openly_reached(base_url: str) -> str | None:
-    parts = urlsplit(base_url)
-    return parts.hostname if parts.scheme == "http" and not _is_local(parts.hostname or "") else None
 
 
 def _is_local(hostname: str) -> bool:

@@ -67,12 +67,15 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.base_url) and keyless and self.self_hosted_server() is not None
 
     def resolve_key(self) -> str:
-        """The key, else the environment's; raises where there is none. A server of the user's own needs none."""
-        own = self.self_hosted_server() is not None
-        if self.omits_api_key():
+        """Return the key, else the environment's; raise if there is none. A self-hosted server needs none."""
+        return self.key_for(self.self_hosted_server())
+
+    def key_for(self, server: Server | None) -> str:
+        """Return the key for a server, None being Alibaba's service; raise if it needs one and there is none."""
+        if server is not None and self.base_url and (self.api_key_from_env or not self.api_key):
             return ""
         key = (self.api_key or os.environ.get(API_KEY_VARIABLE) or "").strip()
-        if not key and own:
+        if not key and server is not None:
             return ""
         if not key:
             raise AuthenticationError(
@@ -121,19 +124,32 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def resolve_connection(settings: ClientSettings, protocol: ProtocolName, *, asynchronous: bool) -> Connection:
-    """The connection that these settings mean at this moment, environment included."""
-    if protocol == "dashscope" and settings.self_hosted_server() is not None:
+    """Return the connection that these settings mean at this moment, environment included."""
+    return connect(settings, protocol, settings.self_hosted_server(), asynchronous=asynchronous)
+
+
+def connect(
+    settings: ClientSettings, protocol: ProtocolName, server: Server | None, *, asynchronous: bool
+) -> Connection:
+    """Return the connection to this server, None being Alibaba's service."""
+    if protocol == "dashscope" and server is not None:
         raise UnsupportedFeatureError(
             "Only Alibaba's service has the native DashScope protocol and the temporary store of large files.",
             hint='Give smaller files or URLs; or server="dashscope", if base_url leads to Alibaba after all.',
         )
-    endpoint = settings.endpoint(protocol)
+    endpoint = resolve_endpoint(
+        protocol,
+        region=settings.region,
+        workspace=settings.workspace,
+        base_url=settings.base_url,
+        self_hosted=server is not None,
+    )
     headers = (*endpoint.headers.items(), *settings.default_headers)
     check_headers(headers)
     return Connection(
         protocol=protocol,
         base_url=endpoint.base_url,
-        api_key=settings.resolve_key(),
+        api_key=settings.key_for(server),
         headers=headers,
         timeout=as_timeout(settings.timeout),
         http_client=settings.http_async_client if asynchronous else settings.http_client,

@@ -1,4 +1,4 @@
-"""Models whose end was announced: one warning for each, once in a process."""
+"""Warn of models whose retirement was announced: once for each model in a process."""
 
 import threading
 from datetime import date
@@ -15,15 +15,15 @@ class WarnedModels:
         self._lock = threading.Lock()
         self._models: set[str] = set()
 
-    def first_time(self, model: str) -> bool:
-        """Whether nobody was told of this model yet; from now on somebody was."""
+    def add(self, model: str) -> bool:
+        """Add a model; return whether it is new."""
         with self._lock:
-            first = model not in self._models
+            is_new = model not in self._models
             self._models.add(model)
-            return first
+            return is_new
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget all models."""
         with self._lock:
             self._models.clear()
 
@@ -32,9 +32,9 @@ WARNED = WarnedModels()
 
 
 def warn_if_retired(profile: ModelProfile) -> None:
-    """Warn of a model's announced end, once for each model."""
+    """Warn of a model's retirement date, once for each model."""
     if profile.retired_on is None:
         return
     notice = retirement_notice(profile, date.today())
-    if notice is not None and WARNED.first_time(profile.name):
+    if notice is not None and WARNED.add(profile.name):
         warn(notice)

@@ -1,199 +1,118 @@
-"""When a call is tried again, and after how long. The same on both wires: the SDKs' own retries are off.
+"""Retry a request, after how long, and how often. The same over both protocols: the SDKs' own retries are off.
 
-Only what cannot be billed twice: refusals to serve (429, 5xx) and connections that broke before any answer. A
-stream is tried again until its first event and never after. All attempts and waits are bounded by the call's
-deadline (``timeouts``).
+Only what cannot be billed twice is retried: refusals to serve (429, 5xx) and connections that broke before any
+response. A stream is retried until its first event and never after. All attempts and waits end with the deadline
+(``timeouts``).
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
-from inspect import isawaitable
+from collections.abc import Awaitable, Callable
+from random import uniform
 from time import monotonic
 from typing import Any, TypeVar
 
-from tenacity import (
-    AsyncRetrying,
-    BaseRetrying,
-    RetryCallState,
-    Retrying,
-    retry_if_exception,
-    retry_if_exception_type,
-)
-from tenacity.wait import wait_exponential, wait_random
+from tenacity import RetryCallState, Retrying
 
-from qwen_core.execution.call import Call
-from qwen_core.execution.log import log_retry
+from qwen_core.config.timeouts import Deadline, Timeout
+from qwen_core.transports.blocking import async_call, async_sleep
 from qwen_core.types.errors import QwenError
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 8.0
 LONGEST_RETRY_AFTER = 120.0
 
+UNBOUNDED = Timeout(connect=None, read=None, total=None)
+
 OnRetry = Callable[[RetryCallState], object]
-"""Told before each wait. For asynchronous calls it may be a coroutine function."""
-
-_backoff = wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT) + wait_random(0, FIRST_WAIT / 2)
-
-
-def is_retryable(error: BaseException) -> bool:
-    """Whether another attempt is safe and useful. A wait longer than the limit is the caller's to decide."""
-    if not isinstance(error, QwenError) or not error.is_retryable:
-        return False
-    return error.retry_after is None or error.retry_after <= LONGEST_RETRY_AFTER
+"""Called before each wait, with the state that both frameworks' callbacks know. For asynchronous calls it may be a
+coroutine function."""
 
 
-if_retryable = retry_if_exception(is_retryable)
-if_ours = retry_if_exception_type(QwenError)
+class Attempts:
+    """Counts the attempts of one request, and holds the deadline of them all.
 
+    Attributes:
+        attempt: the number of the current attempt, from 1.
+        deadline: when no further attempt begins, and when the current one fails.
+        began: when the first attempt began, on the monotonic clock.
+        waited: seconds spent between attempts.
+    """
 
-def wait(state: RetryCallState) -> float:
-    """Seconds until the next attempt: what the service asked for, else exponential with jitter."""
-    error = failure_of(state)
-    if error is not None and error.retry_after is not None:
-        return error.retry_after
-    return _backoff(state)
+    __slots__ = ("attempt", "began", "deadline", "waited")
 
+    def __init__(self, timeout: Timeout = UNBOUNDED) -> None:
+        self.attempt = 1
+        self.began = monotonic()
+        self.deadline = Deadline.of(timeout, self.began)
+        self.waited = 0.0
 
-def is_too_late(state: RetryCallState) -> bool:
-    """Whether the next attempt would begin behind the call's deadline."""
-    return not call_of(state).deadline.allows_attempt(monotonic() + state.upcoming_sleep)
+    def elapsed(self) -> float:
+        """Return the seconds since the first attempt began."""
+        return monotonic() - self.began
 
-
-def begin(state: RetryCallState) -> None:
-    """Before each attempt: count it."""
-    call_of(state).attempt = state.attempt_number
-
-
-def say(state: RetryCallState) -> None:
-    """Before each wait: one line in the log."""
-    error = failure_of(state)
-    if error is not None:
-        log_retry(call_of(state), error, state.upcoming_sleep)
-
-
-def call_of(state: RetryCallState) -> Call:
-    """The call that is being tried: the last argument of what is tried."""
-    call: Call = state.args[-1]
-    return call
-
-
-def failure_of(state: RetryCallState) -> QwenError | None:
-    """What the attempt came to, where it was ours."""
-    error = state.outcome.exception() if state.outcome else None
-    return error if isinstance(error, QwenError) else None
-
-
-def _rules(max_retries: int, before_sleep: Callable[[RetryCallState], object]) -> dict[str, Any]:
-    return {
-        "before_sleep": before_sleep,
-        "stop": lambda state: state.attempt_number > max_retries or is_too_late(state),
-        "wait": wait,
-        "before": begin,
-    }
+    def on_retry(self, error: QwenError, wait: float) -> None:
+        """Take note that another attempt follows after ``wait`` seconds."""
 
 
 T = TypeVar("T")
 
-Rules = Callable[[], Mapping[str, Any]]
-"""Makes tenacity's arguments: ``stop``, ``wait``, and whom to tell. What is tried again at all is said here."""
 
+def is_retryable(error: QwenError) -> bool:
+    """Return whether another attempt is safe and useful.
 
-def _arguments(rules: Rules, failures: list[QwenError]) -> dict[str, Any]:
-    """Tenacity's arguments; the last failure is put into the list.
-
-    Were tenacity to raise it, it would hold a frame that holds it, and both would stay until the garbage collector
-    runs.
+    A wait longer than ``LONGEST_RETRY_AFTER`` is for the caller to decide.
     """
-    given = rules()
-
-    def stop(state: RetryCallState) -> bool:
-        return not if_retryable(state) or given["stop"](state)
-
-    def give_up(state: RetryCallState) -> None:
-        error = failure_of(state)
-        if error is not None:
-            failures.append(error)
-        state.outcome = None
-
-    return {**given, "retry": if_ours, "stop": stop, "retry_error_callback": give_up}
+    return error.is_retryable and (error.retry_after is None or error.retry_after <= LONGEST_RETRY_AFTER)
 
 
-def run_attempts(rules: Rules, attempt: Callable[..., T], *arguments: Any) -> T:
-    """What the attempt gives, tried again by tenacity's rules.
-
-    The first attempt is made without it: to set it up takes as long as to read an answer.
-    """
-    try:
-        return attempt(*arguments)
-    except QwenError as error:
-        if not is_retryable(error):
-            raise
-        failures = [error]
-
-    def replay_first(*arguments: Any) -> T:
-        if failures:
-            raise failures.pop()
-        return attempt(*arguments)
-
-    retrying = Retrying(**_arguments(rules, failures))
-    try:
-        answer: T = retrying(replay_first, *arguments)
-    finally:
-        _let_go(retrying)
-    if failures:
-        raise failures.pop()
-    return answer
+def backoff(attempt: int) -> float:
+    """Return the seconds to wait after that many attempts if the service named none: exponential, with jitter."""
+    return min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (attempt - 1)) + uniform(0, FIRST_WAIT / 2)
 
 
-async def async_run_attempts(rules: Rules, attempt: Callable[..., Awaitable[T]], *arguments: Any) -> T:
-    """The same, awaited."""
-    try:
-        return await attempt(*arguments)
-    except QwenError as error:
-        if not is_retryable(error):
-            raise
-        failures = [error]
-
-    async def replay_first(*arguments: Any) -> T:
-        if failures:
-            raise failures.pop()
-        return await attempt(*arguments)
-
-    retrying = AsyncRetrying(**_arguments(rules, failures))
-    try:
-        answer: T = await retrying(replay_first, *arguments)
-    finally:
-        _let_go(retrying)
-    if failures:
-        raise failures.pop()
-    return answer
+def next_wait(attempts: Attempts, error: QwenError, max_retries: int) -> float | None:
+    """Return the seconds to wait before the next attempt, or None if there is none."""
+    if attempts.attempt > max_retries or not is_retryable(error):
+        return None
+    wait = backoff(attempts.attempt) if error.retry_after is None else error.retry_after
+    return wait if attempts.deadline.allows_attempt(monotonic() + wait) else None
 
 
-def _let_go(retrying: BaseRetrying) -> None:
-    # Its list of steps refers to itself, and so the answer would stay until the garbage collector runs.
-    retrying.iter_state.reset()
+def retry_state(attempts: Attempts, attempt: Callable[..., Any], error: QwenError, wait: float) -> RetryCallState:
+    """Describe a failed attempt as tenacity does, which LangChain's callbacks take."""
+    state = RetryCallState(Retrying(), attempt, (), {"exchange": attempts})
+    state.start_time = attempts.began
+    state.attempt_number = attempts.attempt
+    state.idle_for = attempts.waited
+    state.upcoming_sleep = wait
+    state.set_exception((type(error), error, error.__traceback__))
+    return state
 
 
-def retry(max_retries: int, on_retry: OnRetry | None, attempt: Callable[..., T], *arguments: Any) -> T:
-    """What the attempt gives, tried again as said above. The last argument is the call."""
+def exchange_of(state: RetryCallState) -> Any:
+    """Return the exchange that is retried."""
+    return state.kwargs["exchange"]
 
-    def before_sleep(state: RetryCallState) -> None:
-        say(state)
-        if on_retry is not None:
-            on_retry(state)
 
-    return run_attempts(partial(_rules, max_retries, before_sleep), attempt, *arguments)
+def error_of(state: RetryCallState) -> QwenError | None:
+    """Return the error of the attempt, if it is one of ours."""
+    error = state.outcome.exception() if state.outcome else None
+    return error if isinstance(error, QwenError) else None
 
 
 async def async_retry(
-    max_retries: int, on_retry: OnRetry | None, attempt: Callable[..., Awaitable[T]], *arguments: Any
+    attempt: Callable[[], Awaitable[T]], attempts: Attempts, max_retries: int, on_retry: OnRetry | None = None
 ) -> T:
-    """The same, awaited."""
-
-    async def before_sleep(state: RetryCallState) -> None:
-        say(state)
-        told = None if on_retry is None else on_retry(state)
-        if isawaitable(told):
-            await told
-
-    return await async_run_attempts(partial(_rules, max_retries, before_sleep), attempt, *arguments)
+    """Return what the attempt returns, and repeat it after each retryable error, without blocking."""
+    while True:
+        try:
+            return await attempt()
+        except QwenError as error:
+            wait = next_wait(attempts, error, max_retries)
+            if wait is None:
+                raise
+            attempts.on_retry(error, wait)
+            if on_retry is not None:
+                await async_call(on_retry, retry_state(attempts, attempt, error, wait))
+        await async_sleep(wait)
+        attempts.waited += wait
+        attempts.attempt += 1

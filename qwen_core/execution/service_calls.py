@@ -5,25 +5,23 @@
 
 from collections.abc import Callable
 from functools import partial
-from time import monotonic
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
-from tenacity import RetryCallState
 
 from qwen_core.config.endpoints import host_of
 from qwen_core.config.settings import ClientSettings, Connection, resolve_connection
-from qwen_core.config.timeouts import Deadline, as_timeout
-from qwen_core.execution.retry import async_run_attempts, run_attempts, wait
+from qwen_core.config.timeouts import as_timeout
+from qwen_core.execution.retry import Attempts, async_retry
+from qwen_core.execution.sync.retry import retry
 from qwen_core.protocols.error_decoding import decode_body, decode_error
-from qwen_core.transports.base import HTTPResponse, HTTPStatusError
+from qwen_core.transports.base import HTTPResponse, HTTPStatusError, normalize_headers
 from qwen_core.transports.multipart import Form
 from qwen_core.transports.plain import AsyncPlainTransport
 from qwen_core.transports.sync.plain import PlainTransport
 from qwen_core.types.errors import NotFoundError, QwenError
 
 MISSING = 404
-UNBOUNDED = Deadline(None, None)
 
 T = TypeVar("T")
 
@@ -47,22 +45,13 @@ def call_failure(error: QwenError | HTTPStatusError, connection: Connection) -> 
     """The error to raise."""
     if isinstance(error, HTTPStatusError):
         answer, cause = error.response, error.__cause__
-        error = decode_error(answer.status, answer.body, dict(answer.headers))
+        error = decode_error(answer.status, answer.body, normalize_headers(answer.headers))
         if answer.status == MISSING:
             # The service calls this an invalid request.
             error = NotFoundError(error.message, status_code=answer.status, request_id=error.request_id)
         error.__cause__ = cause
     error.host = error.host or host_of(connection.base_url)
     return error
-
-
-def attempts(retries: int, deadline: Deadline = UNBOUNDED) -> dict[str, Any]:
-    """When and after how long a question is asked again: as a chat is."""
-
-    def stop(state: RetryCallState) -> bool:
-        return state.attempt_number > retries or not deadline.allows_attempt(monotonic() + state.upcoming_sleep)
-
-    return {"stop": stop, "wait": wait}
 
 
 class ServiceCalls:
@@ -77,9 +66,9 @@ class ServiceCalls:
 
     def send(self, method: str, path: str) -> HTTPResponse:
         """The answer. Tried again as a chat is."""
-        deadline = Deadline.of(as_timeout(self.settings.timeout), monotonic())
-        rules = partial(attempts, self.settings.max_retries, deadline)
-        return run_attempts(rules, self.send_once, method, path, None, deadline.end)
+        attempts = Attempts(as_timeout(self.settings.timeout))
+        attempt = partial(self.send_once, method, path, None, attempts.deadline.end)
+        return retry(attempt, attempts, self.settings.max_retries)
 
     def send_once(
         self, method: str, path: str, body: Form | bytes | None = None, end: float | None = None
@@ -108,9 +97,9 @@ class AsyncServiceCalls:
 
     async def send(self, method: str, path: str) -> HTTPResponse:
         """The answer. Tried again as a chat is."""
-        deadline = Deadline.of(as_timeout(self.settings.timeout), monotonic())
-        rules = partial(attempts, self.settings.max_retries, deadline)
-        return await async_run_attempts(rules, self.send_once, method, path, None, deadline.end)
+        attempts = Attempts(as_timeout(self.settings.timeout))
+        attempt = partial(self.send_once, method, path, None, attempts.deadline.end)
+        return await async_retry(attempt, attempts, self.settings.max_retries)
 
     async def send_once(
         self, method: str, path: str, body: Form | bytes | None = None, end: float | None = None

@@ -10,6 +10,7 @@ guess, if the price list does not settle a case.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -181,6 +182,7 @@ class PriceList(NamedTuple):
     batch: bool = False
 
 
+@lru_cache(maxsize=256)
 def price_list(host: str, named_region: str | None) -> PriceList | None:
     """Return the price list of a host, or None if it is unknown. ``named_region`` is the user's setting."""
     if host.startswith(SUBSCRIPTIONS):

@@ -1,6 +1,6 @@
 """From the bytes of an answer to its events: framing and decoding together, whatever form the body has."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from qwen_core.protocols.base import StreamDecoder
 from qwen_core.protocols.error_decoding import invalid_response
@@ -156,8 +156,3 @@ def parse_body(body: bytes, decoder: StreamDecoder) -> ChatResponse:
         error.partial = accumulate(events)
         raise
     return accumulate(events)
-
-
-def lower_case(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers by lower-case name."""
-    return {name.lower(): value for name, value in headers.items()}

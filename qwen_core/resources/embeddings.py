@@ -5,10 +5,10 @@ from itertools import groupby
 
 import msgspec
 
-from qwen_core.execution.batching import Work, total_tokens
-from qwen_core.execution.call import Call, embedding_call
+from qwen_core.execution.batching import BatchPlan, total_tokens
+from qwen_core.execution.exchange import Exchange
+from qwen_core.execution.plan import plan_embedding
 from qwen_core.models.catalogue import resolve
-from qwen_core.transports.base import HTTPResponse
 from qwen_core.types.errors import InvalidResponseError
 from qwen_core.types.messages import TextPart
 from qwen_core.types.requests import (
@@ -97,11 +97,6 @@ def check(request: AnyEmbeddingRequest, answer: EmbeddingResponse) -> None:
         raise InvalidResponseError("An empty vector came back.", model=request.model, request_id=answer.request_id)
 
 
-def decode(call: Call, answer: HTTPResponse) -> EmbeddingResponse:
-    """The vectors of one batch."""
-    return call.decode_embedding(answer)
-
-
-EMBEDDING: Work[AnyEmbeddingRequest, EmbeddingResponse] = Work(
-    size=size, split=split, join=join, make_call=embedding_call, decode=decode
+EMBEDDING: BatchPlan[AnyEmbeddingRequest, EmbeddingResponse] = BatchPlan(
+    size=size, split=split, join=join, plan_call=plan_embedding, decode=Exchange.decode_embedding
 )

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from qwen_core.execution.batching import Work, total_tokens
-from qwen_core.execution.call import Call, rerank_call
+from qwen_core.execution.batching import BatchPlan, total_tokens
+from qwen_core.execution.exchange import Exchange
+from qwen_core.execution.plan import plan_rerank
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
 from qwen_core.models.tokens import estimate_tokens
-from qwen_core.transports.base import HTTPResponse
 from qwen_core.types.errors import BadRequestError, ContextOverflowError, InvalidResponseError, QwenError
 from qwen_core.types.messages import ImagePart, Part, TextPart, VideoPart
 from qwen_core.types.requests import Ranked, RerankRequest, RerankResponse
@@ -125,7 +125,7 @@ def check(request: RerankRequest, answer: RerankResponse) -> None:
         )
 
 
-def explain(request: RerankRequest, error: QwenError) -> str | None:
+def too_long_hint(request: RerankRequest, error: QwenError) -> str | None:
     """Which documents are too long, as far as that can be estimated."""
     longest = resolve(request.model).rerank_max_tokens_item
     if not isinstance(error, ContextOverflowError) or longest is None:
@@ -137,11 +137,6 @@ def explain(request: RerankRequest, error: QwenError) -> str | None:
     return f"{request.model} takes at most {longest} tokens in one text.{which} Split the documents smaller."
 
 
-def decode(call: Call, answer: HTTPResponse) -> RerankResponse:
-    """The ranking of one batch."""
-    return call.decode_rerank(answer)
-
-
-RERANKING: Work[RerankRequest, RerankResponse] = Work(
-    size=size, split=split, join=join, make_call=rerank_call, decode=decode, explain=explain
+RERANKING: BatchPlan[RerankRequest, RerankResponse] = BatchPlan(
+    size=size, split=split, join=join, plan_call=plan_rerank, decode=Exchange.decode_rerank, hint=too_long_hint
 )

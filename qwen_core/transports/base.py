@@ -1,6 +1,7 @@
 """What a transport offers, and how it reports that the service refused."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from email.utils import formatdate, parsedate_tz
 from typing import NamedTuple, Protocol
 
 from qwen_core.protocols.base import EncodedRequest
@@ -12,6 +13,14 @@ class HTTPResponse(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+def normalize_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers by lower-case name. A retry-after gets a date to count from, if the server sent none."""
+    names = {name.lower(): value for name, value in headers.items()}
+    if "retry-after" in names and parsedate_tz(names.get("date", "")) is None:
+        names["date"] = formatdate(usegmt=True)
+    return names
 
 
 class HTTPStatusError(Exception):

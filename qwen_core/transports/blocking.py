@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from inspect import isawaitable
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -17,6 +18,18 @@ def run(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 async def async_run(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The function's result; another thread does the work."""
     return await asyncio.to_thread(function, *args, **kwargs)
+
+
+def call(function: Callable[[T], object], argument: T) -> None:
+    """Call the function."""
+    function(argument)
+
+
+async def async_call(function: Callable[[T], object], argument: T) -> None:
+    """Call the function, and await what it returns if that can be awaited."""
+    outcome = function(argument)
+    if isawaitable(outcome):
+        await outcome
 
 
 def sleep(seconds: float) -> None:

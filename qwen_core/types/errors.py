@@ -365,19 +365,15 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     if seconds is None:
         return None
     with suppress(OverflowError, ValueError):
-        return _seconds_until(seconds, headers.get("date", ""))
+        return _seconds_between(headers.get("date", ""), seconds)
     return None
 
 
-def _seconds_until(moment: str, now: str) -> float | None:
-    """From one HTTP date to another, or from now on where that is none."""
+def _seconds_between(start: str, end: str) -> float | None:
+    """Return the seconds from one HTTP date to another, at least 0; None if one of them is not a date."""
     from email.utils import mktime_tz, parsedate_tz
 
-    date, sent = parsedate_tz(moment), parsedate_tz(now)
-    if date is None:
+    first, last = parsedate_tz(start), parsedate_tz(end)
+    if first is None or last is None:
         return None
-    if sent is not None:
-        return max(0.0, float(mktime_tz(date) - mktime_tz(sent)))
-    import time
-
-    return max(0.0, mktime_tz(date) - time.time())
+    return max(0.0, float(mktime_tz(last) - mktime_tz(first)))

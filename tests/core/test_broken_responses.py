@@ -17,7 +17,7 @@ from tests.core.surfaces import STREAMS, WAYS, Run, async_generate, generate
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "_backoff", lambda state: 0.0)
+    monkeypatch.setattr(retry, "backoff", lambda attempt: 0.0)
 
 
 @pytest.mark.parametrize("run", STREAMS)

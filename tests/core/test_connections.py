@@ -214,7 +214,7 @@ async def test_async_calls_create_no_reference_cycles(settings: ClientSettings, 
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "_backoff", lambda state: 0.0)
+    monkeypatch.setattr(retry, "backoff", lambda attempt: 0.0)
 
 
 REFUSED = pytest.mark.parametrize(

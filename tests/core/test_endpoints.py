@@ -148,8 +148,9 @@ def test_rerank_url_uses_compatible_api_path() -> None:
 
 def test_api_key_over_plain_http_warns() -> None:
     from qwen_core import ChatRequest
-    from qwen_core.execution.call import chat_call
+    from qwen_core.execution.exchange import show_warnings
+    from qwen_core.execution.plan import plan_chat
 
     settings = ClientSettings(api_key="sk", base_url="http://h.example")
     with pytest.warns(QwenWarning, match="unencrypted"):
-        chat_call(settings, ChatRequest(model="qwen-plus", messages=()), stream=False, asynchronous=False)
+        show_warnings(plan_chat(ChatRequest(model="qwen-plus", messages=()), settings, asynchronous=False))

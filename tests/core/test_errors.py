@@ -1,11 +1,15 @@
 """Error classification by status, code and message, and the attributes of errors."""
 
 import pickle
+import time
+from email.utils import formatdate
+from typing import Any
 
 import pytest
 
 from qwen_core import errors
 from qwen_core.protocols.openai_chat import OpenAICompatible
+from qwen_core.transports.base import normalize_headers
 from qwen_core.types.errors import QwenError, classify, make_error, retry_after
 
 # (status, code, message) -> class, retryable. Codes and words from the "Error codes" pages of both protocols.
@@ -123,10 +127,12 @@ def test_errors_pickle_with_all_attributes() -> None:
         ({"retry-after": "Wed, 21 Oct 99999 07:28:00 GMT"}, None),
         ({"retry-after": "Mon, 23 Nov 2026 10:00:10 GMT", "date": "Mon, 23 Nov 2026 10:00:00 GMT"}, 10.0),
         ({"retry-after": "Mon, 23 Nov 2020 10:00:10 GMT"}, 0.0),
+        ({"retry-after": "Mon, 23 Nov 2020 10:00:10 GMT", "date": "no date"}, 0.0),
+        ({"Retry-After": formatdate(time.time() + 3600, usegmt=True)}, pytest.approx(3600, abs=900)),
     ],
 )
-def test_retry_after_is_parsed_from_headers(headers: dict[str, str], seconds: float | None) -> None:
-    assert retry_after(headers) == seconds
+def test_retry_after_is_parsed_from_headers(headers: dict[str, str], seconds: Any) -> None:
+    assert retry_after(normalize_headers(headers)) == seconds
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from qwen_core.execution import retry
-from qwen_core.resources import client
 from qwen_core.transports import dashscope_sdk, openai_sdk
 
 REPLACEMENTS = [
@@ -37,10 +35,8 @@ def synchronous(source: str) -> str:
 
 
 PAIRS = [
-    (client.QwenClient, client.AsyncQwenClient),
     (openai_sdk.OpenAITransport, openai_sdk.AsyncOpenAITransport),
     (dashscope_sdk.DashScopeTransport, dashscope_sdk.AsyncDashScopeTransport),
-    (retry.run_attempts, retry.async_run_attempts),
 ]
 
 

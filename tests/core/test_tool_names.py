@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from qwen_core.config.settings import ClientSettings
 from qwen_core.prepare.tool_names import valid_tool_names, with_valid_tool_names
-from qwen_core.resources.client import AsyncQwenClient, QwenClient
+from qwen_core.resources.client import AsyncQwenClient
+from qwen_core.resources.sync.client import QwenClient
 from qwen_core.types.events import ToolCallDelta
 from qwen_core.types.messages import Message, TextPart, Tool, ToolCallPart
 from qwen_core.types.requests import ChatRequest

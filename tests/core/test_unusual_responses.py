@@ -189,7 +189,7 @@ def test_stream_failing_before_first_event_is_retried(
     body: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(retry, "_backoff", lambda state: 0.0)
+    monkeypatch.setattr(retry, "backoff", lambda attempt: 0.0)
     qwen_emulator.reply(RawReply(200, {"Content-Type": "text/event-stream"}, (body,)), "ok")
     assert run(settings, request_).text == "ok"
     assert len(qwen_emulator.requests) == 2

@@ -16,7 +16,8 @@ import pytest
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings
 from qwen_core.config.endpoints import region_of
 from qwen_core.config.settings import ProtocolChoice
-from qwen_core.execution.call import Call, chat_call, embedding_call
+from qwen_core.execution.exchange import Exchange, show_warnings
+from qwen_core.execution.plan import plan_chat, plan_embedding
 from qwen_core.execution.retirement_warnings import WARNED
 from qwen_core.models import resolve, tokens
 from qwen_core.models.context_limit import documented_limit
@@ -54,12 +55,14 @@ def nobody_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def make_call(
     model: str = "qwen-plus", text: str = "Hi", protocol: ProtocolChoice = "openai", **fields: Any
-) -> Call:
-    """A call to the service itself, never sent."""
+) -> Exchange:
+    """Return a call to the service itself, never sent."""
     asked = {name: fields.pop(name) for name in ("enable_thinking", "reasoning_effort") if name in fields}
     request = ChatRequest(model=model, messages=(Message("user", (TextPart(text),)),), **asked)
     settings = ClientSettings(api_key="sk-test", protocol=protocol, **fields)
-    return chat_call(settings, request, stream=False, asynchronous=False)
+    plan = plan_chat(request, settings, asynchronous=False)
+    show_warnings(plan)
+    return Exchange(plan)
 
 
 def answer(**changes: Any) -> HTTPResponse:
@@ -82,11 +85,8 @@ def test_an_embedding_or_rerank_model_warns_too(monkeypatch: pytest.MonkeyPatch)
     ended = msgspec.structs.replace(resolve("text-embedding-v3"), retired_on="2026-01-01")
     monkeypatch.setattr("qwen_core.models.self_hosted.resolve", lambda _: ended)
     with pytest.warns(QwenWarning, match="text-embedding-v3 was retired"):
-        embedding_call(
-            ClientSettings(api_key="k"),
-            EmbeddingRequest(model="text-embedding-v3", texts=("a",)),
-            asynchronous=False,
-        )
+        request = EmbeddingRequest(model="text-embedding-v3", texts=("a",))
+        show_warnings(plan_embedding(request, ClientSettings(api_key="k"), asynchronous=False))
 
 
 def test_notices() -> None:
@@ -128,7 +128,7 @@ def test_regions_of_hosts(host: str, region: str | None) -> None:
 
 def test_a_key_of_another_region_is_told_host_and_switch() -> None:
     call = make_call(region="intl")
-    refused = call.failure(make_error(401, "invalid_api_key", "Incorrect API key provided."))
+    refused = call.map_error(make_error(401, "invalid_api_key", "Incorrect API key provided."))
     assert isinstance(refused, AuthenticationError)
     text = str(refused)
     for part in ("dashscope-intl.aliyuncs.com", "region ap-southeast-1", "set region=", "qwen-plus is offered in"):
@@ -138,17 +138,17 @@ def test_a_key_of_another_region_is_told_host_and_switch() -> None:
 
 def test_a_model_that_the_region_lacks_is_told_where_it_is() -> None:
     call = make_call("qwen3.7-max-us", region="cn")
-    refused = call.failure(make_error(404, "model_not_found", "The model does not exist."))
+    refused = call.map_error(make_error(404, "model_not_found", "The model does not exist."))
     assert isinstance(refused, NotFoundError)
     assert "is the host of region cn-beijing" in str(refused)
     assert "offered in us-east-1" in str(refused)
 
 
 def test_unknown_hosts_and_models_keep_the_general_advice() -> None:
-    refused = make_call(base_url="http://127.0.0.1:1").failure(make_error(401, "invalid_api_key", "No."))
+    refused = make_call(base_url="http://127.0.0.1:1").map_error(make_error(401, "invalid_api_key", "No."))
     assert refused.hint is None
     assert "set region=" in str(refused)
-    there = make_call("qwen-plus").failure(make_error(404, "model_not_found", "No."))
+    there = make_call("qwen-plus").map_error(make_error(404, "model_not_found", "No."))
     assert there.hint is None
 
 
@@ -218,7 +218,7 @@ def test_only_the_end_of_a_stream_has_a_cost() -> None:
     call = make_call()
     whole = call.decode(answer())
     end = Finish(choices=(), usage=whole.usage)
-    text, finish = call.last([TextDelta("Hi"), end])
+    text, finish = call.finalize([TextDelta("Hi"), end])
     assert text == TextDelta("Hi")
     assert isinstance(finish, Finish)
     assert finish.cost == whole.cost is not None

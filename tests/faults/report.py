@@ -24,7 +24,7 @@ def main() -> int:
     """Run all cells, print the table, and fail if an outcome is wrong."""
     warnings.simplefilter("ignore")
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # disconnecting clients are intended here
-    retry._backoff = lambda state: 0.0  # type: ignore[assignment]
+    retry.backoff = lambda attempt: 0.0
     counts: dict[tuple[str, str, str], Counter[str]] = {}
     complaints: list[str] = []
     begin = time.monotonic()

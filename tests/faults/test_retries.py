@@ -30,11 +30,7 @@ BUSY = Failure.named("rate_limit")
 def test_backoff_grows_with_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
 
-    class State:
-        def __init__(self, attempt: int) -> None:
-            self.attempt_number = attempt
-
-    waits = [[retry._backoff(State(attempt)) for _ in range(20)] for attempt in (1, 2, 3, 9)]  # type: ignore[arg-type]
+    waits = [[retry.backoff(attempt) for _ in range(20)] for attempt in (1, 2, 3, 9)]
     assert all(len(set(row)) > 1 for row in waits)
     assert max(waits[0]) < min(waits[1]) and max(waits[1]) < min(waits[2])
     assert max(waits[3]) <= retry.LONGEST_WAIT + retry.FIRST_WAIT

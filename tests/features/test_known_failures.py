@@ -15,7 +15,7 @@ from langchain_qwen.chat_calls import chat_request
 from langchain_qwen.middleware import QwenPromptCachingMiddleware
 from llama_index_qwen import Qwen
 from qwen_core.errors import ContentFilterError
-from qwen_core.execution.endpoint_cache import LEARNED_ENDPOINTS
+from qwen_core.execution.endpoint_cache import ENDPOINT_CACHE
 from qwen_core.models.catalogue import resolve
 from qwen_emulator import Emulator, Failure, Reply, SearchResult, ToolCall
 from tests.features.conftest import KEY, Protocol
@@ -195,7 +195,7 @@ def url_error_switches_the_endpoint_once(bench: Bench) -> None:
         paths = [request.path.rpartition("/aigc/")[2] for request in bench.emulator.requests]
         assert paths == ["text-generation/generation", *["multimodal-generation/generation"] * 2]
     finally:
-        LEARNED_ENDPOINTS.forget(bench.emulator.base_url.removeprefix("http://"), model)
+        ENDPOINT_CACHE.discard(bench.emulator.base_url.removeprefix("http://"), model)
 
 
 def stream_usage_is_counted_once(bench: Bench) -> None:

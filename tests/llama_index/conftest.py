@@ -67,7 +67,7 @@ def make_embedding(service: Emulator, protocol: str) -> MakeEmbedding:
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries at once."""
-    monkeypatch.setattr(retry, "_backoff", lambda state: 0.0)
+    monkeypatch.setattr(retry, "backoff", lambda attempt: 0.0)
 
 
 @pytest.fixture(autouse=True)

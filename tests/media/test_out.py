@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessageChunk, HumanMessage
 from llama_index.core.base.llms.types import AudioBlock, ChatMessage, ImageBlock, TextBlock
 
 from qwen_core import ChatRequest, ClientSettings
-from qwen_core.resources.client import QwenClient
+from qwen_core.resources.sync.client import QwenClient
 from qwen_core.types.messages import Message, TextPart
 from qwen_core.types.wav import wav
 from qwen_emulator import Emulator, RawReply, Reply

@@ -37,7 +37,8 @@ def test_creating_a_model_imports_no_client_or_sdk(package: str, name: str, fram
     assert f"{package}.chat_calls" not in loaded
     heavy = (
         "qwen_core.resources.client",
-        "qwen_core.execution.call",
+        "qwen_core.resources.sync",
+        "qwen_core.execution.plan",
         "qwen_core.protocols",
         "qwen_core.transports",
         "tomllib",

@@ -13,7 +13,7 @@ with warnings.catch_warnings():
 import pytest
 
 from qwen_core.execution import retry
-from qwen_core.execution.batching import LEARNED_LIMITS
+from qwen_core.execution.batching import KNOWN_LIMITS
 from qwen_emulator import Emulator
 
 T = TypeVar("T")
@@ -30,15 +30,15 @@ def service(qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """The emulator, found through the environment as a user's setup is; nothing learned from it before."""
     monkeypatch.setenv("DASHSCOPE_API_BASE", qwen_emulator.base_url)
     monkeypatch.setenv("DASHSCOPE_API_KEY", KEY)
-    LEARNED_LIMITS.clear()
+    KNOWN_LIMITS.clear()
     yield qwen_emulator
-    LEARNED_LIMITS.clear()
+    KNOWN_LIMITS.clear()
 
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries at once."""
-    monkeypatch.setattr(retry, "_backoff", lambda state: 0.0)
+    monkeypatch.setattr(retry, "backoff", lambda attempt: 0.0)
 
 
 @pytest.fixture(params=["sync", "async"])

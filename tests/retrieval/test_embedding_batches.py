@@ -23,7 +23,8 @@ from qwen_core.errors import (
     RateLimitError,
     UnsupportedFeatureError,
 )
-from qwen_core.execution.batching import LEARNED_LIMITS, stated_limit
+from qwen_core.execution.batching import KNOWN_LIMITS, stated_limit
+from qwen_core.execution.sync import batching
 from qwen_core.models.catalogue import resolve
 from qwen_core.protocols.registry import select_protocol
 from qwen_core.types.messages import TextPart
@@ -88,7 +89,7 @@ def test_a_refused_batch_is_cut_as_the_refusal_says_and_that_is_remembered(
 
 
 def test_what_was_learned_is_of_one_model_on_one_host(service: Emulator) -> None:
-    LEARNED_LIMITS.learn("elsewhere.example", "text-embedding-v2", 5)
+    KNOWN_LIMITS.put("elsewhere.example", "text-embedding-v2", 5)
     QwenClient(settings("openai", service)).embed(request_for("text-embedding-v2"))
     assert [len(texts) for texts in sent_texts(service)] == [25]
 
@@ -114,7 +115,7 @@ def test_only_the_throttled_batch_is_sent_again(
     assert len(succeeded) == 5 and len(set(succeeded)) == 3
 
 
-def test_no_more_calls_at_once_than_workers(service: Emulator) -> None:
+def test_no_more_calls_at_once_than_workers(service: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     running, most, lock = 0, 0, threading.Lock()
 
     def watch(request: Any) -> None:
@@ -126,7 +127,7 @@ def test_no_more_calls_at_once_than_workers(service: Emulator) -> None:
     texts = tuple(f"text {number}" for number in range(200))
     request = request_for(texts=texts, dimensions=64)
     client = QwenClient(settings("openai", service))
-    counted = client._send
+    counted = batching.attempt_batch
 
     def send(*arguments: Any) -> Any:
         nonlocal running
@@ -137,7 +138,7 @@ def test_no_more_calls_at_once_than_workers(service: Emulator) -> None:
             with lock:
                 running -= 1
 
-    client._send = send  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(batching, "attempt_batch", send)
     client.embed(request, workers=3)
     assert 2 <= most <= 3
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from qwen_core import ClientSettings
 from qwen_core.errors import ContextOverflowError, QwenError, QwenWarning, UnsupportedFeatureError
-from qwen_core.execution.call import Call, chat_call
+from qwen_core.execution.plan import CallPlan, plan_chat
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.context_limit import documented_limit
 from qwen_core.resources.batches import Limits
@@ -57,7 +57,7 @@ def test_a_line_is_what_a_call_sends() -> None:
     tool = Tool(name="f", description="", parameters={"type": "object", "properties": {}})
     request = ask("Hi", model="qwen3.7-plus", tools=(tool,), enable_thinking=False, temperature=0.5)
     (file,) = prepare(SETTINGS, [request], ENDPOINT).files
-    single = chat_call(SETTINGS, request, stream=False, asynchronous=False)
+    single = plan_chat(request, SETTINGS, stream=False, asynchronous=False)
     body = json.loads(file.lines[0].text)["body"]
     assert body == json.loads(single.encoded.body)
     assert body["enable_thinking"] is False and "stream" not in body
@@ -100,8 +100,8 @@ def test_what_no_line_can_hold(request_: ChatRequest, said: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", QwenWarning)
         prepared = prepare(SETTINGS, [ask("1"), request_], ENDPOINT, Limits(line_bytes=300))
-    good, bad = prepared.calls
-    assert isinstance(good, Call) and isinstance(bad, UnsupportedFeatureError)
+    good, bad = prepared.plans
+    assert isinstance(good, CallPlan) and isinstance(bad, UnsupportedFeatureError)
     assert said in str(bad) and prepared.sent == 1
 
 
@@ -115,8 +115,8 @@ def test_the_window_of_batches_is_shorter(monkeypatch: pytest.MonkeyPatch) -> No
     assert limits == [262_144, documented_limit(resolve("qwen-max"))]
     settings = ClientSettings(api_key="sk", region="cn-beijing")
     monkeypatch.setattr("qwen_core.resources.batches.lines.BATCH_WINDOW", 100)
-    good, bad = prepare(settings, [ask("Hi"), ask("word " * 2000)], ENDPOINT).calls
-    assert isinstance(good, Call) and isinstance(bad, ContextOverflowError)
+    good, bad = prepare(settings, [ask("Hi"), ask("word " * 2000)], ENDPOINT).plans
+    assert isinstance(good, CallPlan) and isinstance(bad, ContextOverflowError)
 
 
 def test_a_model_without_batches_is_warned_of_once() -> None:

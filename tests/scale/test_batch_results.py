@@ -46,7 +46,7 @@ def outcomes(*results: dict[str, Any], job: BatchJob | None = None, count: int =
     prepared = prepare(SETTINGS, numbered(count), "/v1/chat/completions")
     data = "\n".join(json.dumps({"id": "x", **result}) for result in results).encode()
     job = job or BatchJob("batch_1", "completed")
-    found = settle(prepared.files[0], job, read_results([data, b""]), prepared.calls)
+    found = settle(prepared.files[0], job, read_results([data, b""]), prepared.plans)
     return [found[place] for place in range(count)]
 
 

@@ -41,7 +41,7 @@ def in_order(prepared: Prepared, settled: Sequence[dict[int, Outcome]]) -> list[
     found: dict[int, Outcome] = {}
     for outcomes in settled:
         found.update(outcomes)
-    return [call if isinstance(call, QwenError) else found[place] for place, call in enumerate(prepared.calls)]
+    return [plan if isinstance(plan, QwenError) else found[place] for place, plan in enumerate(prepared.plans)]
 
 
 class QwenBatchJobs:
@@ -77,7 +77,7 @@ class QwenBatchJobs:
         """
         prepared = self._prepare(requests, origin)
         if not return_exceptions:
-            raise_first(prepared.calls)
+            raise_first(prepared.plans)
         run(self._journal.mark_retried, origin)
         record, refused = self._submitter.submit(prepared, return_exceptions)
         jobs = self._wait(record, prepared.sent)
@@ -99,7 +99,7 @@ class QwenBatchJobs:
     def submit(self, requests: Sequence[ChatRequest]) -> list[BatchJob]:
         """Upload and submit without waiting; ``run`` with the same requests waits and gives the answers."""
         prepared = self._prepare(requests)
-        raise_first(prepared.calls)
+        raise_first(prepared.plans)
         record, _ = self._submitter.submit(prepared)
         return [self.get(file.job_id) for file in record.files if file.job_id]
 
@@ -185,7 +185,7 @@ class QwenBatchJobs:
         ids = [file_id for file_id in (job.output_file_id, job.error_file_id) if file_id]
         contents = [self._files.content(file_id) for file_id in ids]
         results = run(read_results, contents)
-        return run(settle, lines, job, results, prepared.calls)
+        return run(settle, lines, job, results, prepared.plans)
 
 
 class AsyncQwenBatchJobs:
@@ -221,7 +221,7 @@ class AsyncQwenBatchJobs:
         """
         prepared = await self._prepare(requests, origin)
         if not return_exceptions:
-            raise_first(prepared.calls)
+            raise_first(prepared.plans)
         await async_run(self._journal.mark_retried, origin)
         record, refused = await self._submitter.submit(prepared, return_exceptions)
         jobs = await self._wait(record, prepared.sent)
@@ -243,7 +243,7 @@ class AsyncQwenBatchJobs:
     async def submit(self, requests: Sequence[ChatRequest]) -> list[BatchJob]:
         """Upload and submit without waiting; ``run`` with the same requests waits and gives the answers."""
         prepared = await self._prepare(requests)
-        raise_first(prepared.calls)
+        raise_first(prepared.plans)
         record, _ = await self._submitter.submit(prepared)
         return [await self.get(file.job_id) for file in record.files if file.job_id]
 
@@ -329,4 +329,4 @@ class AsyncQwenBatchJobs:
         ids = [file_id for file_id in (job.output_file_id, job.error_file_id) if file_id]
         contents = [await self._files.content(file_id) for file_id in ids]
         results = await async_run(read_results, contents)
-        return await async_run(settle, lines, job, results, prepared.calls)
+        return await async_run(settle, lines, job, results, prepared.plans)

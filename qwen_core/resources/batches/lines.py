@@ -12,7 +12,8 @@ from typing import NamedTuple
 import msgspec
 
 from qwen_core.config.settings import ClientSettings
-from qwen_core.execution.call import Call, chat_call
+from qwen_core.execution.exchange import show_warnings
+from qwen_core.execution.plan import CallPlan, plan_chat
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.context_limit import check_length, documented_limit
 from qwen_core.models.profile import ModelProfile
@@ -62,9 +63,9 @@ class BatchFile(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """What is sent. ``calls`` are as many as there are requests: those that cannot be sent are errors."""
+    """What is sent. ``plans`` are as many as there are requests: those that cannot be sent are errors."""
 
-    calls: list[Call | QwenError]
+    plans: list[CallPlan | QwenError]
     files: list[BatchFile]
     key: str
 
@@ -83,20 +84,20 @@ def prepare(
 ) -> Prepared:
     """The files for these requests. ``origin`` tells runs of the same requests apart."""
     settings = msgspec.structs.replace(settings, protocol=wire_of(settings))
-    calls: list[Call | QwenError] = []
+    plans: list[CallPlan | QwenError] = []
     lines: list[Line] = []
     for place, request in enumerate(requests):
         try:
-            call = line_call(settings, request)
-            text = encode_line(place, call, endpoint, limits)
+            plan = plan_line(request, settings)
+            text = encode_line(place, plan, endpoint, limits)
         except QwenError as error:
-            calls.append(error)
+            plans.append(error)
             continue
-        calls.append(call)
-        lines.append(Line(place, text, (call.model, request.enable_thinking)))
-    warn_where_not_offered({call.model: call for call in calls if isinstance(call, Call)}.values())
+        plans.append(plan)
+        lines.append(Line(place, text, (plan.model, request.enable_thinking)))
+    warn_where_not_offered({plan.model: plan for plan in plans if isinstance(plan, CallPlan)}.values())
     host = settings.endpoint("openai").base_url
-    return Prepared(calls, split(lines, limits), content_key(lines, [host, endpoint, repr(limits), *origin]))
+    return Prepared(plans, split(lines, limits), content_key(lines, [host, endpoint, repr(limits), *origin]))
 
 
 def wire_of(settings: ClientSettings) -> str:
@@ -108,20 +109,21 @@ def wire_of(settings: ClientSettings) -> str:
     return "openai"
 
 
-def line_call(settings: ClientSettings, request: ChatRequest) -> Call:
-    """The call that a line is. Raises for what no line can hold."""
-    call = chat_call(settings, with_media(request), stream=False, asynchronous=False)
-    if call.encoded.path != CHAT_PATH:
+def plan_line(request: ChatRequest, settings: ClientSettings) -> CallPlan:
+    """Plan the call that a line stands for. Raises for what no line can hold."""
+    plan = plan_chat(with_media(request), settings, stream=False, asynchronous=False)
+    show_warnings(plan)
+    if plan.encoded.path != CHAT_PATH:
         raise refused("tools that the service runs: they need the Responses API")
-    if call.encoded.headers:
-        raise refused(f"headers ({', '.join(call.encoded.headers)})")
+    if plan.encoded.headers:
+        raise refused(f"headers ({', '.join(plan.encoded.headers)})")
     if "audio" in (request.modalities or ()) or request.enable_code_interpreter:
         raise refused("what is answered in a stream only: sound, and the code interpreter")
-    if call.pricing.prices is not None:
-        check_length(request.messages, within_window(call.profile))
-        prices = call.pricing.prices._replace(batch=True)
-        call.pricing = msgspec.structs.replace(call.pricing, prices=prices)
-    return call
+    if plan.pricing.prices is None:
+        return plan
+    check_length(request.messages, within_window(plan.profile))
+    prices = plan.pricing.prices._replace(batch=True)
+    return msgspec.structs.replace(plan, pricing=msgspec.structs.replace(plan.pricing, prices=prices))
 
 
 def within_window(profile: ModelProfile) -> ModelProfile:
@@ -145,9 +147,9 @@ def refused(what: str) -> UnsupportedFeatureError:
     return UnsupportedFeatureError(f"A line of a batch file cannot hold {what}.")
 
 
-def encode_line(place: int, call: Call, endpoint: str, limits: Limits) -> bytes:
+def encode_line(place: int, plan: CallPlan, endpoint: str, limits: Limits) -> bytes:
     """The line, with its end. Its id is the request's place."""
-    text = _encode(NewLine(custom_id=str(place), url=endpoint, body=msgspec.Raw(call.encoded.body))) + b"\n"
+    text = _encode(NewLine(custom_id=str(place), url=endpoint, body=msgspec.Raw(plan.encoded.body))) + b"\n"
     if len(text) > limits.line_bytes:
         raise refused(f"{len(text):,} bytes; {limits.line_bytes:,} are allowed")
     return text
@@ -176,10 +178,10 @@ def content_key(lines: Iterable[Line], beside: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def warn_where_not_offered(calls: Iterable[Call]) -> None:
+def warn_where_not_offered(plans: Iterable[CallPlan]) -> None:
     """Warn of models for which the price list has no batches in this region."""
-    for call in calls:
-        prices = call.pricing.prices
-        listed = [price for price in call.profile.prices if prices and price.region == prices.region]
+    for plan in plans:
+        prices = plan.pricing.prices
+        listed = [price for price in plan.profile.prices if prices and price.region == prices.region]
         if prices and listed and not any(price.batch for price in listed):
-            warn(f"The price list has no batches for {call.model} in {prices.region}: the service may refuse it.")
+            warn(f"The price list has no batches for {plan.model} in {prices.region}: the service may refuse it.")

@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from copy import copy
 from typing import Literal
 
-from qwen_core.execution.call import Call
+from qwen_core.execution.exchange import Exchange
+from qwen_core.execution.observers import OF_CHATS
+from qwen_core.execution.plan import CallPlan
 from qwen_core.resources.batches.journal import FileRecord
 from qwen_core.resources.batches.lines import BatchFile, Prepared
 from qwen_core.resources.batches.results import Outcome
@@ -48,9 +50,9 @@ def refuse(file: BatchFile, name: str, error: QwenError, prepared: Prepared) -> 
     """The refusal as what came of each request of the file, by its place."""
     outcomes: dict[int, Outcome] = {}
     for line in file.lines:
-        call = prepared.calls[line.place]
-        assert isinstance(call, Call)
+        plan = prepared.plans[line.place]
+        assert isinstance(plan, CallPlan)
         own = copy(error)
         own.__cause__, own.batch_id = error.__cause__, name
-        outcomes[line.place] = call.failure(own)
+        outcomes[line.place] = Exchange(plan, OF_CHATS).map_error(own)
     return outcomes

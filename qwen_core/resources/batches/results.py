@@ -5,7 +5,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from qwen_core.execution.call import Call
+from qwen_core.execution.exchange import Exchange
+from qwen_core.execution.observers import OF_CHATS
+from qwen_core.execution.plan import CallPlan
 from qwen_core.protocols.error_decoding import code_and_message, decode_error_body, invalid_response
 from qwen_core.resources.batches.lines import BatchFile
 from qwen_core.resources.batches.schema import BatchJob, JobError, LineResponse, ResultLine
@@ -48,21 +50,22 @@ def read_results(files: Iterable[bytes]) -> dict[str, ResultLine]:
 
 
 def settle(
-    file: BatchFile, job: BatchJob, results: dict[str, ResultLine], calls: Sequence[Call | QwenError]
+    file: BatchFile, job: BatchJob, results: dict[str, ResultLine], plans: Sequence[CallPlan | QwenError]
 ) -> dict[int, Outcome]:
     """What came of each request of a file, by its place."""
     mistakes = {mistake.line: mistake for mistake in job.mistakes if mistake.line is not None}
     outcomes: dict[int, Outcome] = {}
     for number, line in enumerate(file.lines, 1):
-        call = calls[line.place]
-        assert isinstance(call, Call)
+        plan = plans[line.place]
+        assert isinstance(plan, CallPlan)
+        exchange = Exchange(plan, OF_CHATS)
         result = results.get(str(line.place))
         if result is not None:
-            outcome = read_result(call, result)
+            outcome = read_result(exchange, result)
         elif number in mistakes:
-            outcome = call.failure(line_error(mistakes[number]))
+            outcome = exchange.map_error(line_error(mistakes[number]))
         else:
-            outcome = call.failure(unanswered(job))
+            outcome = exchange.map_error(unanswered(job))
         if isinstance(outcome, QwenError):
             outcome.batch_id = job.id
         else:
@@ -72,19 +75,19 @@ def settle(
     return outcomes
 
 
-def read_result(call: Call, result: ResultLine) -> Outcome:
+def read_result(exchange: Exchange, result: ResultLine) -> Outcome:
     """The answer to one request, or its error."""
     response = result.response or LineResponse()
     headers = {"x-request-id": response.request_id} if response.request_id else {}
     body = bytes(response.body)
     try:
         if not result.error and response.status_code in (None, OK):
-            return call.decode(HTTPResponse(OK, headers, body))
+            return exchange.decode(HTTPResponse(OK, headers, body))
         if response.status_code not in (None, OK) and decode_error_body(body).get("error"):
             raise HTTPStatusError(HTTPResponse(response.status_code or OK, headers, body))
         raise failed_line(result.error, response)
     except (QwenError, HTTPStatusError) as error:
-        return call.failure(error)
+        return exchange.map_error(error)
 
 
 def failed_line(error: Any, response: LineResponse) -> QwenError:

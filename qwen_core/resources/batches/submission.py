@@ -10,9 +10,10 @@ from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 from qwen_core.config.settings import ClientSettings
-from qwen_core.execution.log import logger
-from qwen_core.execution.retry import async_run_attempts, run_attempts
-from qwen_core.execution.service_calls import AsyncServiceCalls, ServiceCalls, attempts, read
+from qwen_core.execution.observers import logger
+from qwen_core.execution.retry import Attempts, async_retry
+from qwen_core.execution.service_calls import AsyncServiceCalls, ServiceCalls, read
+from qwen_core.execution.sync.retry import retry
 from qwen_core.resources.batches.journal import FileRecord, Journal, RunRecord
 from qwen_core.resources.batches.lines import BatchFile, Prepared
 from qwen_core.resources.batches.options import BatchOptions
@@ -41,10 +42,10 @@ class JobSubmitter:
         refused: Refusals = {}
         with self._journal.locked(prepared.key):
             record = run(self._journal.open, prepared.key, len(prepared.files))
-            rules = partial(attempts, self.settings.max_retries)
             for file, lines in zip(record.files, prepared.files, strict=True):
                 try:
-                    run_attempts(rules, self._submit_file, record, file, lines)
+                    attempt = partial(self._submit_file, record, file, lines)
+                    retry(attempt, Attempts(), self.settings.max_retries)
                 except QwenError as error:
                     if not (tolerant and has_no_job(file, error)):
                         raise
@@ -109,10 +110,10 @@ class AsyncJobSubmitter:
         refused: Refusals = {}
         with self._journal.locked(prepared.key):
             record = await async_run(self._journal.open, prepared.key, len(prepared.files))
-            rules = partial(attempts, self.settings.max_retries)
             for file, lines in zip(record.files, prepared.files, strict=True):
                 try:
-                    await async_run_attempts(rules, self._submit_file, record, file, lines)
+                    attempt = partial(self._submit_file, record, file, lines)
+                    await async_retry(attempt, Attempts(), self.settings.max_retries)
                 except QwenError as error:
                     if not (tolerant and has_no_job(file, error)):
                         raise

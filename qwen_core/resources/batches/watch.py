@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from qwen_core.execution.log import logger
+from qwen_core.execution.observers import logger
 from qwen_core.resources.batches.schema import BatchJob
 from qwen_core.types.errors import QwenError
 

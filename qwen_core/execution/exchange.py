@@ -1,0 +1,202 @@
+"""Carry out a plan, without its I/O: count attempts, decode responses, map errors."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from qwen_core.execution.endpoint_cache import ENDPOINT_CACHE
+from qwen_core.execution.plan import CallPlan
+from qwen_core.execution.region_hints import region_hint
+from qwen_core.execution.retirement_warnings import warn_if_retired
+from qwen_core.execution.retry import Attempts
+from qwen_core.protocols.citations import cite_events, cite_response
+from qwen_core.protocols.error_decoding import invalid_response
+from qwen_core.protocols.stream_parser import BOM, DECODE_ERRORS, StreamParser, looks_like_event_stream, parse_body
+from qwen_core.transports.base import HTTPResponse, HTTPStatusError, normalize_headers
+from qwen_core.types.accumulator import accumulate
+from qwen_core.types.errors import (
+    APIConnectionError,
+    AuthenticationError,
+    IncompleteStreamError,
+    QwenError,
+    UnsupportedFeatureError,
+)
+from qwen_core.types.events import Event, Finish
+from qwen_core.types.requests import EmbeddingResponse, RerankResponse
+from qwen_core.types.responses import ChatResponse
+from qwen_core.types.usage import Usage
+from qwen_core.types.warnings import warn
+
+
+class Observer:
+    """Is told what happens to an exchange. Does nothing by itself."""
+
+    def on_response(
+        self, exchange: "Exchange", usage: Usage | None, request_id: str | None, text: Callable[[], str]
+    ) -> None:
+        """Take note of a complete response. ``text`` returns its text."""
+
+    def on_error(self, exchange: "Exchange", error: QwenError) -> None:
+        """Take note of an attempt that failed."""
+
+    def on_retry(self, exchange: "Exchange", error: QwenError, wait: float) -> None:
+        """Take note that another attempt follows after ``wait`` seconds."""
+
+
+class Exchange(Attempts):
+    """The attempts to carry out one plan.
+
+    Attributes:
+        plan: what is sent; another one once the model turns out to be at its other endpoint.
+        events: what a stream has yielded.
+        request_id: from the headers of the stream that is open.
+    """
+
+    __slots__ = ("_observers", "_rerouted", "events", "plan", "request_id")
+
+    def __init__(self, plan: CallPlan, observers: Sequence[Observer] = ()) -> None:
+        super().__init__(plan.connection.timeout)
+        self.plan = plan
+        self.events: list[Event] = []
+        self.request_id: str | None = None
+        self._observers = observers
+        self._rerouted = False
+
+    def decode(self, response: HTTPResponse) -> ChatResponse:
+        """Decode a response in one body, which may be an event stream all the same."""
+        plan, body, headers = self.plan, response.body, normalize_headers(response.headers)
+        try:
+            if not body.startswith(b"{") and looks_like_event_stream(body):
+                decoded = parse_body(body, plan.decoder(headers))
+            elif plan.parses_output:
+                decoded = msgspec.structs.replace(parse_body(body, plan.decoder(headers)), payload=body)
+            else:
+                decoded = plan.protocol.decode_chat(body.removeprefix(BOM), plan.profile, headers)
+            if plan.citation_marker is not None:
+                decoded = cite_response(decoded, plan.citation_marker)
+        except DECODE_ERRORS as reason:
+            raise invalid_response(body, f"{type(reason).__name__}: {reason}") from reason
+        cost = plan.pricing.cost(decoded.usage)
+        return decoded if cost is None else msgspec.structs.replace(decoded, cost=cost)
+
+    def decode_embedding(self, response: HTTPResponse) -> EmbeddingResponse:
+        """Decode the vectors of one batch.
+
+        The native protocol names no model in the response: it is the one that was asked for.
+        """
+        decoded = self.plan.protocol.decode_embeddings(response.body, normalize_headers(response.headers))
+        return decoded if decoded.model else msgspec.structs.replace(decoded, model=self.plan.model)
+
+    def decode_rerank(self, response: HTTPResponse) -> RerankResponse:
+        """Decode the ranking of one batch."""
+        return self.plan.protocol.decode_rerank(response.body, normalize_headers(response.headers))
+
+    def parser(self, headers: Mapping[str, str]) -> StreamParser:
+        """Return a parser for a response that streams."""
+        names = normalize_headers(headers)
+        self.request_id = names.get("x-request-id")
+        return StreamParser(self.plan.decoder(names))
+
+    def finalize(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Return the last events of a stream with what only the complete response tells: citations and cost."""
+        events = cite_events(events, self.events, self.plan.citation_marker)
+        cost = self.plan.pricing.cost
+        return [
+            msgspec.structs.replace(event, cost=cost(event.usage)) if isinstance(event, Finish) else event
+            for event in events
+        ]
+
+    def on_response(self, response: ChatResponse) -> ChatResponse:
+        """Tell the observers of a complete response, and return it."""
+        for observer in self._observers:
+            observer.on_response(self, response.usage, response.request_id, lambda: response.text)
+        return response
+
+    def on_stream_end(self) -> None:
+        """Tell the observers of a stream that is complete."""
+        last = self.events[-1]
+        if isinstance(last, Finish):
+            for observer in self._observers:
+                observer.on_response(self, last.usage, last.request_id, lambda: accumulate(self.events).text)
+
+    def on_batch(self, total_tokens: int | None, request_id: str | None) -> None:
+        """Tell the observers of one batch of embeddings or documents, all of whose tokens are input."""
+        usage = None if total_tokens is None else Usage(total_tokens=total_tokens)
+        for observer in self._observers:
+            observer.on_response(self, usage, request_id, str)
+
+    def on_retry(self, error: QwenError, wait: float) -> None:
+        """Tell the observers that another attempt follows."""
+        for observer in self._observers:
+            observer.on_retry(self, error, wait)
+
+    def map_error(self, error: QwenError | HTTPStatusError) -> QwenError:
+        """Return the error to raise: typed, with where it happened and what had arrived. Tells the observers."""
+        plan, seen = self.plan, self.events
+        if isinstance(error, HTTPStatusError):
+            response = error.response
+            error = plan.protocol.error(response.status, response.body, normalize_headers(response.headers))
+        if seen and isinstance(error, APIConnectionError):
+            error = IncompleteStreamError(f"The answer was cut. {error.message}")
+        if seen and error.partial is None:
+            error.partial = accumulate(seen)
+        if isinstance(error, IncompleteStreamError) and error.partial is None:
+            vars(error).setdefault("is_retryable", True)
+        error.host = error.host or plan.host
+        error.model = error.model or plan.model
+        error.hint = error.hint or region_hint(error, plan.host, plan.profile) or self._key_hint(error)
+        error.request_id = error.request_id or self.request_id
+        for observer in self._observers:
+            observer.on_error(self, error)
+        return error
+
+    def _key_hint(self, error: QwenError) -> str | None:
+        if self.plan.connection.api_key or not isinstance(error, AuthenticationError):
+            return None
+        return (
+            "No key was sent: the environment's is for Alibaba's service. Pass api_key=...; or "
+            'server="dashscope", if base_url leads to Alibaba after all.'
+        )
+
+    def reroute_or_raise(self, error: QwenError | HTTPStatusError) -> None:
+        """Plan the same call for the model's other endpoint, if the error says that it is there; else raise."""
+        mapped = self.map_error(error)
+        try:
+            plan = self._plan_elsewhere(mapped)
+            if plan is None:
+                raise mapped from error.__cause__
+            self.plan = plan
+        finally:
+            # Its traceback holds this frame, which would hold it.
+            del error, mapped
+
+    def _plan_elsewhere(self, error: QwenError) -> CallPlan | None:
+        """Return the plan for the other endpoint, or None (native 2).
+
+        Nothing was generated if the service says that the model is not at this endpoint. The other one is tried
+        once, and remembered unless it says the same.
+        """
+        plan = self.plan
+        endpoint = plan.protocol.other_endpoint(plan.encoded.path, error)
+        if endpoint is None:
+            return None
+        if self._rerouted:
+            ENDPOINT_CACHE.discard(plan.host, plan.model)
+            return None
+        try:
+            elsewhere = plan.at_endpoint(endpoint)
+        except UnsupportedFeatureError:
+            return None
+        if elsewhere.encoded.path == plan.encoded.path:
+            return None
+        ENDPOINT_CACHE.put(plan.host, plan.model, endpoint)
+        self._rerouted = True
+        return elsewhere
+
+
+def show_warnings(plan: CallPlan) -> None:
+    """Show the warnings of a plan to its caller, and once per process the retirement of its model."""
+    for message in plan.warnings:
+        warn(message)
+    if plan.profile.retired_on is not None:
+        warn_if_retired(plan.profile)

@@ -1,0 +1,163 @@
+"""Generate a chat response, whole or as a stream: plan, retry, transport, decode.
+
+All that is pure is in ``CallPlan`` and ``Exchange``. Modules that bring an SDK along are imported off the event
+loop: it takes half a second.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from functools import partial
+from importlib import import_module
+from typing import NamedTuple
+
+from qwen_core.config.settings import ClientSettings
+from qwen_core.execution.exchange import Exchange, show_warnings
+from qwen_core.execution.observers import OF_CHATS, with_token_charge
+from qwen_core.execution.plan import CallPlan, plan_chat
+from qwen_core.execution.retry import OnRetry, async_retry
+from qwen_core.models.self_hosted import self_hosted_profile
+from qwen_core.prepare.documents import Document, documents_to_upload, with_file_ids
+from qwen_core.prepare.media import PreparedMedia, prepare_media
+from qwen_core.protocols.stream_parser import StreamParser
+from qwen_core.transports.base import AsyncByteStream, HTTPStatusError
+from qwen_core.transports.blocking import async_run
+from qwen_core.transports.pool import ASYNC_POOL
+from qwen_core.types.accumulator import Accumulator
+from qwen_core.types.errors import QwenError
+from qwen_core.types.events import Event
+from qwen_core.types.messages import has_media, is_long
+from qwen_core.types.requests import ChatRequest
+from qwen_core.types.responses import ChatResponse
+
+
+class AsyncOpenStream(NamedTuple):
+    """A stream whose first events have arrived."""
+
+    source: AsyncByteStream
+    segments: AsyncIterator[bytes]
+    parser: StreamParser
+    events: Sequence[Event]
+
+
+async def async_generate(
+    request: ChatRequest, settings: ClientSettings, on_retry: OnRetry | None = None
+) -> ChatResponse:
+    """Return a complete response, without blocking. Raises a QwenError."""
+    plan = await async_make_plan(request, settings, stream=None)
+    if plan.must_stream:
+        accumulator = Accumulator()
+        async for event in async_stream(request, settings, on_retry, plan):
+            accumulator.add(event)
+        return accumulator.response()
+    exchange = Exchange(plan, with_token_charge(OF_CHATS, settings))
+    return await async_retry(partial(async_send_chat, exchange), exchange, settings.max_retries, on_retry)
+
+
+async def async_stream(
+    request: ChatRequest, settings: ClientSettings, on_retry: OnRetry | None = None, plan: CallPlan | None = None
+) -> AsyncGenerator[Event, None]:
+    """Yield the events of a response as they arrive, without blocking. ``plan`` is the request's, if it is made.
+
+    Raises a QwenError, with what had arrived as ``partial``.
+    """
+    plan = plan or await async_make_plan(request, settings, stream=True)
+    exchange = Exchange(plan, with_token_charge(OF_CHATS, settings))
+    opened = await async_retry(partial(async_open_stream, exchange), exchange, settings.max_retries, on_retry)
+    source, segments, parser, events = opened
+    seen = exchange.events
+    try:
+        while not parser.closed:
+            for event in events:
+                seen.append(event)
+                yield event
+            segment = None if parser.done else await anext(segments, None)
+            events = exchange.finalize(parser.close()) if segment is None else parser.feed(segment)
+        # Closed and charged before the end is yielded. A consumer that takes it and goes would leave the closing
+        # to the garbage collector, which may run while this thread holds the pool's lock.
+        await source.drain(segments)
+        await source.close()
+        seen += events
+        exchange.on_stream_end()
+        for event in events:
+            yield event
+    except (QwenError, HTTPStatusError) as error:
+        raise exchange.map_error(error) from error.__cause__
+    finally:
+        await source.close()
+
+
+async def async_make_plan(request: ChatRequest, settings: ClientSettings, *, stream: bool | None) -> CallPlan:
+    """Plan a chat with its media ready to be sent, and show its warnings, without blocking."""
+    if has_media(request.messages):
+        request = await async_with_media(request, settings)
+    if is_long(request.messages):
+        plan = await async_run(plan_chat, request, settings, stream=stream, asynchronous=True)
+    else:
+        plan = plan_chat(request, settings, stream=stream, asynchronous=True)
+    show_warnings(plan)
+    return plan
+
+
+async def async_send_chat(exchange: Exchange) -> ChatResponse:
+    """Send the request once, or twice if the model is at its other endpoint."""
+    try:
+        transport = await ASYNC_POOL.get(exchange.plan.connection)
+        response = await transport.send(exchange.plan.encoded, exchange.deadline.end)
+        return exchange.on_response(exchange.decode(response))
+    except (QwenError, HTTPStatusError) as error:
+        exchange.reroute_or_raise(error)
+        return await async_send_chat(exchange)
+
+
+async def async_open_stream(exchange: Exchange) -> AsyncOpenStream:
+    """Open the stream once, or twice if the model is at its other endpoint, and read up to the first events."""
+    try:
+        transport = await ASYNC_POOL.get(exchange.plan.connection)
+        source = await transport.open_stream(exchange.plan.encoded, exchange.deadline.end)
+        try:
+            parser = exchange.parser(source.headers)
+            source.enough = parser.is_finished
+            segments = aiter(source)
+            async for segment in segments:
+                events = parser.feed(segment)
+                if events or parser.done:
+                    break
+            else:
+                events = exchange.finalize(parser.close())
+        except BaseException:
+            await source.close()
+            raise
+    except (QwenError, HTTPStatusError) as error:
+        exchange.reroute_or_raise(error)
+        return await async_open_stream(exchange)
+    return AsyncOpenStream(source, segments, parser, events)
+
+
+async def async_with_media(request: ChatRequest, settings: ClientSettings) -> ChatRequest:
+    """Check the media, and put local files into the request or upload them, without blocking."""
+    ready = await async_run(prepare_media, request)
+    if documents := documents_to_upload(ready, self_hosted_profile(request.model, settings.self_hosted_server())):
+        return await async_upload_documents(ready, documents, settings)
+    if not ready.uploads:
+        return ready.request
+    await async_run(import_module, "qwen_core.resources.uploads")
+    from qwen_core.resources.uploads import AsyncTemporaryStore
+
+    store = AsyncTemporaryStore(settings)
+    urls = await store.put(ready.uploads, request.model, show_progress=request.show_progress)
+    return ready.with_urls(urls)
+
+
+async def async_upload_documents(
+    ready: PreparedMedia, documents: Mapping[str, Document], settings: ClientSettings
+) -> ChatRequest:
+    """Upload documents that the model reads by file id, without blocking, and put the ids into the request."""
+    await async_run(import_module, "qwen_core.resources.files")
+    from qwen_core.resources.files import KNOWN_FILES, AsyncQwenFiles
+
+    known, show = KNOWN_FILES.of(settings), ready.request.show_progress
+    files = AsyncQwenFiles(settings, known=known, show_progress=show)
+    ids: dict[str, str] = {}
+    for url, document in documents.items():
+        uploaded = await files.upload(document.content, document.name)
+        ids[url] = uploaded.id
+    return with_file_ids(ready.request, ids)
