@@ -1,4 +1,4 @@
-"""What the LangChain tests share: an emulator of the service, and models that talk to it."""
+"""Fixtures of the LangChain tests: an emulator of the service, and models that call it."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ MakeModel = Callable[..., ChatQwen]
 
 @pytest.fixture
 def service(shared_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """The emulator in the place of the service, found through the environment as a user's setup is."""
+    """Return the emulator, configured through environment variables as a user's setup is."""
     shared_emulator.reset()
     monkeypatch.setenv("DASHSCOPE_API_BASE", shared_emulator.base_url)
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-test-secret")
@@ -30,13 +30,13 @@ def service(shared_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emula
 
 @pytest.fixture(params=["openai", NATIVE])
 def protocol(request: pytest.FixtureRequest) -> str:
-    """Each wire in turn."""
+    """Run the test on each protocol."""
     return str(request.param)
 
 
 @pytest.fixture
 def make(service: Emulator, protocol: str) -> MakeModel:
-    """Makes models on the wire of the test."""
+    """Return a factory of models on the protocol of the test."""
 
     def make_model(**fields: Any) -> ChatQwen:
         return ChatQwen(**{"model": "qwen-plus", "protocol": protocol, **fields})
@@ -46,12 +46,12 @@ def make(service: Emulator, protocol: str) -> MakeModel:
 
 @pytest.fixture
 def model(make: MakeModel) -> ChatQwen:
-    """A model that does not think unless told."""
+    """Return a model that does not think by default."""
     return make()
 
 
 def deltas(*given: dict[str, Any], finish_reason: str = "stop") -> RawReply:
-    """A stream of exactly these deltas, on the OpenAI-compatible wire."""
+    """Return a stream of exactly these deltas on the OpenAI-compatible protocol."""
     choices: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in given]
     choices.append({"index": 0, "delta": {}, "finish_reason": finish_reason})
     chunks = [{"id": "chatcmpl-1", "model": "m", "created": 1, "choices": [choice]} for choice in choices]
@@ -60,7 +60,7 @@ def deltas(*given: dict[str, Any], finish_reason: str = "stop") -> RawReply:
 
 
 def total(chunks: Iterable[BaseMessageChunk]) -> AIMessageChunk:
-    """The sum of a stream, added up one by one as users do."""
+    """Return the sum of a stream, adding chunk by chunk as users do."""
     summed = reduce(add, chunks)
     assert isinstance(summed, AIMessageChunk)
     return summed

@@ -1,4 +1,4 @@
-"""Agents of ``langchain`` and LangGraph run to their right end, on both wires."""
+"""Agents of ``langchain`` and LangGraph run to completion on both protocols."""
 
 import json
 import warnings
@@ -62,7 +62,7 @@ def run(agent: Any, question: Any = QUESTION, **config: Any) -> dict[str, Any]:
     return result
 
 
-def test_tools(model: ChatQwen) -> None:
+def test_agent_calls_tools(model: ChatQwen) -> None:
     messages = run(create_agent(model, [get_weather, add]))["messages"]
     assert [type(message) for message in messages] == [HumanMessage, AIMessage, ToolMessage, AIMessage]
     assert messages[1].tool_calls[0]["args"] == {"city": "Rome"}
@@ -70,12 +70,12 @@ def test_tools(model: ChatQwen) -> None:
     assert messages[-1].usage_metadata["total_tokens"] > 0
 
 
-async def test_tools_without_blocking(model: ChatQwen) -> None:
+async def test_agent_calls_tools_async(model: ChatQwen) -> None:
     result = await create_agent(model, [get_weather]).ainvoke(QUESTION)
     assert "25 degrees" in result["messages"][-1].text
 
 
-def test_thinking_is_given_back_within_the_round(service: Emulator, make: MakeModel) -> None:
+def test_agent_replays_reasoning_content_within_the_tool_round(service: Emulator, make: MakeModel) -> None:
     messages = run(create_agent(make(enable_thinking=True), [get_weather]))["messages"]
     assert messages[1].additional_kwargs["reasoning_content"]
     sent = next(message for message in service.last_request.messages if message["role"] == "assistant")
@@ -83,7 +83,7 @@ def test_thinking_is_given_back_within_the_round(service: Emulator, make: MakeMo
     assert messages[-1].text and "reasoning" in {block["type"] for block in messages[-1].content_blocks}
 
 
-def test_parallel_calls(make: MakeModel) -> None:
+def test_agent_with_parallel_tool_calls(make: MakeModel) -> None:
     question = {"messages": [HumanMessage("What is the weather in Rome and Paris?")]}
     messages = run(create_agent(make(parallel_tool_calls=True), [get_weather]), question)["messages"]
     results = [message.content for message in messages if isinstance(message, ToolMessage)]
@@ -103,7 +103,9 @@ MODELS = [
 @pytest.mark.parametrize("with_tools", [True, False])
 @pytest.mark.parametrize("strategy", [ProviderStrategy, ToolStrategy, None])
 @pytest.mark.filterwarnings("ignore::qwen_core.errors.QwenWarning")
-def test_answers_of_a_schema(make: MakeModel, strategy: Any, with_tools: bool, fields: dict[str, Any]) -> None:
+def test_agent_response_format_with_every_strategy(
+    make: MakeModel, strategy: Any, with_tools: bool, fields: dict[str, Any]
+) -> None:
     wanted = strategy(Report) if strategy else Report
     agent = create_agent(make(**fields), [get_weather] if with_tools else [], response_format=wanted)
     question = "What is the weather in Rome?" if with_tools else "It is 25 degrees in Rome. Report the weather."
@@ -113,7 +115,7 @@ def test_answers_of_a_schema(make: MakeModel, strategy: Any, with_tools: bool, f
     assert called.count("get_weather") == int(with_tools)
 
 
-def test_the_profile_chooses_the_strategy(service: Emulator, make: MakeModel) -> None:
+def test_agent_response_format_strategy_follows_the_profile(service: Emulator, make: MakeModel) -> None:
     run(create_agent(make(model="qwen3.7-plus"), [get_weather], response_format=Report))
     assert service.last_request.parameters["response_format"]["type"] == "json_schema"
     with pytest.warns(QwenWarning):
@@ -124,7 +126,7 @@ def test_the_profile_chooses_the_strategy(service: Emulator, make: MakeModel) ->
 @pytest.mark.parametrize("strategy", [ProviderStrategy, ToolStrategy, None])
 @pytest.mark.filterwarnings("ignore:The service cannot force a choice:qwen_core.errors.QwenWarning")
 @pytest.mark.filterwarnings("ignore:A tool call can be forced only without thinking:qwen_core.errors.QwenWarning")
-def test_answers_of_a_schema_beside_tools_that_the_service_runs(service: Emulator, strategy: Any) -> None:
+def test_agent_response_format_with_server_tools(service: Emulator, strategy: Any) -> None:
     model = ChatQwen(model="qwen3.7-plus")
     agent = create_agent(model, [{"type": "web_search"}], response_format=strategy(Report) if strategy else Report)
     told = nullcontext() if strategy is ToolStrategy else pytest.warns(QwenWarning, match="beside built-in tools")
@@ -137,7 +139,7 @@ def test_answers_of_a_schema_beside_tools_that_the_service_runs(service: Emulato
     assert service.last_request.path.endswith("/responses")
 
 
-def test_a_wrong_answer_is_tried_again(service: Emulator, make: MakeModel) -> None:
+def test_agent_retries_invalid_structured_response(service: Emulator, make: MakeModel) -> None:
     wrong, right = {"city": "Rome"}, {"city": "Rome", "degrees": 25}
     service.reply(Reply(tool_calls=[ToolCall("Report", wrong)]), Reply(tool_calls=[ToolCall("Report", right)]))
     agent = create_agent(make(), [], response_format=ToolStrategy(Report))
@@ -146,7 +148,7 @@ def test_a_wrong_answer_is_tried_again(service: Emulator, make: MakeModel) -> No
     assert "degrees" in str(results[0]["content"])
 
 
-def test_messages_stream(model: ChatQwen) -> None:
+def test_agent_stream_mode_messages(model: ChatQwen) -> None:
     agent = create_agent(model, [get_weather])
     found = list(agent.stream(QUESTION, stream_mode="messages"))
     pieces = [message for message, _ in found if isinstance(message, AIMessageChunk)]
@@ -161,7 +163,7 @@ def test_messages_stream(model: ChatQwen) -> None:
     assert [message.content for message, _ in found if isinstance(message, ToolMessage)]
 
 
-async def test_events_stream(model: ChatQwen) -> None:
+async def test_agent_astream_events(model: ChatQwen) -> None:
     agent = create_agent(model, [get_weather])
     text, calls = "", []
     async for event in agent.astream_events(QUESTION, version="v2"):
@@ -173,7 +175,7 @@ async def test_events_stream(model: ChatQwen) -> None:
 
 
 @pytest.mark.parametrize("streams", [False, True])
-def test_half_a_call_is_never_carried_out(service: Emulator, model: ChatQwen, streams: bool) -> None:
+def test_agent_never_executes_truncated_tool_call(service: Emulator, model: ChatQwen, streams: bool) -> None:
     done: list[str] = []
 
     @tool
@@ -198,7 +200,7 @@ class State(TypedDict):
     messages: Annotated[list[AnyMessage], add_messages]
 
 
-def test_a_graph_with_memory(model: ChatQwen) -> None:
+def test_graph_with_checkpointer_keeps_the_conversation(model: ChatQwen) -> None:
     bound = model.bind_tools([add])
     graph = StateGraph(State)
     graph.add_node("model", lambda state: {"messages": [bound.invoke(state["messages"])]})
@@ -216,7 +218,7 @@ def test_a_graph_with_memory(model: ChatQwen) -> None:
     assert {type(message) for message in kept} == {HumanMessage, AIMessage, ToolMessage}
 
 
-def test_one_agent_goes_on_after_another(service: Emulator, model: ChatQwen) -> None:
+def test_second_agent_continues_after_an_assistant_message(service: Emulator, model: ChatQwen) -> None:
     graph = StateGraph(State)
     for name in ("researcher", "writer"):
         graph.add_node(name, create_agent(model, [get_weather], system_prompt=f"You are the {name}."))
@@ -228,7 +230,7 @@ def test_one_agent_goes_on_after_another(service: Emulator, model: ChatQwen) -> 
     assert [message.text for message in result["messages"][1:]] == ["It is sunny in Rome.", "ROME IN THE SUN"]
 
 
-def test_chunks_come_back_from_checkpoints(model: ChatQwen) -> None:
+def test_checkpointed_chunks_are_restored(model: ChatQwen) -> None:
     strict = JsonPlusSerializer(allowed_msgpack_modules=None)
 
     @task
@@ -245,7 +247,7 @@ def test_chunks_come_back_from_checkpoints(model: ChatQwen) -> None:
     assert kept == streamed and {type(chunk) for chunk in kept} == {AIMessageChunk}
 
 
-def test_summarization(service: Emulator, make: MakeModel) -> None:
+def test_summarization_middleware_shortens_the_history(service: Emulator, make: MakeModel) -> None:
     summarize = SummarizationMiddleware(make(), trigger=("messages", 4), keep=("messages", 2))
     agent = create_agent(make(), [], middleware=[summarize])
     history = [
@@ -259,12 +261,12 @@ def test_summarization(service: Emulator, make: MakeModel) -> None:
     assert len(service.requests) == 2 and len(result["messages"]) < 6
 
 
-def test_summarization_by_share_of_the_window(make: MakeModel) -> None:
+def test_summarization_middleware_by_fraction_of_the_context(make: MakeModel) -> None:
     summarize = SummarizationMiddleware(make(), trigger=("fraction", 0.8), keep=("fraction", 0.3))
     assert run(create_agent(make(), [get_weather], middleware=[summarize]))["messages"][-1].text
 
 
-def test_model_fallback(service: Emulator, make: MakeModel) -> None:
+def test_model_fallback_middleware(service: Emulator, make: MakeModel) -> None:
     service.reply(Failure.named("model_not_found"))
     fallback = ModelFallbackMiddleware(make(model="qwen-flash"))
     result = run(create_agent(make(max_retries=0), [get_weather], middleware=[fallback]))
@@ -272,7 +274,7 @@ def test_model_fallback(service: Emulator, make: MakeModel) -> None:
     assert [request.model for request in service.requests][:2] == ["qwen-plus", "qwen-flash"]
 
 
-def test_model_retry(service: Emulator, make: MakeModel) -> None:
+def test_model_retry_middleware_retries_only_retryable_errors(service: Emulator, make: MakeModel) -> None:
     service.reply(Failure.named("internal_error"))
     retry = ModelRetryMiddleware(max_retries=1, initial_delay=0.01, on_failure="error")
     agent = create_agent(make(max_retries=0), [get_weather], middleware=[retry])
@@ -284,7 +286,7 @@ def test_model_retry(service: Emulator, make: MakeModel) -> None:
     assert len(service.requests) == 4
 
 
-def test_tool_retry(model: ChatQwen) -> None:
+def test_tool_retry_middleware(model: ChatQwen) -> None:
     attempts: list[str] = []
 
     @tool
@@ -300,7 +302,7 @@ def test_tool_retry(model: ChatQwen) -> None:
     assert attempts == ["Rome"] * 3
 
 
-def test_tool_errors_reach_the_model(service: Emulator, model: ChatQwen) -> None:
+def test_tool_errors_are_sent_to_the_model(service: Emulator, model: ChatQwen) -> None:
     @tool
     def get_weather(city: str) -> str:
         """The weather of a city."""
@@ -311,7 +313,7 @@ def test_tool_errors_reach_the_model(service: Emulator, model: ChatQwen) -> None
     assert "no answer" in str(service.last_request.messages[-1]["content"])
 
 
-def test_context_editing_and_tool_selection(service: Emulator, make: MakeModel) -> None:
+def test_context_editing_and_tool_selector_middleware(service: Emulator, make: MakeModel) -> None:
     middleware: list[Any] = [
         ContextEditingMiddleware(token_count_method="model"),
         LLMToolSelectorMiddleware(model=make(model="qwen3.7-plus", enable_thinking=False), max_tools=1),

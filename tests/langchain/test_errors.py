@@ -1,4 +1,4 @@
-"""Each failure as LangChain's class for it, and a key that nobody sees."""
+"""Errors as LangChain's error classes, and an API key that is never shown."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ from tests.langchain.conftest import MakeModel
 
 KEY = "sk-test-secret"
 
-# A failure, the class it becomes, LangChain's own class for it, and whether to try again.
+# Failure, our error class, LangChain's error class, and is_retryable.
 FAILURES: dict[str, tuple[Scripted, type[Exception], type[Exception], bool]] = {
     "400": (
         Failure.named("invalid_parameter"),
@@ -54,7 +54,7 @@ FAILURES: dict[str, tuple[Scripted, type[Exception], type[Exception], bool]] = {
 
 @pytest.mark.parametrize("mode", ["invoke", "ainvoke", "stream", "astream"])
 @pytest.mark.parametrize(("failure", "own", "theirs", "retryable"), FAILURES.values(), ids=FAILURES)
-async def test_each_status(
+async def test_http_status_becomes_langchain_error_class(
     service: Emulator,
     make: MakeModel,
     failure: Scripted,
@@ -95,13 +95,15 @@ async def test_each_status(
         ("data_inspection", langchain.ModelInvalidRequestError),
     ],
 )
-def test_what_middleware_looks_for(service: Emulator, make: MakeModel, name: str, theirs: type[Exception]) -> None:
+def test_context_overflow_and_content_filter_are_langchain_errors(
+    service: Emulator, make: MakeModel, name: str, theirs: type[Exception]
+) -> None:
     service.reply(Failure.named(name))
     with pytest.raises(theirs):
         make().invoke("hi")
 
 
-def test_an_error_in_the_middle_keeps_what_had_arrived(service: Emulator, make: MakeModel) -> None:
+def test_mid_stream_error_carries_partial_text(service: Emulator, make: MakeModel) -> None:
     service.reply(Failure.named("internal_error", after_chunks=3))
     seen: list[str] = []
     with pytest.raises(exceptions.ServerError) as caught:
@@ -112,7 +114,7 @@ def test_an_error_in_the_middle_keeps_what_had_arrived(service: Emulator, make: 
     assert len(service.requests) == 1
 
 
-def test_every_error_of_the_core_has_its_class() -> None:
+def test_every_core_error_has_a_langchain_class() -> None:
     known = set(exceptions.CLASSES)
     assert {kind for kind in all_subclasses(core.QwenError) if kind.__module__ == "qwen_core.errors"} <= known
 
@@ -122,7 +124,9 @@ def all_subclasses(kind: type) -> set[type]:
     return {kind}.union(*map(all_subclasses, below))
 
 
-def test_no_key(service: Emulator, make: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_api_key_raises_model_authentication_error(
+    service: Emulator, make: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("DASHSCOPE_API_KEY")
     model = make()
     with pytest.raises(langchain.ModelAuthenticationError, match="DASHSCOPE_API_KEY"):
@@ -139,7 +143,7 @@ def causes(error: BaseException | None) -> list[BaseException]:
 
 
 @pytest.mark.parametrize("explicit", [True, False])
-def test_the_key_is_shown_nowhere(
+def test_api_key_is_absent_from_repr_dumps_errors_and_logs(
     service: Emulator, make: MakeModel, caplog: pytest.LogCaptureFixture, explicit: bool
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -1,4 +1,4 @@
-"""A conversation in every form in which LangChain's users give it back, and what is sent of it."""
+"""Message histories in every form LangChain produces, and the messages that are sent."""
 
 import json
 from typing import Any
@@ -24,8 +24,8 @@ from tests.langchain.conftest import MakeModel, total
 PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAFklEQVR4nGO4IydHEmIY1TCqYfhqAACaMxgQdGu1YAAAAABJRU5ErkJggg=="
 )
-PICTURE = f"data:image/png;base64,{PNG}"
-IMAGE = {"type": "image_url", "image_url": {"url": PICTURE}}
+IMAGE_URL = f"data:image/png;base64,{PNG}"
+IMAGE = {"type": "image_url", "image_url": {"url": IMAGE_URL}}
 ASK = HumanMessage("What is the weather in Rome?")
 RESULT = ToolMessage("Sunny.", tool_call_id="c1")
 CALL = {"name": "get_weather", "args": {"city": "Rome"}, "id": "c1"}
@@ -45,14 +45,14 @@ ANSWERS: dict[str, AIMessage] = {
         ],
         response_metadata={"output_version": "v1", "model_provider": "qwen"},
     ),
-    "v1 with the calls in both places": AIMessage(
+    "v1 with tool calls in content and attribute": AIMessage(
         content_blocks=[
             {"type": "reasoning", "reasoning": "Hm.", "index": "lc_rs_0"},
             {"type": "text", "text": "Let me look.", "index": "lc_txt_0"},
             {"type": "tool_call", "name": "get_weather", "args": {"city": "Rome"}, "id": "c1"},
         ]
     ),
-    "of OpenAI": AIMessage(
+    "OpenAI": AIMessage(
         "Let me look.",
         additional_kwargs={
             "reasoning_content": "Hm.",
@@ -65,7 +65,7 @@ ANSWERS: dict[str, AIMessage] = {
             ],
         },
     ),
-    "of OpenAI's Responses": AIMessage(
+    "OpenAI Responses": AIMessage(
         [
             {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm."}]},
             {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"query": "Rome"}},
@@ -75,7 +75,7 @@ ANSWERS: dict[str, AIMessage] = {
         tool_calls=[CALL],
         response_metadata={"model_provider": "openai"},
     ),
-    "of Gemini": AIMessage(
+    "Gemini": AIMessage(
         [
             {"type": "thinking", "thinking": "Hm."},
             {"type": "executable_code", "executable_code": "1 + 1", "language": "PYTHON"},
@@ -85,7 +85,7 @@ ANSWERS: dict[str, AIMessage] = {
         tool_calls=[CALL],
         response_metadata={"model_provider": "google_genai"},
     ),
-    "of Bedrock": AIMessage(
+    "Bedrock": AIMessage(
         [
             {"type": "reasoning_content", "reasoning_content": {"text": "Hm.", "signature": "s"}},
             {"type": "text", "text": "Let me look."},
@@ -94,7 +94,7 @@ ANSWERS: dict[str, AIMessage] = {
         tool_calls=[CALL],
         response_metadata={"model_provider": "bedrock_converse"},
     ),
-    "of Anthropic": AIMessage(
+    "Anthropic": AIMessage(
         [
             {"type": "thinking", "thinking": "Hm.", "signature": "s"},
             {"type": "text", "text": "Let me look."},
@@ -106,7 +106,7 @@ ANSWERS: dict[str, AIMessage] = {
 
 
 def sent(service: Emulator, model: ChatQwen, *messages: BaseMessage) -> list[dict[str, Any]]:
-    """The messages that the wire carried, with calls' arguments parsed."""
+    """Return the sent messages, with tool call arguments parsed."""
     model.invoke(list(messages))
     found = json.loads(json.dumps(service.last_request.messages))
     for message in found:
@@ -117,7 +117,7 @@ def sent(service: Emulator, model: ChatQwen, *messages: BaseMessage) -> list[dic
 
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-def test_every_form_of_an_answer(service: Emulator, model: ChatQwen, answer: AIMessage) -> None:
+def test_assistant_message_in_every_format_is_sent(service: Emulator, model: ChatQwen, answer: AIMessage) -> None:
     _, assistant, result = sent(service, model, ASK, answer, RESULT)
     assert texts(assistant["content"]) == ["Let me look."]
     assert assistant["reasoning_content"] == "Hm."
@@ -126,20 +126,22 @@ def test_every_form_of_an_answer(service: Emulator, model: ChatQwen, answer: AIM
 
 
 def texts(content: Any) -> list[str]:
-    """The texts of a content; the native wire may hold them in a list."""
+    """Return the texts of a message content; the native protocol may have a list."""
     if isinstance(content, str):
         return [content]
     return [part["text"] for part in content if "text" in part]
 
 
-def test_reasoning_of_earlier_turns_is_sent_only_where_asked(service: Emulator, make: MakeModel) -> None:
+def test_past_reasoning_content_is_sent_only_with_preserve_thinking(service: Emulator, make: MakeModel) -> None:
     messages = [ASK, AIMessage("It is so.", additional_kwargs={"reasoning_content": "Hm."}), HumanMessage("Why?")]
     assert "reasoning_content" not in sent(service, make(), *messages)[1]
     assert sent(service, make(preserve_thinking=True), *messages)[1]["reasoning_content"] == "Hm."
 
 
 @pytest.mark.parametrize("output_version", ["v0", "v1"])
-def test_what_came_out_goes_in_again(service: Emulator, make: MakeModel, output_version: str) -> None:
+def test_response_message_can_be_sent_back_as_history(
+    service: Emulator, make: MakeModel, output_version: str
+) -> None:
     model = make(output_version=output_version, enable_thinking=True)
     reply = Reply("Let me look.", reasoning="Hm.", tool_calls=[ToolCall("get_weather", {"city": "Rome"}, "c1")])
     service.reply(reply, reply)
@@ -150,31 +152,31 @@ def test_what_came_out_goes_in_again(service: Emulator, make: MakeModel, output_
         assert assistant["tool_calls"] == [SENT_CALL]
 
 
-UNNAMED: Any = {"type": "non_standard", "value": {"type": "input_image", "image_url": PICTURE}}
+UNNAMED: Any = {"type": "non_standard", "value": {"type": "input_image", "image_url": IMAGE_URL}}
 
 CONTENTS: dict[str, tuple[BaseMessage, Any]] = {
     "no text": (HumanMessage([{"type": "text", "text": None}, {"type": "text", "text": "a"}]), "\na"),
     "text": (HumanMessage("hi"), "hi"),
     "texts": (HumanMessage(["a", {"type": "text", "text": "b"}]), "a\nb"),
     "developer": (ChatMessage(role="developer", content="hi"), "hi"),
-    "cache mark": (
+    "cache_control": (
         SystemMessage([{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]),
         [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}],
     ),
     "image_url": (HumanMessage(["Look.", IMAGE]), [{"type": "text", "text": "Look."}, IMAGE]),
-    "image of v1": (HumanMessage([{"type": "image", "base64": PNG, "mime_type": "image/png"}]), [IMAGE]),
-    "image of v0": (
+    "v1 image": (HumanMessage([{"type": "image", "base64": PNG, "mime_type": "image/png"}]), [IMAGE]),
+    "v0 image": (
         HumanMessage([{"type": "image", "source_type": "base64", "data": PNG, "mime_type": "image/png"}]),
         [IMAGE],
     ),
-    "image of Anthropic": (
+    "Anthropic image": (
         HumanMessage(
             [{"type": "image", "source": {"type": "base64", "data": PNG, "media_type": "image/png"}}],
         ),
         [IMAGE],
     ),
     "image with limits": (
-        HumanMessage([{"type": "image", "url": PICTURE, "extras": {"max_pixels": 65536}}]),
+        HumanMessage([{"type": "image", "url": IMAGE_URL, "extras": {"max_pixels": 65536}}]),
         [{**IMAGE, "max_pixels": 65536}],
     ),
     "video": (
@@ -186,7 +188,7 @@ CONTENTS: dict[str, tuple[BaseMessage, Any]] = {
         [{"type": "input_audio", "input_audio": {"data": "data:;base64,AAAA", "format": "wav"}}],
     ),
     "image as a file": (HumanMessage([{"type": "file", "base64": PNG, "mime_type": "image/png"}]), [IMAGE]),
-    "what LangChain has no name for": (HumanMessage(content_blocks=[UNNAMED]), [IMAGE]),
+    "non_standard block": (HumanMessage(content_blocks=[UNNAMED]), [IMAGE]),
     "plain text in base64": (
         HumanMessage([{"type": "text-plain", "base64": "aMOp", "mime_type": "text/plain"}]),
         "hé",
@@ -196,8 +198,8 @@ CONTENTS: dict[str, tuple[BaseMessage, Any]] = {
         HumanMessage([{"type": "text-plain", "url": "https://x.test/a.txt", "mime_type": "text/plain"}]),
         [{"type": "file", "file": {"file_url": "https://x.test/a.txt"}}],
     ),
-    "a refusal of OpenAI": (AIMessage([{"type": "refusal", "refusal": "No."}]), "No."),
-    "audio of OpenAI": (
+    "OpenAI refusal": (AIMessage([{"type": "refusal", "refusal": "No."}]), "No."),
+    "OpenAI audio": (
         HumanMessage([{"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]),
         [{"type": "input_audio", "input_audio": {"data": "data:;base64,AAAA", "format": "wav"}}],
     ),
@@ -205,7 +207,7 @@ CONTENTS: dict[str, tuple[BaseMessage, Any]] = {
 
 
 @pytest.mark.parametrize(("message", "wanted"), CONTENTS.values(), ids=CONTENTS)
-def test_contents(service: Emulator, message: BaseMessage, wanted: Any) -> None:
+def test_content_blocks_are_converted(service: Emulator, message: BaseMessage, wanted: Any) -> None:
     messages = [message] if isinstance(message, HumanMessage) else [message, HumanMessage("hi")]
     service.reply("Ok.")
     hears = "input_audio" in str(wanted)
@@ -235,7 +237,7 @@ URL = "https://x.test/a.png"
         {"type": "image", "url": URL, "extras": {"detail": "high"}},
     ],
 )
-def test_a_detail_that_has_no_place_is_said(service: Emulator, block: dict[str, Any]) -> None:
+def test_image_detail_warns(service: Emulator, block: dict[str, Any]) -> None:
     model = ChatQwen(model="qwen3.7-plus", protocol="openai")
     with pytest.warns(QwenWarning, match="detail='(high|low)'.*vl_high_resolution_images"):
         model.invoke([HumanMessage([block])])
@@ -245,7 +247,7 @@ def test_a_detail_that_has_no_place_is_said(service: Emulator, block: dict[str, 
     ] * 2
 
 
-def test_results_of_tools(service: Emulator) -> None:
+def test_tool_messages_are_converted(service: Emulator) -> None:
     model = ChatQwen(model="qwen3.7-plus", protocol="openai")
     calls = [{**CALL, "id": f"c{number}"} for number in range(4)]
     results = [
@@ -263,7 +265,7 @@ def test_results_of_tools(service: Emulator) -> None:
 
 
 @pytest.mark.parametrize("id", ["c1", None])
-def test_two_calls_under_one_id_are_two_calls(service: Emulator, model: ChatQwen, id: str | None) -> None:
+def test_tool_calls_with_the_same_id_get_distinct_ids(service: Emulator, model: ChatQwen, id: str | None) -> None:
     calls = [{**CALL, "id": id, "args": {"city": city}} for city in ("Rome", "Paris")]
     results = [ToolMessage(text, tool_call_id=id or CALL["name"]) for text in ("sunny", "rainy")]
     found = sent(service, model, ASK, AIMessage("", tool_calls=calls), *results)
@@ -272,7 +274,7 @@ def test_two_calls_under_one_id_are_two_calls(service: Emulator, model: ChatQwen
     assert [message["tool_call_id"] for message in found[2:]] == ids and len(set(ids)) == 2
 
 
-def test_functions_of_2023(service: Emulator, model: ChatQwen) -> None:
+def test_legacy_function_call_and_function_message_are_converted(service: Emulator, model: ChatQwen) -> None:
     def call(arguments: str) -> AIMessage:
         asked = {"name": "get_weather", "arguments": arguments}
         return AIMessage("", additional_kwargs={"function_call": asked})
@@ -296,7 +298,7 @@ def test_functions_of_2023(service: Emulator, model: ChatQwen) -> None:
     assert found[1]["tool_calls"][0]["function"]["arguments"] == {"arguments": "{Rome}"}
 
 
-def test_a_broken_call_in_the_history(service: Emulator, model: ChatQwen) -> None:
+def test_invalid_tool_call_in_history_is_sent_as_text_or_dropped(service: Emulator, model: ChatQwen) -> None:
     call = {"type": "invalid_tool_call", "id": "c1", "name": "f", "args": '{"a', "error": "cut"}
     broken = AIMessage("Now.", invalid_tool_calls=[call])
     with pytest.warns(QwenWarning, match="sent as text"):
@@ -307,7 +309,7 @@ def test_a_broken_call_in_the_history(service: Emulator, model: ChatQwen) -> Non
     assert not unanswered[1].get("tool_calls") and texts(unanswered[1]["content"]) == ["Now."]
 
 
-def test_the_blocks_of_a_content_that_is_a_list() -> None:
+def test_content_blocks_of_list_content() -> None:
     content: list[str | dict[Any, Any]] = ["a", {"type": "tool_call", **CALL}, {"type": "audio", "base64": "AAAA"}]
     answer = AIMessage(
         content,
@@ -318,18 +320,18 @@ def test_the_blocks_of_a_content_that_is_a_list() -> None:
     assert answer.content_blocks == [{"type": "text", "text": "a"}, *content[1:]]
 
 
-def test_unicode_stays_as_it_is(service: Emulator, model: ChatQwen) -> None:
+def test_unicode_tool_call_arguments_are_not_escaped(service: Emulator, model: ChatQwen) -> None:
     model.invoke([ASK, AIMessage("", tool_calls=[{**CALL, "args": {"city": "北京"}}]), RESULT])
     assert "北京" in service.last_request.messages[1]["tool_calls"][0]["function"]["arguments"]
 
 
-def test_what_langchain_keeps_for_itself_is_not_sent(service: Emulator, model: ChatQwen) -> None:
+def test_langchain_internal_additional_kwargs_are_not_sent(service: Emulator, model: ChatQwen) -> None:
     note = HumanMessage("hi", additional_kwargs={"lc_source": "x", "lc_data": {"secret": 1}})
     (found,) = sent(service, model, note)
     assert found.keys() == {"role", "content"}
 
 
-def test_what_has_no_place_is_refused(model: ChatQwen) -> None:
+def test_unsupported_content_and_messages_are_refused(model: ChatQwen) -> None:
     with pytest.raises(UnsupportedFeatureError, match="holographic"):
         model.invoke([HumanMessage([{"type": "holographic", "data": "x"}])])
     with pytest.raises(UnsupportedFeatureError, match="not text in UTF-8"):

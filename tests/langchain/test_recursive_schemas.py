@@ -1,4 +1,4 @@
-"""Schemas that refer to themselves reach the service whole, as tools and as structured output."""
+"""Recursive JSON schemas are sent complete, as tools and as response_format."""
 
 import warnings
 from collections.abc import Callable
@@ -59,15 +59,15 @@ TOOLS: dict[str, Any] = {
     "class": Folder,
     "function": file,
     "tool": tool(file),
-    "tool of a server": StructuredTool(name="file", description="", args_schema=OF_2019, func=print),
-    "of OpenAI": OF_OPENAI,
-    "of OpenAI, and anything": {"title": "file", **OF_2019, "additionalProperties": {}},
-    "round about": Person,
+    "MCP tool": StructuredTool(name="file", description="", args_schema=OF_2019, func=print),
+    "OpenAI": OF_OPENAI,
+    "OpenAI with extra fields": {"title": "file", **OF_2019, "additionalProperties": {}},
+    "indirect recursion": Person,
 }
 
 
 def fields_at(schema: dict[str, Any], *path: str) -> set[str]:
-    """The names of the fields at the end of a path of fields; what is optional and what is a list is entered."""
+    """Return the field names at the end of a path of fields, resolving optional and list types."""
     part = schema
     for name in (*path, None):
         part = next((kind for kind in part.get("anyOf", ()) if kind != {"type": "null"}), part).copy()
@@ -82,7 +82,9 @@ def fields_at(schema: dict[str, Any], *path: str) -> set[str]:
 
 @pytest.mark.parametrize("strict", [None, True])
 @pytest.mark.parametrize("form", TOOLS.values(), ids=TOOLS)
-def test_tools(service: Emulator, make: MakeModel, form: Any, strict: bool | None) -> None:
+def test_recursive_tool_schema_is_sent_complete(
+    service: Emulator, make: MakeModel, form: Any, strict: bool | None
+) -> None:
     make(model=MODEL).bind_tools([form], strict=strict).invoke("Hello")
     (sent,) = service.last_request.parameters["tools"]
     parameters = sent["function"]["parameters"]
@@ -98,7 +100,9 @@ def test_tools(service: Emulator, make: MakeModel, form: Any, strict: bool | Non
 
 
 @pytest.mark.parametrize("method", ["json_schema", "function_calling"])
-def test_structured_output(service: Emulator, make: MakeModel, method: Any) -> None:
+def test_recursive_structured_output_schema_is_sent_complete(
+    service: Emulator, make: MakeModel, method: Any
+) -> None:
     model = make(model=MODEL, enable_thinking=False)
     found = model.with_structured_output(Folder, method=method).invoke("A folder named home.")
     assert isinstance(found, Folder)
@@ -106,7 +110,7 @@ def test_structured_output(service: Emulator, make: MakeModel, method: Any) -> N
 
 
 @pytest.mark.parametrize("of_agents", [lambda: {"title": "Folder", **Folder.model_json_schema()}, lambda: Folder])
-def test_response_formats_have_their_fields_at_the_root(
+def test_recursive_response_format_has_its_fields_at_the_root(
     service: Emulator, make: MakeModel, of_agents: Callable[[], Any]
 ) -> None:
     schema = of_agents()
@@ -118,16 +122,16 @@ def test_response_formats_have_their_fields_at_the_root(
     assert set(sent["properties"]) == {"name", "folders"}
 
 
-def test_in_words_too(service: Emulator, make: MakeModel) -> None:
+def test_recursive_schema_in_a_json_instruction(service: Emulator, make: MakeModel) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", QwenWarning)
         make().with_structured_output(Folder, method="json_schema").invoke("A folder named home, as JSON.")
     assert "#/$defs/Folder" in str(service.last_request.messages[0]["content"])
 
 
-def test_others_stay_as_langchain_makes_them(service: Emulator, make: MakeModel) -> None:
+def test_non_recursive_tool_schema_is_langchains_own(service: Emulator, make: MakeModel) -> None:
     class Open(BaseModel):
-        """What holds anything."""
+        """A class with untyped fields."""
 
         anything: Any
         inner: dict[str, Any] | None = None
@@ -139,7 +143,7 @@ def test_others_stay_as_langchain_makes_them(service: Emulator, make: MakeModel)
 
 
 def asked_schema(service: Emulator) -> dict[str, Any]:
-    """The schema that the latest request asked an answer of."""
+    """Return the schema of the latest request, from its tool or response_format."""
     parameters = service.last_request.parameters
     if tools := parameters.get("tools"):
         schema: dict[str, Any] = tools[0]["function"]["parameters"]

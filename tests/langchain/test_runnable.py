@@ -1,4 +1,4 @@
-"""What LangChain does around a model: it works with ChatQwen as with any first-class one."""
+"""LangChain's runnable features with ChatQwen: chains, batch, fallbacks, callbacks, cache, copies."""
 
 import asyncio
 import copy
@@ -27,7 +27,7 @@ NUMBERS = "1, 2, 3, 4, 5"
 
 
 class Recorder(BaseCallbackHandler):
-    """Notes what the callbacks say."""
+    """Record callback calls."""
 
     def __init__(self) -> None:
         self.started: list[dict[str, Any]] = []
@@ -48,7 +48,7 @@ class Recorder(BaseCallbackHandler):
         self.failed.append(error)
 
 
-async def test_a_chain(model: ChatQwen) -> None:
+async def test_chain_with_prompt_and_parser(model: ChatQwen) -> None:
     chain = ChatPromptTemplate.from_messages([("human", "Count from 1 to {end}.")]) | model | StrOutputParser()
     assert chain.invoke({"end": 5}) == NUMBERS
     assert await chain.ainvoke({"end": 5}) == NUMBERS
@@ -57,7 +57,7 @@ async def test_a_chain(model: ChatQwen) -> None:
     assert "".join([piece async for piece in chain.astream({"end": 5})]) == NUMBERS
 
 
-async def test_batches(service: Emulator, model: ChatQwen) -> None:
+async def test_batch_and_abatch(service: Emulator, model: ChatQwen) -> None:
     questions = [f"Count from 1 to {end}." for end in (2, 3, 4)]
     wanted = ["1, 2", "1, 2, 3", "1, 2, 3, 4"]
     assert [answer.content for answer in model.batch(questions, {"max_concurrency": 2})] == wanted  # type: ignore[arg-type]
@@ -67,7 +67,7 @@ async def test_batches(service: Emulator, model: ChatQwen) -> None:
     assert isinstance(first, QwenError) and [answer.content for answer in others] == wanted[1:]
 
 
-def test_with_retry(service: Emulator, make: MakeModel) -> None:
+def test_with_retry_retries_server_errors(service: Emulator, make: MakeModel) -> None:
     service.reply(Failure.named("internal_error", times=2))
     retrying = make(max_retries=0).with_retry(
         retry_if_exception_type=(ServerError,), wait_exponential_jitter=False
@@ -76,7 +76,7 @@ def test_with_retry(service: Emulator, make: MakeModel) -> None:
     assert len(service.requests) == 3
 
 
-def test_with_fallbacks(service: Emulator, make: MakeModel) -> None:
+def test_with_fallbacks_uses_the_fallback_model(service: Emulator, make: MakeModel) -> None:
     service.reply(Failure.named("rate_limit"))
     model = make(max_retries=0).with_fallbacks([make(model="qwen-flash")])
     assert model.invoke(COUNT).content == NUMBERS
@@ -85,7 +85,7 @@ def test_with_fallbacks(service: Emulator, make: MakeModel) -> None:
     assert total(model.stream(COUNT)).content == NUMBERS  # type: ignore[arg-type]
 
 
-def test_tools_and_schemas_are_bound_to_all_fallbacks(service: Emulator, make: MakeModel) -> None:
+def test_bind_tools_and_structured_output_apply_to_fallbacks(service: Emulator, make: MakeModel) -> None:
     model: Any = make(max_retries=0).with_fallbacks([make(model="qwen-flash")])
     properties = {"name": {"type": "string"}}
     tool = {"title": "City", "description": "A city.", "type": "object", "properties": properties}
@@ -96,7 +96,7 @@ def test_tools_and_schemas_are_bound_to_all_fallbacks(service: Emulator, make: M
     assert [request.model for request in service.requests] == ["qwen-plus", "qwen-flash"] * 2
 
 
-def test_own_retries(service: Emulator, make: MakeModel) -> None:
+def test_max_retries_retries_rate_limit(service: Emulator, make: MakeModel) -> None:
     service.reply(Failure.named("rate_limit", headers={"retry-after": "0"}))
     assert make().invoke(COUNT).content == NUMBERS
     service.reply(Failure.named("rate_limit", headers={"retry-after": "0"}))
@@ -118,7 +118,7 @@ def test_configurable_fields_still_stream(service: Emulator, model: ChatQwen) ->
     assert service.last_request.model == "qwen-max"
 
 
-def test_streaming_switches(service: Emulator, make: MakeModel) -> None:
+def test_streaming_and_disable_streaming(service: Emulator, make: MakeModel) -> None:
     make(streaming=True).invoke("hi")
     assert service.last_request.stream
     assert len(list(make(streaming=False).stream(COUNT))) == 1
@@ -128,14 +128,14 @@ def test_streaming_switches(service: Emulator, make: MakeModel) -> None:
     assert not service.last_request.stream
 
 
-async def test_rate_limiter(make: MakeModel) -> None:
+async def test_rate_limiter_is_accepted(make: MakeModel) -> None:
     limiter = InMemoryRateLimiter(requests_per_second=20, check_every_n_seconds=0.01)
     model = make(rate_limiter=limiter)
     assert model.invoke(COUNT).content == NUMBERS
     assert (await model.ainvoke(COUNT)).content == NUMBERS
 
 
-def test_cache(service: Emulator, make: MakeModel) -> None:
+def test_cache_key_depends_on_parameters(service: Emulator, make: MakeModel) -> None:
     model = make(cache=InMemoryCache())
     first, second = model.invoke("hi"), model.invoke("hi")
     assert first.content == second.content and len(service.requests) == 1
@@ -148,7 +148,7 @@ def test_cache(service: Emulator, make: MakeModel) -> None:
     assert len(service.requests) == 4
 
 
-def test_a_copy_has_the_profile_of_its_model(make: MakeModel) -> None:
+def test_model_copy_has_the_profile_of_its_model(make: MakeModel) -> None:
     model = make(model="qwen-plus")
     assert model.profile and not model.profile["structured_output"]
     other = model.model_copy(update={"model": "qwen3.7-plus"})
@@ -157,7 +157,7 @@ def test_a_copy_has_the_profile_of_its_model(make: MakeModel) -> None:
     assert own.profile == {"max_input_tokens": 7}
 
 
-async def test_callbacks(service: Emulator, model: ChatQwen) -> None:
+async def test_callbacks_receive_start_tokens_end_and_error(service: Emulator, model: ChatQwen) -> None:
     recorder = Recorder()
     list(model.stream(COUNT, {"callbacks": [recorder]}))
     assert "".join(recorder.tokens) == NUMBERS
@@ -170,7 +170,7 @@ async def test_callbacks(service: Emulator, model: ChatQwen) -> None:
     assert message.usage_metadata["output_tokens"] > 0
 
 
-def test_usage_callback(service: Emulator, make: MakeModel) -> None:
+def test_usage_metadata_callback_sums_by_model(service: Emulator, make: MakeModel) -> None:
     service.reply(*[Reply("Hi", usage={"input_tokens": 5, "output_tokens": 2})] * 3)
     with get_usage_metadata_callback() as counted:
         make().invoke("hi")
@@ -181,7 +181,7 @@ def test_usage_callback(service: Emulator, make: MakeModel) -> None:
     assert usage["qwen-flash"]["total_tokens"] == 7
 
 
-def test_langsmith_parameters(model: ChatQwen) -> None:
+def test_langsmith_metadata(model: ChatQwen) -> None:
     recorder = Recorder()
     bound = model.bind(
         model="qwen-max", temperature=0.2, max_tokens=9, stop=["x"], extra_headers={"x-key": "sk-own"}
@@ -201,21 +201,21 @@ def test_langsmith_parameters(model: ChatQwen) -> None:
     assert "sk-own" not in str(recorder.started)
 
 
-async def test_astream_events(model: ChatQwen) -> None:
+async def test_astream_events_yields_text(model: ChatQwen) -> None:
     events = [event async for event in model.astream_events(COUNT, version="v2")]
     text = "".join(event["data"]["chunk"].text for event in events if event["event"] == "on_chat_model_stream")
     assert text == NUMBERS
     assert events[-1]["data"]["output"].content == NUMBERS
 
 
-def test_generate_adds_the_usage_up(service: Emulator, model: ChatQwen) -> None:
+def test_generate_sums_token_usage(service: Emulator, model: ChatQwen) -> None:
     service.reply(*[Reply("Hi", usage={"input_tokens": 5, "output_tokens": 2})] * 2)
     result = model.generate([[HumanMessage("a")], [HumanMessage("b")]])
     assert result.llm_output is not None
     assert result.llm_output["token_usage"]["total_tokens"] == 14
 
 
-def test_twenty_event_loops(service: Emulator, model: ChatQwen) -> None:
+def test_model_works_in_twenty_event_loops(service: Emulator, model: ChatQwen) -> None:
     async def both() -> str:
         chunks = [chunk async for chunk in model.astream("hi")]
         return total(chunks).text + (await model.ainvoke("hi")).text
@@ -224,7 +224,7 @@ def test_twenty_event_loops(service: Emulator, model: ChatQwen) -> None:
     assert len(service.requests) == 40
 
 
-def test_eight_threads(model: ChatQwen) -> None:
+def test_model_works_in_eight_threads(model: ChatQwen) -> None:
     def ask(end: int) -> tuple[Any, Any]:
         question = f"Count from 1 to {end}."
         return model.invoke(question).content, total(model.stream(question)).content
@@ -234,7 +234,7 @@ def test_eight_threads(model: ChatQwen) -> None:
     assert answers == [(text := ", ".join(map(str, range(1, end + 1))), text) for end in range(2, 42)]
 
 
-def test_copies(model: ChatQwen) -> None:
+def test_copies_and_pickles_work(model: ChatQwen) -> None:
     model.invoke("hi")
     for other in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model), copy.copy(model), model.model_copy()):
         assert other.invoke(COUNT).content == NUMBERS
@@ -242,7 +242,7 @@ def test_copies(model: ChatQwen) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
-def test_dumped_and_loaded(make: MakeModel) -> None:
+def test_dumpd_and_load_restore_the_model(make: MakeModel) -> None:
     model = make(temperature=0.5, enable_thinking=False)
     dumped = dumpd(model)
     assert dumped["type"] == "constructor" and dumped["id"][0] == "langchain_qwen"
@@ -252,7 +252,7 @@ def test_dumped_and_loaded(make: MakeModel) -> None:
     assert loaded.invoke(COUNT).content == NUMBERS
 
 
-def test_a_call_s_own_arguments_win(service: Emulator, make: MakeModel) -> None:
+def test_call_arguments_override_fields(service: Emulator, make: MakeModel) -> None:
     model = make(temperature=0.1, stop=["END"])
     model.invoke("hi", temperature=0.9, stop=["STOP"], extra_headers={"x-mine": "1"}, extra_body={"seed": 3})
     request = service.last_request
@@ -263,12 +263,12 @@ def test_a_call_s_own_arguments_win(service: Emulator, make: MakeModel) -> None:
     assert service.last_request.parameters["stop"] == ["END"]
 
 
-def test_an_unknown_constructor_argument_is_an_error() -> None:
+def test_unknown_constructor_argument_is_refused() -> None:
     with pytest.raises(ValueError, match="temprature"):
         ChatQwen(temprature=1)  # type: ignore[call-arg]
 
 
-def test_tokens_are_counted_here(model: ChatQwen) -> None:
+def test_get_num_tokens_counts_offline(model: ChatQwen) -> None:
     chinese = "今天的天气很好，我们去公园散步吧。" * 40
     assert 200 < model.get_num_tokens(chinese) < 700
     messages = [HumanMessage("What is the weather?"), AIMessage("Sunny.")]
@@ -282,7 +282,7 @@ def test_tokens_are_counted_here(model: ChatQwen) -> None:
     assert model.model_copy(update={"custom_get_token_ids": lambda text: [1, 2]}).get_num_tokens("abc") == 2
 
 
-def test_retries_that_are_not_worth_it(service: Emulator, make: MakeModel) -> None:
+def test_rate_limit_error_after_max_retries(service: Emulator, make: MakeModel) -> None:
     service.reply(Failure.named("rate_limit", times=3, headers={"retry-after": "0"}))
     with pytest.raises(RateLimitError):
         make().invoke("hi")

@@ -17,8 +17,8 @@ from langchain_qwen import ChatQwen, QwenEmbeddings
 from qwen_emulator import Emulator, Reply
 
 
-def picture() -> bytes:
-    """A small PNG."""
+def png_bytes() -> bytes:
+    """Return a small PNG."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -28,8 +28,8 @@ def picture() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
-def sound() -> bytes:
-    """A tenth of a second of silence."""
+def wav_bytes() -> bytes:
+    """Return WAV bytes of 0.1 s of silence."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as writer:
         writer.setnchannels(1)
@@ -40,10 +40,10 @@ def sound() -> bytes:
 
 
 class Download:
-    """Stands for what the suite fetches from the web."""
+    """Replacement for the suite's downloads."""
 
     def __init__(self, url: str, **_: Any) -> None:
-        self.content = sound() if url.endswith((".wav", ".mp3")) else picture()
+        self.content = wav_bytes() if url.endswith((".wav", ".mp3")) else png_bytes()
 
     def raise_for_status(self) -> "Download":
         return self
@@ -51,19 +51,21 @@ class Download:
 
 @pytest.fixture(autouse=True)
 def no_downloads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The suite's pictures, documents and sounds are made here: tests reach no other machine."""
+    """Generate the suite's images, documents and audio locally: tests reach no other machine."""
     monkeypatch.setenv("LANGCHAIN_TESTS_USER_AGENT", "offline")
     monkeypatch.setattr("langchain_tests.integration_tests.chat_models.httpx.get", Download)
 
 
 @pytest.fixture(scope="session")
 def vcr_config() -> dict[str, Any]:
-    """The emulator is the recording: what goes to it is neither recorded nor played back."""
+    """Ignore localhost: requests to the emulator are neither recorded nor replayed."""
     return {"ignore_localhost": True}
 
 
 @pytest.mark.filterwarnings("ignore::qwen_core.errors.QwenWarning")
-@pytest.mark.filterwarnings("ignore:Benchmark fixture was not used")  # without a recording its test streams once
+@pytest.mark.filterwarnings(
+    "ignore:Benchmark fixture was not used"
+)  # without a recording, the suite's test streams once
 @pytest.mark.usefixtures("service")
 class ChatQwenIntegration(ChatModelIntegrationTests):
     protocol: ClassVar[str]
@@ -168,7 +170,7 @@ class TestChatQwenOpenAI(ChatQwenIntegration):
 
 
 class TestChatQwenDashScope(ChatQwenIntegration):
-    """No documents and no speech in answers: this wire has a place for neither."""
+    """No documents and no audio output: the native protocol supports neither."""
 
     protocol = "dashscope"
     usage_details = ChatQwenIntegration.usage_details - {"audio_output"}
@@ -197,5 +199,5 @@ class TestQwenEmbeddings(EmbeddingsIntegrationTests):
         return {"model": "text-embedding-v4"}
 
 
-def test_the_picture_is_a_picture() -> None:
-    assert base64.b64encode(picture()).startswith(b"iVBORw0KGgo")
+def test_png_bytes_are_a_png() -> None:
+    assert base64.b64encode(png_bytes()).startswith(b"iVBORw0KGgo")

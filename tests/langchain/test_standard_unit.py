@@ -14,7 +14,7 @@ from langchain_qwen import ChatQwen, QwenEmbeddings
 
 @pytest.fixture(autouse=True)
 def known_to_load(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """``test_serdes`` loads with ``allowed_objects="all"``, which knows LangChain's own vendors only."""
+    """Register ChatQwen: ``test_serdes`` loads ``allowed_objects="all"``, which are LangChain's vendors only."""
     load_module = importlib.import_module("langchain_core.load.load")
     path = ("langchain_qwen", "chat_models", "ChatQwen")
     monkeypatch.setitem(load_module.ALL_SERIALIZABLE_MAPPINGS, path, path)

@@ -1,4 +1,4 @@
-"""What streams: deltas, and usage and metadata once."""
+"""Streaming: deltas, and usage and metadata once."""
 
 import asyncio
 import gc
@@ -35,7 +35,7 @@ async def collect(model: ChatQwen, mode: str) -> list[AIMessageChunk]:
 
 
 @pytest.mark.parametrize("mode", ["stream", "astream"])
-async def test_deltas_and_one_end(service: Emulator, make: MakeModel, mode: str) -> None:
+async def test_stream_yields_deltas_and_usage_once(service: Emulator, make: MakeModel, mode: str) -> None:
     service.reply(ANSWER)
     chunks = await collect(make(enable_thinking=True), mode)
     assert [chunk.content for chunk in chunks if chunk.content] == ["Hel", "lo", " ", "ha", "ha"]
@@ -59,7 +59,7 @@ async def test_deltas_and_one_end(service: Emulator, make: MakeModel, mode: str)
     assert metadata["request_id"] and metadata["model_provider"] == "qwen"
 
 
-def test_a_chunk_of_text_is_what_pydantic_makes_and_shares_nothing() -> None:
+def test_fast_text_chunk_equals_pydantics_and_shares_no_state() -> None:
     chunk, other = to_chunk(TextDelta("Hello")), to_chunk(TextDelta("Hello"))
     message = QwenMessageChunk(content="Hello", response_metadata={"model_provider": "qwen"})
     made = ChatGenerationChunk(message=message)
@@ -72,7 +72,7 @@ def test_a_chunk_of_text_is_what_pydantic_makes_and_shares_nothing() -> None:
     assert mutable and not [name for name, value in mutable.items() if vars(other.message)[name] is value]
 
 
-def test_an_answer_is_what_pydantic_makes_and_shares_nothing() -> None:
+def test_fast_message_equals_pydantics_and_shares_no_state() -> None:
     call = ToolCallPart("call_1", "look_up", '{"word": "Nile"}')
     said = Message("assistant", (ReasoningPart("Hm."), TextPart("Hello"), call))
     usage = Usage(input_tokens=3, output_tokens=2, total_tokens=5, raw={"total_tokens": 5})
@@ -101,7 +101,7 @@ def test_an_answer_is_what_pydantic_makes_and_shares_nothing() -> None:
     assert mutable and not [name for name, value in mutable.items() if others[name] is value]
 
 
-def test_what_is_done_to_a_chunk_is_not_done_to_others() -> None:
+def test_changing_a_chunk_does_not_change_others() -> None:
     chunk, other = to_chunk(TextDelta("Hello")).message, to_chunk(TextDelta("Hello")).message
     names, dumped = set(other.model_fields_set), other.model_dump()
     chunk.id = "run-1"
@@ -115,7 +115,7 @@ def test_what_is_done_to_a_chunk_is_not_done_to_others() -> None:
     assert to_chunk(TextDelta("Hello")).message.model_dump() == dumped
 
 
-async def test_a_stream_and_an_answer_in_one_piece_are_equal(service: Emulator, make: MakeModel) -> None:
+async def test_summed_stream_equals_invoke(service: Emulator, make: MakeModel) -> None:
     model = make(enable_thinking=True)
     answer = Reply(text="Hello", reasoning="Hm.", tool_calls=[ToolCall("f", {"a": 1}, "c1")], usage=USAGE)
     service.reply(*[answer] * 4)
@@ -137,7 +137,7 @@ async def test_a_stream_and_an_answer_in_one_piece_are_equal(service: Emulator, 
     "fault",
     [faults.usage_everywhere, faults.choices_empty, faults.doubled_finish, faults.byte_by_byte, faults.comments],
 )
-def test_odd_streams_change_nothing(service: Emulator, fault: Callable[[Reply], Any]) -> None:
+def test_unusual_streams_give_the_same_message(service: Emulator, fault: Callable[[Reply], Any]) -> None:
     service.reply(ANSWER, fault(ANSWER))
     model = ChatQwen(enable_thinking=True, protocol="openai")
     plain, odd = total(list(model.stream("hi"))), total(list(model.stream("hi")))
@@ -145,7 +145,7 @@ def test_odd_streams_change_nothing(service: Emulator, fault: Callable[[Reply], 
     assert odd.response_metadata.keys() == plain.response_metadata.keys()
 
 
-def test_text_resumes_after_reasoning_and_calls(service: Emulator) -> None:
+def test_stream_text_resumes_after_reasoning_and_tool_calls(service: Emulator) -> None:
     service.reply(
         deltas(
             {"content": "One "},
@@ -164,7 +164,9 @@ def test_text_resumes_after_reasoning_and_calls(service: Emulator) -> None:
 
 
 @pytest.mark.parametrize("mode", ["stream", "astream"])
-async def test_breaking_off_closes_the_connection(make: MakeModel, service: Emulator, mode: str) -> None:
+async def test_breaking_out_of_a_stream_closes_the_connection(
+    make: MakeModel, service: Emulator, mode: str
+) -> None:
     service.reply(faults.slow(Reply(text=["word "] * 200), 0.02))
     model = make()
     if mode == "stream":
@@ -182,7 +184,7 @@ async def test_breaking_off_closes_the_connection(make: MakeModel, service: Emul
     assert service.last_request.chunks_sent < 100
 
 
-def test_whoever_takes_the_last_chunk_and_goes_leaves_nothing_open(make: MakeModel, service: Emulator) -> None:
+def test_stopping_after_the_last_chunk_reuses_the_connection(make: MakeModel, service: Emulator) -> None:
     model = make()
     stream = model.stream("hi")
     assert next(chunk for chunk in stream if chunk.chunk_position == "last")
@@ -192,7 +194,7 @@ def test_whoever_takes_the_last_chunk_and_goes_leaves_nothing_open(make: MakeMod
     del stream
 
 
-def test_the_first_chunk_comes_before_the_last_is_written(make: MakeModel, service: Emulator) -> None:
+def test_first_chunk_arrives_before_the_last_is_sent(make: MakeModel, service: Emulator) -> None:
     service.reply(faults.slow(Reply(text=["word "] * 20), 0.02))
     began = time.monotonic()
     stream = make().stream("hi")
@@ -202,7 +204,7 @@ def test_the_first_chunk_comes_before_the_last_is_written(make: MakeModel, servi
     assert first < (time.monotonic() - began) / 2
 
 
-def test_a_cut_stream_is_an_error_with_what_had_arrived(make: MakeModel, service: Emulator) -> None:
+def test_truncated_stream_raises_incomplete_stream_error_with_partial(make: MakeModel, service: Emulator) -> None:
     service.reply(faults.cut_after(Reply(text=["one ", "two ", "three"]), 2))
     seen: list[str] = []
     with pytest.raises(IncompleteStreamError) as caught:
@@ -212,13 +214,13 @@ def test_a_cut_stream_is_an_error_with_what_had_arrived(make: MakeModel, service
     assert caught.value.partial is not None and caught.value.partial.text == "".join(seen)
 
 
-def test_chunks_are_serialized_as_core_s_own(model: ChatQwen, service: Emulator) -> None:
+def test_stream_chunks_serialize_as_ai_message_chunk(model: ChatQwen, service: Emulator) -> None:
     service.reply("Hello")
     for chunk in model.stream("hi"):
         assert dumpd(chunk)["id"] == ["langchain", "schema", "messages", "AIMessageChunk"]
 
 
-def test_more_than_one_choice(make: MakeModel, service: Emulator) -> None:
+def test_n_returns_several_generations_but_cannot_stream(make: MakeModel, service: Emulator) -> None:
     service.reply(Reply(choices=[Reply("A"), Reply("B")]))
     result = make(n=2).generate([[HumanMessage("hi")]])
     assert [generation.text for generation in result.generations[0]] == ["A", "B"]
@@ -228,7 +230,7 @@ def test_more_than_one_choice(make: MakeModel, service: Emulator) -> None:
         list(make(n=2).stream("hi"))
 
 
-async def test_more_than_one_choice_where_langchain_streams_by_itself(make: MakeModel, service: Emulator) -> None:
+async def test_n_with_stream_false_inside_astream_events(make: MakeModel, service: Emulator) -> None:
     async def both(question: str) -> list[str]:
         result = await make(n=2).agenerate([[HumanMessage(question)]], stream=False)
         return [generation.text for generation in result.generations[0]]

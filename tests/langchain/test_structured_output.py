@@ -1,4 +1,4 @@
-"""``with_structured_output``: three methods, every kind of schema, whole and streamed."""
+"""``with_structured_output``: three methods, every kind of schema, complete and streamed."""
 
 import json
 from functools import partial
@@ -62,7 +62,9 @@ def as_dict(value: Any) -> Any:
 @pytest.mark.parametrize("include_raw", [False, True])
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
 @pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode", None])
-async def test_every_way(make: MakeModel, schema: Any, method: Any, include_raw: bool, model_name: str) -> None:
+async def test_structured_output_with_every_method_and_schema(
+    make: MakeModel, schema: Any, method: Any, include_raw: bool, model_name: str
+) -> None:
     chain = make(model=model_name).with_structured_output(schema, method=method, include_raw=include_raw)
     for found in (chain.invoke(ASK), await chain.ainvoke(ASK)):
         if include_raw:
@@ -98,7 +100,7 @@ class Nested(RootModel[list["Nested"]]):
     ],
     ids=["list", "generic", "choice", "recursive"],
 )
-async def test_what_is_no_object_is_asked_for_as_the_field_of_one(
+async def test_non_object_schema_is_wrapped_in_an_object(
     service: Emulator, make: MakeModel, schema: Any, value: Any, method: Any, include_raw: bool, model_name: str
 ) -> None:
     written = json.dumps({"value": value})
@@ -123,7 +125,7 @@ async def test_what_is_no_object_is_asked_for_as_the_field_of_one(
 
 
 @pytest.mark.parametrize("answer", ["[1, 2]", '{"value": [1, 2]}', "```json\n[1, 2]\n```"])
-def test_a_list_that_is_written_as_one_is_read(service: Emulator, make: MakeModel, answer: str) -> None:
+def test_json_mode_list_is_parsed_bare_or_wrapped(service: Emulator, make: MakeModel, answer: str) -> None:
     service.reply(answer)
     chain = make(model=CAN).with_structured_output(RootModel[list[int]], method="json_mode")
     assert chain.invoke(ASK) == RootModel[list[int]]([1, 2])
@@ -131,7 +133,9 @@ def test_a_list_that_is_written_as_one_is_read(service: Emulator, make: MakeMode
 
 @pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
 @pytest.mark.parametrize("schema", [JokeDict, Joke])
-def test_partial_objects_grow(service: Emulator, make: MakeModel, method: Any, schema: Any) -> None:
+def test_structured_output_stream_yields_growing_objects(
+    service: Emulator, make: MakeModel, method: Any, schema: Any
+) -> None:
     joke = {"setup": "Why did the model stop?", "punchline": "It ran out of tokens."}
     text = json.dumps(joke)
     answer = Reply(tool_calls=[ToolCall(schema.__name__, text)]) if method == "function_calling" else Reply(text)
@@ -148,7 +152,9 @@ INNER = {"name": "Joke", "strict": True, "schema": {**SCHEMA, "title": "Somethin
 
 @pytest.mark.parametrize("schema", [INNER, {"type": "json_schema", "json_schema": INNER}], ids=["inner", "whole"])
 @pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
-def test_schemas_as_openai_writes_them(service: Emulator, make: MakeModel, method: Any, schema: Any) -> None:
+def test_openai_json_schema_format_is_accepted(
+    service: Emulator, make: MakeModel, method: Any, schema: Any
+) -> None:
     found = make(model=CAN).with_structured_output(schema, method=method).invoke(ASK)
     assert {"setup", "punchline"} <= as_dict(found).keys()
     wanted = {**SCHEMA, "title": "Joke"}
@@ -178,7 +184,7 @@ def test_schemas_as_openai_writes_them(service: Emulator, make: MakeModel, metho
         ("an-unknown-model", None, None),
     ],
 )
-def test_what_is_asked_of_the_model(
+def test_structured_output_method_decides_response_format(
     service: Emulator, make: MakeModel, model_name: str, method: Any, wanted: str | None
 ) -> None:
     make(model=model_name, base_url=service.base_url).with_structured_output(Joke, method=method).invoke(ASK)
@@ -191,7 +197,7 @@ def test_what_is_asked_of_the_model(
         assert parameters["tool_choice"] == {"type": "function", "function": {"name": "Joke"}}
 
 
-def test_strict(service: Emulator, make: MakeModel) -> None:
+def test_structured_output_strict_is_sent(service: Emulator, make: MakeModel) -> None:
     model = make(model=CAN)
     model.with_structured_output(Joke, method="json_schema", strict=True).invoke(ASK)
     assert service.last_request.parameters["response_format"]["json_schema"]["strict"] is True
@@ -200,7 +206,7 @@ def test_strict(service: Emulator, make: MakeModel) -> None:
 
 
 @pytest.mark.filterwarnings("error::qwen_core.errors.QwenWarning")
-def test_each_translation_warns(make: MakeModel) -> None:
+def test_structured_output_fallbacks_warn(make: MakeModel) -> None:
     cannot = make(model=CANNOT)
     with pytest.warns(QwenWarning, match="does not support JSON schemas"):
         cannot.with_structured_output(Joke, method="json_schema").invoke("Tell a joke.")
@@ -214,7 +220,7 @@ def test_each_translation_warns(make: MakeModel) -> None:
         make(model="qwen3-32b").with_structured_output(method="json_mode").invoke("As JSON: a joke.")
 
 
-def test_nothing_is_altered(service: Emulator, make: MakeModel) -> None:
+def test_structured_output_does_not_alter_the_model(service: Emulator, make: MakeModel) -> None:
     model = make(model=CAN, enable_thinking=True)
     before = model.model_dump()
     for method in ("json_schema", "function_calling", "json_mode"):
@@ -226,7 +232,9 @@ def test_nothing_is_altered(service: Emulator, make: MakeModel) -> None:
 
 
 @pytest.mark.parametrize(("schema", "method"), [(JokeDict, "json_schema"), (Joke, "json_schema")])
-def test_an_answer_that_was_cut(service: Emulator, make: MakeModel, schema: Any, method: Any) -> None:
+def test_structured_output_truncated_raises_output_parser_exception(
+    service: Emulator, make: MakeModel, schema: Any, method: Any
+) -> None:
     cut = Reply('{"setup": "Why", "punchline": "Beca', finish_reason="length")
     service.reply(cut, cut, cut)
     model = make(model=CAN)
@@ -240,7 +248,9 @@ def test_an_answer_that_was_cut(service: Emulator, make: MakeModel, schema: Any,
 
 
 @pytest.mark.parametrize("schema", [JokeDict, Joke])
-def test_a_call_that_cannot_be_used(service: Emulator, make: MakeModel, schema: Any) -> None:
+def test_structured_output_invalid_tool_call_raises_output_parser_exception(
+    service: Emulator, make: MakeModel, schema: Any
+) -> None:
     chain = make(model=CAN).with_structured_output(schema, method="function_calling")
     service.reply(Reply(tool_calls=[ToolCall(schema.__name__, "{setup: no JSON}")]))
     with pytest.raises(OutputParserException, match="cannot be used"):
@@ -251,7 +261,7 @@ def test_a_call_that_cannot_be_used(service: Emulator, make: MakeModel, schema: 
 
 
 @pytest.mark.parametrize("method", ["json_schema", "function_calling"])
-def test_an_object_that_does_not_fit_is_told_beside_the_raw_answer(
+def test_structured_output_include_raw_returns_validation_error(
     service: Emulator, make: MakeModel, method: Any
 ) -> None:
     called = [ToolCall("Joke", {"setup": "Why"})] if method == "function_calling" else []
@@ -262,7 +272,9 @@ def test_an_object_that_does_not_fit_is_told_beside_the_raw_answer(
 
 
 @pytest.mark.parametrize("schema", [JokeDict, Joke])
-def test_an_answer_that_asks_for_a_tool_first(service: Emulator, make: MakeModel, schema: Any) -> None:
+def test_structured_output_with_tools_returns_none_for_a_tool_call(
+    service: Emulator, make: MakeModel, schema: Any
+) -> None:
     tool = {"name": "look_up", "description": "Look up.", "parameters": {"type": "object", "properties": {}}}
     bind = partial(make(model=CAN).with_structured_output, schema, method="json_schema", tools=[tool])
     asks = Reply("Let me see.", tool_calls=[ToolCall("look_up", {})])
@@ -274,7 +286,7 @@ def test_an_answer_that_asks_for_a_tool_first(service: Emulator, make: MakeModel
     assert not list(bind().stream(ASK))
 
 
-def test_what_makes_no_sense(make: MakeModel) -> None:
+def test_structured_output_refuses_invalid_arguments(make: MakeModel) -> None:
     model = make()
     with pytest.raises(ValueError, match="needs a schema"):
         model.with_structured_output()

@@ -1,4 +1,4 @@
-"""Tool calls and content blocks of streams, in every form in which LangChain gives them."""
+"""Streamed tool calls and content blocks on every LangChain surface."""
 
 import copy
 import json
@@ -23,13 +23,13 @@ CUT = '{"path": "/tm'
 
 
 def fragment(arguments: str | None = None, **fields: Any) -> dict[str, Any]:
-    """One piece of a call on the OpenAI-compatible wire. ``name`` belongs to its function."""
+    """Return one tool call fragment of the OpenAI-compatible protocol. ``name`` belongs to its function."""
     function = {} if "name" not in fields else {"name": fields.pop("name")}
     return {**fields, "function": {**function, "arguments": arguments}}
 
 
 def calls(*given: dict[str, Any]) -> dict[str, Any]:
-    """A delta with these pieces."""
+    """Return a delta with these tool call fragments."""
     return {"content": None, "tool_calls": list(given)}
 
 
@@ -37,7 +37,7 @@ CITY, WEATHER_CALLS = '{"city": "New York"}', [("get_weather", {"city": "New Yor
 TWO = [("f", {"a": 1}), ("g", {"b": 2})]
 HALVES = (CITY[:9], CITY[9:])
 
-# What a server sends, the calls that it means, and those that cannot be used.
+# Fragments that a server sends, the valid tool calls, and the arguments of invalid ones.
 FRAGMENTS: dict[str, tuple[list[dict[str, Any]], list[tuple[str, dict[str, Any]]], list[str]]] = {
     "as documented": (
         [
@@ -81,7 +81,7 @@ FRAGMENTS: dict[str, tuple[list[dict[str, Any]], list[tuple[str, dict[str, Any]]
         [],
     ),
     "index huge": ([calls(fragment(CITY, index=200_000, id="c1", name="get_weather"))], WEATHER_CALLS, []),
-    "no id at all": ([calls(fragment(CITY, index=0, name="get_weather"))], WEATHER_CALLS, []),
+    "no ids": ([calls(fragment(CITY, index=0, name="get_weather"))], WEATHER_CALLS, []),
     "two calls in one chunk": (
         [
             calls(
@@ -99,54 +99,54 @@ FRAGMENTS: dict[str, tuple[list[dict[str, Any]], list[tuple[str, dict[str, Any]]
         TWO,
         [],
     ),
-    "cut inside an escape": (
+    "split inside an escape": (
         [calls(fragment('{"city": "\\u674', index=0, id="c1", name="f")), calls(fragment('e"}', index=0))],
         [("f", {"city": "李"})],
         [],
     ),
     "no arguments": ([calls(fragment("", index=0, id="c1", name="f"))], [("f", {})], []),
     "arguments null": ([calls(fragment(None, index=0, id="c1", name="f"))], [("f", {})], []),
-    "one after the other where JSON was whole already": (
+    "valid JSON followed by more fragments": (
         [calls(fragment('{"a":1', index=0, id="c1", name="f")), calls(fragment("0}", index=0))],
         [("f", {"a": 10})],
         [],
     ),
     "not JSON": ([calls(fragment("{city: Rome}", index=0, id="c1", name="f"))], [], ["{city: Rome}"]),
     "not an object": ([calls(fragment("[1]", index=0, id="c1", name="f"))], [], ["[1]"]),
-    "never finished": ([calls(fragment(CUT, index=0, id="c1", name="f"))], [], [CUT]),
+    "incomplete arguments": ([calls(fragment(CUT, index=0, id="c1", name="f"))], [], [CUT]),
 }
 
 Way = Callable[[ChatQwen], AIMessage]
 
 
-def added_one_by_one(model: ChatQwen) -> AIMessage:
+def sum_stepwise(model: ChatQwen) -> AIMessage:
     return total(model.stream("hi"))
 
 
-def added_at_once(model: ChatQwen) -> AIMessage:
+def sum_at_once(model: ChatQwen) -> AIMessage:
     first, *others = model.stream("hi")
     summed = first + others
     assert isinstance(summed, AIMessageChunk)
     return summed
 
 
-def invoked_over_a_stream(model: ChatQwen) -> AIMessage:
+def invoke_streamed(model: ChatQwen) -> AIMessage:
     message = model.invoke("hi", stream=True)
     assert type(message) is AIMessage
     return message
 
 
-def of_events(model: ChatQwen) -> AIMessage:
+def from_stream_events(model: ChatQwen) -> AIMessage:
     return model.stream_events("hi", version="v3").output
 
 
-WAYS: list[Way] = [added_one_by_one, added_at_once, invoked_over_a_stream, of_events]
+WAYS: list[Way] = [sum_stepwise, sum_at_once, invoke_streamed, from_stream_events]
 
 
 @pytest.mark.parametrize("output_version", ["v0", "v1"])
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("given", "valid", "invalid"), FRAGMENTS.values(), ids=FRAGMENTS)
-def test_fragments(
+def test_tool_call_fragments_are_assembled(
     service: Emulator,
     given: list[dict[str, Any]],
     valid: list[tuple[str, dict[str, Any]]],
@@ -165,7 +165,7 @@ def test_fragments(
     assert [block["args"] for block in broken] == invalid
 
 
-def test_a_broken_call_stays_so_where_its_sum_is_kept(service: Emulator, make: MakeModel) -> None:
+def test_truncated_tool_call_stays_invalid_after_serialization(service: Emulator, make: MakeModel) -> None:
     whole, cut = ToolCall("read", {"path": "/a"}, "c1"), ToolCall("write", CUT, "c2")
     service.reply(Reply(tool_calls=[whole, cut], finish_reason="length"))
     message = total([AIMessageChunk(content=""), *make().stream("hi")])
@@ -181,7 +181,7 @@ def test_a_broken_call_stays_so_where_its_sum_is_kept(service: Emulator, make: M
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("arguments", [CUT, "", '{"path": "/tmp"'])
 @pytest.mark.parametrize("output_version", ["v0", "v1"])
-def test_calls_that_were_cut_are_never_callable(
+def test_truncated_tool_calls_are_invalid_tool_calls(
     service: Emulator, make: MakeModel, way: Way, arguments: str, output_version: str
 ) -> None:
     whole, cut = ToolCall("read", {"path": "/a"}, "c1"), ToolCall("write", arguments, "c2")
@@ -195,7 +195,7 @@ def test_calls_that_were_cut_are_never_callable(
     assert message.text == "Now."
 
 
-def test_a_finished_sum_is_core_s_own_class(service: Emulator, make: MakeModel) -> None:
+def test_finished_sum_is_an_ai_message_chunk(service: Emulator, make: MakeModel) -> None:
     service.reply(Reply("Hello there"))
     chunks = list(make().stream("hi"))
     assert type(total(chunks)) is AIMessageChunk
@@ -204,7 +204,7 @@ def test_a_finished_sum_is_core_s_own_class(service: Emulator, make: MakeModel) 
     assert type(more) is AIMessageChunk and more.text == "Hello there!Hello there"
 
 
-def test_an_unfinished_sum_is_taken_for_core_s_own_class(service: Emulator, make: MakeModel) -> None:
+def test_unfinished_sum_converts_and_copies_like_ai_message_chunk(service: Emulator, make: MakeModel) -> None:
     service.reply(Reply(tool_calls=[ToolCall("f", CUT, "c1")], finish_reason="length"))
     first, *others = make().stream("hi")
     assert type(message_chunk_to_message(first)) is AIMessage
@@ -242,7 +242,7 @@ ORDERS: dict[str, list[dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("given", ORDERS.values(), ids=ORDERS)
-def test_blocks_in_every_order(service: Emulator, given: list[dict[str, Any]]) -> None:
+def test_content_blocks_in_any_delta_order(service: Emulator, given: list[dict[str, Any]]) -> None:
     has = {name: any(delta.get(name) for delta in given) for name in ("content", "reasoning_content")}
     ids = [call["id"] for delta in given for call in delta.get("tool_calls", ()) if call["id"]]
     wanted = {("text", "Some text.")} if has["content"] else set()
@@ -282,7 +282,9 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-async def test_native_events_equal_the_bridge_s(service: Emulator, make: MakeModel, answer: Reply) -> None:
+async def test_native_stream_events_equal_langchains_bridge(
+    service: Emulator, make: MakeModel, answer: Reply
+) -> None:
     model = make(enable_thinking=True)
     service.reply(*[answer] * 4)
     native = model.stream_events("hi", version="v3")
@@ -303,7 +305,7 @@ async def test_native_events_equal_the_bridge_s(service: Emulator, make: MakeMod
 
 
 def wanted(event: Any) -> bool:
-    """Not the pieces of arguments, which LangChain before 1.7 repeated from the beginning each time."""
+    """Return whether the event is compared; argument deltas, which LangChain before 1.7 repeated, are not."""
     return (event.get("delta") or {}).get("type") not in ("tool-call-delta", "block-delta")
 
 
@@ -313,7 +315,7 @@ def shape(event: Any) -> tuple[Any, ...]:
     return event["event"], event.get("index"), delta, content.get("type"), content.get("id"), content.get("name")
 
 
-def test_text_parsers_reach_the_model(service: Emulator) -> None:
+def test_tool_call_parser_and_reasoning_parser_fields(service: Emulator) -> None:
     call = '<tool_call>\n{"name": "f", "arguments": {"city": "Rome"}}\n</tool_call>'
     text = f"<think>\nNeed weather.\n</think>\n\n{call}"
     service.reply(*[Reply(text)] * 3)

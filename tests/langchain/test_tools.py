@@ -1,4 +1,4 @@
-"""Tools and the choice among them: every form that LangChain has, and what is sent of it."""
+"""Tools and tool_choice in every form LangChain has, and what is sent."""
 
 import warnings
 from typing import Annotated, Any
@@ -67,14 +67,14 @@ FORMS: dict[str, Any] = {
     "pydantic": get_weather_model,
     "pydantic v1": get_weather_v1,
     "TypedDict": get_weather_dict,
-    "of OpenAI": OPENAI_TOOL,
-    "of Anthropic": {"name": "get_weather", "description": "The weather of a city.", "input_schema": PARAMETERS},
+    "OpenAI": OPENAI_TOOL,
+    "Anthropic": {"name": "get_weather", "description": "The weather of a city.", "input_schema": PARAMETERS},
     "JSON schema": {"title": "get_weather", "description": "The weather of a city.", **PARAMETERS},
 }
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_every_form_of_a_tool(service: Emulator, model: ChatQwen, form: Any) -> None:
+def test_bind_tools_accepts_every_form_of_tool(service: Emulator, model: ChatQwen, form: Any) -> None:
     bound = model.bind_tools([form])
     answer = bound.invoke("What is the weather in Rome for 3 days?")
     (sent,) = service.last_request.parameters["tools"]
@@ -92,26 +92,26 @@ def test_every_form_of_a_tool(service: Emulator, model: ChatQwen, form: Any) -> 
     ]
 
 
-def test_no_tools(service: Emulator, model: ChatQwen) -> None:
+def test_bind_tools_without_tools_sends_no_tool_choice(service: Emulator, model: ChatQwen) -> None:
     model.bind_tools([], tool_choice="any", parallel_tool_calls=True).invoke("hi")
     assert not {"tools", "tool_choice"} & service.last_request.parameters.keys()
 
 
-def test_tools_and_model_of_one_call(service: Emulator, model: ChatQwen) -> None:
+def test_tools_as_call_arguments(service: Emulator, model: ChatQwen) -> None:
     model.invoke("hi", tools=[get_weather, OPENAI_TOOL], tool_choice="auto", model=None)
     first, second = service.last_request.parameters["tools"]
     assert first["function"]["name"] == second["function"]["name"] == "get_weather"
     assert service.last_request.model == model.model
 
 
-def test_strict_and_parallel(service: Emulator, model: ChatQwen) -> None:
+def test_strict_and_parallel_tool_calls_are_sent(service: Emulator, model: ChatQwen) -> None:
     model.bind_tools([get_weather], strict=True, parallel_tool_calls=True).invoke("Weather in Rome and in Paris?")
     parameters = service.last_request.parameters
     assert parameters["parallel_tool_calls"] is True
     assert parameters["tools"][0]["function"]["strict"] is True
 
 
-def test_several_calls_in_one_answer(make: MakeModel) -> None:
+def test_parallel_tool_calls_are_returned(make: MakeModel) -> None:
     bound = make(parallel_tool_calls=True).bind_tools([get_weather])
     for answer in (bound.invoke("Weather in Rome and Paris?"), total(bound.stream("Weather in Rome and Paris?"))):  # type: ignore[arg-type]
         assert [call["args"]["city"] for call in answer.tool_calls] == ["Rome", "Paris"]
@@ -124,22 +124,22 @@ def look_up(query: str) -> str:
 
 NAMED = {"type": "function", "function": {"name": "get_weather"}}
 CHOICES: dict[str, tuple[Any, Any]] = {
-    "nothing": (None, None),
+    "None": (None, None),
     "auto": ("auto", "auto"),
     "none": ("none", "none"),
     "False": (False, "none"),
-    "a name": ("get_weather", NAMED),
+    "tool name": ("get_weather", NAMED),
     "any": ("any", NAMED),
     "required": ("required", NAMED),
     "True": (True, NAMED),
-    "dict of OpenAI": (NAMED, NAMED),
-    "dict of Anthropic": ({"type": "tool", "name": "get_weather"}, NAMED),
-    "dict of Anthropic for any": ({"type": "any"}, NAMED),
+    "OpenAI dict": (NAMED, NAMED),
+    "Anthropic dict": ({"type": "tool", "name": "get_weather"}, NAMED),
+    "Anthropic any dict": ({"type": "any"}, NAMED),
 }
 
 
 @pytest.mark.parametrize(("choice", "wanted"), CHOICES.values(), ids=CHOICES)
-def test_every_form_of_a_choice(service: Emulator, model: ChatQwen, choice: Any, wanted: Any) -> None:
+def test_tool_choice_in_every_form(service: Emulator, model: ChatQwen, choice: Any, wanted: Any) -> None:
     bound = model.bind_tools([get_weather], tool_choice=choice)
     assert isinstance(bound, RunnableBinding)
     with warnings.catch_warnings():
@@ -149,13 +149,15 @@ def test_every_form_of_a_choice(service: Emulator, model: ChatQwen, choice: Any,
     assert bool(answer.tool_calls) == (wanted == NAMED)
 
 
-def test_a_choice_that_is_none_of_the_tools(model: ChatQwen) -> None:
+def test_tool_choice_of_an_unbound_tool_is_refused(model: ChatQwen) -> None:
     with pytest.raises(ValueError, match="none of the bound tools: get_weather"):
         model.bind_tools([get_weather], tool_choice="get_whether")
 
 
 @pytest.mark.parametrize("thinking", [None, True])
-def test_any_of_several(service: Emulator, make: MakeModel, thinking: bool | None) -> None:
+def test_tool_choice_any_with_several_tools_becomes_an_instruction(
+    service: Emulator, make: MakeModel, thinking: bool | None
+) -> None:
     model = make(enable_thinking=thinking)
     bound = model.bind_tools([get_weather, look_up], tool_choice="any")
     with pytest.warns(QwenWarning, match="prompt now asks"):
@@ -167,7 +169,7 @@ def test_any_of_several(service: Emulator, make: MakeModel, thinking: bool | Non
     assert request.parameters.get("enable_thinking") is thinking
 
 
-def test_forcing_a_tool_pauses_default_thinking_and_alters_no_model(service: Emulator, make: MakeModel) -> None:
+def test_forced_tool_choice_disables_default_thinking_for_one_call(service: Emulator, make: MakeModel) -> None:
     model = make(model="qwen3.7-plus", reasoning_effort=None)
     before = model.model_dump()
     bound = model.bind_tools([get_weather], tool_choice="get_weather")
@@ -180,7 +182,7 @@ def test_forcing_a_tool_pauses_default_thinking_and_alters_no_model(service: Emu
     assert model.model_dump() == before
 
 
-def test_thinking_that_was_asked_for_stays(service: Emulator, make: MakeModel) -> None:
+def test_forced_tool_choice_keeps_enable_thinking(service: Emulator, make: MakeModel) -> None:
     model = make(model="qwen3.7-plus", enable_thinking=True)
     with pytest.warns(QwenWarning, match="thinking is enabled"):
         answer = model.bind_tools([get_weather], tool_choice="get_weather").invoke("Rome?")
@@ -190,7 +192,7 @@ def test_thinking_that_was_asked_for_stays(service: Emulator, make: MakeModel) -
     assert model.enable_thinking is True
 
 
-def test_an_argument_that_nobody_knows(model: ChatQwen) -> None:
+def test_unknown_call_argument_is_refused(model: ChatQwen) -> None:
     with pytest.raises(UnsupportedFeatureError, match="temprature"):
         model.bind(temprature=1).invoke("hi")
 
@@ -206,22 +208,20 @@ def test_an_argument_that_nobody_knows(model: ChatQwen) -> None:
         ("model_name", "model here"),
     ],
 )
-def test_an_argument_that_calls_do_not_take_is_sent_to_its_place(
-    model: ChatQwen, argument: str, advice: str
-) -> None:
+def test_refused_call_argument_error_names_the_alternative(model: ChatQwen, argument: str, advice: str) -> None:
     with pytest.raises(UnsupportedFeatureError, match=argument) as caught:
         model.bind(**{argument: "x"}).invoke("hi")
     assert advice in str(caught.value)
     assert ("extra_body" in str(caught.value)) == (advice == "extra_body")
 
 
-def test_a_copy_takes_what_a_call_does_not(service: Emulator, model: ChatQwen) -> None:
+def test_model_copy_accepts_timeout_and_api_key(service: Emulator, model: ChatQwen) -> None:
     patient = model.model_copy(update={"timeout": 5, "api_key": "sk-other"})
     patient.bind_tools([get_weather]).invoke("hi")
     assert service.last_request.headers["Authorization"] == "Bearer sk-other"
 
 
-def test_one_round(service: Emulator, model: ChatQwen) -> None:
+def test_tool_round_with_tool_message(service: Emulator, model: ChatQwen) -> None:
     bound = model.bind_tools([get_weather])
     question = HumanMessage("What is the weather in Rome?")
     asked = bound.invoke([question])
@@ -231,7 +231,7 @@ def test_one_round(service: Emulator, model: ChatQwen) -> None:
     assert isinstance(answer, AIMessage)
 
 
-def test_answers_of_a_schema_beside_tools(service: Emulator, make: MakeModel) -> None:
+def test_response_format_beside_tools_is_sent(service: Emulator, make: MakeModel) -> None:
     schema = {"title": "Report", "type": "object", "properties": {"sky": {"type": "string"}}, "required": ["sky"]}
     wanted = {"type": "json_schema", "json_schema": {"name": "Report", "schema": schema}}
     model = make(model="qwen3.7-plus")
@@ -242,7 +242,7 @@ def test_answers_of_a_schema_beside_tools(service: Emulator, make: MakeModel) ->
         assert parameters["tools"][0]["function"]["name"] == "get_weather"
 
 
-def test_a_tool_of_any_name_is_called_under_it(service: Emulator, model: ChatQwen) -> None:
+def test_invalid_tool_name_is_restored_in_tool_calls(service: Emulator, model: ChatQwen) -> None:
     weather = StructuredTool.from_function(get_weather, name="weather.today in 中国")
     bound = model.bind_tools([weather], tool_choice="weather.today in 中国")
     for answer in (bound.invoke("What is the weather in Rome?"), total(bound.stream("Weather in Rome?"))):  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What the LlamaIndex tests share: an emulator in the place of the service, and models that talk to it."""
+"""Fixtures of the LlamaIndex tests: an emulator of the service, and models that call it."""
 
 import asyncio
 import inspect
@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # an old core on a new pydantic warns while it is imported
+    warnings.simplefilter("ignore")  # an old llama-index-core on a new pydantic warns at import
     import llama_index.core  # noqa: F401
 
 import aiosqlite
@@ -27,12 +27,12 @@ MakeEmbedding = Callable[..., QwenEmbedding]
 KEY = "sk-test-secret-key"
 
 OLD_CORE = "rate_limiter" not in Qwen.model_fields
-"""Whether this is a core of the beginning of the supported range."""
+"""Whether llama-index-core is at the low end of the supported range."""
 
 
 @pytest.fixture
 def service(shared_emulator: Emulator) -> Iterator[Emulator]:
-    """The server with nothing scripted and nothing recorded."""
+    """Reset the shared emulator: nothing scripted, nothing recorded."""
     shared_emulator.reset()
     yield shared_emulator
     shared_emulator.reset()
@@ -40,13 +40,13 @@ def service(shared_emulator: Emulator) -> Iterator[Emulator]:
 
 @pytest.fixture(params=["openai", "dashscope"])
 def protocol(request: pytest.FixtureRequest) -> str:
-    """The wire. Everything that asks for a model runs on each."""
+    """Run every test that uses a model on each protocol."""
     return str(request.param)
 
 
 @pytest.fixture
 def make(service: Emulator, protocol: str) -> MakeModel:
-    """Makes a chat model that talks to the server."""
+    """Return a factory of chat models that call the emulator."""
 
     def make_model(**fields: Any) -> Qwen:
         return Qwen(**{"api_key": KEY, "base_url": service.base_url, "protocol": protocol, **fields})
@@ -56,7 +56,7 @@ def make(service: Emulator, protocol: str) -> MakeModel:
 
 @pytest.fixture
 def make_embedding(service: Emulator, protocol: str) -> MakeEmbedding:
-    """Makes an embedding model that talks to the server."""
+    """Return a factory of embedding models that call the emulator."""
 
     def make_model(**fields: Any) -> QwenEmbedding:
         return QwenEmbedding(**{"api_key": KEY, "base_url": service.base_url, "protocol": protocol, **fields})
@@ -66,20 +66,20 @@ def make_embedding(service: Emulator, protocol: str) -> MakeEmbedding:
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries at once."""
+    """Retry without backoff."""
     monkeypatch.setattr(retry, "backoff", lambda attempt: 0.0)
 
 
 @pytest.fixture(autouse=True)
 def no_default_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A component that forgets the model it was given must not find another."""
+    """Remove default models, so that a component that ignores its model fails."""
     monkeypatch.setattr(Settings, "_llm", None)
     monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
     monkeypatch.delenv("DASHSCOPE_API_BASE", raising=False)
 
 
 def raw(response: ChatResponse) -> dict[str, Any]:
-    """The raw answer, which is always a dict."""
+    """Return the raw response, which is always a dict."""
     assert isinstance(response.raw, dict)
     return response.raw
 
@@ -108,7 +108,7 @@ def _astream_chat(llm: Qwen, messages: list[ChatMessage], **options: Any) -> Cha
 
 @pytest.fixture(autouse=True)
 def loop_of_core(request: pytest.FixtureRequest) -> Iterator[None]:
-    """LlamaIndex takes the main thread's event loop where there is one, and on Python 3.11 leaves it unclosed."""
+    """Close the main thread's event loop, which LlamaIndex uses and on Python 3.11 leaves unclosed."""
     if inspect.iscoroutinefunction(request.function):
         yield
         return
@@ -122,7 +122,7 @@ def loop_of_core(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def databases_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """LlamaIndex's Memory never closes its database, which would be complained about in any later test."""
+    """Close the databases that LlamaIndex's Memory leaves open, before later tests warn of them."""
     opened: list[aiosqlite.Connection] = []
     connect = aiosqlite.Connection.__init__
 
@@ -148,6 +148,6 @@ Way = Callable[..., ChatResponse]
 
 @pytest.fixture(params=[_chat, _achat, _stream_chat, _astream_chat], ids=lambda way: way.__name__.strip("_"))
 def way(request: pytest.FixtureRequest) -> Way:
-    """The four ways to ask, each giving the whole answer."""
+    """Return one of the four chat methods, each returning the complete response."""
     chosen: Way = request.param
     return chosen

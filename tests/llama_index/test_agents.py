@@ -1,4 +1,4 @@
-"""Agents reach their right end, streaming and not (checklist 14)."""
+"""Agents run to completion, streaming or not (checklist 14)."""
 
 import asyncio
 import contextlib
@@ -24,11 +24,11 @@ from qwen_core.errors import AuthenticationError, InvalidResponseError, QwenWarn
 from qwen_emulator import Emulator, Failure, Reply, ToolCall
 from tests.llama_index.conftest import OLD_CORE, MakeModel
 
-# Workflows look at every attribute of an agent, pydantic's deprecated ones and their own included.
+# Workflows read every attribute of an agent, including pydantic's deprecated ones.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning"),
     pytest.mark.filterwarnings("ignore:is_running called from within a step:DeprecationWarning"),
-    # A context that is used again says so, and on a new pydantic its memory is lost: core cannot dump it.
+    # A reused context warns, and on a new pydantic loses its memory, which LlamaIndex cannot dump.
     pytest.mark.filterwarnings("ignore:Skipping serialization of known unserializable key"),
 ]
 
@@ -46,7 +46,7 @@ def weather(city: str) -> str:
 
 
 async def run(agent: Any, message: str, **options: Any) -> tuple[Any, list[Any]]:
-    """The agent's answer, and the events on the way."""
+    """Return the agent's response and its events."""
     handler = agent.run(message, **options)
     events = [event async for event in handler.stream_events()]
     return await handler, events
@@ -58,7 +58,7 @@ def results(events: list[Any]) -> list[tuple[str, dict[str, Any], str]]:
 
 
 @both
-async def test_function_agent(make: MakeModel, streaming: bool) -> None:
+async def test_function_agent_calls_tools(make: MakeModel, streaming: bool) -> None:
     agent = FunctionAgent(tools=[add, weather], llm=make(), streaming=streaming)
     answer, events = await run(agent, "What is 12 plus 30?")
     assert results(events) == [("add", {"a": 12, "b": 30}, "42")]
@@ -69,9 +69,11 @@ async def test_function_agent(make: MakeModel, streaming: bool) -> None:
 
 
 @both
-async def test_parallel_calls(make: MakeModel, service: Emulator, streaming: bool) -> None:
+async def test_function_agent_with_parallel_tool_calls(
+    make: MakeModel, service: Emulator, streaming: bool
+) -> None:
     if OLD_CORE and not streaming:
-        pytest.skip("this core asks for one call at a time where it does not stream")
+        pytest.skip("this core requests one tool call at a time when not streaming")
     calls = [ToolCall("weather", {"city": "New York City"}), ToolCall("weather", {"city": "Paris"})]
     service.reply(Reply(tool_calls=calls), "It rains in both.")
     agent = FunctionAgent(tools=[weather], llm=make(), streaming=streaming)
@@ -83,7 +85,7 @@ async def test_parallel_calls(make: MakeModel, service: Emulator, streaming: boo
     assert [message["role"] for message in sent] == ["user", "assistant", "tool", "tool"]
 
 
-async def test_thoughts_reach_the_user(make: MakeModel, service: Emulator) -> None:
+async def test_agent_streams_thinking_delta(make: MakeModel, service: Emulator) -> None:
     service.reply(
         Reply("", reasoning="I should add.", tool_calls=[ToolCall("add", {"a": 1, "b": 2})]),
         Reply("It is 3.", reasoning="Now I know."),
@@ -94,10 +96,10 @@ async def test_thoughts_reach_the_user(make: MakeModel, service: Emulator) -> No
     assert str(answer) == "It is 3."
     if hasattr(AgentStream, "model_fields") and "thinking_delta" in AgentStream.model_fields:
         assert thoughts == "I should add.Now I know."
-    assert "I should add." in service.last_request.raw.decode()  # replayed within the round of tools
+    assert "I should add." in service.last_request.raw.decode()  # replayed within the tool round
 
 
-async def test_initial_tool_choice(make: MakeModel, service: Emulator) -> None:
+async def test_function_agent_initial_tool_choice(make: MakeModel, service: Emulator) -> None:
     if "initial_tool_choice" not in FunctionAgent.model_fields:
         pytest.skip("this core has no initial tool choice")
     agent = FunctionAgent(tools=[add, weather], llm=make(), initial_tool_choice="weather")
@@ -115,13 +117,13 @@ class Sum(BaseModel):
 
 @pytest.mark.parametrize("kind", [FunctionAgent, ReActAgent])
 @pytest.mark.parametrize("model", ["qwen-plus", "qwen3.7-plus"])
-async def test_output_class(make: MakeModel, kind: type[FunctionAgent | ReActAgent], model: str) -> None:
+async def test_agent_output_cls(make: MakeModel, kind: type[FunctionAgent | ReActAgent], model: str) -> None:
     agent = kind(tools=[add], llm=make(model=model, enable_thinking=False), output_cls=Sum)
     answer, _ = await run(agent, "What is 12 plus 30?")
     assert isinstance(answer.get_pydantic_model(Sum), Sum)
 
 
-async def test_direct_results(make: MakeModel) -> None:
+async def test_agent_with_return_direct_tool(make: MakeModel) -> None:
     llm = make()
     tool = FunctionTool.from_defaults(weather, return_direct=True)
     memory = Memory.from_defaults(session_id="direct", token_limit=10_000)
@@ -132,7 +134,7 @@ async def test_direct_results(make: MakeModel) -> None:
     assert str(again)
 
 
-async def test_early_stopping_with_an_answer(make: MakeModel, service: Emulator) -> None:
+async def test_agent_early_stopping_method_generate(make: MakeModel, service: Emulator) -> None:
     if "early_stopping_method" not in FunctionAgent.model_fields:
         pytest.skip("this core cannot stop early")
     call = Reply(tool_calls=[ToolCall("add", {"a": 1, "b": 2})])
@@ -143,7 +145,7 @@ async def test_early_stopping_with_an_answer(make: MakeModel, service: Emulator)
     assert service.last_request.messages[-1]["role"] == "user"
 
 
-async def test_a_stopped_agent_can_go_on(make: MakeModel, service: Emulator) -> None:
+async def test_agent_continues_after_max_iterations(make: MakeModel, service: Emulator) -> None:
     agent = FunctionAgent(tools=[add], llm=make())
     ctx = Context(agent)
     call = Reply(tool_calls=[ToolCall("add", {"a": 1, "b": 2})])
@@ -155,7 +157,7 @@ async def test_a_stopped_agent_can_go_on(make: MakeModel, service: Emulator) -> 
     assert service.last_request.messages[-1]["role"] == "tool"
 
 
-async def test_a_direct_result_beside_others(make: MakeModel, service: Emulator) -> None:
+async def test_agent_continues_after_return_direct_beside_other_calls(make: MakeModel, service: Emulator) -> None:
     direct = FunctionTool.from_defaults(weather, return_direct=True)
     agent = FunctionAgent(tools=[direct, add], llm=make())
     calls = [ToolCall("weather", {"city": "Oslo"}), ToolCall("add", {"a": 1, "b": 2})]
@@ -169,8 +171,8 @@ async def test_a_direct_result_beside_others(make: MakeModel, service: Emulator)
     assert roles == ["user", "assistant", "tool", "tool", "assistant", "user"]
 
 
-async def test_a_coder_hands_on(make: MakeModel, service: Emulator) -> None:
-    # Core forgets the call of a CodeActAgent and keeps its result.
+async def test_code_act_agent_hands_off(make: MakeModel, service: Emulator) -> None:
+    # LlamaIndex drops the tool call of a CodeActAgent and keeps its result.
     service.reply(Reply(tool_calls=[ToolCall("handoff", {"to_agent": "clerk", "reason": "x"})]), "Here I am.")
     llm = make()
     coder = CodeActAgent(
@@ -183,7 +185,7 @@ async def test_a_coder_hands_on(make: MakeModel, service: Emulator) -> None:
     assert service.last_request.messages[-1]["role"] == "user"
 
 
-async def test_tools_that_return_pictures(make: MakeModel, service: Emulator) -> None:
+async def test_agent_tool_that_returns_images(make: MakeModel, service: Emulator) -> None:
     def draw() -> list[Any]:
         """Draw a picture."""
         return [TextBlock(text="Drawn."), ImageBlock(url="https://example.com/a.png")]
@@ -196,7 +198,7 @@ async def test_tools_that_return_pictures(make: MakeModel, service: Emulator) ->
         assert "https://example.com/a.png" in str(service.last_request.messages[-1])
 
 
-async def test_a_failing_tool_is_told_to_the_model(make: MakeModel, service: Emulator) -> None:
+async def test_agent_tool_error_is_sent_to_the_model(make: MakeModel, service: Emulator) -> None:
     def broken(text: str) -> str:
         """Fail."""
         raise RuntimeError("out of order")
@@ -208,7 +210,7 @@ async def test_a_failing_tool_is_told_to_the_model(make: MakeModel, service: Emu
     assert "out of order" in str(service.last_request.messages[-1])
 
 
-async def test_a_wrong_key_is_said(make: MakeModel, service: Emulator) -> None:
+async def test_agent_raises_authentication_error(make: MakeModel, service: Emulator) -> None:
     for kind in (FunctionAgent, ReActAgent):
         service.reply(Failure.named("invalid_api_key"))
         with pytest.raises(AuthenticationError):
@@ -216,7 +218,7 @@ async def test_a_wrong_key_is_said(make: MakeModel, service: Emulator) -> None:
 
 
 @both
-async def test_a_call_cut_short_is_not_the_end(make: MakeModel, service: Emulator, streaming: bool) -> None:
+async def test_agent_raises_on_truncated_tool_call(make: MakeModel, service: Emulator, streaming: bool) -> None:
     service.reply(Reply(tool_calls=[ToolCall("add", '{"a": 1, "b')], finish_reason="length"))
     agent = FunctionAgent(tools=[add], llm=make(), streaming=streaming)
     with pytest.raises(InvalidResponseError, match="cut"):
@@ -224,7 +226,7 @@ async def test_a_call_cut_short_is_not_the_end(make: MakeModel, service: Emulato
 
 
 @both
-async def test_react_agent(make: MakeModel, streaming: bool) -> None:
+async def test_react_agent_calls_tools(make: MakeModel, streaming: bool) -> None:
     agent = ReActAgent(tools=[add, weather], llm=make(), streaming=streaming)
     answer, events = await run(agent, "What is 12 plus 30?")
     assert results(events) == [("add", {"a": 12, "b": 30}, "42")]
@@ -232,7 +234,7 @@ async def test_react_agent(make: MakeModel, streaming: bool) -> None:
 
 
 @both
-async def test_code_act_agent(make: MakeModel, service: Emulator, streaming: bool) -> None:
+async def test_code_act_agent_runs_code(make: MakeModel, service: Emulator, streaming: bool) -> None:
     def execute(code: str) -> str:
         """Run code."""
         with contextlib.redirect_stdout(io.StringIO()) as output:
@@ -247,7 +249,7 @@ async def test_code_act_agent(make: MakeModel, service: Emulator, streaming: boo
 
 
 @both
-async def test_hand_off(make: MakeModel, service: Emulator, streaming: bool) -> None:
+async def test_agent_workflow_hand_off(make: MakeModel, service: Emulator, streaming: bool) -> None:
     service.reply(
         Reply(tool_calls=[ToolCall("handoff", {"to_agent": "meteorologist", "reason": "It is about weather."})]),
         Reply(tool_calls=[ToolCall("weather", {"city": "Oslo"})]),
@@ -272,14 +274,14 @@ async def test_hand_off(make: MakeModel, service: Emulator, streaming: bool) -> 
     assert answer.current_agent_name == "meteorologist"
 
 
-async def test_workflow_from_functions(make: MakeModel) -> None:
+async def test_agent_workflow_from_functions(make: MakeModel) -> None:
     workflow = AgentWorkflow.from_tools_or_functions([add], llm=make(), system_prompt="Calculate.")
     answer, events = await run(workflow, "What is 12 plus 30?")
     assert results(events)
     assert "42" in str(answer)
 
 
-def test_memory_over_several_turns(make: MakeModel) -> None:
+def test_agent_memory_over_several_turns(make: MakeModel) -> None:
     agent = FunctionAgent(tools=[add], llm=make())
     memory = Memory.from_defaults(session_id="turns", token_limit=10_000)
 
@@ -291,7 +293,7 @@ def test_memory_over_several_turns(make: MakeModel) -> None:
     assert "3" in asyncio.run(talk())
 
 
-async def test_chat_history_of_another_integration(make: MakeModel) -> None:
+async def test_agent_continues_chat_history_of_another_integration(make: MakeModel) -> None:
     call = {"id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1, "b": 2}'}}
     history = [
         ChatMessage(role="user", content="What is 1 plus 2?"),

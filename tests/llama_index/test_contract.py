@@ -1,4 +1,4 @@
-"""What LlamaIndex's core takes for granted: methods, events, counts, metadata (checklist 1-3, 18-19, 24)."""
+"""The contract of LlamaIndex's core: methods, events, token counts, metadata (checklist 1-3, 18-19, 24)."""
 
 import asyncio
 import inspect
@@ -73,27 +73,27 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> EventRecorder:
     return recorder
 
 
-def test_class_tree() -> None:
+def test_qwen_is_a_function_calling_llm() -> None:
     for parent in (BaseLLM, LLM, FunctionCallingLLM):
         assert issubclass(Qwen, parent)
     assert Qwen.class_name() == "Qwen"
 
 
 @eight_methods
-def test_every_method_answers(make: MakeModel, ask: Ask) -> None:
+def test_all_eight_methods_respond(make: MakeModel, ask: Ask) -> None:
     response = ask(make())
     assert (response.text if isinstance(response, CompletionResponse) else response.message.content) == ANSWER
 
 
 @eight_methods
-def test_one_model_event_for_each_call(make: MakeModel, recorder: EventRecorder, ask: Ask) -> None:
+def test_each_call_emits_one_start_and_one_end_event(make: MakeModel, recorder: EventRecorder, ask: Ask) -> None:
     ask(make())
     assert recorder.count(LLMChatStartEvent, LLMCompletionStartEvent) == 1
     assert recorder.count(LLMChatEndEvent, LLMCompletionEndEvent) == 1
 
 
 @eight_methods
-def test_tokens_are_counted_once_and_as_the_service_counted(make: MakeModel, service: Emulator, ask: Ask) -> None:
+def test_token_counting_handler_counts_usage_once(make: MakeModel, service: Emulator, ask: Ask) -> None:
     counter = TokenCountingHandler()
     service.reply(Reply(ANSWER, usage={"input_tokens": 1234, "output_tokens": 56}))
     ask(make(callback_manager=CallbackManager([counter])))
@@ -101,7 +101,7 @@ def test_tokens_are_counted_once_and_as_the_service_counted(make: MakeModel, ser
     assert len(counter.llm_token_counts) == 1
 
 
-def test_usage_by_openais_names(make: MakeModel, service: Emulator, way: Way) -> None:
+def test_usage_has_openais_names(make: MakeModel, service: Emulator, way: Way) -> None:
     usage = {"input_tokens": 100, "output_tokens": 40, "cached_tokens": 64, "reasoning_tokens": 30}
     service.reply(Reply("Yes.", reasoning="Hm.", usage=usage))
     response = way(make(enable_thinking=True, model="qwen3-max"), QUESTION)
@@ -119,13 +119,13 @@ def test_usage_by_openais_names(make: MakeModel, service: Emulator, way: Way) ->
     assert raw(response)["request_id"]
 
 
-def test_a_stream_asks_for_its_usage(make: MakeModel, service: Emulator, protocol: str) -> None:
+def test_stream_sets_include_usage(make: MakeModel, service: Emulator, protocol: str) -> None:
     list(make().stream_chat(QUESTION))
     if protocol == "openai":
         assert service.last_request.body["stream_options"] == {"include_usage": True}
 
 
-def test_streams_are_generators(make: MakeModel) -> None:
+def test_stream_methods_return_generators(make: MakeModel) -> None:
     llm = make()
     assert isinstance(llm.stream_chat(QUESTION), Generator)
     assert isinstance(llm.stream_complete("Hi"), Generator)
@@ -139,7 +139,7 @@ def test_streams_are_generators(make: MakeModel) -> None:
     assert inspect.iscoroutinefunction(Qwen.astream_chat)
 
 
-def test_delta_is_new_and_message_is_all_so_far(make: MakeModel) -> None:
+def test_stream_chunks_have_delta_and_accumulated_message(make: MakeModel) -> None:
     chunks = list(make().stream_chat(QUESTION))
     assert len(chunks) > 5
     assert "".join(chunk.delta or "" for chunk in chunks) == ANSWER
@@ -153,7 +153,7 @@ def test_delta_is_new_and_message_is_all_so_far(make: MakeModel) -> None:
     assert "".join(chunk.delta or "" for chunk in completions) == completions[-1].text == ANSWER
 
 
-def test_changing_a_chunk_changes_no_other(make: MakeModel) -> None:
+def test_changing_a_chunk_does_not_change_others(make: MakeModel) -> None:
     texts = []
     for chunk in make().stream_chat(QUESTION):
         chunk.message.blocks.clear()
@@ -188,12 +188,12 @@ def test_metadata_of_known_models_and_overrides() -> None:
     assert Qwen(model="qwen-doc-turbo", is_function_calling_model=True).metadata.is_function_calling_model
 
 
-def test_nothing_is_sent_unless_set(make: MakeModel, service: Emulator) -> None:
+def test_minimal_request_sends_only_required_fields(make: MakeModel, service: Emulator) -> None:
     make().chat(QUESTION)
     assert set(service.last_request.parameters) <= {"model", "messages", "result_format", "incremental_output"}
 
 
-def test_arguments_of_a_call_win_over_fields(make: MakeModel, service: Emulator, way: Way) -> None:
+def test_call_arguments_override_fields(make: MakeModel, service: Emulator, way: Way) -> None:
     llm = make(temperature=0.1, max_tokens=20, stop=["X"], seed=1, extra_body={"a": 1, "b": 2})
     way(llm, QUESTION, temperature=0.9, max_tokens=50, stop="Y", extra_body={"b": 3}, model="qwen-flash")
     sent = service.last_request.parameters
@@ -209,17 +209,17 @@ def test_unknown_arguments_are_refused(make: MakeModel, way: Way) -> None:
         Qwen(**{"temprature": 1})
 
 
-def test_api_base_is_base_url() -> None:
+def test_api_base_is_an_alias_of_base_url() -> None:
     assert Qwen(**{"api_base": "https://example.com"}).base_url == "https://example.com"
     assert Qwen(base_url="https://example.com").base_url == "https://example.com"
 
 
-def test_model_name_is_model() -> None:
+def test_model_name_is_an_alias_of_model() -> None:
     assert Qwen(**{"model_name": "qwen-max"}).model == "qwen-max"
     assert Qwen.from_dict(Qwen(**{"model_name": "qwen-max"}).to_dict()).model == "qwen-max"
 
 
-def test_prompt_hooks(make: MakeModel, service: Emulator) -> None:
+def test_completion_to_prompt_is_applied(make: MakeModel, service: Emulator) -> None:
     llm = make(completion_to_prompt=lambda text: f"Please: {text}")
     llm.complete("say hi")
     assert service.last_request.messages[-1]["content"] in ("Please: say hi", [{"text": "Please: say hi"}])
@@ -227,7 +227,7 @@ def test_prompt_hooks(make: MakeModel, service: Emulator) -> None:
     assert service.last_request.messages[-1]["content"] in ("say hi", [{"text": "say hi"}])
 
 
-def test_several_answers_cannot_be_streamed(make: MakeModel, protocol: str) -> None:
+def test_n_returns_several_choices_but_cannot_stream(make: MakeModel, protocol: str) -> None:
     llm = make(n=2)
     body = raw(llm.chat(QUESTION))
     assert len((body if protocol == "openai" else body["output"])["choices"]) == 2
@@ -235,7 +235,7 @@ def test_several_answers_cannot_be_streamed(make: MakeModel, protocol: str) -> N
         list(llm.stream_chat(QUESTION))
 
 
-def test_rate_limiter_is_asked(make: MakeModel) -> None:
+def test_rate_limiter_is_acquired(make: MakeModel) -> None:
     if OLD_CORE:
         pytest.skip("this core has no rate limiters")
 
@@ -255,7 +255,7 @@ def test_rate_limiter_is_asked(make: MakeModel) -> None:
     assert limiter.taken == 2
 
 
-def test_history_is_not_changed(make: MakeModel, way: Way) -> None:
+def test_chat_history_is_not_modified(make: MakeModel, way: Way) -> None:
     history = [
         ChatMessage(role="developer", content="Be short."),
         ChatMessage(role="user", blocks=[ImageBlock(url="https://example.com/a.png"), *QUESTION[0].blocks]),
@@ -265,7 +265,7 @@ def test_history_is_not_changed(make: MakeModel, way: Way) -> None:
     assert [message.model_dump_json() for message in history] == before
 
 
-def test_settings_and_callback_manager(make: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_llm_callback_manager_can_be_set(make: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
     from llama_index.core import Settings
 
     llm = make()

@@ -1,4 +1,4 @@
-"""Vectors: batches, order, both modes, progress, pipelines (checklist 27, 30)."""
+"""Embeddings: batches, order, sync and async, progress, pipelines (checklist 27, 30)."""
 
 import asyncio
 import json
@@ -24,17 +24,17 @@ def sizes(service: Emulator) -> list[int]:
     def rows(body: dict[str, Any]) -> int:
         return len(body["input"] if isinstance(body["input"], list) else body["input"]["texts"])
 
-    # Batches run side by side, so that only their sizes are certain.
+    # Batches run concurrently, so that only their sizes are certain.
     return sorted((rows(request.body) for request in service.requests), reverse=True)
 
 
-def test_class() -> None:
+def test_qwen_embedding_is_a_base_embedding() -> None:
     assert issubclass(QwenEmbedding, BaseEmbedding)
     assert QwenEmbedding.class_name() == "QwenEmbedding"
 
 
 @pytest.mark.parametrize("name", ["model", "model_name"])
-def test_both_names_of_the_model(name: str) -> None:
+def test_embedding_model_and_model_name_are_one_field(name: str) -> None:
     model = QwenEmbedding(**{name: "text-embedding-v3"})
     assert model.model == model.model_name == "text-embedding-v3"
     setattr(model, name, "text-embedding-v2")
@@ -56,11 +56,11 @@ def test_both_names_of_the_model(name: str) -> None:
         ({"model": "my-own", "embed_batch_size": 64}, 64),
     ],
 )
-def test_batch_size(fields: dict[str, Any], expected: int) -> None:
+def test_embed_batch_size_is_capped_per_model(fields: dict[str, Any], expected: int) -> None:
     assert QwenEmbedding(**fields).embed_batch_size == expected
 
 
-def test_batches_and_order(make_embedding: MakeEmbedding, service: Emulator) -> None:
+def test_embedding_batches_keep_input_order(make_embedding: MakeEmbedding, service: Emulator) -> None:
     model = make_embedding()
     whole = model.get_text_embedding_batch(TEXTS)
     assert sizes(service) == [10, 10, 3]
@@ -70,7 +70,7 @@ def test_batches_and_order(make_embedding: MakeEmbedding, service: Emulator) -> 
     assert type(whole[0]) is list
 
 
-def test_direct_calls_are_cut_into_batches_too(make_embedding: MakeEmbedding, service: Emulator) -> None:
+def test_get_text_embeddings_splits_into_batches(make_embedding: MakeEmbedding, service: Emulator) -> None:
     model = make_embedding()
     assert len(model._get_text_embeddings(TEXTS)) == 23
     assert sizes(service) == [10, 10, 3]
@@ -80,14 +80,14 @@ def test_direct_calls_are_cut_into_batches_too(make_embedding: MakeEmbedding, se
 
 
 @pytest.mark.parametrize("workers", [None, -1, 0, 1, 9])
-def test_any_number_of_workers(make_embedding: MakeEmbedding, workers: int | None) -> None:
+def test_embedding_num_workers_accepts_any_value(make_embedding: MakeEmbedding, workers: int | None) -> None:
     model = make_embedding(num_workers=workers, embed_batch_size=2, dimensions=64)
     vectors = model.get_text_embedding_batch(["a", "b", "c"])
     assert asyncio.run(model.aget_text_embedding_batch(["a", "b", "c"])) == vectors
     assert [len(vector) for vector in vectors] == [64] * 3
 
 
-def test_queries(make_embedding: MakeEmbedding) -> None:
+def test_query_embeddings_use_dimensions(make_embedding: MakeEmbedding) -> None:
     model = make_embedding(dimensions=256)
     one = model.get_query_embedding("rivers")
     assert len(one) == 256
@@ -95,7 +95,7 @@ def test_queries(make_embedding: MakeEmbedding) -> None:
     assert len(model.get_agg_embedding_from_queries(["rivers", "lakes"])) == 256
 
 
-def test_async_is_truly_async(make_embedding: MakeEmbedding) -> None:
+def test_async_embedding_does_not_block_the_event_loop(make_embedding: MakeEmbedding) -> None:
     model = make_embedding()
 
     async def ticks_meanwhile() -> int:
@@ -111,7 +111,9 @@ def test_async_is_truly_async(make_embedding: MakeEmbedding) -> None:
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_progress(make_embedding: MakeEmbedding, capsys: pytest.CaptureFixture[str], asynchronous: bool) -> None:
+def test_embedding_show_progress(
+    make_embedding: MakeEmbedding, capsys: pytest.CaptureFixture[str], asynchronous: bool
+) -> None:
     model = make_embedding()
     if asynchronous:
         asyncio.run(model.aget_text_embedding_batch(TEXTS, show_progress=True))
@@ -120,13 +122,13 @@ def test_progress(make_embedding: MakeEmbedding, capsys: pytest.CaptureFixture[s
     assert "Generating embeddings: 100%" in capsys.readouterr().err
 
 
-def test_callbacks(make_embedding: MakeEmbedding) -> None:
+def test_embedding_callback_events_per_batch(make_embedding: MakeEmbedding) -> None:
     handler = LlamaDebugHandler(print_trace_on_end=False)
     make_embedding(callback_manager=CallbackManager([handler])).get_text_embedding_batch(TEXTS)
     assert len(handler.get_event_pairs(CBEventType.EMBEDDING)) == 3
 
 
-def test_cache(make_embedding: MakeEmbedding, service: Emulator) -> None:
+def test_embeddings_cache_avoids_requests(make_embedding: MakeEmbedding, service: Emulator) -> None:
     from llama_index.core.storage.kvstore import SimpleKVStore
 
     model = make_embedding(embeddings_cache=SimpleKVStore())
@@ -136,7 +138,7 @@ def test_cache(make_embedding: MakeEmbedding, service: Emulator) -> None:
     assert len(service.requests) == count
 
 
-def test_cache_key_of_pipelines(make_embedding: MakeEmbedding) -> None:
+def test_pipeline_cache_key_ignores_api_key(make_embedding: MakeEmbedding) -> None:
     nodes = [TextNode(text="x", id_="1")]
     first = get_transformation_hash(nodes, make_embedding())
     assert first == get_transformation_hash(nodes, make_embedding(api_key="sk-another"))
@@ -145,14 +147,14 @@ def test_cache_key_of_pipelines(make_embedding: MakeEmbedding) -> None:
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_index(make_embedding: MakeEmbedding, asynchronous: bool) -> None:
+def test_vector_store_index_with_embeddings(make_embedding: MakeEmbedding, asynchronous: bool) -> None:
     nodes = [TextNode(text="The Nile flows north."), TextNode(text="Bread is baked from flour.")]
     index = VectorStoreIndex(nodes, embed_model=make_embedding(), use_async=asynchronous)
     best = index.as_retriever(similarity_top_k=1).retrieve("Where does the Nile flow?")
     assert best[0].text == "The Nile flows north."
 
 
-def test_pipeline(make_embedding: MakeEmbedding, service: Emulator) -> None:
+def test_ingestion_pipeline_with_embeddings(make_embedding: MakeEmbedding, service: Emulator) -> None:
     documents = [Document(text=text, id_=text) for text in TEXTS]
     pipeline = IngestionPipeline(transformations=[make_embedding()], cache=IngestionCache())
     assert all(node.embedding for node in pipeline.run(documents=documents))

@@ -28,7 +28,7 @@ from llama_index_qwen import QwenEmbedding
 from qwen_emulator import Emulator
 from tests.llama_index.conftest import MakeModel
 
-# Core closes the loops that it makes without shutting them down, so that connections end with the garbage.
+# LlamaIndex closes its event loops without shutting them down; garbage collection closes the connections.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
 HANDBOOK = Path(__file__).parents[2] / "cookbook" / "data"
@@ -38,14 +38,14 @@ ANSWER, SOURCE = "DASHSCOPE_API_KEY", "regions-and-keys.md"
 
 @pytest.fixture(scope="module", autouse=True)
 def garbage_collected() -> Iterator[None]:
-    """What core left open is not complained about in the tests of others."""
+    """Collect what LlamaIndex left open, before other tests warn of it."""
     yield
     gc.collect()
 
 
 @pytest.fixture(scope="module")
 def index(shared_emulator: Emulator) -> VectorStoreIndex:
-    """The handbook, embedded once."""
+    """Return an index of the handbook, embedded once."""
     documents = [
         Document(text=path.read_text(encoding="utf-8"), metadata={"file_name": path.name})
         for path in sorted(HANDBOOK.glob("*.md"))
@@ -59,19 +59,19 @@ def sources(response: Any) -> set[str]:
     return {source.node.metadata["file_name"] for source in response.source_nodes}
 
 
-def test_query(make: MakeModel, index: VectorStoreIndex) -> None:
+def test_query_engine_answers_with_sources(make: MakeModel, index: VectorStoreIndex) -> None:
     response = index.as_query_engine(llm=make(), similarity_top_k=3).query(QUESTION)
     assert ANSWER in str(response)
     assert SOURCE in sources(response)
 
 
-async def test_aquery(make: MakeModel, index: VectorStoreIndex) -> None:
+async def test_query_engine_aquery_answers_with_sources(make: MakeModel, index: VectorStoreIndex) -> None:
     response = await index.as_query_engine(llm=make(), similarity_top_k=3).aquery(QUESTION)
     assert ANSWER in str(response)
     assert SOURCE in sources(response)
 
 
-def test_streaming_query(make: MakeModel, index: VectorStoreIndex) -> None:
+def test_query_engine_streams(make: MakeModel, index: VectorStoreIndex) -> None:
     response: Any = index.as_query_engine(llm=make(), streaming=True, similarity_top_k=3).query(QUESTION)
     pieces = list(response.response_gen)
     assert len(pieces) > 2
@@ -79,7 +79,7 @@ def test_streaming_query(make: MakeModel, index: VectorStoreIndex) -> None:
     assert SOURCE in sources(response)
 
 
-async def test_streaming_aquery(make: MakeModel, index: VectorStoreIndex) -> None:
+async def test_query_engine_streams_async(make: MakeModel, index: VectorStoreIndex) -> None:
     response: Any = await index.as_query_engine(llm=make(), streaming=True, similarity_top_k=3).aquery(QUESTION)
     pieces = [piece async for piece in response.async_response_gen()]
     assert len(pieces) > 2
@@ -99,7 +99,9 @@ async def test_streaming_aquery(make: MakeModel, index: VectorStoreIndex) -> Non
         ResponseMode.COMPACT_ACCUMULATE,
     ],
 )
-def test_response_modes(make: MakeModel, index: VectorStoreIndex, mode: ResponseMode, use_async: bool) -> None:
+def test_query_engine_response_modes(
+    make: MakeModel, index: VectorStoreIndex, mode: ResponseMode, use_async: bool
+) -> None:
     synthesizer = get_response_synthesizer(llm=make(), response_mode=mode, use_async=use_async)
     engine = RetrieverQueryEngine(index.as_retriever(similarity_top_k=2), synthesizer)
     assert str(engine.query(QUESTION))
@@ -111,14 +113,14 @@ class Variable(BaseModel):
     name: str
 
 
-def test_query_for_an_object(make: MakeModel, index: VectorStoreIndex) -> None:
+def test_query_engine_output_cls(make: MakeModel, index: VectorStoreIndex) -> None:
     engine = index.as_query_engine(llm=make(), output_cls=Variable, similarity_top_k=2)
     response: Any = engine.query(QUESTION)
     assert isinstance(response.response, Variable)
 
 
 @pytest.mark.parametrize("mode", ["simple", "context", "condense_question", "condense_plus_context", "best"])
-def test_chat_engines(make: MakeModel, index: VectorStoreIndex, mode: Any) -> None:
+def test_chat_engine_modes(make: MakeModel, index: VectorStoreIndex, mode: Any) -> None:
     engine = index.as_chat_engine(mode, llm=make())
     first = engine.chat(QUESTION)
     second = engine.stream_chat("And what is the shared API host of the Singapore region?")
@@ -138,13 +140,13 @@ def test_chat_engines(make: MakeModel, index: VectorStoreIndex, mode: Any) -> No
     assert streamed
 
 
-def test_summary_of_all(make: MakeModel, index: VectorStoreIndex) -> None:
+def test_summary_index_tree_summarize(make: MakeModel, index: VectorStoreIndex) -> None:
     nodes = list(index.docstore.docs.values())[:6]
     assert str(SummaryIndex(nodes).as_query_engine(llm=make(), response_mode="tree_summarize").query(QUESTION))
 
 
-def test_packing_keeps_to_the_longest_input(make: MakeModel, service: Emulator) -> None:
-    """qwen-max takes 30,720 tokens of its window of 32,768; LlamaIndex fills what it is told."""
+def test_prompt_packing_respects_max_input_tokens(make: MakeModel, service: Emulator) -> None:
+    """Fill qwen-max's input limit of 30,720 (window 32,768): LlamaIndex packs up to the limit it is given."""
     document = Document(text=" ".join(f"Fox {number} jumps over the dog." for number in range(6000)))
     index = SummaryIndex.from_documents([document])
     index.as_query_engine(llm=make(model="qwen-max"), response_mode="tree_summarize").query("What jumps?")
@@ -167,14 +169,14 @@ def tools(make: MakeModel, index: VectorStoreIndex) -> list[QueryEngineTool]:
 
 
 @pytest.mark.parametrize("selector", [PydanticSingleSelector, PydanticMultiSelector, LLMSingleSelector])
-def test_routers(make: MakeModel, tools: list[QueryEngineTool], selector: Any) -> None:
+def test_router_query_engine_selectors(make: MakeModel, tools: list[QueryEngineTool], selector: Any) -> None:
     llm = make()
     router = RouterQueryEngine.from_defaults(tools, llm=llm, selector=selector.from_defaults(llm=llm))
     assert ANSWER in str(router.query(QUESTION))
     assert ANSWER in str(asyncio.run(router.aquery(QUESTION)))
 
 
-def test_sub_questions(make: MakeModel, service: Emulator, tools: list[QueryEngineTool]) -> None:
+def test_sub_question_query_engine(make: MakeModel, service: Emulator, tools: list[QueryEngineTool]) -> None:
     llm = make()
     questions = [{"sub_question": QUESTION, "tool_name": "handbook"}]
     service.reply(f"```json\n{json.dumps({'items': questions})}\n```")
@@ -188,13 +190,13 @@ def test_sub_questions(make: MakeModel, service: Emulator, tools: list[QueryEngi
     assert ANSWER in str(engine.query(QUESTION))
 
 
-def test_query_fusion(make: MakeModel, index: VectorStoreIndex) -> None:
+def test_query_fusion_retriever(make: MakeModel, index: VectorStoreIndex) -> None:
     retriever = QueryFusionRetriever([index.as_retriever()], llm=make(), num_queries=2, use_async=False)
     assert retriever.retrieve(QUESTION)
 
 
 @pytest.mark.parametrize("kind", [LLMRerank, StructuredLLMRerank])
-def test_reranking_by_the_model(make: MakeModel, kind: Any) -> None:
+def test_llm_rerank_postprocessors(make: MakeModel, kind: Any) -> None:
     nodes = [
         NodeWithScore(node=TextNode(text="Bread is baked from flour.")),
         NodeWithScore(node=TextNode(text="The Nile is the longest river of Africa.")),
@@ -204,15 +206,15 @@ def test_reranking_by_the_model(make: MakeModel, kind: Any) -> None:
 
 
 @pytest.mark.parametrize("evaluator", [FaithfulnessEvaluator, RelevancyEvaluator])
-def test_evaluators_from_synchronous_code(make: MakeModel, evaluator: Any) -> None:
-    """They run ``achat`` in an event loop of its own, each time."""
+def test_evaluators_run_from_sync_code(make: MakeModel, evaluator: Any) -> None:
+    """Run evaluators, which call ``achat`` in a new event loop each time."""
     judge = evaluator(llm=make(max_retries=0))
     for _ in range(3):
         result = judge.evaluate(query="Q?", response="The Nile.", contexts=["The Nile is the longest river."])
         assert result.feedback
 
 
-def test_extractors(make: MakeModel) -> None:
+def test_metadata_extractors(make: MakeModel) -> None:
     nodes = [TextNode(text=f"The Nile is river number {number}.") for number in range(3)]
     llm = make(max_retries=0)
     assert len(TitleExtractor(llm=llm, nodes=1).extract(nodes)) == 3
@@ -220,13 +222,13 @@ def test_extractors(make: MakeModel) -> None:
 
 
 @pytest.mark.parametrize("kind", [SimpleLLMPathExtractor, SchemaLLMPathExtractor])
-def test_path_extractors(make: MakeModel, service: Emulator, kind: Any) -> None:
+def test_property_graph_path_extractors(make: MakeModel, service: Emulator, kind: Any) -> None:
     nodes = [TextNode(text="Anna works for Alibaba.")]
     assert kind(llm=make())(nodes)
     assert service.requests
 
 
-def test_predictions(make: MakeModel) -> None:
+def test_predict_and_stream_with_prompt_templates(make: MakeModel) -> None:
     from llama_index.core.prompts import PromptTemplate
 
     llm = make(system_prompt="Be short.")

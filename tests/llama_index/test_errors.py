@@ -1,4 +1,4 @@
-"""What goes wrong is raised, typed, with what had arrived; what is abandoned is closed (checklist 20, 21)."""
+"""Typed errors with the partial response; abandoned streams are closed (checklist 20, 21)."""
 
 import asyncio
 import time
@@ -30,7 +30,9 @@ FAILURES = [
 
 
 @pytest.mark.parametrize(("name", "expected"), FAILURES, ids=[name for name, _ in FAILURES])
-def test_typed(make: MakeModel, service: Emulator, way: Way, name: str, expected: type[errors.QwenError]) -> None:
+def test_failure_raises_typed_error(
+    make: MakeModel, service: Emulator, way: Way, name: str, expected: type[errors.QwenError]
+) -> None:
     service.reply(Failure.named(name))
     with pytest.raises(errors.QwenError) as caught:
         way(make(max_retries=0), QUESTION)
@@ -40,7 +42,7 @@ def test_typed(make: MakeModel, service: Emulator, way: Way, name: str, expected
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_one_layer_of_retries(make: MakeModel, service: Emulator, way: Way) -> None:
+def test_max_retries_is_applied_once(make: MakeModel, service: Emulator, way: Way) -> None:
     service.reply(Failure.named("rate_limit", times=2))
     assert way(make(max_retries=2), QUESTION).message.content
     assert len(service.requests) == 3
@@ -50,7 +52,7 @@ def test_one_layer_of_retries(make: MakeModel, service: Emulator, way: Way) -> N
     assert len(service.requests) == 6
 
 
-def test_an_error_in_mid_stream_is_raised_with_what_had_arrived(make: MakeModel, service: Emulator) -> None:
+def test_mid_stream_error_carries_partial_text(make: MakeModel, service: Emulator) -> None:
     failure = Failure.named("output_inspection", reply=Reply("1, 2, 3, 4, 5, 6"))
     service.reply(failure, failure)
     received = []
@@ -69,19 +71,19 @@ def test_an_error_in_mid_stream_is_raised_with_what_had_arrived(make: MakeModel,
         asyncio.run(collect())
 
 
-def test_no_key(make: MakeModel, way: Way) -> None:
+def test_missing_api_key_raises_authentication_error(make: MakeModel, way: Way) -> None:
     with pytest.raises(errors.AuthenticationError, match="DASHSCOPE_API_KEY"):
         way(make(api_key=None), QUESTION)
 
 
-def test_engines_pass_errors_on(make: MakeModel, service: Emulator) -> None:
+def test_query_engine_raises_typed_errors(make: MakeModel, service: Emulator) -> None:
     index = VectorStoreIndex([TextNode(text="The Nile is long.")], embed_model=MockEmbedding(embed_dim=4))
     service.reply(Failure.named("invalid_api_key"))
     with pytest.raises(errors.AuthenticationError):
         index.as_query_engine(llm=make()).query("What is long?")
 
 
-def test_embedding_errors_are_raised(make_embedding: MakeEmbedding, service: Emulator) -> None:
+def test_embedding_failure_raises_typed_error(make_embedding: MakeEmbedding, service: Emulator) -> None:
     model = make_embedding(max_retries=0)
     for ask in (
         lambda: model.get_query_embedding("x"),
@@ -108,20 +110,20 @@ def slow(service: Emulator) -> Any:
     service.settings.delay = 0.0
 
 
-def test_an_abandoned_stream_is_closed(make: MakeModel, slow: Emulator) -> None:
+def test_breaking_out_of_a_stream_closes_the_connection(make: MakeModel, slow: Emulator) -> None:
     for _ in make().stream_chat(QUESTION):
         break
     wait_for_abort(slow)
 
 
-def test_a_closed_stream_is_closed(make: MakeModel, slow: Emulator) -> None:
+def test_closing_a_stream_closes_the_connection(make: MakeModel, slow: Emulator) -> None:
     chunks = make().stream_complete("Count to 30")
     next(chunks)
     chunks.close()
     wait_for_abort(slow)
 
 
-async def test_a_cancelled_stream_is_closed(make: MakeModel, slow: Emulator) -> None:
+async def test_cancelling_an_async_stream_closes_the_connection(make: MakeModel, slow: Emulator) -> None:
     async def read() -> None:
         async for _ in await make().astream_chat(QUESTION):
             pass
@@ -134,7 +136,7 @@ async def test_a_cancelled_stream_is_closed(make: MakeModel, slow: Emulator) -> 
     await asyncio.to_thread(wait_for_abort, slow)
 
 
-async def test_an_abandoned_async_stream_is_closed(make: MakeModel, slow: Emulator) -> None:
+async def test_breaking_out_of_an_async_stream_closes_the_connection(make: MakeModel, slow: Emulator) -> None:
     async for _ in await make().astream_chat(QUESTION):
         break
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Conversations that another integration began: every call is told apart, and has the result that answers it.
+"""Histories of other integrations: every tool call is identified and matched with its tool result.
 
 The forms are those of the packages named. Of the newest of November 2026 they were made by the real package out of
 an answer by its provider's own SDK (of Vertex AI's read in its source); of older ones, whose histories are still
@@ -18,7 +18,7 @@ from tests.llama_index.conftest import MakeModel
 
 
 class SdkObject:
-    """A call as an object of an SDK that is a pydantic model."""
+    """A tool call as an SDK's pydantic object."""
 
     def __init__(self, **fields: Any) -> None:
         self._fields = fields
@@ -28,7 +28,7 @@ class SdkObject:
 
 
 class VertexCall:
-    """A call as an object of Vertex AI's SDK."""
+    """A tool call as an object of Vertex AI's SDK."""
 
     def __init__(self, **fields: Any) -> None:
         self._fields = fields
@@ -39,14 +39,14 @@ class VertexCall:
 
 @dataclass
 class History:
-    """Two calls of one tool, with 1 and with 2, and the ids that the two results name."""
+    """Two calls of one tool, with 1 and with 2, and the ids that the two tool results have."""
 
     results: tuple[str | None, str | None]
     blocks: list[Any] = field(default_factory=list)
     listed: list[Any] | None = None
     further: dict[str, Any] = field(default_factory=dict)
     named: bool = False
-    """Whether the results name the tool and no id."""
+    """Whether the results have the tool name instead of an id."""
 
 
 def blocks(*ids: str | None) -> list[Any]:
@@ -102,7 +102,9 @@ HISTORIES = {
 
 
 @pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES.keys())
-def test_every_call_has_its_result(make: MakeModel, service: Emulator, history: History) -> None:
+def test_foreign_tool_calls_are_matched_with_their_results(
+    make: MakeModel, service: Emulator, history: History
+) -> None:
     asked = ChatMessage(role="assistant", blocks=history.blocks, additional_kwargs=history.further)
     if history.listed:
         asked.additional_kwargs["tool_calls"] = history.listed
@@ -124,13 +126,13 @@ def test_every_call_has_its_result(make: MakeModel, service: Emulator, history: 
     assert [reply["tool_call_id"] for reply in replies] == (ids if in_order else ids[::-1])
 
 
-def test_a_call_without_a_name_is_no_call() -> None:
+def test_foreign_tool_call_without_name_is_refused() -> None:
     call = ChatMessage(role="assistant", content="", additional_kwargs={"tool_calls": [{"id": "x", "tool": "f"}]})
     with pytest.raises(UnsupportedFeatureError, match="names no tool"):
         to_core([call])
 
 
-def test_a_call_of_an_unknown_kind_is_refused() -> None:
+def test_foreign_tool_call_of_unknown_type_is_refused() -> None:
     call = ChatMessage(role="assistant", content="")
     call.additional_kwargs["tool_calls"] = [object()]
     with pytest.raises(UnsupportedFeatureError, match="of type object"):

@@ -1,4 +1,4 @@
-"""LlamaIndex's messages to the core's: every block, every role, both forms of calls (checklist 16-18)."""
+"""Converting LlamaIndex messages to core messages: blocks, roles, tool calls (checklist 16-18)."""
 
 import base64
 from io import BytesIO
@@ -89,7 +89,7 @@ BLOCKS: list[tuple[str, Any, Part]] = [
 
 
 @pytest.mark.parametrize(("block", "part"), [row[1:] for row in BLOCKS], ids=[row[0] for row in BLOCKS])
-def test_blocks(block: Any, part: Part) -> None:
+def test_blocks_become_message_parts(block: Any, part: Part) -> None:
     assert to_core([ChatMessage(role="user", blocks=[block])]) == (Message("user", (part,)),)
     own_class: Any = type("OwnBlock", (type(block),), {})
     of_an_application = own_class.model_construct(**block.__dict__)
@@ -97,13 +97,13 @@ def test_blocks(block: Any, part: Part) -> None:
 
 
 @pytest.mark.parametrize("kind", [ImageBlock, VideoBlock])
-def test_a_detail_that_has_no_place_is_said(kind: Any) -> None:
+def test_image_or_video_detail_warns(kind: Any) -> None:
     with pytest.warns(QwenWarning, match="detail='high'"):
         blocks_to_parts([kind(url="https://x.test/a", detail="high")])
     blocks_to_parts([kind(url="https://x.test/a", detail="auto")])
 
 
-def test_open_streams() -> None:
+def test_image_block_of_an_open_stream_is_read_repeatedly() -> None:
     try:
         block = ImageBlock(image=BytesIO(PNG))
     except ValidationError:
@@ -113,7 +113,7 @@ def test_open_streams() -> None:
 
 
 @pytest.mark.parametrize("role", list(MessageRole))
-def test_roles(role: MessageRole) -> None:
+def test_message_roles_are_mapped(role: MessageRole) -> None:
     expected = {
         "developer": "system",
         "chatbot": "assistant",
@@ -124,13 +124,13 @@ def test_roles(role: MessageRole) -> None:
     assert first.role == expected
 
 
-def test_an_answer_of_a_direct_tool_is_an_answer() -> None:
+def test_assistant_message_with_tool_call_id_stays_assistant() -> None:
     (message,) = to_core([ChatMessage(role="assistant", content="42", additional_kwargs={"tool_call_id": "c1"})])
     assert message == Message("assistant", (TextPart("42"),))
 
 
 @pytest.mark.parametrize("url", [True, False], ids=["file url", "path"])
-def test_local_files_only_when_allowed(tmp_path: Path, url: bool) -> None:
+def test_local_file_requires_allow_local_files(tmp_path: Path, url: bool) -> None:
     picture = tmp_path / "a picture.png"
     picture.write_bytes(PNG)
     block = ImageBlock(url=picture.as_uri()) if url else ImageBlock(path=picture)
@@ -142,7 +142,7 @@ def test_local_files_only_when_allowed(tmp_path: Path, url: bool) -> None:
     assert sent.parts == (ImagePart(f"data:image/png;base64,{PNG_TEXT}"),)
 
 
-def test_local_files_through_the_model(make: MakeModel, service: Emulator, tmp_path: Path) -> None:
+def test_allow_local_files_field_sends_local_image(make: MakeModel, service: Emulator, tmp_path: Path) -> None:
     picture = tmp_path / "a.png"
     picture.write_bytes(PNG)
     message = ChatMessage(role="user", blocks=[TextBlock(text="What is this?"), ImageBlock(path=picture)])
@@ -152,7 +152,7 @@ def test_local_files_through_the_model(make: MakeModel, service: Emulator, tmp_p
     assert PNG_TEXT in service.last_request.raw.decode()
 
 
-def test_cache_points_mark_the_part_before() -> None:
+def test_cache_point_marks_the_preceding_part() -> None:
     blocks = [TextBlock(text="long"), EPHEMERAL, TextBlock(text="short")]
     (message,) = to_core([ChatMessage(role="user", blocks=blocks)])
     assert message.parts == (TextPart("long", cache_control={"type": "ephemeral"}), TextPart("short"))
@@ -160,7 +160,7 @@ def test_cache_points_mark_the_part_before() -> None:
         to_core([ChatMessage(role="user", blocks=[EPHEMERAL, TextBlock(text="x")])])
 
 
-def test_cache_points_reach_the_service(make: MakeModel, service: Emulator) -> None:
+def test_cache_point_is_sent_as_cache_control(make: MakeModel, service: Emulator) -> None:
     blocks = [TextBlock(text="word " * 2000), EPHEMERAL]
     message = ChatMessage(role="system", blocks=blocks)
     make().chat([message, ChatMessage(role="user", content="Hi")])
@@ -176,24 +176,24 @@ CITATION = CitationBlock(
     "block", [CitableBlock(title="Rivers", source="atlas.pdf", content=[TextBlock(text="So it says.")]), CITATION]
 )
 @pytest.mark.parametrize("role", ["user", "system", "tool"])
-def test_citable_and_cited_are_text(block: Any, role: str) -> None:
+def test_citation_blocks_become_text(block: Any, role: str) -> None:
     asked = ChatMessage(role="user", content="?")
     message, _ = to_core([ChatMessage(role=role, blocks=[block]), asked])
     assert message.parts == (TextPart("Rivers\nSource: atlas.pdf"), TextPart("So it says."))
 
 
-def test_what_an_answer_cites_is_in_its_text() -> None:
+def test_citation_block_of_assistant_message_is_dropped() -> None:
     (message,) = to_core([ChatMessage(role="assistant", blocks=[TextBlock(text="So it says."), CITATION])])
     assert message.parts == (TextPart("So it says."),)
 
 
 @pytest.mark.parametrize("role", ["user", "system", "tool"])
-def test_only_an_answer_calls_tools(role: str) -> None:
+def test_tool_call_block_outside_assistant_message_is_refused(role: str) -> None:
     with pytest.raises(UnsupportedFeatureError, match="ToolCallBlock"):
         to_core([ChatMessage(role=role, blocks=[BLOCK_CALL])])
 
 
-def test_thinking_comes_back_as_reasoning() -> None:
+def test_thinking_block_becomes_reasoning_part() -> None:
     message = ChatMessage(role="assistant", blocks=[ThinkingBlock(content="Hm."), TextBlock(text="Yes.")])
     assert to_core([message])[0].parts == (ReasoningPart("Hm."), TextPart("Yes."))
 
@@ -218,7 +218,7 @@ KEPT_BESIDE: list[tuple[ChatMessage, Message]] = [
 
 
 @pytest.mark.parametrize(("message", "wanted"), KEPT_BESIDE)
-def test_what_stands_beside_the_text(message: ChatMessage, wanted: Message) -> None:
+def test_additional_kwargs_name_and_partial_are_converted(message: ChatMessage, wanted: Message) -> None:
     assert to_core([message]) == (wanted,)
 
 
@@ -227,7 +227,7 @@ BLOCK_CALL = ToolCallBlock(tool_call_id="c1", tool_name="f", tool_kwargs={"a": 1
 
 
 class SdkCall:
-    """A call as an SDK's object, as llama-index-llms-openai leaves it."""
+    """A tool call as an SDK's object, as llama-index-llms-openai stores it."""
 
     def model_dump(self) -> dict[str, Any]:
         return OPENAI_CALL
@@ -246,20 +246,22 @@ class SdkCall:
     ],
     ids=["block", "dict", "object", "both", "changed block", "text in block", "no arguments"],
 )
-def test_calls_in_a_history(blocks: list[Any], listed: list[Any], expected: str) -> None:
+def test_tool_calls_in_history_from_blocks_or_additional_kwargs(
+    blocks: list[Any], listed: list[Any], expected: str
+) -> None:
     message = ChatMessage(role="assistant", blocks=blocks, additional_kwargs={})
     message.additional_kwargs["tool_calls"] = listed
     assert message_tool_calls(message) == [ToolCallPart("c1", "f", expected)]
 
 
-def test_broken_arguments_in_a_history_are_wrapped() -> None:
+def test_invalid_tool_call_arguments_in_history_are_wrapped() -> None:
     call = ToolCallBlock(tool_call_id="c1", tool_name="f", tool_kwargs='{"a": "b')
     with pytest.warns(QwenWarning, match="not JSON"):
         (message,) = to_core([ChatMessage(role="assistant", blocks=[call])])
     assert message.tool_calls[0].arguments == '{"arguments": "{\\"a\\": \\"b"}'
 
 
-def test_pictures_of_tools_reach_the_service(make: MakeModel, service: Emulator) -> None:
+def test_images_in_tool_results_are_sent_as_user_message(make: MakeModel, service: Emulator) -> None:
     call = ToolCallBlock(tool_call_id="c1", tool_name="draw")
     blocks = [TextBlock(text="Drawn."), ImageBlock(image=PNG)]
     history = [
@@ -272,8 +274,8 @@ def test_pictures_of_tools_reach_the_service(make: MakeModel, service: Emulator)
     assert PNG_TEXT in str(service.last_request.messages[3])
 
 
-def test_images_of_templates(make: MakeModel, service: Emulator) -> None:
-    """Templates and ``multimodal=True`` engines hand images over as data URIs."""
+def test_images_of_prompt_templates_are_sent(make: MakeModel, service: Emulator) -> None:
+    """Send images of templates and ``multimodal=True`` engines, which are data URIs."""
     from llama_index.core.prompts import RichPromptTemplate
 
     template = RichPromptTemplate(

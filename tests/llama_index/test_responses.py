@@ -1,4 +1,4 @@
-"""Answers to LlamaIndex's responses: thinking, log probabilities, citations, audio (checklist 3, 4, 25, 26)."""
+"""Converting responses to LlamaIndex's: thinking, logprobs, citations, audio (checklist 3, 4, 25, 26)."""
 
 import base64
 from itertools import pairwise
@@ -25,7 +25,7 @@ QUESTION = [ChatMessage(role="user", content="Why?")]
 THINKING = Reply("Because. It is so.", reasoning="  Hm. Let me see.\n")
 
 
-def test_thinking_is_a_leading_block(make: MakeModel, service: Emulator, way: Way) -> None:
+def test_reasoning_becomes_a_leading_thinking_block(make: MakeModel, service: Emulator, way: Way) -> None:
     service.reply(THINKING)
     response = way(make(model="qwen3-max", enable_thinking=True), QUESTION)
     assert [type(block) for block in response.message.blocks] == [ThinkingBlock, TextBlock]
@@ -36,7 +36,7 @@ def test_thinking_is_a_leading_block(make: MakeModel, service: Emulator, way: Wa
     assert (response.message.role, response.message.content) == ("assistant", "Because. It is so.")
 
 
-def test_thinking_while_it_streams(make: MakeModel, service: Emulator) -> None:
+def test_stream_yields_thinking_delta(make: MakeModel, service: Emulator) -> None:
     service.reply(THINKING)
     chunks = list(make(model="qwen3-max", enable_thinking=True).stream_chat(QUESTION))
     deltas = [chunk.additional_kwargs.get("thinking_delta") for chunk in chunks]
@@ -47,19 +47,19 @@ def test_thinking_while_it_streams(make: MakeModel, service: Emulator) -> None:
     assert all(later.startswith(earlier) for earlier, later in pairwise(thoughts))
 
 
-def test_thinking_alone(make: MakeModel, service: Emulator, way: Way) -> None:
+def test_reasoning_without_text_gives_empty_content(make: MakeModel, service: Emulator, way: Way) -> None:
     service.reply(Reply("", reasoning="Hm."))
     response = way(make(model="qwen3-max", enable_thinking=True), QUESTION)
     assert response.message.content == ""
     assert response.additional_kwargs["finish_reason"] == "stop"
 
 
-def test_a_cut_answer_says_so(make: MakeModel, service: Emulator, way: Way) -> None:
+def test_finish_reason_length_is_returned(make: MakeModel, service: Emulator, way: Way) -> None:
     service.reply(Reply("Because", finish_reason="length"))
     assert way(make(), QUESTION).additional_kwargs["finish_reason"] == "length"
 
 
-def test_logprobs(make: MakeModel, service: Emulator, way: Way) -> None:
+def test_logprobs_are_returned(make: MakeModel, service: Emulator, way: Way) -> None:
     service.reply(Reply("Yes, it is"))
     response = way(make(model="qwen3-max", logprobs=True, top_logprobs=2), QUESTION)
     assert response.logprobs is not None
@@ -68,11 +68,11 @@ def test_logprobs(make: MakeModel, service: Emulator, way: Way) -> None:
     assert all(entry.logprob <= 0 for position in response.logprobs for entry in position)
 
 
-def test_logprobs_of_completions(make: MakeModel, service: Emulator) -> None:
+def test_completion_logprobs_are_returned(make: MakeModel, service: Emulator) -> None:
     assert make(model="qwen3-max", logprobs=True).complete("Say hi").logprobs
 
 
-def test_citations_are_blocks() -> None:
+def test_citations_become_citation_blocks() -> None:
     answer = ChatResponse(
         choices=(Choice(message=Message("assistant", (TextPart("It rains [1]."),)), finish_reason="stop"),),
         citations=(Citation(index=1, url="https://example.com", title="Weather"),),
@@ -90,7 +90,7 @@ def test_citations_are_blocks() -> None:
     assert response.raw == {"finish_reason": "stop", "search_info": {"search_results": []}}
 
 
-def test_spoken_answers_are_blocks() -> None:
+def test_audio_output_becomes_an_audio_block() -> None:
     choice = Choice(message=Message("assistant", (TextPart("Hi"),)), audio=Audio(data="AAE="))
     block = to_response(ChatResponse(choices=(choice,))).message.blocks[1]
     assert isinstance(block, AudioBlock)
@@ -100,14 +100,14 @@ def test_spoken_answers_are_blocks() -> None:
     assert base64.b64decode(block.audio) == wav(b"\0\1")
 
 
-def test_unknown_usage_is_left_out() -> None:
+def test_unknown_usage_counts_are_omitted() -> None:
     assert openai_usage(Usage(output_tokens=3)) == {"completion_tokens": 3}
     response = to_response(ChatResponse(choices=(Choice(message=Message("assistant")),)))
     assert "usage" not in raw(response)
 
 
 @pytest.mark.parametrize("single_call", [True, False])
-def test_further_calls_are_left_out_while_streaming(single_call: bool) -> None:
+def test_stream_with_single_call_omits_further_tool_calls(single_call: bool) -> None:
     chunks = ChunkBuilder(single_call=single_call)
     events: list[Event] = [
         TextDelta("I call."),

@@ -1,4 +1,4 @@
-"""Where the key is not, and how models are copied, stored and shared (checklist 15, 22, 23)."""
+"""API keys are never shown; models can be copied, serialized and shared (checklist 15, 22, 23)."""
 
 import asyncio
 import copy
@@ -25,7 +25,7 @@ both_classes = pytest.mark.parametrize("kind", [Qwen, QwenEmbedding])
 
 
 @both_classes
-def test_the_key_is_nowhere(kind: type[Any]) -> None:
+def test_api_key_is_absent_from_repr_and_dumps(kind: type[Any]) -> None:
     model = kind(api_key=KEY, default_headers={"Authorization": KEY})
     shown = [repr(model), str(model), str(model.to_dict()), model.to_json(), model.model_dump_json()]
     if hasattr(model, "to_payload"):
@@ -33,7 +33,7 @@ def test_the_key_is_nowhere(kind: type[Any]) -> None:
     assert not [text for text in shown if KEY in text or "*****" in text]
 
 
-def test_the_key_is_in_no_log_and_no_error(
+def test_api_key_is_absent_from_logs_and_errors(
     make: MakeModel, service: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -46,7 +46,7 @@ def test_the_key_is_in_no_log_and_no_error(
 
 
 @both_classes
-def test_a_key_of_the_environment_is_not_pickled(kind: type[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_api_key_is_not_pickled(kind: type[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-of-the-environment")
     pickled = pickle.dumps(kind())
     assert b"sk-of-the-environment" not in pickled
@@ -57,14 +57,14 @@ def test_a_key_of_the_environment_is_not_pickled(kind: type[Any], monkeypatch: p
 
 
 @both_classes
-def test_a_given_key_is_pickled(kind: type[Any]) -> None:
+def test_explicit_api_key_is_pickled(kind: type[Any]) -> None:
     there = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(kind(api_key=KEY, model="m", region="hk")))))
     assert there.api_key.get_secret_value() == KEY
     assert (there.model, there.region) == ("m", "hk")
 
 
 @both_classes
-def test_pickling_leaves_the_model_as_it_is(kind: type[Any]) -> None:
+def test_pickling_does_not_alter_the_model(kind: type[Any]) -> None:
     lock = threading.Lock()
     manager = CallbackManager([TokenCountingHandler()])
     model = kind(api_key=KEY, http_client=lock, callback_manager=manager)
@@ -76,7 +76,7 @@ def test_pickling_leaves_the_model_as_it_is(kind: type[Any]) -> None:
 
 
 @both_classes
-def test_deep_copies_share_http_clients_only(kind: type[Any]) -> None:
+def test_deepcopy_shares_only_http_clients(kind: type[Any]) -> None:
     lock = threading.Lock()
     model = kind(api_key=KEY, http_client=lock, extra_body={"a": [1]})
     copied = copy.deepcopy(model)
@@ -85,7 +85,7 @@ def test_deep_copies_share_http_clients_only(kind: type[Any]) -> None:
     assert model.extra_body == {"a": [1]}
 
 
-def test_copies_after_use(make: MakeModel, service: Emulator) -> None:
+def test_copies_and_pickles_work_after_use(make: MakeModel, service: Emulator) -> None:
     llm = make()
     llm.chat(QUESTION)
     asyncio.run(llm.achat(QUESTION))
@@ -99,7 +99,7 @@ def test_copies_after_use(make: MakeModel, service: Emulator) -> None:
 
 
 @both_classes
-def test_dict_round_trip(kind: type[Any]) -> None:
+def test_to_dict_and_from_dict_round_trip(kind: type[Any]) -> None:
     model = kind(model="m", base_url="https://example.com", timeout=3)
     stored = model.to_dict()
     assert stored["class_name"] == kind.class_name()
@@ -107,7 +107,7 @@ def test_dict_round_trip(kind: type[Any]) -> None:
 
 
 @both_classes
-def test_a_dump_can_be_validated(kind: type[Any]) -> None:
+def test_model_dump_can_be_validated(kind: type[Any]) -> None:
     model = kind(model="m", base_url="https://example.com", timeout=Timeout(connect=1, total=9))
     settings: Any = create_model("Settings", component=(kind, ...))(component=model)
     dumped, written = settings.model_dump(), settings.model_dump_json()
@@ -117,7 +117,7 @@ def test_a_dump_can_be_validated(kind: type[Any]) -> None:
         kind(class_name="another")
 
 
-def test_payload(make: MakeModel) -> None:
+def test_to_payload_omits_extra_body(make: MakeModel) -> None:
     if not hasattr(Qwen, "to_payload"):
         pytest.skip("this core has no payloads")
     payload = make(temperature=0.5, extra_body={"x": 1}).to_payload()
@@ -127,19 +127,19 @@ def test_payload(make: MakeModel) -> None:
     assert "extra_body" not in payload
 
 
-def test_many_event_loops(make: MakeModel) -> None:
+def test_model_works_in_many_event_loops(make: MakeModel) -> None:
     llm = make(max_retries=0)
     for _ in range(20):
         assert asyncio.run(llm.achat(QUESTION)).message.content == "hello"
 
 
-def test_many_event_loops_for_embeddings(make_embedding: MakeEmbedding) -> None:
+def test_embedding_model_works_in_many_event_loops(make_embedding: MakeEmbedding) -> None:
     model = make_embedding(max_retries=0)
     for _ in range(20):
         assert len(asyncio.run(model.aget_query_embedding("hello"))) == 1024
 
 
-def test_many_threads(make: MakeModel) -> None:
+def test_model_works_in_many_threads(make: MakeModel) -> None:
     llm = make(max_retries=0)
 
     def ask(number: int) -> str | None:
@@ -153,7 +153,7 @@ def test_many_threads(make: MakeModel) -> None:
         assert list(pool.map(ask, range(32))) == [str(number) for number in range(32)]
 
 
-def test_async_is_concurrent(make: MakeModel, service: Emulator) -> None:
+def test_async_calls_run_concurrently(make: MakeModel, service: Emulator) -> None:
     llm = make()
 
     async def together() -> list[Any]:
@@ -163,7 +163,7 @@ def test_async_is_concurrent(make: MakeModel, service: Emulator) -> None:
     assert len({request.connection for request in service.requests}) > 1
 
 
-def test_connections_are_kept(make: MakeModel, service: Emulator) -> None:
+def test_connections_are_reused(make: MakeModel, service: Emulator) -> None:
     before = service.connections_opened
     for _ in range(5):
         make().chat(QUESTION)

@@ -1,4 +1,4 @@
-"""Objects instead of text: four ways, three modes, whole and growing (checklist 9, 10)."""
+"""Structured output: four methods, three modes, complete and streamed (checklist 9, 10)."""
 
 import asyncio
 import json
@@ -62,7 +62,7 @@ both_modes = pytest.mark.parametrize("model", [SCHEMA_MODEL, TOOL_MODEL])
 
 
 def answering(text: str, finish_reason: str | None = None) -> Callable[[RecordedRequest], Reply]:
-    """The text as the answer, in a call where one is forced."""
+    """Return a responder with this text, as tool call arguments if a tool is forced."""
 
     def respond(request: RecordedRequest) -> Reply:
         tools = request.parameters.get("tools")
@@ -76,7 +76,9 @@ def answering(text: str, finish_reason: str | None = None) -> Callable[[Recorded
 
 @both_modes
 @four_ways
-def test_an_object(make: MakeModel, service: Emulator, model: str, predict: Predict) -> None:
+def test_structured_predict_returns_an_object(
+    make: MakeModel, service: Emulator, model: str, predict: Predict
+) -> None:
     service.reply(answering(JSON))
     assert (
         predict(make(model=model, system_prompt="Be exact."), City, llm_kwargs={"temperature": 0.5})[-1] == PARIS
@@ -94,7 +96,9 @@ def test_an_object(make: MakeModel, service: Emulator, model: str, predict: Pred
 
 @both_modes
 @pytest.mark.parametrize("predict", [_stream, _astream])
-def test_strings_grow(make: MakeModel, service: Emulator, model: str, predict: Predict) -> None:
+def test_structured_predict_stream_grows_strings(
+    make: MakeModel, service: Emulator, model: str, predict: Predict
+) -> None:
     service.reply(answering(JSON))
     objects = predict(make(model=model), City)
     names = [item.name for item in objects if getattr(item, "name", None)]
@@ -105,8 +109,8 @@ def test_strings_grow(make: MakeModel, service: Emulator, model: str, predict: P
     assert all(earlier != later for earlier, later in pairwise(objects))
 
 
-def test_a_call_in_blocks_alone() -> None:
-    """As a response comes back from JSON, or of a class that keeps no ``additional_kwargs``."""
+def test_structured_output_from_tool_call_block() -> None:
+    """Parse a response restored from JSON, or of a class that has no ``additional_kwargs``."""
     call = ToolCallBlock(tool_name="City", tool_kwargs={**PARIS.model_dump(), "name": "Köln"})
     response = ChatResponse(message=ChatMessage(role="assistant", blocks=[call]))
     assert parse_answer(City, response).name == "Köln"
@@ -114,7 +118,9 @@ def test_a_call_in_blocks_alone() -> None:
 
 @four_ways
 @both_modes
-def test_a_fence_within_the_object(make: MakeModel, service: Emulator, model: str, predict: Predict) -> None:
+def test_structured_output_with_a_code_fence_inside(
+    make: MakeModel, service: Emulator, model: str, predict: Predict
+) -> None:
     place = City(name="```py\nprint()\n```", country="x", inhabitants=0)
     written = place.model_dump_json(indent=1)
     service.reply(answering(written))
@@ -134,7 +140,7 @@ def test_a_fence_within_the_object(make: MakeModel, service: Emulator, model: st
     ],
     ids=["cut", "not of the schema", "refusal"],
 )
-def test_no_object(
+def test_structured_output_invalid_response_raises_an_error(
     make: MakeModel,
     service: Emulator,
     model: str,
@@ -152,14 +158,16 @@ def test_no_object(
 
 @four_ways
 @pytest.mark.parametrize("text", [f"```json\n{JSON}\n```", f"Here it is:\n\n```\n{JSON}\n```\nIt is large."])
-def test_text_in_place_of_the_call(make: MakeModel, service: Emulator, predict: Predict, text: str) -> None:
+def test_structured_output_from_text_instead_of_a_tool_call(
+    make: MakeModel, service: Emulator, predict: Predict, text: str
+) -> None:
     service.reply(Reply(text))
     assert predict(make(model=TOOL_MODEL), City)[-1] == PARIS
 
 
 @pytest.mark.filterwarnings("ignore:A tool call cannot be forced, because qwq-plus always thinks")
 @four_ways
-def test_a_model_that_always_thinks_is_asked_in_words(
+def test_structured_predict_on_always_thinking_model_uses_tool_choice_auto(
     make: MakeModel, service: Emulator, predict: Predict
 ) -> None:
     service.reply(Reply(reasoning="Hm.", tool_calls=[ToolCall("City", JSON)]))
@@ -169,7 +177,9 @@ def test_a_model_that_always_thinks_is_asked_in_words(
 
 @pytest.mark.filterwarnings("ignore:qwen-turbo does not support JSON schemas")
 @four_ways
-def test_json_mode_where_there_is_neither(make: MakeModel, service: Emulator, predict: Predict) -> None:
+def test_structured_predict_without_schema_or_tools_uses_json_object(
+    make: MakeModel, service: Emulator, predict: Predict
+) -> None:
     service.reply(answering(JSON))
     assert predict(make(model="qwen-turbo", is_function_calling_model=False), City)[-1] == PARIS
     assert service.last_request.parameters["response_format"] == {"type": "json_object"}
@@ -177,7 +187,9 @@ def test_json_mode_where_there_is_neither(make: MakeModel, service: Emulator, pr
 
 
 @four_ways
-def test_cores_text_program_on_request(make: MakeModel, service: Emulator, predict: Predict) -> None:
+def test_pydantic_program_mode_llm_uses_cores_text_program(
+    make: MakeModel, service: Emulator, predict: Predict
+) -> None:
     if OLD_CORE and predict in (_stream, _astream):
         pytest.skip("this core cannot stream it")
     service.reply(answering(JSON))
@@ -185,7 +197,7 @@ def test_cores_text_program_on_request(make: MakeModel, service: Emulator, predi
     assert "tools" not in service.last_request.parameters
 
 
-def test_modes() -> None:
+def test_pydantic_program_mode_decides_the_options() -> None:
     def mode(model: str, mode: PydanticProgramMode) -> set[str] | None:
         options = structured_options(City, resolve(model), mode, calls_functions=True, llm_kwargs=None)
         return None if options is None else set(options)
@@ -206,7 +218,7 @@ class Listed(BaseModel, Generic[Item]):
 
 
 @both_modes
-def test_generic_classes_have_names_that_the_service_takes(make: MakeModel, service: Emulator, model: str) -> None:
+def test_generic_class_gets_a_valid_schema_name(make: MakeModel, service: Emulator, model: str) -> None:
     service.reply(answering('{"items": [1]}'))
     assert make(model=model).structured_predict(Listed[int], PROMPT, place="Paris").items == [1]
     assert "Listed_int_" in service.last_request.raw.decode()
@@ -232,14 +244,18 @@ class Route(BaseModel):
 
 @four_ways
 @both_modes
-def test_validators_that_want_the_whole(make: MakeModel, service: Emulator, model: str, predict: Predict) -> None:
+def test_structured_predict_with_before_validator(
+    make: MakeModel, service: Emulator, model: str, predict: Predict
+) -> None:
     service.reply(answering('{"start": "Xi\'an", "end": "Lanzhou"}'))
     assert predict(make(model=model), Route)[-1].both == "Xi'anLanzhou"
 
 
 @four_ways
 @both_modes
-def test_recursive_classes(make: MakeModel, service: Emulator, model: str, predict: Predict) -> None:
+def test_structured_predict_with_recursive_class(
+    make: MakeModel, service: Emulator, model: str, predict: Predict
+) -> None:
     folder = predict(make(model=model), Folder)[-1]
     assert isinstance(folder, Folder) and folder.name
     sent = service.last_request.parameters
@@ -264,16 +280,16 @@ class ByName(RootModel[dict[str, City]]):
     pass
 
 
-NO_OBJECTS: list[tuple[type[BaseModel], str]] = [
+NON_OBJECTS: list[tuple[type[BaseModel], str]] = [
     (Cities, f"[{JSON}]"),
     (Kind, '"town"'),
     (Nested, "[[], [[]]]"),
 ]
 
 
-def test_schemas_of_what_is_no_object() -> None:
-    """A call's arguments are an object, and so are a schema's answers at OpenAI; Alibaba says nothing of those."""
-    for output_cls, _ in NO_OBJECTS:
+def test_non_object_schema_is_wrapped_in_an_object() -> None:
+    """Wrap non-object schemas: tool arguments and OpenAI's outputs are objects; Alibaba documents neither."""
+    for output_cls, _ in NON_OBJECTS:
         schema = object_schema(output_cls)
         assert (schema["type"], schema["required"], schema["title"]) == ("object", ["value"], output_cls.__name__)
         assert all(f'"#/$defs/{name}"' in json.dumps(schema) for name in schema.get("$defs", ()))
@@ -282,11 +298,11 @@ def test_schemas_of_what_is_no_object() -> None:
     assert object_schema(ByName) == ByName.model_json_schema()
 
 
-@pytest.mark.parametrize(("output_cls", "text"), NO_OBJECTS, ids=["list", "choice", "recursive"])
+@pytest.mark.parametrize(("output_cls", "text"), NON_OBJECTS, ids=["list", "choice", "recursive"])
 @pytest.mark.parametrize("bare", [False, True], ids=["as asked", "bare"])
 @four_ways
 @both_modes
-def test_what_is_no_object(
+def test_structured_predict_non_object_is_unwrapped(
     make: MakeModel,
     service: Emulator,
     model: str,
@@ -301,7 +317,9 @@ def test_what_is_no_object(
 
 @both_modes
 @pytest.mark.parametrize("predict", [_stream, _astream])
-def test_lists_grow(make: MakeModel, service: Emulator, model: str, predict: Predict) -> None:
+def test_structured_predict_stream_grows_lists(
+    make: MakeModel, service: Emulator, model: str, predict: Predict
+) -> None:
     service.reply(answering(f'{{"value": [{JSON}, {JSON}]}}'))
     lists = [item.root for item in predict(make(model=model), Cities)]
     assert lists[-1] == [PARIS, PARIS]
@@ -309,7 +327,9 @@ def test_lists_grow(make: MakeModel, service: Emulator, model: str, predict: Pre
 
 
 @both_modes
-def test_a_wrong_item_of_a_list_is_said(make: MakeModel, service: Emulator, model: str) -> None:
+def test_structured_predict_invalid_list_item_raises_an_error(
+    make: MakeModel, service: Emulator, model: str
+) -> None:
     service.reply(answering('{"value": [{"name": "Paris"}]}'))
     with pytest.raises(UnusableAnswerError, match="inhabitants"):
         make(model=model).structured_predict(Cities, PROMPT, place="France")
@@ -317,7 +337,7 @@ def test_a_wrong_item_of_a_list_is_said(make: MakeModel, service: Emulator, mode
 
 @pytest.mark.filterwarnings("ignore:The `json` method is deprecated")  # of pydantic's, called by core
 @both_modes
-def test_as_structured_llm(make: MakeModel, service: Emulator, model: str) -> None:
+def test_as_structured_llm_returns_objects(make: MakeModel, service: Emulator, model: str) -> None:
     service.reply(answering(JSON))
     llm = make(model=model).as_structured_llm(City)
     question = [ChatMessage(role="user", content="Describe Paris {exactly}.")]
@@ -328,7 +348,7 @@ def test_as_structured_llm(make: MakeModel, service: Emulator, model: str) -> No
     assert llm.complete("Describe Paris.").raw == PARIS
 
 
-def test_without_a_script(make: MakeModel) -> None:
+def test_structured_predict_on_default_emulator_reply(make: MakeModel) -> None:
     llm = make(model=TOOL_MODEL)
     city = llm.structured_predict(
         City, PromptTemplate("{text}"), text="name: Oslo, country: Norway, inhabitants: 5"
@@ -336,7 +356,7 @@ def test_without_a_script(make: MakeModel) -> None:
     assert (city.name, city.country) == ("Oslo", "Norway")
 
 
-def test_response_format_of_a_chat(make: MakeModel, service: Emulator) -> None:
+def test_chat_response_format_accepts_a_pydantic_class(make: MakeModel, service: Emulator) -> None:
     llm = make(model=SCHEMA_MODEL)
     question = [ChatMessage(role="user", content="Paris?")]
     llm.chat(question, response_format=City)

@@ -1,4 +1,4 @@
-"""Tool calls however a server cuts them up: one table, the same answer whole or streamed (checklist 5, 8)."""
+"""Tool calls in any fragmentation: one table of cases (checklist 5, 8)."""
 
 import json
 from typing import Any
@@ -31,7 +31,7 @@ def _present(fields: Fragment) -> Fragment:
 
 F, G = ("f", {"a": 1}), ("g", {"b": 2})
 
-# Each row: what arrives, chunk by chunk, and the calls that it means.
+# Each row: the fragments by chunk, and the tool calls they form.
 CASES: dict[str, tuple[list[list[Fragment]], Calls]] = {
     "as documented": (
         [[fragment('{"a"', id="c0", name="f", index=0)], [fragment(":1}", id="", index=0)]],
@@ -49,7 +49,7 @@ CASES: dict[str, tuple[list[list[Fragment]], Calls]] = {
         [[fragment('{"a"', id="c0", name="f", index=0)], [fragment(":1}", id="", name="", index=0)]],
         [F],
     ),
-    "no id at all": ([[fragment('{"a"', name="f", index=0)], [fragment(":1}", index=0)]], [F]),
+    "no ids": ([[fragment('{"a"', name="f", index=0)], [fragment(":1}", index=0)]], [F]),
     "no index": (
         [
             [fragment('{"a"', id="c0", name="f")],
@@ -63,7 +63,7 @@ CASES: dict[str, tuple[list[list[Fragment]], Calls]] = {
         [[fragment('{"a"', id="c0", name="f", index=1)], [fragment(":1}", id="", index=0)]],
         [F],
     ),
-    "equal index for two": (
+    "two calls at one index": (
         [
             [fragment('{"a":1}', id="c0", name="f", index=0)],
             [fragment('{"b"', id="c1", name="g", index=0)],
@@ -72,11 +72,11 @@ CASES: dict[str, tuple[list[list[Fragment]], Calls]] = {
         [F, G],
     ),
     "huge index": ([[fragment('{"a":1}', id="c0", name="f", index=200000)]], [F]),
-    "two in one chunk": (
+    "two calls in one chunk": (
         [[fragment('{"a":1}', id="c0", name="f", index=0), fragment('{"b":2}', id="c1", name="g", index=1)]],
         [F, G],
     ),
-    "two by turns": (
+    "interleaved calls": (
         [
             [fragment('{"a"', id="c0", name="f", index=0)],
             [fragment('{"b"', id="c1", name="g", index=1)],
@@ -89,11 +89,11 @@ CASES: dict[str, tuple[list[list[Fragment]], Calls]] = {
         [[fragment(None, id="c0", name="f", index=0)], [fragment('{"a":1}', index=0)]],
         [F],
     ),
-    "cut inside a string": (
+    "split inside a string": (
         [[fragment('{"city":"New ', id="c0", name="f", index=0)], [fragment('York City"}', index=0)]],
         [("f", {"city": "New York City"})],
     ),
-    "cut inside an escape": (
+    "split inside an escape": (
         [
             [fragment('{"s":"a\\', id="c0", name="f", index=0)],
             [fragment("n\\u4e", index=0)],
@@ -101,7 +101,7 @@ CASES: dict[str, tuple[list[list[Fragment]], Calls]] = {
         ],
         [("f", {"s": "a\n中"})],
     ),
-    "valid before it ends": (
+    "valid JSON before the last fragment": (
         [[fragment('{"a":1', id="c0", name="f", index=0)], [fragment("0}", index=0)]],
         [("f", {"a": 10})],
     ),
@@ -112,8 +112,8 @@ CASES: dict[str, tuple[list[list[Fragment]], Calls]] = {
 BROKEN: dict[str, tuple[str, str]] = {
     "not JSON": ('{"a": oops}', "tool_calls"),
     "not an object": ("[1]", "tool_calls"),
-    "cut short": ('{"path": "/", "recursive": tr', "length"),
-    "cut to a valid beginning": ("", "length"),
+    "truncated": ('{"path": "/", "recursive": tr', "length"),
+    "truncated to valid JSON": ("", "length"),
 }
 
 
@@ -134,17 +134,19 @@ def selected(llm: Qwen, response: ChatResponse) -> Calls:
 
 @pytest.fixture
 def llm(service: Emulator) -> Qwen:
-    """These bytes are of the compatible wire; the native one has a table of its own in the core's tests."""
+    """Return a model on the OpenAI-compatible protocol; the native one has its own table in the core tests."""
     return Qwen(api_key=SecretStr(KEY), base_url=service.base_url, protocol="openai")
 
 
 @pytest.mark.parametrize(("chunks", "expected"), CASES.values(), ids=CASES.keys())
-def test_fragments(llm: Qwen, service: Emulator, chunks: list[list[Fragment]], expected: Calls) -> None:
+def test_tool_call_fragments_are_assembled(
+    llm: Qwen, service: Emulator, chunks: list[list[Fragment]], expected: Calls
+) -> None:
     service.reply(streamed(chunks, "tool_calls"))
     question = [ChatMessage(role="user", content="Call.")]
     received = list(llm.stream_chat(question, tools=[TOOL]))
     for chunk in received:
-        selected(llm, chunk)  # agents ask on every chunk
+        selected(llm, chunk)  # agents call it on every chunk
     last = received[-1]
     assert selected(llm, last) == expected
     blocks = [block for block in last.message.blocks if isinstance(block, ToolCallBlock)]
@@ -156,7 +158,9 @@ def test_fragments(llm: Qwen, service: Emulator, chunks: list[list[Fragment]], e
 
 
 @pytest.mark.parametrize(("arguments", "finish_reason"), BROKEN.values(), ids=BROKEN.keys())
-def test_broken_arguments_are_no_call(llm: Qwen, service: Emulator, arguments: str, finish_reason: str) -> None:
+def test_invalid_tool_call_arguments_are_invalid_tool_calls(
+    llm: Qwen, service: Emulator, arguments: str, finish_reason: str
+) -> None:
     service.reply(streamed([[fragment(arguments, id="c0", name="f", index=0)]], finish_reason))
     last = list(llm.stream_chat([ChatMessage(role="user", content="Call.")], tools=[TOOL]))[-1]
     assert "tool_calls" not in last.message.additional_kwargs
@@ -167,7 +171,7 @@ def test_broken_arguments_are_no_call(llm: Qwen, service: Emulator, arguments: s
         llm.get_tool_calls_from_response(last, error_on_no_tool_call=False)
 
 
-def test_broken_arguments_beside_a_whole_call(llm: Qwen, service: Emulator) -> None:
+def test_invalid_tool_call_beside_a_valid_one_warns(llm: Qwen, service: Emulator) -> None:
     calls = [fragment('{"a":1}', id="c0", name="f", index=0), fragment('{"b":', id="c1", name="g", index=1)]
     service.reply(streamed([calls], "tool_calls"))
     last = list(llm.stream_chat([ChatMessage(role="user", content="Call.")], tools=[TOOL]))[-1]
@@ -176,7 +180,7 @@ def test_broken_arguments_beside_a_whole_call(llm: Qwen, service: Emulator) -> N
         assert selected(llm, last) == [F]
 
 
-def test_partial_arguments_grow(llm: Qwen, service: Emulator) -> None:
+def test_streamed_tool_call_arguments_grow(llm: Qwen, service: Emulator) -> None:
     pieces = ['{"ci', 'ty": "P', "aris", '", "n', '": 1', "2}"]
     chunks = [[fragment(pieces[0], id="c0", name="f", index=0)], *([fragment(p, index=0)] for p in pieces[1:])]
     service.reply(streamed(chunks, "tool_calls"))

@@ -1,4 +1,4 @@
-"""Tools, tool choices and single calls (checklist 6-8)."""
+"""Tools, tool_choice and single tool calls (checklist 6-8)."""
 
 from typing import Any
 
@@ -64,15 +64,15 @@ def prepared(**options: Any) -> dict[str, Any]:
         ({"tool_choice": {"type": "required"}}, "required"),
     ],
 )
-def test_tool_choice(options: dict[str, Any], expected: str | None) -> None:
+def test_tool_choice_and_tool_required_are_mapped(options: dict[str, Any], expected: str | None) -> None:
     assert prepared(**options).get("tool_choice") == expected
 
 
-def test_preparation_sends_no_options_without_tools() -> None:
+def test_chat_with_tools_without_tools_sends_no_tool_options() -> None:
     assert prepared(tools=[], temperature=1).keys() == {"messages", "temperature"}
 
 
-def test_preparation_takes_history_and_question() -> None:
+def test_chat_with_tools_combines_history_and_user_msg() -> None:
     history = [ChatMessage(role="system", content="S")]
     for question in ("Q", ChatMessage(role="user", content="Q")):
         messages = prepared(user_msg=question, chat_history=history)["messages"]
@@ -81,14 +81,14 @@ def test_preparation_takes_history_and_question() -> None:
     assert prepared(user_msg=None, chat_history=history)["messages"] == history
 
 
-def test_parallel_calls_are_asked_for(make: MakeModel, service: Emulator) -> None:
+def test_allow_parallel_tool_calls_is_sent(make: MakeModel, service: Emulator) -> None:
     make().chat_with_tools([ADD], "Add 1 and 2", allow_parallel_tool_calls=True)
     assert service.last_request.parameters["parallel_tool_calls"] is True
     make().chat_with_tools([ADD], "Add 1 and 2")
     assert service.last_request.parameters["parallel_tool_calls"] is False
 
 
-def test_whole_schemas_are_sent(make: MakeModel, service: Emulator) -> None:
+def test_tool_schemas_are_sent_complete(make: MakeModel, service: Emulator) -> None:
     make().chat_with_tools([TRIP, TODAY], "Plan a trip")
     plan, today_ = (tool["function"] for tool in service.last_request.parameters["tools"])
     assert plan["parameters"]["$defs"]["Place"]["properties"].keys() == {"city", "country"}
@@ -104,7 +104,7 @@ class Folder(BaseModel):
     folders: list["Folder"] = []
 
 
-def test_the_root_of_a_recursive_schema_is_sent(make: MakeModel, service: Emulator) -> None:
+def test_recursive_tool_schema_is_sent_complete(make: MakeModel, service: Emulator) -> None:
     tool = FunctionTool.from_defaults(lambda **fields: str(fields), name="f", description="F.", fn_schema=Folder)
     make().chat_with_tools([tool], "Call.")
     (sent,) = service.last_request.parameters["tools"]
@@ -114,7 +114,7 @@ def test_the_root_of_a_recursive_schema_is_sent(make: MakeModel, service: Emulat
     assert parameters["$defs"]["Folder"]["required"] == ["name"]
 
 
-def test_one_call_only(make: MakeModel, service: Emulator) -> None:
+def test_without_parallel_tool_calls_only_one_call_is_returned(make: MakeModel, service: Emulator) -> None:
     llm = make()
     service.reply(TWO_CALLS, TWO_CALLS, TWO_CALLS)
     response = llm.chat_with_tools([ADD, MULTIPLY], "Calculate")
@@ -127,7 +127,9 @@ def test_one_call_only(make: MakeModel, service: Emulator) -> None:
     assert len(llm.get_tool_calls_from_response(both)) == 2
 
 
-async def test_one_call_only_async(make: MakeModel, service: Emulator) -> None:
+async def test_without_parallel_tool_calls_only_one_call_is_returned_async(
+    make: MakeModel, service: Emulator
+) -> None:
     llm = make()
     service.reply(TWO_CALLS, TWO_CALLS)
     response = await llm.achat_with_tools([ADD, MULTIPLY], "Calculate")
@@ -136,7 +138,7 @@ async def test_one_call_only_async(make: MakeModel, service: Emulator) -> None:
     assert len(llm.get_tool_calls_from_response(chunks[-1])) == 1
 
 
-def test_the_validating_hook_cuts_too() -> None:
+def test_validate_chat_with_tools_response_keeps_one_call() -> None:
     blocks = [ToolCallBlock(tool_call_id=f"c{n}", tool_name="add", tool_kwargs={"a": n}) for n in range(2)]
     response = ChatResponse(message=ChatMessage(role="assistant", blocks=blocks))
     cut = Qwen()._validate_chat_with_tools_response(response, [ADD])
@@ -147,19 +149,19 @@ def test_the_validating_hook_cuts_too() -> None:
     assert len(Qwen()._validate_chat_with_tools_response(alike, [ADD]).message.blocks) == 1
 
 
-def test_predict_and_call(make: MakeModel, service: Emulator) -> None:
+def test_predict_and_call_runs_the_tool(make: MakeModel, service: Emulator) -> None:
     service.reply(TWO_CALLS)
     response = make().predict_and_call([ADD, MULTIPLY], "What is 1 plus 2?")
     assert response.sources[0].raw_output == 3
 
 
-async def test_apredict_and_call_in_parallel(make: MakeModel, service: Emulator) -> None:
+async def test_apredict_and_call_runs_parallel_tool_calls(make: MakeModel, service: Emulator) -> None:
     service.reply(TWO_CALLS)
     response = await make().apredict_and_call([ADD, MULTIPLY], "Calculate", allow_parallel_tool_calls=True)
     assert [source.raw_output for source in response.sources] == [3, 12]
 
 
-def test_no_call_where_one_was_expected(make: MakeModel, service: Emulator) -> None:
+def test_error_on_no_tool_call(make: MakeModel, service: Emulator) -> None:
     llm = make()
     service.reply("No.")
     response = llm.chat_with_tools([ADD], "Add")
@@ -168,14 +170,14 @@ def test_no_call_where_one_was_expected(make: MakeModel, service: Emulator) -> N
     assert llm.get_tool_calls_from_response(response, error_on_no_tool_call=False) == []
 
 
-def test_a_forced_call_switches_thinking_off_with_a_warning(make: MakeModel, service: Emulator) -> None:
+def test_tool_required_disables_default_thinking_with_warning(make: MakeModel, service: Emulator) -> None:
     with pytest.warns(UserWarning, match="Thinking was switched off"):
         make(model="qwen3.7-plus").chat_with_tools([ADD], "Add 1 and 2", tool_required=True)
     assert service.last_request.parameters["enable_thinking"] is False
     assert service.last_request.parameters["tool_choice"] == {"type": "function", "function": {"name": "add"}}
 
 
-def test_a_round_of_tools(make: MakeModel, service: Emulator) -> None:
+def test_tool_round_with_tool_result(make: MakeModel, service: Emulator) -> None:
     llm = make()
     history = [ChatMessage(role="user", content="What is 12 plus 30?")]
     response = llm.chat_with_tools([ADD, TODAY], chat_history=history)
@@ -189,7 +191,7 @@ def test_a_round_of_tools(make: MakeModel, service: Emulator) -> None:
     assert "42" in (answer.message.content or "")
 
 
-def test_a_tool_of_any_name_is_called_under_it(make: MakeModel, service: Emulator) -> None:
+def test_invalid_tool_name_is_restored_in_tool_calls(make: MakeModel, service: Emulator) -> None:
     llm, named = make(), FunctionTool.from_defaults(ADD.fn, name="sum.of 两个", description="Add two numbers.")
     response = llm.chat_with_tools([named], "Add 1 and 2", tool_required=True)
     assert [call.tool_name for call in llm.get_tool_calls_from_response(response)] == ["sum.of 两个"]
@@ -198,7 +200,7 @@ def test_a_tool_of_any_name_is_called_under_it(make: MakeModel, service: Emulato
 
 
 @pytest.mark.parametrize("tool", [Trip, add])
-def test_what_is_no_tool_is_refused(make: MakeModel, tool: Any) -> None:
+def test_invalid_tool_is_refused(make: MakeModel, tool: Any) -> None:
     question = [ChatMessage(role="user", content="?")]
     with pytest.raises(UnsupportedFeatureError, match=r"is no tool.*FunctionTool"):
         make().chat(question, tools=[tool])

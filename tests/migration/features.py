@@ -1,4 +1,4 @@
-"""What each integration does when it is asked, seen on the emulator: the README's table of features.
+"""Probe features of each integration on the emulator, for the README's table of features.
 
 ``python -m tests.migration.features`` prints the rows of those that are installed; the main environment holds
 LangChain's, that of ``make lowest`` LlamaIndex's.
@@ -24,13 +24,13 @@ FOUND = Reply("It is sunny.", search_results=[SearchResult("Weather", "https://e
 
 
 def get_weather(city: str) -> str:
-    """The weather in a city."""
+    """Return the weather in a city."""
     return f"It is sunny in {city}."
 
 
 @dataclass(frozen=True)
 class Peer:
-    """An integration: how its model is made, and how it is told to think and to search."""
+    """An integration: a model factory, and its options for thinking and search."""
 
     package: str
     make: Callable[..., Any]
@@ -40,7 +40,7 @@ class Peer:
 
 
 def fields_of(name: str, url: str, options: dict[str, Any]) -> dict[str, Any]:
-    """What the constructors have in common."""
+    """Return the fields that all constructors have in common."""
     return {"model": "qwen-plus", "api_key": KEY, name: url, **options}
 
 
@@ -119,7 +119,7 @@ Probe = Callable[[Peer, Emulator], bool]
 
 
 def added(pieces: Any) -> Any:
-    """A stream of LangChain's as one message."""
+    """Sum a LangChain stream into one message."""
     whole = None
     for piece in pieces:
         whole = piece if whole is None else whole + piece
@@ -127,18 +127,18 @@ def added(pieces: Any) -> Any:
 
 
 def last_of(pieces: Any) -> Any:
-    """The last of a stream of LlamaIndex's."""
+    """Return the last chunk of a LlamaIndex stream."""
     *_, last = pieces
     return last
 
 
 def asked(emulator: Emulator) -> RecordedRequest:
-    """What was sent."""
+    """Return the last request."""
     return emulator.last_request
 
 
 def was_forced(emulator: Emulator) -> bool:
-    """Whether the service was told to call a tool, and took it."""
+    """Return whether tool_choice forced a tool and the service accepted it."""
     request = asked(emulator)
     return request.status == 200 and request.parameters.get("tool_choice") not in (None, "auto")
 
@@ -296,12 +296,12 @@ FEATURES: dict[str, tuple[Probe | None, Probe | None]] = {
 
 
 def here(peer: Peer) -> bool:
-    """Whether it is installed."""
+    """Return whether the integration is installed."""
     return installed(peer.package)
 
 
 def measured(peer: Peer, probe: Probe | None, emulator: Emulator) -> str:
-    """What a cell of the table says."""
+    """Run a probe and return the text of its table cell."""
     if probe is None:
         return ""
     emulator.reset()
@@ -314,7 +314,7 @@ def measured(peer: Peer, probe: Probe | None, emulator: Emulator) -> str:
 
 
 def main() -> None:
-    """Print a column for each integration that is here."""
+    """Print a column for each installed integration."""
     peers = {**LANGCHAIN, **LLAMA_INDEX}
     with Emulator() as emulator:
         for feature, probes in FEATURES.items():

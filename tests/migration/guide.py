@@ -1,4 +1,4 @@
-"""The pairs of code blocks in docs/migration.md, and what happens when they are run."""
+"""Parse and run the pairs of code blocks in docs/migration.md."""
 
 import re
 import warnings
@@ -28,7 +28,7 @@ ADDRESS = "https://dashscope.aliyuncs.com/compatible-mode/v1"
 
 
 def installed(module: str) -> bool:
-    """Whether it can be imported here."""
+    """Return whether the module can be imported."""
     try:
         return find_spec(module) is not None
     except ModuleNotFoundError:
@@ -36,21 +36,21 @@ def installed(module: str) -> bool:
 
 
 class Pair(NamedTuple):
-    """The same thing done twice."""
+    """One task in old and new code."""
 
     before: str
     after: str
 
     @property
     def peer(self) -> str:
-        """The package that is left behind."""
+        """Return the package that is migrated from."""
         found = PEER.search(self.before)
         assert found, self.before
         return found[1]
 
     @property
     def runs_here(self) -> bool:
-        """Whether that package is in this environment; `make lowest` holds those that the main one cannot."""
+        """Return whether that package is installed; `make lowest` has those that this one cannot have."""
         return installed(self.peer)
 
 
@@ -61,7 +61,7 @@ PAIRS = {
 
 @dataclass(frozen=True)
 class Run:
-    """What a block left: its names, the error that ended it, and what it sent."""
+    """The result of a block: its names, its error and its requests."""
 
     names: Mapping[str, Any]
     error: Exception | None
@@ -74,18 +74,18 @@ class Run:
 
     @property
     def sent(self) -> dict[str, Any]:
-        """The parameters of the first request."""
+        """Return the parameters of the first request."""
         return self.requests[0].parameters
 
 
 def run(code: str, emulator: Emulator, replies: tuple[Scripted, ...]) -> Run:
-    """Run a block as it stands, but for the service's address."""
+    """Run a block unchanged except for the service's URL."""
     emulator.reset()
     emulator.reply(*replies)
     names: dict[str, Any] = {}
     error = None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # old packages have old habits
+        warnings.simplefilter("ignore")  # old packages use deprecated features
         try:
             exec(compile(code.replace(ADDRESS, emulator.compatible_url), "docs/migration.md", "exec"), names)
         except Exception as problem:
@@ -96,7 +96,7 @@ def run(code: str, emulator: Emulator, replies: tuple[Scripted, ...]) -> Run:
 def run_pair(
     pair: Pair, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, replies: tuple[Scripted, ...]
 ) -> tuple[Run, Run]:
-    """Run both, each with the same answers waiting, and with the address where each looks for it."""
+    """Run both blocks with the same scripted replies, each with the URL set where it reads it."""
     import dashscope
 
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-test")

@@ -1,4 +1,4 @@
-"""The defaults that the tables of docs/migration.md name, old and new."""
+"""The old and new defaults in the tables of docs/migration.md are correct."""
 
 from importlib import import_module
 from typing import Any
@@ -9,7 +9,7 @@ from tests.migration.guide import GUIDE, installed
 
 TEXT = GUIDE.read_text("utf-8")
 
-# Module, class, field, default, and how the guide says it.
+# Module, class, field, default, and the text in the guide.
 DEFAULTS: tuple[tuple[str, str, str, Any, str], ...] = (
     ("langchain_community.chat_models.tongyi", "ChatTongyi", "model_name", "qwen-turbo", "not `qwen-turbo`"),
     ("langchain_community.chat_models.tongyi", "ChatTongyi", "top_p", 0.8, "`top_p=0.8` (default)"),
@@ -53,7 +53,7 @@ DEFAULTS: tuple[tuple[str, str, str, Any, str], ...] = (
 @pytest.mark.parametrize(
     ("module", "name", "field", "default", "said"), [row for row in DEFAULTS if installed(row[0])]
 )
-def test_default(
+def test_field_default_equals_the_guide(
     module: str, name: str, field: str, default: Any, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("QWEN_MODEL", raising=False)
@@ -62,8 +62,8 @@ def test_default(
     assert found.get_default(call_default_factory=True) == default
 
 
-def test_defaults_of_constructors() -> None:
-    """Those that two classes of LlamaIndex have in their signatures alone."""
+def test_constructor_defaults_equal_the_guide() -> None:
+    """Check defaults that two LlamaIndex classes have only in their signatures."""
     import inspect
 
     from llama_index.core.bridge.pydantic import BaseModel

@@ -1,4 +1,4 @@
-"""The README's comparison is what is measured, for every integration that is installed here."""
+"""The README's feature table equals the probes, for every installed integration."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ OURS = {"ChatQwen", "Qwen"}
 
 
 def table() -> dict[str, dict[str, str]]:
-    """The cells by feature and integration; ours share a column."""
+    """Return the cells by feature and integration; ours share a column."""
     found = re.search(r"^\| *\| `ChatQwen`, `Qwen` .*\n(?:\|.*\n)+", README, re.MULTILINE)
     assert found
     head, _, *rows = ([cell.strip() for cell in line.strip("|\n").split("|")] for line in found[0].splitlines())
@@ -27,16 +27,18 @@ HERE = {name: peer for name, peer in {**LANGCHAIN, **LLAMA_INDEX}.items() if her
 
 @pytest.mark.parametrize("feature", FEATURES)
 @pytest.mark.parametrize("name", HERE)
-def test_cell(feature: str, name: str, qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_feature_table_cell_equals_the_probe(
+    feature: str, name: str, qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import dashscope
 
-    monkeypatch.setattr(dashscope, "base_http_api_url", dashscope.base_http_api_url)  # put back afterwards
+    monkeypatch.setattr(dashscope, "base_http_api_url", dashscope.base_http_api_url)  # restored after the test
     probe = FEATURES[feature][name in LLAMA_INDEX]
     if probe is not None:
         written = TABLE[feature]["ChatQwen, Qwen" if name in OURS else name]
         assert measured(HERE[name], probe, qwen_emulator) == written
 
 
-def test_all_integrations_are_in_the_table() -> None:
+def test_feature_table_has_all_integrations() -> None:
     for row in FEATURES:
         assert TABLE[row].keys() == (LANGCHAIN.keys() | LLAMA_INDEX.keys()) - OURS | {"ChatQwen, Qwen"}

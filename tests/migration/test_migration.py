@@ -1,4 +1,4 @@
-"""docs/migration.md is true: old and new code give the same, and differ in exactly what it says."""
+"""docs/migration.md is correct: old and new code give the same results, except for the stated differences."""
 
 import re
 from collections.abc import Callable
@@ -24,17 +24,17 @@ TWO_CALLS = Reply(
 
 
 def usage(pieces: list[Any]) -> Any:
-    """The usage of a stream, as LangChain adds it up."""
+    """Return the summed usage of a LangChain stream."""
     return reduce(add, pieces).usage_metadata
 
 
 def text(pieces: list[Any]) -> str:
-    """The text of a stream."""
+    """Return the text of a stream."""
     return "".join(piece.content for piece in pieces)
 
 
 def calls(run: Run) -> list[tuple[str, dict[str, Any]]]:
-    """The calls of a block, LangChain's or LlamaIndex's."""
+    """Return the tool calls of a block, LangChain's or LlamaIndex's."""
     return [
         (call["name"], call["args"]) if isinstance(call, dict) else (call.tool_name, call.tool_kwargs)
         for call in run["calls"]
@@ -157,7 +157,7 @@ def openai_structure(before: Run, after: Run) -> None:
 
 def openai_vectors(before: Run, after: Run) -> None:
     for old, new in zip(before["vectors"], after["vectors"], strict=True):
-        assert old == pytest.approx(new, abs=1e-6) and len(new) == 256  # that SDK asks for numbers of 32 bits
+        assert old == pytest.approx(new, abs=1e-6) and len(new) == 256  # that SDK requests 32-bit floats
 
 
 def llama_index_answers(before: Run, after: Run) -> None:
@@ -258,18 +258,20 @@ CHECKS: dict[str, tuple[Check, tuple[Scripted, ...]]] = {
 
 
 @pytest.mark.parametrize("title", [title for title in CHECKS if title in PAIRS and PAIRS[title].runs_here])
-def test_pair(title: str, qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_migration_pair_gives_the_stated_result(
+    title: str, qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     check, replies = CHECKS[title]
     check(*run_pair(PAIRS[title], qwen_emulator, monkeypatch, replies))
 
 
-def test_every_pair_is_checked() -> None:
+def test_every_migration_pair_has_a_check() -> None:
     assert PAIRS.keys() == CHECKS.keys()
     assert len(re.findall(r"^```python$", GUIDE.read_text("utf-8"), re.MULTILINE)) == 2 * len(PAIRS)
 
 
-def test_every_package_is_compared_in_ci() -> None:
-    """In the main environment, or in that of `make lowest`, at the version that the guide names."""
+def test_every_compared_package_is_installed_in_ci() -> None:
+    """Find each package in the main environment or `make lowest`, at the version the guide names."""
     named = set(re.findall(r"\| ((?:langchain|llama-index)-[a-z-]+ [\d.]+) \|", GUIDE.read_text("utf-8")))
     assert len(named) == 7
     pinned = "".join(

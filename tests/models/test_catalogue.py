@@ -1,4 +1,4 @@
-"""The catalogue: facts that can be checked by hand, the merging of layers, spellings of names, unknown facts."""
+"""The model catalog: facts checked by hand, merging of layers, spellings of names, unknown models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from qwen_core.models import ModelProfile, Price, all_models, provenance, resolve
 from qwen_core.models.catalogue import _parse
 
-# Checked by hand against Alibaba's model pages and guides, not against the catalogue.
+# Checked by hand against Alibaba's model pages and guides, not against the catalog.
 FACTS: list[tuple[str, dict[str, Any]]] = [
     (
         "qwen3.8-max",
@@ -148,7 +148,7 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("model", "facts"), FACTS, ids=[model for model, _ in FACTS])
-def test_facts_checked_by_hand(model: str, facts: dict[str, Any]) -> None:
+def test_catalog_facts_match_the_documentation(model: str, facts: dict[str, Any]) -> None:
     profile = resolve(model)
     assert {field: getattr(profile, field) for field in facts} == facts
 
@@ -177,11 +177,11 @@ def test_facts_checked_by_hand(model: str, facts: dict[str, Any]) -> None:
         ("minimax", "MiniMax-M2.5"),
     ],
 )
-def test_every_family_that_users_know_is_there(family: str, model: str) -> None:
+def test_catalog_has_every_known_family(family: str, model: str) -> None:
     assert resolve(model).family == family
 
 
-def test_every_listed_id_resolves_to_an_entry() -> None:
+def test_every_listed_model_id_resolves_to_its_entry() -> None:
     assert len(all_models()) == len(set(all_models())) > 240
     for model in all_models():
         profile = resolve(model)
@@ -215,7 +215,7 @@ def test_every_listed_id_resolves_to_an_entry() -> None:
         ("zai-org/GLM-5", "glm-5"),
     ],
 )
-def test_spellings_lead_to_the_entry(spelling: str, entry: str) -> None:
+def test_model_name_spellings_resolve_to_the_entry(spelling: str, entry: str) -> None:
     profile = resolve(spelling)
     assert profile.name == spelling
     assert profile.catalogue_id == entry
@@ -229,40 +229,40 @@ def test_spellings_lead_to_the_entry(spelling: str, entry: str) -> None:
         ("qwen3", "qwen", None),
     ],
 )
-def test_names_of_other_servers_lead_to_the_family(name: str, family: str, thinking: str | None) -> None:
+def test_model_names_of_other_servers_resolve_to_the_family(name: str, family: str, thinking: str | None) -> None:
     profile = resolve(name)
     assert (profile.catalogue_id, profile.family, profile.thinking) == (None, family, thinking)
 
 
-def test_a_snapshot_has_the_facts_of_its_model_and_says_so() -> None:
+def test_snapshot_inherits_the_facts_of_its_model() -> None:
     base, snapshot = resolve("qwen3.5-plus"), resolve("qwen3.5-plus-2026-04-20")
     apart = {"name", "source", "as_of", "certainty"}
     assert _facts(base, apart) == _facts(snapshot, apart)
     assert snapshot.certainty == "inherited"
 
 
-def test_an_unlisted_us_variant_has_no_price_of_other_regions() -> None:
+def test_unlisted_us_variant_has_no_prices_of_other_regions() -> None:
     profile = resolve("qwen3.5-plus-us")
     assert (profile.catalogue_id, profile.regions, profile.prices) == ("qwen3.5-plus", ("us-east-1",), ())
 
 
 @pytest.mark.parametrize("name", ["", "gpt-9", "/", "qwen", "我的模型", "a" * 10_000, "x/y/z"])
-def test_any_name_resolves(name: str) -> None:
+def test_any_model_name_resolves(name: str) -> None:
     assert resolve(name).name == name
 
 
-def test_an_unknown_name_gets_the_permissive_defaults() -> None:
+def test_unknown_model_gets_permissive_defaults() -> None:
     assert resolve("my-finetune") == ModelProfile(name="my-finetune")
     assert resolve("my-finetune").context_window == 131_072
 
 
-def test_a_new_size_of_a_known_generation_follows_its_family() -> None:
+def test_new_model_size_inherits_from_its_family() -> None:
     profile = resolve("Qwen/Qwen3.5-9B")
     assert profile.catalogue_id is None
     assert (profile.family, profile.context_window, profile.certainty) == ("qwen3.5", 262_144, "inherited")
 
 
-def test_layers_fold_from_general_to_special() -> None:
+def test_catalog_layers_merge_from_general_to_specific() -> None:
     document = {
         "source": {"s": {"title": "S", "as_of": "2026-01-01", "certainty": "documented"}, "snapshot": {
             "title": "snapshot", "as_of": "2026-01-01", "certainty": "inherited"}},
@@ -282,14 +282,14 @@ def test_layers_fold_from_general_to_special() -> None:
     assert catalogue.entries["m-1"].layer.unknown == ("max_input_tokens",)
 
 
-def test_a_misspelt_field_in_the_catalogue_is_an_error() -> None:
+def test_misspelt_catalog_field_is_an_error() -> None:
     source = {"title": "S", "as_of": "2026-01-01", "certainty": "documented"}
     with pytest.raises(ValueError, match="max_output"):
         _parse({"source": {"s": source, "snapshot": source}, "spelling": [], "family": [], "model": {
             "m": {"source": "s", "max_output": 1}}})  # fmt: skip
 
 
-def test_the_user_has_the_last_word() -> None:
+def test_user_overrides_win() -> None:
     profile = resolve("qwen-plus", {"context_window": 5, "input_modalities": ["text", "image"]})
     assert (profile.context_window, profile.input_modalities) == (5, ("text", "image"))
     assert profile.max_output_tokens == resolve("qwen-plus").max_output_tokens
@@ -298,7 +298,7 @@ def test_the_user_has_the_last_word() -> None:
     assert resolve("my-finetune", {"prices": [price]}).prices == (price,)
 
 
-def test_wrong_overrides_are_errors() -> None:
+def test_invalid_overrides_raise() -> None:
     with pytest.raises(TypeError, match="contextwindow"):
         resolve("qwen-plus", {"contextwindow": 5})
     with pytest.raises(msgspec.ValidationError):
@@ -313,7 +313,7 @@ def test_provenance_names_the_table_of_each_fact() -> None:
     assert "embedding_batch" not in found
 
 
-def test_whether_a_call_thinks_and_must_stream() -> None:
+def test_thinks_and_must_stream_follow_enable_thinking() -> None:
     open_source, plus, always = resolve("qwen3-8b"), resolve("qwen-plus"), resolve("qwq-plus")
     assert (open_source.thinks(), open_source.thinks(False), plus.thinks(), plus.thinks(True)) == (
         True, False, False, True)  # fmt: skip
@@ -326,7 +326,7 @@ def test_whether_a_call_thinks_and_must_stream() -> None:
         True, False, True)  # fmt: skip
 
 
-def test_retirements_that_name_a_successor_name_one_that_stays() -> None:
+def test_retired_models_name_an_active_successor() -> None:
     for model in all_models():
         profile = resolve(model)
         if profile.successor:
@@ -334,12 +334,12 @@ def test_retirements_that_name_a_successor_name_one_that_stays() -> None:
             assert resolve(profile.successor).retired_on is None
 
 
-def test_profiles_are_cached_values() -> None:
+def test_profiles_are_cached_and_hashable() -> None:
     assert resolve("qwen-plus") is resolve("qwen-plus")
     assert len({resolve("qwen-plus"), resolve("qwen-plus", {}), resolve("qwen-max")}) == 2
 
 
-def test_importing_the_catalogue_reads_nothing() -> None:
+def test_importing_the_catalog_reads_no_data() -> None:
     code = (
         "import sys, qwen_core.models.catalogue as c\n"
         "assert c._catalogue.cache_info().currsize == 0\n"

@@ -1,4 +1,4 @@
-"""Costs, against figures worked out by hand from the price lists (CNY per million tokens)."""
+"""Costs, compared with figures computed by hand from the price lists (CNY per million tokens)."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def _cost(model: str, region: str = BEIJING, *, thinking: bool | None = None, ba
     return cost(resolve(model), reported, region=region, scope=scope, thinking=thinking, batch=batch)
 
 
-# model, region, input tokens, output tokens, thinking, the total by hand
-BY_HAND = [
-    # one price for all lengths
+# model, region, input tokens, output tokens, thinking, expected total
+EXPECTED_TOTALS = [
+    # a single price tier
     ("qwen3.8-max", BEIJING, 1_000, 500, True, (1_000 * 12 + 500 * 36) / 1e6),
     ("qwen3.8-max", SINGAPORE, 1_000, 500, True, (1_000 * 14.988 + 500 * 44.965) / 1e6),
     ("qwen-max", BEIJING, 20_000, 1_000, False, 0.048 + 0.0096),
     ("qwen-long", BEIJING, 1_000_000, 1_000, False, 0.5 + 0.002),
     ("qwen-mt-plus", BEIJING, 1_000, 1_000, False, 0.0018 + 0.0054),
     ("deepseek-r1", BEIJING, 10_000, 10_000, None, 0.04 + 0.16),
-    # qwen-plus: three tiers, thinking output dearer
+    # qwen-plus: three tiers, a higher price for thinking output
     ("qwen-plus", BEIJING, 100_000, 1_000, False, 0.08 + 0.002),
     ("qwen-plus", BEIJING, 100_000, 1_000, True, 0.08 + 0.008),
     ("qwen-plus", BEIJING, 200_000, 1_000, False, 0.48 + 0.02),
@@ -37,7 +37,7 @@ BY_HAND = [
     ("qwen-plus", BEIJING, 500_000, 1_000, False, 2.4 + 0.048),
     ("qwen-plus", SINGAPORE, 200_000, 1_000, True, 0.5872 + 0.029357),
     ("qwen-plus", VIRGINIA, 100_000, 1_000, False, 0.08 + 0.002),
-    # more tiered ones
+    # other tiered models
     ("qwen-flash", BEIJING, 128_000, 10_000, False, 0.0192 + 0.015),
     ("qwen-flash", BEIJING, 300_000, 10_000, False, 0.36 + 0.12),
     ("qwen3.7-plus", BEIJING, 300_000, 2_000, True, 1.8 + 0.048),
@@ -54,8 +54,10 @@ BY_HAND = [
 ]
 
 
-@pytest.mark.parametrize(("model", "region", "input_tokens", "output_tokens", "thinking", "total"), BY_HAND)
-def test_totals_by_hand(
+@pytest.mark.parametrize(
+    ("model", "region", "input_tokens", "output_tokens", "thinking", "total"), EXPECTED_TOTALS
+)
+def test_cost_totals_match_the_price_lists(
     model: str, region: str, input_tokens: int, output_tokens: int, thinking: bool | None, total: float
 ) -> None:
     charged = _cost(model, region, thinking=thinking, input_tokens=input_tokens, output_tokens=output_tokens)
@@ -65,7 +67,7 @@ def test_totals_by_hand(
     assert (charged.currency, charged.cached) == ("CNY", 0)
 
 
-def test_the_tier_is_that_of_the_whole_request() -> None:
+def test_price_tier_applies_to_the_whole_request() -> None:
     at = _cost("qwen-plus", input_tokens=131_072, output_tokens=0, thinking=False)
     above = _cost("qwen-plus", input_tokens=131_073, output_tokens=0, thinking=False)
     assert at is not None and above is not None
@@ -74,12 +76,12 @@ def test_the_tier_is_that_of_the_whole_request() -> None:
     assert (at.tier, above.tier) == ("input <= 131072", "131072 < input <= 262144")
 
 
-def test_an_empty_request_costs_nothing() -> None:
+def test_cost_of_zero_tokens_is_zero() -> None:
     charged = _cost("qwen-plus", input_tokens=0, output_tokens=0)
     assert charged is not None and charged.total == 0
 
 
-def test_thinking_is_read_from_the_usage_or_the_default() -> None:
+def test_thinking_price_follows_usage_or_model_default() -> None:
     def total(reasoning_tokens: int | None) -> float:
         charged = _cost("qwen-plus", input_tokens=0, output_tokens=1_000, reasoning_tokens=reasoning_tokens)
         assert charged is not None
@@ -91,7 +93,7 @@ def test_thinking_is_read_from_the_usage_or_the_default() -> None:
     assert by_default is not None and by_default.total == pytest.approx(0.005)
 
 
-def test_implicit_cache() -> None:
+def test_cost_of_implicit_cache() -> None:
     charged = _cost("qwen3.7-max", input_tokens=10_000, cached_tokens=8_000, cache_type="implicit",
                     output_tokens=1_000)  # fmt: skip
     assert charged is not None
@@ -100,17 +102,17 @@ def test_implicit_cache() -> None:
     assert charged.output == pytest.approx(0.036)
 
 
-def test_the_price_list_wins_over_the_general_rate_of_the_cache() -> None:
+def test_listed_cache_price_overrides_the_general_rate() -> None:
     charged = _cost("qwen3.8-max", input_tokens=8_000, cached_tokens=8_000, output_tokens=0)
     assert charged is not None and charged.total == pytest.approx(8_000 * 1.5 / 1e6)  # 12.5 %, not 20 %
 
 
-def test_a_cache_without_listed_price_goes_by_the_general_rate() -> None:
+def test_cache_without_listed_price_uses_the_general_rate() -> None:
     charged = _cost("qwen3.5-plus", input_tokens=10_000, cached_tokens=10_000, output_tokens=0)
     assert charged is not None and charged.total == pytest.approx(10_000 * 0.8 * 0.2 / 1e6)
 
 
-def test_explicit_cache() -> None:
+def test_cost_of_explicit_cache() -> None:
     written = _cost("qwen3-coder-flash", input_tokens=20_000, cache_creation_tokens=16_000, output_tokens=0)
     read = _cost("qwen3-coder-flash", input_tokens=20_000, cached_tokens=16_000, cache_type="ephemeral",
                  output_tokens=0)  # fmt: skip
@@ -121,11 +123,11 @@ def test_explicit_cache() -> None:
     assert read.cached == pytest.approx(16_000 * 0.1 / 1e6)
 
 
-def test_cached_tokens_of_a_model_without_cache_have_no_price() -> None:
+def test_cached_tokens_of_a_model_without_cache_give_no_cost() -> None:
     assert _cost("qwen3-32b", input_tokens=10_000, cached_tokens=8_000, output_tokens=0) is None
 
 
-def test_batch_is_half_price_where_the_price_list_offers_it() -> None:
+def test_batch_halves_the_cost_if_offered() -> None:
     whole = _cost("qwen-plus", input_tokens=100_000, output_tokens=1_000, thinking=False)
     half = _cost("qwen-plus", input_tokens=100_000, output_tokens=1_000, thinking=False, batch=True)
     assert whole is not None and half is not None
@@ -134,7 +136,7 @@ def test_batch_is_half_price_where_the_price_list_offers_it() -> None:
     assert _cost("qwen-plus", VIRGINIA, input_tokens=1, output_tokens=1, batch=True) is None
 
 
-def test_speech_and_media_have_prices_of_their_own() -> None:
+def test_audio_and_media_tokens_have_their_own_prices() -> None:
     spoken = _cost("qwen3.5-omni-plus", input_tokens=1_100, text_tokens=100, audio_tokens=1_000,
                    output_tokens=600, output_text_tokens=100, output_audio_tokens=500)  # fmt: skip
     assert spoken is not None
@@ -148,7 +150,7 @@ def test_speech_and_media_have_prices_of_their_own() -> None:
     assert read is not None and read.total == pytest.approx((100 * 0.4 + 100 * 1.6) / 1e6)
 
 
-def test_what_the_usage_hides_has_no_price() -> None:
+def test_incomplete_usage_gives_no_cost() -> None:
     assert _cost("qwen-omni-turbo", input_tokens=100, output_tokens=100) is None
     assert _cost("qwen-omni-turbo", input_tokens=100, text_tokens=100, output_tokens=100) is None
     assert _cost("qwen-omni-turbo", input_tokens=100, cached_tokens=50, text_tokens=20, image_tokens=80,
@@ -158,19 +160,19 @@ def test_what_the_usage_hides_has_no_price() -> None:
     assert _cost("qwen-plus", input_tokens=5, cached_tokens=9, output_tokens=5) is None
 
 
-def test_vision_models_charge_images_as_input() -> None:
+def test_image_tokens_of_vision_models_are_input() -> None:
     charged = _cost("qwen3-vl-plus", input_tokens=1_300, text_tokens=100, image_tokens=1_200, output_tokens=0)
     assert charged is not None and charged.total == pytest.approx(1_300 * 1 / 1e6)
 
 
-def test_embedding_and_rerank_charge_input_alone() -> None:
+def test_embedding_and_rerank_cost_only_input() -> None:
     embedded = _cost("text-embedding-v4", total_tokens=2_000)
     assert embedded is not None and embedded.total == pytest.approx(2_000 * 0.5 / 1e6)
     ranked = _cost("qwen3-rerank", SINGAPORE, input_tokens=1_000, total_tokens=1_000)
     assert ranked is not None and ranked.total == pytest.approx(0.000749)
 
 
-def test_two_scopes_in_one_region_have_to_be_told_apart() -> None:
+def test_ambiguous_scope_in_a_region_gives_no_cost() -> None:
     assert _cost("qwen-plus", FRANKFURT, input_tokens=1_000, output_tokens=0) is None
     for scope, total in (("global", 0.0008), ("eu", 0.002998)):
         charged = _cost("qwen-plus", FRANKFURT, scope=scope, input_tokens=1_000, output_tokens=0)
@@ -186,16 +188,16 @@ def test_two_scopes_in_one_region_have_to_be_told_apart() -> None:
         ("qwen-long", SINGAPORE),
     ],
 )
-def test_unknown_prices_give_none(model: str, region: str) -> None:
+def test_unknown_prices_give_no_cost(model: str, region: str) -> None:
     assert _cost(model, region, input_tokens=10, output_tokens=10, output_text_tokens=10) is None
 
 
-def test_a_hole_in_the_price_list_stays_a_hole() -> None:
+def test_gap_in_the_price_tiers_gives_no_cost() -> None:
     assert _cost("qwen-plus-us", VIRGINIA, input_tokens=200_000, output_tokens=1) is None
     assert _cost("qwen-plus-us", VIRGINIA, input_tokens=300_000, output_tokens=1) is not None
 
 
-def test_a_users_own_price() -> None:
+def test_user_defined_price() -> None:
     price = Price(region=BEIJING, currency="USD", input=1, output=2, price_date="2026-11-20")
     profile = resolve("my-finetune", {"prices": [price]})
     charged = cost(profile, Usage(input_tokens=1_000_000, output_tokens=1_000_000), region=BEIJING)
@@ -204,7 +206,7 @@ def test_a_users_own_price() -> None:
     )
 
 
-def test_prices_of_every_model_are_in_order() -> None:
+def test_prices_of_every_model_are_plausible() -> None:
     for model in all_models():
         for price in resolve(model).prices:
             assert price.input > 0
@@ -214,7 +216,7 @@ def test_prices_of_every_model_are_in_order() -> None:
             assert price.cache_creation is None or price.cache_creation > price.input
 
 
-def test_totals_add_up_by_model_and_currency() -> None:
+def test_cost_totals_sum_by_model_and_currency() -> None:
     totals = CostTotals()
     one = Cost(currency="CNY", input=1, output=2, cached=0.5, total=3, tier="a", price_date="2026-08-20")
     two = Cost(currency="CNY", input=2, output=2, cached=0, total=4, tier="b", price_date="2026-10-09")
@@ -231,7 +233,7 @@ def test_totals_add_up_by_model_and_currency() -> None:
     )
 
 
-def test_totals_are_safe_across_threads() -> None:
+def test_cost_totals_are_thread_safe() -> None:
     totals = CostTotals()
     one = Cost(currency="CNY", input=1, output=0, cached=0, total=1, tier=None, price_date="2026-08-20")
     with ThreadPoolExecutor(8) as pool:

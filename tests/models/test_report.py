@@ -1,4 +1,4 @@
-"""The table command and the comparison with a list of the service."""
+"""The model table command, and the comparison with the service's model list."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def _names(output: str) -> list[str]:
     return [line.split()[0] for line in output.splitlines()[1:]]
 
 
-def test_table_of_everything(capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_lists_every_catalog_entry(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     output = capsys.readouterr().out
     assert _names(output) == [profile.name for profile in report.catalogue_entries()]
     assert not any(line.endswith(" ") for line in output.splitlines())
 
 
-def test_filters_combine(capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_filters_combine(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = "--capability json_schema --capability vision --region cn-beijing --max-price 1 --current"
     main(arguments.split())
     assert _names(capsys.readouterr().out) == ["qwen3.7-flash", "qwen3.8-flash"]
@@ -42,13 +42,13 @@ def test_filters_combine(capsys: pytest.CaptureFixture[str]) -> None:
         ("cache", "qwen-max", "qwen-long"),
     ],
 )
-def test_capabilities(capability: str, has: str, lacks: str) -> None:
+def test_table_capability_filter(capability: str, has: str, lacks: str) -> None:
     names = {profile.name for profile in report.select(report.catalogue_entries(), capabilities=[capability])}
     assert has in names
     assert lacks not in names
 
 
-def test_kind_and_retirement() -> None:
+def test_table_kind_and_current_filters() -> None:
     entries = report.catalogue_entries()
     assert {profile.kind for profile in report.select(entries, kind="rerank")} == {"rerank"}
     assert all(profile.retired_on is None for profile in report.select(entries, current=True))
@@ -56,14 +56,14 @@ def test_kind_and_retirement() -> None:
         main(["--kind", "nonsense"])
 
 
-def test_markdown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_as_markdown(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--kind", "translation", "--markdown"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("| model | kind |")
     assert {line.count("|") for line in lines} == {len(report.HEADINGS) + 1}
 
 
-def test_price_of_a_region() -> None:
+def test_lowest_price_of_a_region() -> None:
     price = report.lowest_price(resolve("qwen-plus"), "ap-southeast-1")
     assert price is not None
     assert (price.input, price.output, price.up_to_input_tokens) == (2.936, 8.807, 262_144)
@@ -77,14 +77,16 @@ def _native(models: list[dict[str, Any]], total: int) -> dict[str, Any]:
     return {"success": True, "output": {"total": total, "models": models}}
 
 
-def test_no_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_compare_without_differences(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "models.json"
     path.write_text(json.dumps(_compatible(list(all_models()))), encoding="utf-8")
     assert main(["--compare", str(path)]) == 0
     assert capsys.readouterr().out == "No difference.\n"
 
 
-def test_new_and_gone_ids(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_compare_reports_new_and_removed_models(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     ids = [id for id in all_models() if id not in ("qwen-max", "qwq-plus")]
     listed = _compatible([*ids, "qwen3.9-max", "qwen-plus-2027-01-01", "wan9-video"])
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(listed)))
@@ -98,7 +100,9 @@ def test_new_and_gone_ids(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     ]
 
 
-def test_changed_figures_from_native_pages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_compare_reports_changed_limits_from_native_pages(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     info = {"context_window": 32_768, "max_input_tokens": 30_720, "max_output_tokens": 9_000}
     pages = [
         _native([{"model": "qwen-max", "model_info": info}], 3),

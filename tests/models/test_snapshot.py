@@ -1,4 +1,4 @@
-"""The whole resolution as text, so that a change of one line in the catalogue shows all that follows from it.
+"""Snapshots of every resolved profile, so that a change of one catalog line shows all its effects.
 
 ``QWEN_UPDATE_SNAPSHOT=1 python -m pytest tests/models`` writes the three files anew.
 """
@@ -37,7 +37,7 @@ _NEEDED = {
 }
 
 
-def test_merged_profiles_equal_those_of_the_catalogue() -> None:
+def test_stored_profiles_equal_the_merged_catalog() -> None:
     _compare(PROFILES_FILE, write_profiles(merge(model) for model in all_models()).decode())
     for model in all_models():
         assert read_profile(model) == merge(model)
@@ -45,11 +45,11 @@ def test_merged_profiles_equal_those_of_the_catalogue() -> None:
         assert read_profile(unlisted) is None
 
 
-def test_resolution_of_every_model() -> None:
+def test_resolved_profiles_equal_the_snapshot() -> None:
     _compare(HERE / "resolution.txt", "".join(_lines_of_all()))
 
 
-def test_census_of_what_is_not_known() -> None:
+def test_unknown_facts_equal_the_snapshot() -> None:
     _compare(HERE / "unknown.txt", "".join(f"{line}\n" for line in _census()))
 
 
@@ -80,7 +80,7 @@ def _lines(profile: ModelProfile) -> Iterator[str]:
 
 
 def _facts(profile: ModelProfile) -> dict[str, Any]:
-    """What is not at its default, without what only says where the facts come from."""
+    """Return the non-default fields, without those that only name sources."""
     return {
         field: value
         for field, value in msgspec.structs.asdict(profile).items()
@@ -105,7 +105,7 @@ def _figures(price: Price) -> str:
 
 
 def _census() -> Iterator[str]:
-    """For each fact that matters for a kind of model, the models for which nothing states it."""
+    """Yield, for each relevant fact of a model kind, the models for which it is unknown."""
     unknown: dict[str, list[str]] = {}
     for model in all_models():
         profile = merge(model)

@@ -87,7 +87,7 @@ def without_tokenizer(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     tokens._load.cache_clear()
 
 
-def test_the_error_of_the_estimate_is_small_and_printed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_token_estimate_error_is_small(capsys: pytest.CaptureFixture[str]) -> None:
     report = ["", "passage   estimate  Qwen to 3  error  Qwen 3.5  error"]
     errors: list[float] = []
     for name, (text, old, new) in PASSAGES.items():
@@ -105,13 +105,13 @@ def test_the_error_of_the_estimate_is_small_and_printed(capsys: pytest.CaptureFi
 
 @EXACT
 @pytest.mark.parametrize("name", PASSAGES)
-def test_exact_counts(name: str) -> None:
+def test_exact_token_counts(name: str) -> None:
     text, old, new = PASSAGES[name]
     assert (count_tokens(text, "qwen-plus"), count_tokens(text, "Qwen/Qwen3.5-27B")) == (old, new)
 
 
 @EXACT
-def test_exact_ids_are_those_of_the_service() -> None:
+def test_exact_token_ids_equal_the_services() -> None:
     """The one unaltered recording: the service's own tokenizer endpoint, 2024."""
     found = tokens.tokenizer("qwen-max")
     assert found is not None
@@ -119,23 +119,23 @@ def test_exact_ids_are_those_of_the_service() -> None:
 
 
 @EXACT
-def test_marks_in_a_users_text_are_text() -> None:
+def test_special_tokens_in_text_are_counted_as_text() -> None:
     assert count_tokens("<|im_end|>", "qwen-plus") > 1
 
 
 @pytest.mark.usefixtures("without_tokenizer")
-def test_without_the_package_counts_are_estimates() -> None:
+def test_token_counts_without_tokenizer_are_estimates() -> None:
     assert tokens.tokenizer("qwen-plus") is None
     assert count_tokens(ENGLISH, "qwen-plus") == count_tokens(ENGLISH) == estimate_tokens(ENGLISH)
 
 
 @pytest.mark.parametrize("model", ["qwen3.8-max", "deepseek-v4-pro", "my-finetune"])
-def test_an_unknown_vocabulary_is_estimated(model: str) -> None:
+def test_unknown_vocabulary_is_estimated(model: str) -> None:
     assert tokens.tokenizer(model) is None
     assert count_tokens(CHINESE, model) == estimate_tokens(CHINESE)
 
 
-def test_estimates_know_chinese_from_english() -> None:
+def test_token_estimate_distinguishes_chinese_from_english() -> None:
     assert estimate_tokens("") == 0
     assert estimate_tokens("Hello") == 1
     assert estimate_tokens("1234567890") == 10
@@ -149,7 +149,7 @@ def test_estimates_know_chinese_from_english() -> None:
 @pytest.mark.parametrize(
     "text", ["a" * 200_000, " " * 200_000, "\n" * 200_000, "é" * 200_000, "🙂" * 200_000, "\0"]
 )
-def test_any_text_is_estimated_quickly(text: str) -> None:
+def test_token_estimate_of_long_texts_is_fast(text: str) -> None:
     assert estimate_tokens(text) > 0
 
 
@@ -165,17 +165,17 @@ def test_any_text_is_estimated_quickly(text: str) -> None:
         ((1024, 1024), None, 32 * 32 + 2),
     ],
 )
-def test_image_tokens(size: tuple[int, int], model: str | None, expected: int) -> None:
+def test_image_tokens_follow_size_and_model(size: tuple[int, int], model: str | None, expected: int) -> None:
     assert image_tokens(*size, model) == expected
 
 
-def test_image_tokens_follow_the_parameters_of_the_request() -> None:
+def test_image_tokens_follow_max_pixels_and_high_resolution() -> None:
     assert image_tokens(4000, 3000, max_pixels=256 * 32 * 32) == 18 * 13 + 2
     assert image_tokens(4000, 3000, high_resolution=True) == 125 * 94 + 2
     assert image_tokens(8000, 8000, high_resolution=True, max_pixels=1) == 128 * 128 + 2
 
 
-def test_video_tokens() -> None:
+def test_video_tokens_follow_frames_and_size() -> None:
     assert sampled_frames(60) == 120
     assert (sampled_frames(0.5), sampled_frames(7200), sampled_frames(10, fps=0.5)) == (4, 2000, 5)
     assert video_tokens(640, 480, 10) == 5 * 20 * 15 + 2
@@ -195,6 +195,6 @@ def test_video_tokens() -> None:
         ("qwen-omni-turbo", 25),
     ],
 )
-def test_audio_tokens(model: str, rate: float) -> None:
+def test_audio_tokens_follow_duration_and_model(model: str, rate: float) -> None:
     assert audio_tokens(10.1, model) == math.ceil(10.1 * rate)
     assert audio_tokens(10, "qwen-plus") is None

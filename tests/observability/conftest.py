@@ -1,4 +1,4 @@
-"""Spans of the public instrumentors, kept in memory; and the secrets that none of them may hold."""
+"""Fixtures: in-memory spans of public instrumentors, and the secrets that no span may contain."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,7 +25,7 @@ SpansOf = Callable[[Any], Spans]
 
 @pytest.fixture(scope="package")
 def exporters() -> Iterator[dict[Any, Spans]]:
-    """All instrumentors switched on, once: they do not bear it twice in a process."""
+    """Enable all instrumentors once: they cannot be enabled twice in a process."""
     exporters = {}
     for instrumentor in INSTRUMENTORS:
         exporters[instrumentor], provider = InMemorySpanExporter(), TracerProvider()
@@ -38,7 +38,7 @@ def exporters() -> Iterator[dict[Any, Spans]]:
 
 @pytest.fixture
 def spans_of(exporters: dict[Any, Spans]) -> SpansOf:
-    """The spans that an instrumentor has written in this test."""
+    """Return a function that gives an instrumentor's spans of this test."""
     for exporter in exporters.values():
         exporter.clear()
     return exporters.__getitem__
@@ -46,7 +46,7 @@ def spans_of(exporters: dict[Any, Spans]) -> SpansOf:
 
 @pytest.fixture
 def service(qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """The emulator in the place of the service."""
+    """Configure the emulator through environment variables."""
     monkeypatch.setenv("DASHSCOPE_API_KEY", KEY)
     monkeypatch.setenv("DASHSCOPE_API_BASE", qwen_emulator.base_url)
     monkeypatch.delenv("QWEN_MODEL", raising=False)
@@ -54,12 +54,12 @@ def service(qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulato
 
 
 def facts(spans: InMemorySpanExporter) -> list[dict[str, Any]]:
-    """What the spans say, oldest first; they are forgotten."""
+    """Return the attributes of the spans, oldest first, and clear them."""
     finished: tuple[ReadableSpan, ...] = spans.get_finished_spans()
     spans.clear()
     return [{"status": span.status.status_code.name, **(span.attributes or {})} for span in finished]
 
 
 def all_text(spans: InMemorySpanExporter) -> str:
-    """Every word in the spans."""
+    """Return the text of all spans."""
     return "".join(span.to_json() for span in spans.get_finished_spans())

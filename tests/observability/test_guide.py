@@ -1,4 +1,4 @@
-"""The code in docs/observability.md runs as it stands, in a process of its own, and spans come out."""
+"""The code in docs/observability.md runs unchanged in a new process and writes spans."""
 
 import os
 import re
@@ -14,14 +14,14 @@ EXAMPLES = re.findall(r"^```python\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
 HIDDEN = {"OPENINFERENCE_HIDE_INPUTS": "true", "TRACELOOP_TRACE_CONTENT": "false"}
 
 
-def test_the_examples_write_spans(service: Emulator) -> None:
+def test_observability_guide_examples_write_spans(service: Emulator) -> None:
     written = run("\n".join(EXAMPLES), {})
     assert written.count('"llm.model_name": "qwen-plus"') >= 2  # both of OpenInference's
     assert '"gen_ai.request.model": "qwen-plus"' in written
     assert "Hello!" in written
 
 
-def test_inputs_can_be_left_out(service: Emulator) -> None:
+def test_observability_guide_inputs_can_be_hidden(service: Emulator) -> None:
     of_langchain = "\n".join(EXAMPLES[:2]).replace("Hello!", "Count to 3, discreetly")
     written = run(of_langchain, HIDDEN)
     assert '"llm.model_name": "qwen-plus"' in written and '"gen_ai.request.model": "qwen-plus"' in written
@@ -30,7 +30,7 @@ def test_inputs_can_be_left_out(service: Emulator) -> None:
 
 
 def run(code: str, more: dict[str, str]) -> str:
-    """What the code prints in a new process; instrumentors do not bear to be switched on twice in one."""
+    """Run the code in a new process and return its output; instrumentors cannot be enabled twice in one."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **more}
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)

@@ -1,4 +1,4 @@
-"""What a user of LangChain sees who switches on OpenInference, OpenTelemetry or LangSmith."""
+"""LangChain with OpenInference, OpenTelemetry or LangSmith tracing."""
 
 import base64
 import json
@@ -55,7 +55,7 @@ conventions = pytest.mark.parametrize(
 
 
 def get_weather(city: str) -> str:
-    """The weather in a city."""
+    """Return the weather in a city."""
     return f"Sunny in {city}"
 
 
@@ -64,7 +64,7 @@ def chat_model(**fields: Any) -> ChatQwen:
 
 
 @conventions
-async def test_model_provider_and_usage(
+async def test_langchain_spans_have_model_provider_and_usage(
     service: Emulator, spans_of: SpansOf, instrumentor: Any, names: dict[str, str]
 ) -> None:
     service.reply(*[ANSWER] * 4)
@@ -84,18 +84,22 @@ async def test_model_provider_and_usage(
 
 
 @conventions
-def test_tool_calls(service: Emulator, spans_of: SpansOf, instrumentor: Any, names: dict[str, str]) -> None:
+def test_langchain_spans_have_tool_calls(
+    service: Emulator, spans_of: SpansOf, instrumentor: Any, names: dict[str, str]
+) -> None:
     service.reply(Reply(tool_calls=[ToolCall("get_weather", {"city": "Rome"})]))
     spans = spans_of(instrumentor)
     chat_model().bind_tools([get_weather]).invoke("Weather?")
     (span,) = facts(spans)
     told = str({name: value for name, value in span.items() if "output" in name})
     assert "get_weather" in told and "Rome" in told
-    assert "The weather in a city." in str(span)
+    assert "Return the weather in a city." in str(span)
 
 
 @conventions
-def test_errors(service: Emulator, spans_of: SpansOf, instrumentor: Any, names: dict[str, str]) -> None:
+def test_langchain_spans_have_errors(
+    service: Emulator, spans_of: SpansOf, instrumentor: Any, names: dict[str, str]
+) -> None:
     service.reply(Failure.named("rate_limit"), Failure.named("rate_limit", after_chunks=2, reply=ANSWER))
     spans = spans_of(instrumentor)
     for call in (chat_model().invoke, lambda text: list(chat_model().stream(text))):
@@ -109,7 +113,7 @@ def test_errors(service: Emulator, spans_of: SpansOf, instrumentor: Any, names: 
 
 
 @conventions
-def test_a_picture_stands_where_the_instrumentor_puts_the_input(
+def test_langchain_spans_have_images_only_as_input(
     service: Emulator, spans_of: SpansOf, instrumentor: Any, names: dict[str, str]
 ) -> None:
     spans, data = spans_of(instrumentor), base64.b64encode(picture()).decode()
@@ -119,7 +123,7 @@ def test_a_picture_stands_where_the_instrumentor_puts_the_input(
 
 
 class Collector(BaseHTTPRequestHandler):
-    """Keeps what is sent to it."""
+    """Store the received bodies."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"] or 0))
@@ -132,12 +136,12 @@ class Collector(BaseHTTPRequestHandler):
     do_PATCH = do_POST
 
     def log_message(self, *_: Any) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def collector() -> Iterator[ThreadingHTTPServer]:
-    """A LangSmith on this machine."""
+    """Run a local LangSmith collector."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
         server.bodies = []  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever)
@@ -147,7 +151,7 @@ def collector() -> Iterator[ThreadingHTTPServer]:
         thread.join()
 
 
-def test_langsmith(service: Emulator, collector: ThreadingHTTPServer) -> None:
+def test_langsmith_runs_have_provider_model_and_usage(service: Emulator, collector: ThreadingHTTPServer) -> None:
     service.reply(ANSWER, ANSWER, Failure.named("rate_limit"))
     client = Client(
         api_url=f"http://127.0.0.1:{collector.server_port}", api_key="ls", auto_batch_tracing=False, info={}
@@ -173,7 +177,7 @@ def test_langsmith(service: Emulator, collector: ThreadingHTTPServer) -> None:
     assert "RateLimitError" in ended[2]["error"]
 
 
-def test_langsmith_without_inputs(
+def test_langsmith_inputs_can_be_hidden(
     service: Emulator, collector: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.reply(ANSWER)

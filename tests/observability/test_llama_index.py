@@ -1,4 +1,4 @@
-"""What a user of LlamaIndex sees who switches OpenInference on."""
+"""LlamaIndex with OpenInference tracing."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from qwen_emulator import Emulator, Failure, Reply, ToolCall
 from tests.observability.conftest import HEADER, KEY, SpansOf, all_text, facts
 from tests.observability.test_langchain import ANSWER, OPENINFERENCE, SEEN, get_weather
 
-# The instrumentor uses what pydantic has deprecated, and swallows the warning that is an error.
+# The instrumentor uses deprecated pydantic features and swallows the warning that becomes an error.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 ASKED = [ChatMessage("What is 2+2?")]
@@ -23,7 +23,7 @@ def chat_model(**fields: Any) -> Qwen:
     return Qwen(model="qwen3.7-plus", default_headers={"X-Api-Key": HEADER}, max_retries=0, **fields)
 
 
-async def test_model_and_usage(service: Emulator, spans_of: SpansOf) -> None:
+async def test_llama_index_spans_have_model_and_usage(service: Emulator, spans_of: SpansOf) -> None:
     service.reply(*[ANSWER] * 4)
     spans, model = spans_of(LlamaIndexInstrumentor), chat_model()
     model.chat(ASKED)
@@ -35,12 +35,12 @@ async def test_model_and_usage(service: Emulator, spans_of: SpansOf) -> None:
     assert len(found) == 4
     for span in found:
         known = {name: span[attribute] for name, attribute in OPENINFERENCE.items() if attribute in span}
-        # The instrumentor names the provider of the classes that it knows alone.
+        # The instrumentor names the provider of only those classes that it knows.
         assert known == {**{name: SEEN[name] for name in SEEN if name != "provider"}, "finish": "stop"}
         assert "Four." in span["output.value"]
 
 
-def test_tool_calls_and_errors(service: Emulator, spans_of: SpansOf) -> None:
+def test_llama_index_spans_have_tool_calls_and_errors(service: Emulator, spans_of: SpansOf) -> None:
     service.reply(Reply(tool_calls=[ToolCall("get_weather", {"city": "Rome"})]), Failure.named("rate_limit"))
     spans, model = spans_of(LlamaIndexInstrumentor), chat_model()
     model.chat_with_tools([FunctionTool.from_defaults(get_weather)], "Weather?")
@@ -54,7 +54,7 @@ def test_tool_calls_and_errors(service: Emulator, spans_of: SpansOf) -> None:
     assert KEY not in all_text(spans) and HEADER not in all_text(spans)
 
 
-def test_embeddings(service: Emulator, spans_of: SpansOf) -> None:
+def test_llama_index_spans_have_embeddings(service: Emulator, spans_of: SpansOf) -> None:
     spans = spans_of(LlamaIndexInstrumentor)
     QwenEmbedding(dimensions=64).get_text_embedding("a cat")
     span = facts(spans)[-1]
