@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qwen_emulator import Emulator
-from tests.media.made import picture
+from tests.media.generated_media import picture
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = [

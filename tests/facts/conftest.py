@@ -1,4 +1,4 @@
-"""What the tests of facts share: an emulator that stands for the service in Beijing, whose prices are known."""
+"""Fixtures of the tests of model facts: an emulator that stands for region cn-beijing, whose prices are known."""
 
 from importlib.util import find_spec
 from typing import Any
@@ -12,7 +12,7 @@ NATIVE = pytest.param("dashscope", marks=pytest.mark.skipif(not find_spec("dashs
 
 @pytest.fixture
 def service(shared_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """The server with nothing scripted and nothing recorded."""
+    """Reset the shared emulator: nothing scripted, nothing recorded."""
     monkeypatch.delenv("DASHSCOPE_API_BASE", raising=False)
     monkeypatch.delenv("QWEN_MODEL", raising=False)
     shared_emulator.reset()
@@ -21,11 +21,11 @@ def service(shared_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emula
 
 @pytest.fixture(params=["openai", NATIVE])
 def protocol(request: pytest.FixtureRequest) -> str:
-    """Each wire in turn."""
+    """Run the test on each protocol."""
     return str(request.param)
 
 
 @pytest.fixture
 def beijing(service: Emulator, protocol: str) -> dict[str, Any]:
-    """Fields of a model that talks to the server as to the service in Beijing."""
+    """Return fields of a model that reaches the emulator as region cn-beijing."""
     return {"api_key": "sk-test", "base_url": service.base_url, "region": "cn", "protocol": protocol}

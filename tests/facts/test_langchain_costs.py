@@ -1,4 +1,4 @@
-"""Money in LangChain: on each answer, and summed over chains, agents and index builds."""
+"""Cost in LangChain: on each response, and summed over chains, agents and embeddings."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def cost_of(message: AIMessage) -> dict[str, Any]:
     return found
 
 
-def by_hand(message: AIMessage, into: float = 0.8, out: float = 2.0) -> float:
-    """qwen-plus in Beijing up to 128K: 0.8 and 2 yuan a million tokens."""
+def expected_cost(message: AIMessage, into: float = 0.8, out: float = 2.0) -> float:
+    """Compute the cost of qwen-plus in Beijing, up to 128K: 0.8 and 2 yuan per million tokens."""
     assert message.usage_metadata is not None
     return (message.usage_metadata["input_tokens"] * into + message.usage_metadata["output_tokens"] * out) / 1e6
 
 
-def test_every_way_of_asking_gives_the_cost_once(beijing: dict[str, Any]) -> None:
+def test_invoke_stream_and_ainvoke_report_cost_once(beijing: dict[str, Any]) -> None:
     model = ChatQwen(model="qwen-plus", **beijing)
     whole = model.invoke("Hello")
     chunks = list(model.stream("Hello"))
@@ -43,24 +43,24 @@ def test_every_way_of_asking_gives_the_cost_once(beijing: dict[str, Any]) -> Non
     for message in (whole, streamed, awaited):
         found = cost_of(message)
         assert found.keys() == FIGURES
-        assert found["total"] == pytest.approx(by_hand(message))
+        assert found["total"] == pytest.approx(expected_cost(message))
         assert found["total"] == pytest.approx(found["input"] + found["output"])
         assert (found["currency"], found["cached"], found["price_date"]) == ("CNY", 0.0, "2026-08-20")
     json.dumps(whole.response_metadata)
 
 
-def test_streams_of_content_blocks_have_it_too(beijing: dict[str, Any]) -> None:
+def test_stream_events_v3_reports_cost(beijing: dict[str, Any]) -> None:
     model = ChatQwen(model="qwen-plus", **beijing)
     stream = model.stream_events("Hello", version="v3")
-    assert cost_of(stream.output)["total"] == pytest.approx(by_hand(stream.output))
+    assert cost_of(stream.output)["total"] == pytest.approx(expected_cost(stream.output))
 
 
-def test_thinking_output_is_dearer(beijing: dict[str, Any]) -> None:
+def test_enable_thinking_raises_the_output_cost(beijing: dict[str, Any]) -> None:
     message = ChatQwen(model="qwen-plus", enable_thinking=True, **beijing).invoke("Hello")
-    assert cost_of(message)["total"] == pytest.approx(by_hand(message, out=8.0))
+    assert cost_of(message)["total"] == pytest.approx(expected_cost(message, out=8.0))
 
 
-def test_several_answers_of_one_call_are_paid_once(beijing: dict[str, Any]) -> None:
+def test_cost_of_n_choices_is_counted_once(beijing: dict[str, Any]) -> None:
     model = ChatQwen(model="qwen-plus", n=2, **beijing)
     costs = CostCallbackHandler()
     first, second = model.generate([[HumanMessage("Hello")]], callbacks=[costs]).generations[0]
@@ -70,7 +70,7 @@ def test_several_answers_of_one_call_are_paid_once(beijing: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("fields", [{"region": None}, {"model": "my-finetune"}])
-def test_an_unknown_price_is_left_out(beijing: dict[str, Any], fields: dict[str, Any]) -> None:
+def test_unknown_price_is_counted_as_unpriced(beijing: dict[str, Any], fields: dict[str, Any]) -> None:
     costs = CostCallbackHandler()
     model = ChatQwen(**{"model": "qwen-plus", **beijing, **fields})
     message = model.invoke("Hello", config={"callbacks": [costs]})
@@ -79,7 +79,7 @@ def test_an_unknown_price_is_left_out(beijing: dict[str, Any], fields: dict[str,
     assert costs.totals.by_currency == {}
 
 
-def test_a_chain_is_summed_by_model(beijing: dict[str, Any]) -> None:
+def test_cost_callback_sums_a_chain_by_model(beijing: dict[str, Any]) -> None:
     plus, flash = ChatQwen(model="qwen-plus", **beijing), ChatQwen(model="qwen-flash", **beijing)
     chain = ChatPromptTemplate.from_template("Say {word}") | RunnableParallel(one=plus, two=flash, three=plus)
     costs = CostCallbackHandler()
@@ -94,7 +94,7 @@ def test_a_chain_is_summed_by_model(beijing: dict[str, Any]) -> None:
     assert "CNY" in repr(costs)
 
 
-def test_a_block_is_summed_with_its_threads_and_embeddings(beijing: dict[str, Any]) -> None:
+def test_get_cost_callback_includes_batch_threads_and_embeddings(beijing: dict[str, Any]) -> None:
     model = ChatQwen(model="qwen-plus", **beijing)
     with get_cost_callback() as outer:
         model.invoke("Hello")
@@ -108,7 +108,7 @@ def test_a_block_is_summed_with_its_threads_and_embeddings(beijing: dict[str, An
     assert not outer.totals.unpriced
 
 
-async def test_tasks_do_not_mix(beijing: dict[str, Any]) -> None:
+async def test_get_cost_callback_is_separate_per_asyncio_task(beijing: dict[str, Any]) -> None:
     model = ChatQwen(model="qwen-plus", **beijing)
 
     async def ask(times: int) -> int:
@@ -120,7 +120,7 @@ async def test_tasks_do_not_mix(beijing: dict[str, Any]) -> None:
     assert list(await asyncio.gather(ask(1), ask(2), ask(3))) == [1, 2, 3]
 
 
-def test_other_threads_are_not_counted(beijing: dict[str, Any]) -> None:
+def test_get_cost_callback_ignores_other_threads(beijing: dict[str, Any]) -> None:
     model = ChatQwen(model="qwen-plus", **beijing)
     with get_cost_callback() as costs:
         stranger = threading.Thread(target=model.invoke, args=("Hello",))
@@ -129,7 +129,7 @@ def test_other_threads_are_not_counted(beijing: dict[str, Any]) -> None:
     assert costs.totals.calls == {}
 
 
-def test_answers_from_the_cache_are_free(beijing: dict[str, Any]) -> None:
+def test_cached_responses_cost_nothing(beijing: dict[str, Any]) -> None:
     model = ChatQwen(model="qwen-plus", cache=InMemoryCache(), **beijing)
     with get_cost_callback() as costs:
         model.invoke("Hello")
@@ -137,13 +137,13 @@ def test_answers_from_the_cache_are_free(beijing: dict[str, Any]) -> None:
     assert costs.totals.calls == {"qwen-plus": 1}
 
 
-def test_other_providers_are_not_counted() -> None:
+def test_get_cost_callback_ignores_other_providers() -> None:
     with get_cost_callback() as costs:
         FakeListChatModel(responses=["Hi"]).invoke("Hello")
     assert costs.totals.calls == {}
 
 
-def test_an_agent_is_summed(beijing: dict[str, Any]) -> None:
+def test_get_cost_callback_sums_an_agent(beijing: dict[str, Any]) -> None:
     agents = pytest.importorskip("langchain.agents")
 
     def weather(city: str) -> str:
@@ -155,4 +155,4 @@ def test_an_agent_is_summed(beijing: dict[str, Any]) -> None:
         state = agent.invoke({"messages": [("user", "What is the weather in Paris?")]})
     answers = [message for message in state["messages"] if isinstance(message, AIMessage)]
     assert len(answers) == costs.totals.calls["qwen-plus"] == 2
-    assert costs.totals.by_currency["CNY"] == pytest.approx(sum(by_hand(answer) for answer in answers))
+    assert costs.totals.by_currency["CNY"] == pytest.approx(sum(expected_cost(answer) for answer in answers))

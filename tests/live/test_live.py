@@ -11,7 +11,7 @@ from langchain_qwen import ChatQwen, QwenBatch, QwenEmbeddings
 from qwen_core import ClientSettings
 from qwen_core.config.settings import ProtocolChoice
 from tests.parity.scenarios import WEATHER, Outcome, Scenario, user
-from tests.parity.ways import STREAMED, WHOLE
+from tests.parity.surfaces import STREAMED, WHOLE
 
 pytestmark = [
     pytest.mark.live,

@@ -1,4 +1,4 @@
-"""What the media tests share: an emulator, and one way to ask that is the same for frameworks, wires and modes."""
+"""Fixtures of the media tests: an emulator, and uniform ways to call frameworks, protocols and modes."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,20 +20,20 @@ Make = Callable[..., Any]
 
 @pytest.fixture
 def service(shared_emulator: Emulator) -> Emulator:
-    """The server with nothing recorded."""
+    """Reset the shared emulator."""
     shared_emulator.reset()
     return shared_emulator
 
 
 @pytest.fixture(params=["openai", "dashscope"])
 def protocol(request: pytest.FixtureRequest) -> str:
-    """The wire."""
+    """Run the test on each protocol."""
     return str(request.param)
 
 
 @pytest.fixture
 def chat(service: Emulator, protocol: str) -> Make:
-    """Makes a LangChain model that talks to the server."""
+    """Return a factory of LangChain models that call the emulator."""
 
     def make(**fields: Any) -> ChatQwen:
         return ChatQwen(
@@ -45,7 +45,7 @@ def chat(service: Emulator, protocol: str) -> Make:
 
 @pytest.fixture
 def llm(service: Emulator, protocol: str) -> Make:
-    """Makes a LlamaIndex model that talks to the server."""
+    """Return a factory of LlamaIndex models that call the emulator."""
 
     def make(**fields: Any) -> Qwen:
         return Qwen(
@@ -79,7 +79,7 @@ def _astream(model: ChatQwen, content: list[Any]) -> str:
 
 @pytest.fixture(params=[_invoke, _ainvoke, _stream, _astream], ids=lambda way: way.__name__.strip("_"))
 def ask(request: pytest.FixtureRequest) -> Ask:
-    """The four ways to ask a LangChain model."""
+    """Return one of the four methods to call a LangChain model."""
     chosen: Ask = request.param
     return chosen
 

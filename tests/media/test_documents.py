@@ -1,4 +1,4 @@
-"""Documents: uploaded once, read by their id, deleted; and inside of messages of both frameworks."""
+"""Files: uploaded once, referenced by id, deleted; and as document parts in both frameworks."""
 
 import asyncio
 import io
@@ -19,7 +19,7 @@ from qwen_core.resources import files
 from qwen_core.resources.files import KNOWN_FILES, AsyncQwenFiles, QwenFiles
 from qwen_emulator import Emulator, Failure, RawReply
 from tests.media.conftest import KEY, Ask, Make, ask_llm
-from tests.media.made import text64
+from tests.media.generated_media import text64
 
 TEXT = "The lighthouse of Porto Verde was built in 1874. Its keeper is called Amalia Rossi.\r\n"
 CONTENT = TEXT.encode() + bytes(range(256))
@@ -36,8 +36,8 @@ def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "FIRST_WAIT", 0.001)
 
 
-class Awaited:
-    """An asynchronous object used as if it were synchronous."""
+class SyncFacade:
+    """An async object with a sync interface."""
 
     def __init__(self, wrapped: AsyncQwenFiles) -> None:
         self.wrapped = wrapped
@@ -57,7 +57,7 @@ class Awaited:
 @pytest.fixture(params=[QwenFiles, AsyncQwenFiles])
 def store(request: pytest.FixtureRequest, settings: ClientSettings) -> Any:
     made = request.param(settings)
-    return made if isinstance(made, QwenFiles) else Awaited(made)
+    return made if isinstance(made, QwenFiles) else SyncFacade(made)
 
 
 def state(status: str) -> RawReply:
@@ -65,7 +65,7 @@ def state(status: str) -> RawReply:
     return RawReply(200, {"Content-Type": "application/json"}, (body,))
 
 
-def test_what_arrives_is_what_was_sent(store: Any, service: Emulator, tmp_path: Path) -> None:
+def test_uploaded_file_content_is_unchanged(store: Any, service: Emulator, tmp_path: Path) -> None:
     path = tmp_path / 'a "file".bin'
     path.write_bytes(CONTENT * 3000)
     from_path, from_bytes = store.upload(path), store.upload(CONTENT, "b.bin")
@@ -76,7 +76,7 @@ def test_what_arrives_is_what_was_sent(store: Any, service: Emulator, tmp_path: 
     assert all(request.headers["Authorization"] == f"Bearer {KEY}" for request in service.requests)
 
 
-def test_the_same_content_is_uploaded_once(store: Any, service: Emulator) -> None:
+def test_file_with_the_same_content_is_uploaded_once(store: Any, service: Emulator) -> None:
     first = store.upload(b"one", "a.txt")
     assert store.upload(b"one", "b.txt").id == first.id
     assert store.upload(b"two", "a.txt").id != first.id
@@ -85,7 +85,7 @@ def test_the_same_content_is_uploaded_once(store: Any, service: Emulator) -> Non
     assert store.upload(b"one", "a.txt").id != first.id
 
 
-def test_what_is_gone_is_uploaded_again(store: Any, service: Emulator) -> None:
+def test_deleted_file_is_uploaded_again(store: Any, service: Emulator) -> None:
     first = store.upload(b"one", "a.txt")
     service.reset()
     assert store.upload(b"one", "a.txt").id != ""
@@ -94,7 +94,7 @@ def test_what_is_gone_is_uploaded_again(store: Any, service: Emulator) -> None:
     store.delete("file-fe-of-nobody")
 
 
-def test_list_and_clean_up(store: Any, service: Emulator) -> None:
+def test_files_list_and_clean_up(store: Any, service: Emulator) -> None:
     for number in range(3):
         store.upload(str(number).encode(), f"{number}.txt")
     assert {file.filename for file in store.all()} == {"0.txt", "1.txt", "2.txt"}
@@ -103,7 +103,7 @@ def test_list_and_clean_up(store: Any, service: Emulator) -> None:
     assert store.clean_up() == 0
 
 
-def test_a_context_cleans_up(settings: ClientSettings, service: Emulator) -> None:
+def test_files_context_manager_cleans_up(settings: ClientSettings, service: Emulator) -> None:
     with QwenFiles(settings) as held:
         held.upload(b"one", "a.txt")
 
@@ -115,25 +115,25 @@ def test_a_context_cleans_up(settings: ClientSettings, service: Emulator) -> Non
     assert service._service.files.all() == []
 
 
-def test_waits_until_parsed(store: Any, service: Emulator) -> None:
+def test_upload_waits_until_processed(store: Any, service: Emulator) -> None:
     service.reply(state("processing"), state("processing"), state("processed"))
     assert store.upload(b"one", "a.txt").status == "processed"
     assert [request.method for request in service.requests] == ["POST", "GET", "GET"]
 
 
-def test_does_not_wait_for_ever(store: Any, service: Emulator) -> None:
+def test_upload_wait_times_out(store: Any, service: Emulator) -> None:
     service.reply(*[state("processing")] * 20)
     with pytest.raises(APITimeoutError, match=r"a\.txt"):
         store.upload(b"one", "a.txt", patience=0.004)
 
 
-def test_what_cannot_be_parsed(store: Any, service: Emulator) -> None:
+def test_upload_processing_error_raises_bad_request_error(store: Any, service: Emulator) -> None:
     service.reply(state("error"))
     with pytest.raises(BadRequestError, match="bad"):
         store.upload(b"one", "a.txt")
 
 
-def test_an_upload_is_not_tried_again(store: Any, service: Emulator) -> None:
+def test_upload_is_not_retried(store: Any, service: Emulator) -> None:
     service.reply(Failure(500, "internal_error", "Oh."))
     with pytest.raises(QwenError) as caught:
         store.upload(b"one", "a.txt")
@@ -141,32 +141,32 @@ def test_an_upload_is_not_tried_again(store: Any, service: Emulator) -> None:
 
 
 @pytest.mark.parametrize("id", ["", ".", "..", "a\nb", "\ud83d"])
-def test_what_is_no_id_leads_nowhere(store: Any, service: Emulator, id: str) -> None:
+def test_invalid_file_id_is_refused(store: Any, service: Emulator, id: str) -> None:
     for ask in (store.get, store.content, store.delete):
         with pytest.raises(BadRequestError, match="is no id"):
             ask(id)
     assert not service.requests
 
 
-def test_an_empty_list_may_be_null(store: Any, service: Emulator) -> None:
+def test_null_file_list_is_empty(store: Any, service: Emulator) -> None:
     body = json.dumps({"data": None, "has_more": None}).encode()
     service.reply(RawReply(200, {"Content-Type": "application/json"}, (body,)))
     assert store.all() == []
 
 
-def test_a_path_that_is_none(store: Any, service: Emulator) -> None:
+def test_upload_of_invalid_path_is_refused(store: Any, service: Emulator) -> None:
     with pytest.raises(BadRequestError, match="cannot be read"):
         store.upload("a\0b")
 
 
-def test_a_name_that_is_not_utf8(store: Any, service: Emulator, tmp_path: Path) -> None:
+def test_upload_of_non_utf8_file_name(store: Any, service: Emulator, tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt"))
     path.write_bytes(CONTENT)
     assert store.upload(path).filename == "caf?.txt"
 
 
 @pytest.mark.parametrize("cancelled_while", ["opening", "reading"])
-def test_a_cancelled_upload_leaves_no_file_open(
+def test_cancelled_upload_closes_its_files(
     settings: ClientSettings, service: Emulator, tmp_path: Path, cancelled_while: str
 ) -> None:
     begun, may_go_on = threading.Event(), threading.Event()
@@ -204,7 +204,7 @@ def test_a_cancelled_upload_leaves_no_file_open(
     assert len(opened) == 2 and all(file.closed for file in opened)
 
 
-def test_refused_before_anything_is_sent(store: Any, service: Emulator, tmp_path: Path) -> None:
+def test_invalid_upload_is_refused_without_a_request(store: Any, service: Emulator, tmp_path: Path) -> None:
     large = tmp_path / "large.pdf"
     with large.open("wb") as file:
         file.truncate(151 * 1024 * 1024)
@@ -219,7 +219,9 @@ def test_refused_before_anything_is_sent(store: Any, service: Emulator, tmp_path
     assert not service.requests
 
 
-def test_progress(settings: ClientSettings, service: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_upload_show_progress(
+    settings: ClientSettings, service: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
     QwenFiles(settings, show_progress=True).upload(CONTENT * 5000, "a.bin")
     assert "Uploading: 100%" in capsys.readouterr().err
 
@@ -238,7 +240,9 @@ QUESTION = {"type": "text", "text": "When was the lighthouse of Porto Verde buil
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=["v1", "v0", "OpenAI", "Anthropic"])
-def test_documents_in_langchain(chat: Make, ask: Ask, service: Emulator, block: dict[str, Any]) -> None:
+def test_langchain_file_blocks_are_uploaded(
+    chat: Make, ask: Ask, service: Emulator, block: dict[str, Any]
+) -> None:
     model = chat(model="qwen-long")
     assert "1874" in ask(model, [block, QUESTION])
     assert "1874" in ask(model, [block, QUESTION])
@@ -248,7 +252,7 @@ def test_documents_in_langchain(chat: Make, ask: Ask, service: Emulator, block: 
     assert sent[0]["content"].startswith("fileid://file-fe-")
 
 
-def test_documents_in_llama_index(llm: Make, service: Emulator, tmp_path: Path) -> None:
+def test_llama_index_document_blocks_are_uploaded(llm: Make, service: Emulator, tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text(TEXT)
     question = TextBlock(text=QUESTION["text"])
@@ -260,13 +264,13 @@ def test_documents_in_llama_index(llm: Make, service: Emulator, tmp_path: Path) 
     assert "1874" in ask_llm(llm(model="qwen-long", allow_local_files=[str(tmp_path)]), [local, question])
 
 
-def test_an_id_goes_as_it_is(chat: Make, service: Emulator, settings: ClientSettings) -> None:
+def test_file_id_is_sent_unchanged(chat: Make, service: Emulator, settings: ClientSettings) -> None:
     file = QwenFiles(settings).upload(TEXT.encode(), "a.txt")
     answer = chat(model="qwen-long").invoke([HumanMessage([{"type": "file", "file_id": file.id}, QUESTION])])
     assert "1874" in answer.content
 
 
-def test_documents_by_address(chat: Make, service: Emulator, protocol: str) -> None:
+def test_document_url_is_sent(chat: Make, service: Emulator, protocol: str) -> None:
     block = {"type": "file", "url": "https://example.com/a.pdf"}
     chat(model="qwen-doc-turbo" if protocol == "dashscope" else "qwen3.8-max").invoke(
         [HumanMessage([block, QUESTION])]

@@ -1,4 +1,4 @@
-"""LlamaIndex: pictures are found by their captions, and the model that answers sees the pictures themselves."""
+"""Multimodal RAG in LlamaIndex: images are found by caption and sent to the answering model."""
 
 import pytest
 from llama_index.core import VectorStoreIndex
@@ -9,23 +9,23 @@ from llama_index.core.schema import MediaResource, Node
 from llama_index_qwen import QwenEmbedding
 from qwen_emulator import Emulator
 from tests.media.conftest import KEY, Make, ask_llm
-from tests.media.made import BLUE, GREEN, LLAMA_INDEX, RED, data_uri, picture, text64
+from tests.media.generated_media import BLUE, GREEN, LLAMA_INDEX, RED, data_uri, picture, text64
 
-PICTURES = {"red": picture(48, 32, RED), "green": picture(20, 40, GREEN), "blue": picture(64, 64, BLUE)}
+IMAGES = {"red": picture(48, 32, RED), "green": picture(20, 40, GREEN), "blue": picture(64, 64, BLUE)}
 
 
-@pytest.mark.skipif(LLAMA_INDEX < (0, 14, 23), reason="old engines hand no pictures over")
-@pytest.mark.parametrize("colour", PICTURES)
-def test_pictures_with_captions(llm: Make, service: Emulator, protocol: str, colour: str) -> None:
+@pytest.mark.skipif(LLAMA_INDEX < (0, 14, 23), reason="old engines pass no images on")
+@pytest.mark.parametrize("colour", IMAGES)
+def test_llama_index_rag_with_captioned_images(llm: Make, service: Emulator, protocol: str, colour: str) -> None:
     model = llm()
     ask = TextBlock(text="Describe the picture.")
     nodes = []
-    for content in PICTURES.values():
+    for content in IMAGES.values():
         caption = ask_llm(model, [ImageBlock(image=content), ask]).partition(".")[0]
         nodes.append(
             Node(
                 text_resource=MediaResource(text=caption),
-                # LlamaIndex's stores keep the URL of a resource and lose its data.
+                # LlamaIndex's stores keep the URL of a resource and drop its data.
                 image_resource=MediaResource(url=data_uri(content), mimetype="image/png"),
             )
         )
@@ -36,4 +36,4 @@ def test_pictures_with_captions(llm: Make, service: Emulator, protocol: str, col
     assert colour in response.source_nodes[0].node.get_content()
     width, height = {"red": (48, 32), "green": (20, 40), "blue": (64, 64)}[colour]
     assert f"{width}×{height} pixels and mostly {colour}" in str(response)
-    assert service.last_request.raw.count(text64(PICTURES[colour]).encode()) == 1
+    assert service.last_request.raw.count(text64(IMAGES[colour]).encode()) == 1

@@ -1,4 +1,4 @@
-"""Files too large for a message go through the service's temporary store, on both wires, without blocking."""
+"""Files too large for a message are uploaded to the service's temporary store, on both protocols."""
 
 import asyncio
 import os
@@ -13,19 +13,19 @@ from qwen_core.errors import QwenError
 from qwen_core.prepare import local_files
 from qwen_emulator import Emulator, Failure
 from tests.media.conftest import KEY, Ask, Make
-from tests.media.made import FRAMES, picture
+from tests.media.generated_media import FRAMES, picture
 
 PNG = picture()
 
 
 @pytest.fixture
 def small_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files of some hundred bytes count as large."""
+    """Lower the inline limit to 100 bytes."""
     monkeypatch.setattr(local_files, "INLINE_LIMIT", 100)
 
 
 @pytest.mark.usefixtures("small_messages")
-def test_large_files_are_uploaded(chat: Make, ask: Ask, service: Emulator, tmp_path: Path) -> None:
+def test_large_local_files_are_uploaded(chat: Make, ask: Ask, service: Emulator, tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
     (tmp_path / "a" / "bild ü.png").write_bytes(PNG)
@@ -44,7 +44,9 @@ def test_large_files_are_uploaded(chat: Make, ask: Ask, service: Emulator, tmp_p
 
 
 @pytest.mark.usefixtures("small_messages")
-def test_a_refused_policy(chat: Make, ask: Ask, service: Emulator, tmp_path: Path) -> None:
+def test_refused_upload_policy_raises_the_services_error(
+    chat: Make, ask: Ask, service: Emulator, tmp_path: Path
+) -> None:
     (tmp_path / "a.png").write_bytes(PNG)
     service.reset()
     service._service.settings.api_key = "another"
@@ -58,7 +60,9 @@ def test_a_refused_policy(chat: Make, ask: Ask, service: Emulator, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("small_messages")
-def test_progress(chat: Make, service: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_media_upload_show_progress(
+    chat: Make, service: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "a.png").write_bytes(PNG)
     content = [HumanMessage([{"type": "image", "url": str(tmp_path / "a.png")}, "What?"])]
     chat(allow_local_files=True).invoke(content)
@@ -67,8 +71,8 @@ def test_progress(chat: Make, service: Emulator, tmp_path: Path, capsys: pytest.
     assert "Uploading: 100%" in capsys.readouterr().err
 
 
-def test_a_large_file_for_real(chat: Make, service: Emulator, tmp_path: Path) -> None:
-    """Nine megabytes; the loop's thread never works long on them while they are read and sent."""
+def test_nine_megabyte_upload_does_not_block_the_event_loop(chat: Make, service: Emulator, tmp_path: Path) -> None:
+    """Upload nine megabytes without blocking the event loop while they are read and sent."""
     path = tmp_path / "a.mp4"
     path.write_bytes(b"\0\0\0\x18ftypisom" + os.urandom(9 * 1024 * 1024))
     longest = 0.0
@@ -89,7 +93,7 @@ def test_a_large_file_for_real(chat: Make, service: Emulator, tmp_path: Path) ->
     assert longest < 0.2
 
 
-def test_frames_and_small_files_stay_inside(chat: Make, service: Emulator, tmp_path: Path) -> None:
+def test_frames_and_small_files_are_sent_inline(chat: Make, service: Emulator, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(PNG)
     frames = [*FRAMES, str(tmp_path / "a.png")]
     answer = chat(allow_local_files=True).invoke([HumanMessage([{"type": "video", "video": frames}, "What?"])])
@@ -98,7 +102,7 @@ def test_frames_and_small_files_stay_inside(chat: Make, service: Emulator, tmp_p
 
 
 @pytest.mark.usefixtures("small_messages")
-def test_nothing_is_uploaded_for_a_request_that_is_refused(chat: Make, service: Emulator, tmp_path: Path) -> None:
+def test_refused_request_uploads_nothing(chat: Make, service: Emulator, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(PNG)
     urls = (str(tmp_path / "a.png"), "http://127.0.0.1/")
     blocks: list[Any] = [{"type": "image", "url": url} for url in urls]
@@ -107,7 +111,7 @@ def test_nothing_is_uploaded_for_a_request_that_is_refused(chat: Make, service: 
     assert not service.requests
 
 
-def test_a_failure_of_the_model_is_one(chat: Make, service: Emulator) -> None:
+def test_media_download_failure_raises_an_error(chat: Make, service: Emulator) -> None:
     service.reply(Failure(400, "invalid_parameter_error", "Failed to download multimodal content."))
     with pytest.raises(QwenError, match="download"):
         chat().invoke([HumanMessage([{"type": "image", "url": "https://example.com/a.png"}])])

@@ -18,7 +18,7 @@ from opentelemetry.instrumentation.langchain import LangchainInstrumentor
 from langchain_qwen import ChatQwen
 from qwen_core.errors import RateLimitError
 from qwen_emulator import Emulator, Failure, Reply, ToolCall
-from tests.media.made import picture
+from tests.media.generated_media import picture
 from tests.observability.conftest import HEADER, KEY, SpansOf, all_text, facts
 
 ANSWER = Reply(text="Four.", reasoning="2 and 2", usage={"cached_tokens": 3})

@@ -40,11 +40,7 @@ OPEN: tuple[str, ...] = (
     "tests/emulator",
     "tests/faults",
     "tests/features",
-    "tests/media",
-    "tests/parity",
     "tests/retrieval",
-    "tests/scale",
-    "tests/self_hosted",
 )
 """Areas that are not clean yet."""
 

@@ -1,6 +1,6 @@
-"""The parity list: what is asked, what the service answers, and what every user must see.
+"""The parity list: the request, the service's reply, and the outcome that every surface must show.
 
-One scenario runs on both protocols, sync and async, whole and streamed, through the core, LangChain and
+One scenario runs on both protocols, sync and async, complete and streamed, through the core, LangChain and
 LlamaIndex. A new feature is a new row.
 """
 
@@ -25,7 +25,7 @@ def user(text: str) -> Message:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a user sees, whichever way he asked."""
+    """What a user sees on every surface."""
 
     text: str = ""
     reasoning: str = ""
@@ -35,10 +35,10 @@ class Outcome:
     citations: tuple[str, ...] = ()
     finish_reason: str = "stop"
     raw_finish_reason: str = ""
-    """The wire's own word, where it is another."""
+    """The protocol's own finish reason, if it differs."""
     usage: tuple[tuple[str, int], ...] = ()
     error: str = ""
-    """The name of the error's class; the rest is then what had arrived."""
+    """The error class; the other fields are then the partial response."""
     code: str = ""
 
 
@@ -53,7 +53,7 @@ class Scenario:
     model: str = "qwen-plus"
     options: dict[str, Any] = field(default_factory=dict)
     warning: str = ""
-    """What the warning says that comes with it; none, if empty."""
+    """Text of the expected warning; empty for none."""
     streamed_only: bool = False
     whole_only: bool = False
 
@@ -76,16 +76,18 @@ ROUND = (
 
 SCENARIOS = [
     Scenario("plain text", Reply(text="A river.", usage=USAGE), Outcome("A river.", usage=SEEN)),
-    Scenario("repeated words stay", Reply(text=["ha", "ha", "1", "11"]), Outcome("haha111")),
-    Scenario("an empty answer", Reply(text=""), Outcome("")),
+    Scenario("equal consecutive deltas", Reply(text=["ha", "ha", "1", "11"]), Outcome("haha111")),
+    Scenario("empty text", Reply(text=""), Outcome("")),
     Scenario(
-        "every script", Reply(text=["Grüße ", "杭州 ", "🎉", "\u2028", "\x00"]), Outcome("Grüße 杭州 🎉\u2028\x00")
+        "Unicode text", Reply(text=["Grüße ", "杭州 ", "🎉", "\u2028", "\x00"]), Outcome("Grüße 杭州 🎉\u2028\x00")
     ),
     Scenario(
-        "cut by max_tokens", Reply(text="A riv", finish_reason="length"), Outcome("A riv", finish_reason="length")
+        "finish_reason length",
+        Reply(text="A riv", finish_reason="length"),
+        Outcome("A riv", finish_reason="length"),
     ),
     Scenario(
-        "an end that no document knows",
+        "undocumented finish_reason",
         Reply(text="A riv", finish_reason="of_tomorrow"),
         Outcome("A riv", finish_reason="other", raw_finish_reason="of_tomorrow"),
     ),
@@ -103,7 +105,7 @@ SCENARIOS = [
         model="qwen3.7-plus",
     ),
     Scenario(
-        "a model that only thinks and streams",
+        "stream-only thinking model",
         Reply(text="Yes.", reasoning="Sure."),
         Outcome("Yes.", "Sure."),
         model="qwq-plus",
@@ -115,76 +117,76 @@ SCENARIOS = [
         options={"tools": (WEATHER,)},
     ),
     Scenario(
-        "parallel tool calls behind text",
+        "parallel tool calls after text",
         Reply(text="Let me look.", tool_calls=[PARIS, ROME]),
         Outcome("Let me look.", tool_calls=(PARIS_SEEN, ROME_SEEN), finish_reason="tool_calls"),
         options={"tools": (WEATHER, CLOCK), "parallel_tool_calls": True},
     ),
     Scenario(
-        "thinking, then a call",
+        "reasoning, then a tool call",
         Reply(reasoning="I need the weather.", tool_calls=[PARIS]),
         Outcome("", "I need the weather.", tool_calls=(PARIS_SEEN,), finish_reason="tool_calls"),
         model="qwen3.7-plus",
         options={"tools": (WEATHER,), "enable_thinking": True},
     ),
     Scenario(
-        "a call without arguments",
+        "tool call without arguments",
         Reply(tool_calls=[ToolCall("get_time", "", id="call_1")]),
         Outcome(tool_calls=(("call_1", "get_time", "{}"),), finish_reason="tool_calls"),
         options={"tools": (CLOCK,)},
     ),
     Scenario(
-        "a tool whose name the service refuses",
+        "tool name that the service refuses",
         Reply(tool_calls=[ToolCall("weather_now", {"city": "Paris"}, id="call_1")]),
         Outcome(tool_calls=(("call_1", "weather.now", '{"city":"Paris"}'),), finish_reason="tool_calls"),
         options={"tools": (DOTTED,)},
     ),
     Scenario(
-        "spaces and scripts in arguments",
+        "spaces and Unicode in tool call arguments",
         Reply(tool_calls=[ToolCall("get_weather", ['{"city": "New', ' York 纽约"}'], id="call_1")]),
         Outcome(tool_calls=(("call_1", "get_weather", '{"city":"New York 纽约"}'),), finish_reason="tool_calls"),
         options={"tools": (WEATHER,)},
     ),
     Scenario(
-        "a forced call that ends with stop",
+        "forced tool_choice with finish_reason stop",
         Reply(tool_calls=[PARIS], finish_reason="stop"),
         Outcome(tool_calls=(PARIS_SEEN,), finish_reason="tool_calls", raw_finish_reason="stop"),
         options={"tools": (WEATHER,), "tool_choice": "get_weather"},
     ),
     Scenario(
-        "arguments cut by max_tokens",
+        "tool call arguments truncated by max_tokens",
         Reply(tool_calls=[ToolCall("get_weather", '{"city": "Par', id="call_1")], finish_reason="length"),
         Outcome(broken_calls=1, finish_reason="length"),
         options={"tools": (WEATHER,)},
     ),
     Scenario(
-        "arguments that are not JSON",
+        "tool call arguments that are not JSON",
         Reply(tool_calls=[ToolCall("get_weather", "{'city': 1}", id="call_1")]),
         Outcome(broken_calls=1, finish_reason="tool_calls"),
         options={"tools": (WEATHER,)},
     ),
     Scenario(
-        "a tool's result",
+        "tool result",
         Reply(text="It is sunny."),
         Outcome("It is sunny."),
         messages=ROUND,
         options={"tools": (WEATHER,)},
     ),
     Scenario(
-        "nothing but an instruction",
+        "system message only",
         Reply(text="Aye."),
         Outcome("Aye."),
         messages=(Message("system", (TextPart("Speak like a sailor."),)),),
     ),
     Scenario(
-        "a conversation that is from the assistant",
+        "trailing assistant message",
         Reply(text="It rained, too."),
         Outcome("It rained, too."),
         messages=(user("The weather in Paris?"), Message("assistant", (TextPart("It was cold."),))),
         warning="is from the assistant",
     ),
     Scenario(
-        "a JSON schema",
+        "response_format json_schema",
         Reply(text='{"a": 1}'),
         Outcome('{"a": 1}'),
         model="qwen3.7-plus",
@@ -199,27 +201,27 @@ SCENARIOS = [
         },
     ),
     Scenario(
-        "sampling",
+        "sampling parameters",
         Reply(text="ok"),
         Outcome("ok"),
         options={"temperature": 0.1, "top_p": 0.5, "top_k": 3, "seed": 7},
     ),
-    Scenario("stop words", Reply(text="one"), Outcome("one"), options={"stop": ("two",)}),
+    Scenario("stop sequences", Reply(text="one"), Outcome("one"), options={"stop": ("two",)}),
     Scenario(
-        "one bound for thinking and answer",
+        "max_completion_tokens",
         Reply(text="Rain.", reasoning="Look."),
         Outcome("Rain.", reasoning="Look."),
         model="qwen3.7-plus",
         options={"max_completion_tokens": 100},
     ),
     Scenario(
-        "a number that is none",
+        "non-finite number",
         Reply(text="never"),
         Outcome(error="UnsupportedFeatureError"),
         options={"extra_body": {"own": [None, float("nan")]}},
     ),
     Scenario(
-        "a call that nobody carried out",
+        "tool call without result",
         Reply(text="Never mind."),
         Outcome("Never mind."),
         messages=(*ROUND[:2], user("And now?")),
@@ -227,7 +229,7 @@ SCENARIOS = [
         warning="without a tool message",
     ),
     Scenario(
-        "a result without its call",
+        "tool result without tool call",
         Reply(text="Sunny."),
         Outcome("Sunny."),
         messages=(ROUND[0], ROUND[2]),
@@ -237,7 +239,7 @@ SCENARIOS = [
     *(
         Scenario(name, Failure.named(failure, times=9), Outcome(error=error, code=code))
         for name, failure, error, code in [
-            ("a wrong key", "invalid_api_key", "AuthenticationError", "invalid_api_key"),
+            ("invalid API key", "invalid_api_key", "AuthenticationError", "invalid_api_key"),
             ("no right", "access_denied", "PermissionDeniedError", "access_denied"),
             ("an unpaid account", "arrearage", "PermissionDeniedError", "Arrearage"),
             ("the free tier used up", "free_tier_only", "QuotaExceededError", "AllocationQuota.FreeTierOnly"),
@@ -255,32 +257,32 @@ SCENARIOS = [
         ]
     ),
     Scenario(
-        "a translation",
+        "translation_options",
         Reply(text=["Code ", "changes ", "the ", "the ", "world."]),
         Outcome("Code changes the the world."),
         model="qwen-mt-plus",
         options={"translation_options": {"target_lang": "English"}},
     ),
     Scenario(
-        "thinking and searching",
+        "enable_thinking and enable_search",
         Reply(text="Rain.", reasoning="Look."),
         Outcome("Rain.", reasoning="Look."),
         options={"enable_thinking": True, "enable_search": True},
     ),
     Scenario(
-        "code that the service ran",
+        "enable_code_interpreter",
         Reply(text="7", reasoning="Compute.", code="3 + 4"),
         Outcome("7", reasoning="Compute."),
         model="qwen3-max",
         options={"enable_code_interpreter": True},
     ),
     Scenario(
-        "an answer that moderation ended",
+        "finish_reason content_filter",
         Reply(text="One", finish_reason="content_filter"),
         Outcome("One", finish_reason="content_filter"),
     ),
     Scenario(
-        "moderated in mid-stream",
+        "moderation in mid-stream",
         Failure.named("output_inspection", after_chunks=3, reply=Reply(text=["Once ", "upon "])),
         Outcome("Once upon ", error="ContentFilterError", code="data_inspection_failed"),
         streamed_only=True,

@@ -1,4 +1,4 @@
-"""Nobody can tell from an answer over which wire, in which mode or through which framework it came."""
+"""Responses do not depend on protocol, mode or framework."""
 
 import warnings
 
@@ -7,17 +7,17 @@ import pytest
 from qwen_core.errors import QwenWarning
 from qwen_emulator import Emulator
 from tests.parity.scenarios import NATIVE_SCENARIOS, SCENARIOS, Outcome, Scenario
-from tests.parity.ways import STREAMED, WHOLE, Ask, settings_for
+from tests.parity.surfaces import STREAMED, WHOLE, Ask, settings_for
 
 PROTOCOLS = ["openai", "dashscope"]
 
 
 def check(scenario: Scenario, ask: Ask, protocol: str, emulator: Emulator) -> None:
-    """The way gives the scenario's outcome. Usage is compared where the scenario says one."""
+    """Assert that the surface gives the scenario's outcome, including usage if the scenario states one."""
     emulator.reply(scenario.answer)
     with warnings.catch_warnings(record=True) as told:
         if scenario.warning:
-            # Others stay errors: instrumentors that other tests leave on count on it, and swallow them.
+            # Others stay errors: instrumentors that other tests leave enabled rely on that, and swallow them.
             warnings.simplefilter("always", QwenWarning)
         seen = ask(scenario, settings_for(emulator.base_url, protocol))
     texts = [str(warning.message) for warning in told]
@@ -37,30 +37,36 @@ def named(scenarios: list[Scenario]) -> list[object]:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("way", WHOLE)
 @pytest.mark.parametrize("scenario", named([row for row in SCENARIOS if not row.streamed_only]))
-def test_whole(scenario: Scenario, way: str, protocol: str, qwen_emulator: Emulator) -> None:
+def test_complete_response_is_the_same_on_every_surface(
+    scenario: Scenario, way: str, protocol: str, qwen_emulator: Emulator
+) -> None:
     check(scenario, WHOLE[way], protocol, qwen_emulator)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("way", STREAMED)
 @pytest.mark.parametrize("scenario", named([row for row in SCENARIOS if not row.whole_only]))
-def test_streamed(scenario: Scenario, way: str, protocol: str, qwen_emulator: Emulator) -> None:
+def test_streamed_response_is_the_same_on_every_surface(
+    scenario: Scenario, way: str, protocol: str, qwen_emulator: Emulator
+) -> None:
     check(scenario, STREAMED[way], protocol, qwen_emulator)
 
 
 @pytest.mark.parametrize("protocol", ["auto", "dashscope"])
 @pytest.mark.parametrize("way", WHOLE)
 @pytest.mark.parametrize("scenario", named(NATIVE_SCENARIOS))
-def test_what_only_native_carries(scenario: Scenario, way: str, protocol: str, qwen_emulator: Emulator) -> None:
+def test_native_only_features_are_the_same_on_every_surface(
+    scenario: Scenario, way: str, protocol: str, qwen_emulator: Emulator
+) -> None:
     check(scenario, WHOLE[way], protocol, qwen_emulator)
     qwen_emulator.reset()
     check(scenario, STREAMED[way], protocol, qwen_emulator)
     assert qwen_emulator.last_request.protocol == "dashscope"
 
 
-def test_a_history_made_on_one_wire_continues_on_the_other(qwen_emulator: Emulator) -> None:
-    """The tool round is the same conversation on both."""
-    row = next(row for row in SCENARIOS if row.name == "a tool's result")
+def test_history_of_one_protocol_continues_on_the_other(qwen_emulator: Emulator) -> None:
+    """Run the tool round on both protocols with the same messages."""
+    row = next(row for row in SCENARIOS if row.name == "tool result")
     for protocol in PROTOCOLS:
         for way in (*WHOLE.values(), *STREAMED.values()):
             check(row, way, protocol, qwen_emulator)

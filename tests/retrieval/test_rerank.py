@@ -28,7 +28,7 @@ from qwen_core.errors import (
 from qwen_core.resources.rerank import RERANKING
 from qwen_core.types.messages import ImagePart, TextPart, VideoPart
 from qwen_emulator import Emulator, Failure, RawReply
-from tests.media.made import data_uri, picture
+from tests.media.generated_media import data_uri, picture
 from tests.retrieval.conftest import KEY, both_protocols, needs_native
 
 QUESTION = "Which river is long?"

@@ -1,4 +1,4 @@
-"""What the tests of batches and clusters share: an emulator, requests, and what it saw of them."""
+"""Fixtures of the batch and cluster tests: an emulator, requests, and counts of what it received."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ FAST = {"poll_seconds": 0.02}
 
 @pytest.fixture
 def service(shared_emulator: Emulator) -> Emulator:
-    """The server with nothing recorded."""
+    """Reset the shared emulator."""
     shared_emulator.reset()
     return shared_emulator
 
@@ -29,22 +29,22 @@ def ask(text: str, model: str = "qwen-plus", **fields: Any) -> ChatRequest:
 
 
 def numbered(count: int) -> list[ChatRequest]:
-    """Requests whose answers are their numbers."""
+    """Return requests whose responses are their numbers."""
     return [ask(f"Say {number}") for number in range(count)]
 
 
 def posts(emulator: Emulator, path: str) -> int:
-    """How often something was made there."""
+    """Count the POST requests to a path."""
     return sum(request.method == "POST" and request.path.endswith(path) for request in emulator.requests)
 
 
 def made(emulator: Emulator) -> tuple[int, int]:
-    """How many files were uploaded, and how many jobs submitted."""
+    """Return the numbers of uploaded files and submitted jobs."""
     return posts(emulator, "/files"), posts(emulator, "/batches")
 
 
 def refuse_word(emulator: Emulator, word: str, failure: str = "data_inspection") -> None:
-    """Chats that hold this word are refused."""
+    """Refuse chats that contain this word."""
 
     def respond(request: RecordedRequest) -> Failure | None:
         said = str(request.messages[-1]["content"]) if request.messages else ""
@@ -54,7 +54,7 @@ def refuse_word(emulator: Emulator, word: str, failure: str = "data_inspection")
 
 
 def refuse_second(service: Emulator, path: str, failure: str = "bill_overdue") -> None:
-    """The account is overdue behind the first file."""
+    """Refuse every file after the first one because of an overdue bill."""
     seen: list[RecordedRequest] = []
 
     def respond(request: RecordedRequest) -> Failure | None:

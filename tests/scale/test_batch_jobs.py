@@ -1,4 +1,4 @@
-"""Batch jobs from requests to answers: in order, typed, split, waited for, retried, cancelled, cleaned up."""
+"""Batch jobs from requests to responses: order, types, splitting, polling, retry, cancel, clean-up."""
 
 import asyncio
 import inspect
@@ -58,11 +58,11 @@ def texts(outcomes: list[Any]) -> list[str]:
 @pytest.mark.parametrize(
     ("sync", "twin"), [(QwenBatchJobs, AsyncQwenBatchJobs), (JobSubmitter, AsyncJobSubmitter)]
 )
-def test_twins(sync: type, twin: type) -> None:
+def test_sync_source_equals_async_source(sync: type, twin: type) -> None:
     assert synchronous(inspect.getsource(twin)) == synchronous(inspect.getsource(sync))
 
 
-def test_answers_come_in_order(run: Run, settings: ClientSettings, service: Emulator) -> None:
+def test_batch_responses_are_in_request_order(run: Run, settings: ClientSettings, service: Emulator) -> None:
     answers = run(settings, numbered(7), name="nightly", description="all")
     assert texts(answers) == [str(number) for number in range(7)]
     assert made(service) == (1, 1)
@@ -72,18 +72,18 @@ def test_answers_come_in_order(run: Run, settings: ClientSettings, service: Emul
     assert create.headers["Authorization"] == f"Bearer {KEY}"
 
 
-def test_nothing_is_asked_for_nothing(run: Run, settings: ClientSettings, service: Emulator) -> None:
+def test_batch_of_no_requests_sends_nothing(run: Run, settings: ClientSettings, service: Emulator) -> None:
     assert run(settings, []) == [] and not service.requests
 
 
-def test_many_files_make_many_jobs(run: Run, settings: ClientSettings, service: Emulator) -> None:
+def test_batch_limits_split_requests_into_jobs(run: Run, settings: ClientSettings, service: Emulator) -> None:
     requests = [*numbered(5), ask("Say 5", "qwen-flash"), ask("Say 6")]
     answers = run(settings, requests, limits=Limits(lines=2))
     assert texts(answers) == [str(number) for number in range(7)]
     assert made(service) == (4, 4)
 
 
-def test_one_bad_line_is_one_error(run: Run, settings: ClientSettings, service: Emulator) -> None:
+def test_failed_batch_line_is_one_error(run: Run, settings: ClientSettings, service: Emulator) -> None:
     refuse_word(service, "3")
     answers = run(settings, numbered(5), return_exceptions=True)
     assert texts(answers) == ["0", "1", "2", "ContentFilterError", "4"]
@@ -92,7 +92,7 @@ def test_one_bad_line_is_one_error(run: Run, settings: ClientSettings, service: 
         run(settings, numbered(5))
 
 
-def test_what_cannot_be_sent_is_told_before_anything_is(
+def test_unsupported_batch_request_is_refused_before_sending(
     run: Run, settings: ClientSettings, service: Emulator
 ) -> None:
     requests = [*numbered(2), ask("Hi", server_tools=({"type": "web_search"},))]
@@ -104,7 +104,7 @@ def test_what_cannot_be_sent_is_told_before_anything_is(
 
 @pytest.mark.parametrize("tell", [True, False])
 @pytest.mark.parametrize("ends", ["expired", "failed"])
-def test_a_job_that_ends_early_keeps_its_answers(
+def test_expired_or_failed_batch_keeps_its_responses(
     run: Run, settings: ClientSettings, service: Emulator, ends: Any, tell: bool
 ) -> None:
     service.plan_batches(ends=ends, answered=2, tell=tell)
@@ -113,25 +113,25 @@ def test_a_job_that_ends_early_keeps_its_answers(
     assert texts(answers) == ["0", "1", rest, rest]
 
 
-def test_a_file_that_is_refused(run: Run, settings: ClientSettings) -> None:
+def test_refused_batch_file_raises_typed_errors(run: Run, settings: ClientSettings) -> None:
     with pytest.warns(QwenWarning, match="no batches"):
         answers = run(settings, [ask("1", "qwen3-coder-flash")], return_exceptions=True)
     assert type(answers[0]) is NotFoundError and "not supported by the Batch API" in answers[0].message
 
 
-def test_the_test_model(run: Run, settings: ClientSettings) -> None:
+def test_batch_test_model(run: Run, settings: ClientSettings) -> None:
     (answer,) = run(settings, [ask("1", "batch-test-model")], endpoint="/v1/chat/ds-test")
     assert answer.text == "This is a test result."
 
 
-def test_a_journal_holds_no_secret_and_no_content(settings: ClientSettings, tmp_path: Path) -> None:
+def test_batch_journal_holds_no_api_key_and_no_content(settings: ClientSettings, tmp_path: Path) -> None:
     QwenBatchJobs(settings, journal=tmp_path, **FAST).run([ask("Say confidential")])
     (path,) = tmp_path.glob("*.json")
     assert KEY not in path.read_text() and "confidential" not in path.read_text()
     assert set(json.loads(path.read_text())) == {"key", "files", "created_at"}
 
 
-def test_the_same_requests_are_one_run(
+def test_batch_journal_resumes_the_same_requests(
     run: Run, settings: ClientSettings, service: Emulator, tmp_path: Path
 ) -> None:
     for _ in range(2):
@@ -142,7 +142,9 @@ def test_the_same_requests_are_one_run(
     assert made(service) == (3, 3)
 
 
-def test_a_journal_that_is_none(run: Run, settings: ClientSettings, service: Emulator, tmp_path: Path) -> None:
+def test_invalid_batch_journal_is_refused(
+    run: Run, settings: ClientSettings, service: Emulator, tmp_path: Path
+) -> None:
     run(settings, numbered(1), journal=tmp_path)
     next(tmp_path.glob("*.json")).write_text("{")
     with pytest.raises(BadRequestError, match="cannot be read"):
@@ -150,7 +152,7 @@ def test_a_journal_that_is_none(run: Run, settings: ClientSettings, service: Emu
     assert made(service) == (1, 1)
 
 
-def test_a_job_that_is_gone_is_not_made_again(
+def test_missing_batch_job_in_journal_raises_not_found_error(
     run: Run, settings: ClientSettings, service: Emulator, tmp_path: Path
 ) -> None:
     run(settings, numbered(1), journal=tmp_path)
@@ -161,7 +163,7 @@ def test_a_job_that_is_gone_is_not_made_again(
 
 
 def lose(path: str, service: Emulator) -> None:
-    """The first answer from this path is lost, after the service did what was asked."""
+    """Lose the first HTTP response from this path after the service has processed the request."""
     lost: list[RecordedRequest] = []
 
     def respond(request: RecordedRequest) -> Any:
@@ -174,7 +176,7 @@ def lose(path: str, service: Emulator) -> None:
 
 
 @pytest.mark.parametrize("path", ["/files", "/batches"])
-def test_a_lost_answer_makes_nothing_twice(
+def test_lost_http_response_creates_no_duplicate_batch(
     run: Run, settings: ClientSettings, service: Emulator, path: str, tmp_path: Path
 ) -> None:
     lose(path, service)
@@ -184,14 +186,14 @@ def test_a_lost_answer_makes_nothing_twice(
     assert made(service) == (1, 1)
 
 
-def test_throttling_is_waited_out(run: Run, settings: ClientSettings, service: Emulator) -> None:
+def test_batch_rate_limit_is_retried(run: Run, settings: ClientSettings, service: Emulator) -> None:
     busy = Failure.named("rate_limit", headers={"retry-after": "0"})
     service.reply(busy, busy, busy)
     assert texts(run(msgspec.structs.replace(settings, max_retries=3), numbered(2))) == ["0", "1"]
-    assert made(service) == (2, 1), "what may have been made is looked for before it is made again"
+    assert made(service) == (2, 1), "a job that may exist is looked up before it is created again"
 
 
-def test_looks_that_fail_are_looked_again(run: Run, settings: ClientSettings, service: Emulator) -> None:
+def test_failed_batch_polls_are_retried(run: Run, settings: ClientSettings, service: Emulator) -> None:
     seen = []
 
     def respond(request: RecordedRequest) -> Failure | None:
@@ -210,7 +212,7 @@ def test_looks_that_fail_are_looked_again(run: Run, settings: ClientSettings, se
         run(settings, numbered(1))
 
 
-def test_progress(
+def test_batch_show_progress(
     run: Run, settings: ClientSettings, service: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(settings, numbered(3))
@@ -219,7 +221,9 @@ def test_progress(
     assert "Batch: 100%" in (shown := capsys.readouterr().err) and "3/3" in shown
 
 
-def test_only_what_failed_is_retried(settings: ClientSettings, service: Emulator, tmp_path: Path) -> None:
+def test_retry_failed_retries_only_failed_requests(
+    settings: ClientSettings, service: Emulator, tmp_path: Path
+) -> None:
     def work() -> tuple[list[Any], list[Any]]:
         jobs = QwenBatchJobs(settings, journal=tmp_path, **FAST)
         first = jobs.run(numbered(4), return_exceptions=True)
@@ -230,11 +234,13 @@ def test_only_what_failed_is_retried(settings: ClientSettings, service: Emulator
     assert texts(first) == ["0", "1", "BatchError", "BatchError"]
     assert texts(second) == ["0", "1", "2", "3"]
     assert made(service) == (2, 2)
-    assert texts(work()[1]) == ["0", "1", "2", "3"], "a retry is resumed as the first run is"
+    assert texts(work()[1]) == ["0", "1", "2", "3"], "a retry is resumed like the first run"
     assert made(service) == (2, 2)
 
 
-def test_each_retry_is_another(settings: ClientSettings, service: Emulator, tmp_path: Path) -> None:
+def test_retry_failed_creates_a_new_batch_each_time(
+    settings: ClientSettings, service: Emulator, tmp_path: Path
+) -> None:
     jobs = AsyncQwenBatchJobs(settings, journal=tmp_path, **FAST)
 
     async def work() -> list[list[Any]]:
@@ -250,7 +256,7 @@ def test_each_retry_is_another(settings: ClientSettings, service: Emulator, tmp_
         QwenBatchJobs(settings).retry_failed(numbered(1), [])
 
 
-def test_submitting_without_waiting(settings: ClientSettings, service: Emulator) -> None:
+def test_batch_submit_does_not_wait(settings: ClientSettings, service: Emulator) -> None:
     service.plan_batches(seconds=float("inf"))
     jobs = QwenBatchJobs(settings, **FAST)
     (job,) = jobs.submit(numbered(2))
@@ -260,7 +266,7 @@ def test_submitting_without_waiting(settings: ClientSettings, service: Emulator)
     assert made(service) == (1, 1)
 
 
-def test_cancelling(settings: ClientSettings, service: Emulator) -> None:
+def test_batch_cancel(settings: ClientSettings, service: Emulator) -> None:
     service.plan_batches(seconds=float("inf"))
     jobs = AsyncQwenBatchJobs(settings, **FAST)
 
@@ -278,7 +284,7 @@ def test_cancelling(settings: ClientSettings, service: Emulator) -> None:
     assert [job.status for job in again] == ["cancelled"] and posts(service, "/cancel") == 1
 
 
-def test_cleaning_up(settings: ClientSettings, service: Emulator, tmp_path: Path) -> None:
+def test_batch_clean_up_deletes_its_files(settings: ClientSettings, service: Emulator, tmp_path: Path) -> None:
     jobs = QwenBatchJobs(settings, journal=tmp_path, **FAST)
     jobs.run(numbered(2))
     assert len(QwenFiles(settings).all()) == 2
@@ -288,7 +294,9 @@ def test_cleaning_up(settings: ClientSettings, service: Emulator, tmp_path: Path
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_cleaning_up_everything(settings: ClientSettings, service: Emulator, tmp_path: Path, kept: bool) -> None:
+def test_batch_clean_up_without_requests_deletes_all_files(
+    settings: ClientSettings, service: Emulator, tmp_path: Path, kept: bool
+) -> None:
     refuse_word(service, "1")
     jobs = AsyncQwenBatchJobs(settings, journal=tmp_path if kept else None, **FAST)
 
@@ -302,7 +310,9 @@ def test_cleaning_up_everything(settings: ClientSettings, service: Emulator, tmp
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_two_at_once(settings: ClientSettings, service: Emulator, tmp_path: Path, kept: bool) -> None:
+def test_concurrent_runs_of_the_same_batch_are_refused(
+    settings: ClientSettings, service: Emulator, tmp_path: Path, kept: bool
+) -> None:
     first = AsyncQwenBatchJobs(settings, journal=tmp_path if kept else None, **FAST)
     second = AsyncQwenBatchJobs(settings, journal=tmp_path, **FAST) if kept else first
 
@@ -316,7 +326,9 @@ def test_two_at_once(settings: ClientSettings, service: Emulator, tmp_path: Path
     assert texts(asyncio.run(second.run(numbered(2)))) == ["0", "1"]
 
 
-def test_two_at_once_in_two_threads(settings: ClientSettings, service: Emulator) -> None:
+def test_concurrent_runs_of_the_same_batch_in_threads_are_refused(
+    settings: ClientSettings, service: Emulator
+) -> None:
     jobs = QwenBatchJobs(settings, **FAST)
     with ThreadPoolExecutor() as threads:
         seconds: list[Future[list[Outcome]]] = []
@@ -332,7 +344,7 @@ def test_two_at_once_in_two_threads(settings: ClientSettings, service: Emulator)
     assert made(service) == (1, 1)
 
 
-def test_a_journal_that_cannot_be_written(
+def test_unwritable_batch_journal_is_refused(
     run: Run, settings: ClientSettings, service: Emulator, tmp_path: Path
 ) -> None:
     (tmp_path / "journal").touch()
@@ -342,19 +354,21 @@ def test_a_journal_that_cannot_be_written(
 
 
 @pytest.mark.parametrize("options", [{"poll_seconds": -1}, {"poll_seconds": float("nan")}, {"name": "\ud83d"}])
-def test_options_that_would_fail_late_fail_at_once(settings: ClientSettings, options: dict[str, Any]) -> None:
+def test_invalid_batch_options_are_refused_in_the_constructor(
+    settings: ClientSettings, options: dict[str, Any]
+) -> None:
     for kind in (QwenBatchJobs, AsyncQwenBatchJobs):
         with pytest.raises(BadRequestError):
             kind(settings, **options)
 
 
-def test_unknown_options_are_errors(settings: ClientSettings) -> None:
+def test_unknown_batch_option_is_refused(settings: ClientSettings) -> None:
     with pytest.raises(TypeError):
         QwenBatchJobs(settings, journl="x")
 
 
-async def test_the_loop_goes_on(settings: ClientSettings, service: Emulator) -> None:
-    """While requests are written, and while jobs are waited for."""
+async def test_batch_run_does_not_block_the_event_loop(settings: ClientSettings, service: Emulator) -> None:
+    """Check the event loop while requests are written and jobs are polled."""
     service.plan_batches(seconds=float("inf"))
     pause, longest, loop = 2.0, 0.0, asyncio.get_running_loop()
     working = asyncio.ensure_future(AsyncQwenBatchJobs(settings, poll_seconds=pause).run(numbered(300)))
@@ -373,7 +387,7 @@ TWO_FILES: dict[str, Any] = {"limits": Limits(lines=2), "return_exceptions": Tru
 
 
 @pytest.mark.parametrize("path", ["/files", "/batches"])
-def test_a_refused_file_leaves_the_others_alone(
+def test_refused_batch_file_does_not_affect_other_files(
     run: Run, settings: ClientSettings, service: Emulator, path: str, tmp_path: Path
 ) -> None:
     refuse_second(service, path)
@@ -384,11 +398,11 @@ def test_a_refused_file_leaves_the_others_alone(
     service.reply(lambda request: None)
     before = made(service)
     assert texts(run(settings, numbered(4), journal=tmp_path, **TWO_FILES)) == ["0", "1", "2", "3"]
-    assert made(service) == (before[0] + (path == "/files"), before[1] + 1), "only what was refused is made"
+    assert made(service) == (before[0] + (path == "/files"), before[1] + 1), "only what was refused is created"
 
 
 @pytest.mark.parametrize("path", ["/files", "/batches"])
-def test_a_refused_file_that_was_retried_is_not_submitted_too(
+def test_retried_batch_file_is_not_submitted_again(
     settings: ClientSettings, service: Emulator, path: str, tmp_path: Path
 ) -> None:
     async def work() -> tuple[list[Any], list[Any]]:
@@ -407,7 +421,7 @@ def test_a_refused_file_that_was_retried_is_not_submitted_too(
     assert made(service) == before
 
 
-def test_a_refused_file_is_raised_at_once_where_errors_are(
+def test_refused_batch_file_raises_without_return_exceptions(
     run: Run, settings: ClientSettings, service: Emulator, tmp_path: Path
 ) -> None:
     refuse_second(service, "/batches")
@@ -419,7 +433,7 @@ def test_a_refused_file_is_raised_at_once_where_errors_are(
 
 
 @pytest.mark.parametrize("failure", ["rate_limit", "internal_error"])
-def test_what_may_be_made_all_the_same_is_raised(
+def test_uncertain_batch_creation_failure_is_raised(
     run: Run, settings: ClientSettings, service: Emulator, tmp_path: Path, failure: str
 ) -> None:
     refuse_second(service, "/batches", failure)

@@ -1,4 +1,4 @@
-"""A process that is killed at any step, and started again on the same requests, does nothing twice."""
+"""A process killed at any step and restarted with the same requests creates nothing twice."""
 
 import os
 import signal
@@ -46,7 +46,7 @@ PATIENCE = 60.0
 
 @pytest.fixture(scope="module")
 def nursery() -> Iterator[subprocess.Popen[str]]:
-    """A process that makes processes: what they need is imported once."""
+    """Start a process that forks others, so that imports happen once."""
     command, environment = [sys.executable, "-c", NURSERY], {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=ROOT, stdin=-1, stdout=-1, text=True, env=environment) as process:
         yield process
@@ -54,7 +54,7 @@ def nursery() -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_killed(
+def test_killed_batch_process_resumes_without_duplicates(
     step: str, settings: ClientSettings, service: Emulator, nursery: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     method, path, number, done = STEPS[step]

@@ -1,4 +1,4 @@
-"""Requests to lines and files: within the limits, none lost, none twice, encoded as single calls are."""
+"""Requests as batch lines and files: within the limits, each exactly once, encoded like single calls."""
 
 import json
 import warnings
@@ -18,7 +18,7 @@ from qwen_core.resources.batches import Limits
 from qwen_core.resources.batches.lines import Line, prepare, split, within_window
 from qwen_core.types.messages import ImagePart, Message, TextPart, Tool
 from qwen_core.types.requests import ChatRequest
-from tests.media.made import picture
+from tests.media.generated_media import picture
 from tests.scale.conftest import ask
 
 SETTINGS = ClientSettings(api_key="sk", base_url="http://127.0.0.1:1")
@@ -29,7 +29,9 @@ limits = st.builds(Limits, lines=st.integers(1, 5), file_bytes=st.integers(20, 6
 
 
 @given(st.lists(st.tuples(st.binary(min_size=1, max_size=20), groups), max_size=30), limits)
-def test_split(parts: list[tuple[bytes, tuple[str, bool | None]]], limit: Limits) -> None:
+def test_batch_split_respects_limits_and_keeps_every_line(
+    parts: list[tuple[bytes, tuple[str, bool | None]]], limit: Limits
+) -> None:
     lines = [Line(place, text, group) for place, (text, group) in enumerate(parts)]
     files = split(lines, limit)
     assert sorted(line.place for file in files for line in file.lines) == list(range(len(lines)))
@@ -41,7 +43,7 @@ def test_split(parts: list[tuple[bytes, tuple[str, bool | None]]], limit: Limits
 
 
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=5))
-def test_every_text_is_one_line(texts: list[str]) -> None:
+def test_batch_line_holds_any_text(texts: list[str]) -> None:
     requests = [ask(text) for text in texts]
     prepared = prepare(SETTINGS, requests, ENDPOINT)
     (file,) = prepared.files
@@ -53,7 +55,7 @@ def test_every_text_is_one_line(texts: list[str]) -> None:
         assert line["body"]["messages"][-1]["content"] == text
 
 
-def test_a_line_is_what_a_call_sends() -> None:
+def test_batch_line_equals_the_body_of_a_single_call() -> None:
     tool = Tool(name="f", description="", parameters={"type": "object", "properties": {}})
     request = ask("Hi", model="qwen3.7-plus", tools=(tool,), enable_thinking=False, temperature=0.5)
     (file,) = prepare(SETTINGS, [request], ENDPOINT).files
@@ -63,7 +65,7 @@ def test_a_line_is_what_a_call_sends() -> None:
     assert body["enable_thinking"] is False and "stream" not in body
 
 
-def test_models_and_thinking_go_into_files_of_their_own() -> None:
+def test_batch_files_are_separate_per_model_and_thinking() -> None:
     requests = [
         ask("1"),
         ask("2", "qwen-flash"),
@@ -74,7 +76,7 @@ def test_models_and_thinking_go_into_files_of_their_own() -> None:
     assert places == [[0, 3], [1], [2]]
 
 
-def test_the_key_of_a_run_is_what_is_sent() -> None:
+def test_batch_run_key_depends_on_the_sent_content() -> None:
     def key(*texts: str, origin: tuple[str, ...] = (), **fields: Any) -> str:
         return prepare(SETTINGS, [ask(text, **fields) for text in texts], ENDPOINT, origin=origin).key
 
@@ -83,7 +85,7 @@ def test_the_key_of_a_run_is_what_is_sent() -> None:
     assert len({key("1", "2"), *others}) == 6
 
 
-NO_LINES = [
+UNSUPPORTED_REQUESTS = [
     (ask("Hi", modalities=("text", "audio"), model="qwen3.5-omni-plus"), "sound"),
     (ask("x" * 300), "bytes"),
     (ask("Hi", server_tools=({"type": "web_search"},)), "tools that the service runs"),
@@ -95,8 +97,8 @@ NO_LINES = [
 ]
 
 
-@pytest.mark.parametrize(("request_", "said"), NO_LINES)
-def test_what_no_line_can_hold(request_: ChatRequest, said: str) -> None:
+@pytest.mark.parametrize(("request_", "said"), UNSUPPORTED_REQUESTS)
+def test_unsupported_batch_requests_are_refused(request_: ChatRequest, said: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", QwenWarning)
         prepared = prepare(SETTINGS, [ask("1"), request_], ENDPOINT, Limits(line_bytes=300))
@@ -105,12 +107,12 @@ def test_what_no_line_can_hold(request_: ChatRequest, said: str) -> None:
     assert said in str(bad) and prepared.sent == 1
 
 
-def test_the_other_wire_has_no_batches() -> None:
+def test_batches_are_refused_on_dashscope_protocol() -> None:
     with pytest.raises(QwenError, match="OpenAI-compatible"):
         prepare(ClientSettings(api_key="sk", protocol="dashscope"), [ask("1")], ENDPOINT)
 
 
-def test_the_window_of_batches_is_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batch_context_limit_is_lower(monkeypatch: pytest.MonkeyPatch) -> None:
     limits = [documented_limit(within_window(resolve(name))) for name in ("qwen-plus", "qwen-max")]
     assert limits == [262_144, documented_limit(resolve("qwen-max"))]
     settings = ClientSettings(api_key="sk", region="cn-beijing")
@@ -119,7 +121,7 @@ def test_the_window_of_batches_is_shorter(monkeypatch: pytest.MonkeyPatch) -> No
     assert isinstance(good, CallPlan) and isinstance(bad, ContextOverflowError)
 
 
-def test_a_model_without_batches_is_warned_of_once() -> None:
+def test_model_without_batches_warns_once() -> None:
     settings = ClientSettings(api_key="sk", region="cn-beijing")
     with pytest.warns(QwenWarning, match="no batches for qwen3-coder-flash in cn-beijing") as told:
         prepare(settings, [ask("1", "qwen3-coder-flash"), ask("2", "qwen3-coder-flash")], ENDPOINT)
@@ -127,7 +129,7 @@ def test_a_model_without_batches_is_warned_of_once() -> None:
     prepare(settings, [ask("1")], ENDPOINT)
 
 
-def test_pictures_of_this_machine_go_into_the_line(tmp_path: Path) -> None:
+def test_local_images_are_inlined_in_batch_lines(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(picture())
     parts = (ImagePart(str(path)), TextPart("What?"))

@@ -1,4 +1,4 @@
-"""Lines of results to answers and typed errors, in every form in which the documents and others show them."""
+"""Batch result lines become responses and typed errors, in every documented form."""
 
 import json
 from typing import Any
@@ -50,7 +50,7 @@ def outcomes(*results: dict[str, Any], job: BatchJob | None = None, count: int =
     return [found[place] for place in range(count)]
 
 
-def test_an_answer() -> None:
+def test_batch_result_becomes_a_response_with_cost() -> None:
     (answer,) = outcomes({"custom_id": "0", "response": response(), "error": None})
     assert isinstance(answer, ChatResponse)
     assert (answer.text, answer.request_id, answer.usage.total_tokens) == ("Hello", "r-1", 43)
@@ -58,7 +58,7 @@ def test_an_answer() -> None:
     assert answer.extras == {"batch_id": "batch_1"}
 
 
-def test_order_is_the_requests() -> None:
+def test_batch_results_are_in_request_order() -> None:
     rows = [{"custom_id": str(place), "response": response(**body(content=str(place)))} for place in (2, 0, 1)]
     assert [answer.text for answer in outcomes(*rows, count=3)] == ["0", "1", "2"]
 
@@ -85,7 +85,7 @@ ERRORS: list[tuple[dict[str, Any], type[QwenError], int | None]] = [
 
 
 @pytest.mark.parametrize(("result", "kind", "status"), ERRORS)
-def test_errors_are_typed(result: dict[str, Any], kind: type[QwenError], status: int | None) -> None:
+def test_batch_result_errors_are_typed(result: dict[str, Any], kind: type[QwenError], status: int | None) -> None:
     (error,) = outcomes({"custom_id": "0", **result})
     assert type(error) is kind
     assert (error.model, error.status_code, error.batch_id) == ("qwen-plus", status, "batch_1")
@@ -95,14 +95,14 @@ def test_errors_are_typed(result: dict[str, Any], kind: type[QwenError], status:
 @pytest.mark.parametrize(
     ("status", "retryable"), [("expired", True), ("cancelled", True), ("failed", False), ("completed", False)]
 )
-def test_what_a_job_did_not_get_to(status: str, retryable: bool) -> None:
+def test_missing_batch_result_is_batch_error(status: str, retryable: bool) -> None:
     answer, error = outcomes({"custom_id": "0", "response": response()}, job=BatchJob("batch_1", status), count=2)
     assert isinstance(answer, ChatResponse)
     assert type(error) is BatchError and "batch_1" in error.message
     assert (error.is_retryable, error.code) == (retryable, f"batch_{status}")
 
 
-def test_a_refused_file() -> None:
+def test_refused_batch_file_errors_are_assigned_to_lines() -> None:
     mistake = JobError("invalid_parameter_error", "The temperature is wrong.", "temperature", 2)
     job = BatchJob("batch_1", "failed", errors=JobErrors([mistake]))
     first, second, third = outcomes(job=job, count=3)
@@ -111,7 +111,7 @@ def test_a_refused_file() -> None:
     assert "The temperature is wrong." in first.message
 
 
-def test_what_cannot_be_read() -> None:
+def test_unreadable_batch_result_raises_invalid_response_error() -> None:
     for row in (b'{"custom_id": "0", "resp', b'{"response": null}', b"\xff"):
         with pytest.raises(InvalidResponseError):
             read_results([row])

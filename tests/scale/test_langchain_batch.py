@@ -1,4 +1,4 @@
-"""``QwenBatch`` for LangChain: models, tools, schemas and chains; order, errors, callbacks and costs."""
+"""``QwenBatch`` for LangChain: models, tools, schemas and chains; order, errors, callbacks, costs."""
 
 import asyncio
 import pickle
@@ -58,11 +58,11 @@ class Person(BaseModel):
 
 @tool
 def weather(city: str) -> str:
-    """The weather in a city."""
+    """Return the weather in a city."""
     return f"Rain in {city}."
 
 
-def test_any_input(run: Run, model: ChatQwen, service: Emulator) -> None:
+def test_langchain_batch_accepts_every_input_form(run: Run, model: ChatQwen, service: Emulator) -> None:
     inputs = ["Say a", [("system", "Be brief."), ("user", "Say b")], [SystemMessage("Hi"), HumanMessage("Say c")]]
     answers = run(QwenBatch(model, **FAST), inputs)
     assert all(type(answer) is AIMessage for answer in answers)
@@ -72,14 +72,14 @@ def test_any_input(run: Run, model: ChatQwen, service: Emulator) -> None:
     assert made(service) == (1, 1)
 
 
-def test_one_input(model: ChatQwen) -> None:
+def test_langchain_batch_invoke(model: ChatQwen) -> None:
     batch = QwenBatch(model, **FAST)
     assert batch.invoke("Say a").content == "a"
     assert asyncio.run(batch.ainvoke("Say a")).content == "a"
     assert batch.batch([]) == []
 
 
-def test_errors_in_place_or_raised(run: Run, model: ChatQwen, service: Emulator) -> None:
+def test_langchain_batch_return_exceptions(run: Run, model: ChatQwen, service: Emulator) -> None:
     refuse_word(service, "bad")
     first, error, last = run(QwenBatch(model, **FAST), ["Say a", "bad", "Say c"], return_exceptions=True)
     assert (first.content, last.content) == ("a", "c")
@@ -88,7 +88,9 @@ def test_errors_in_place_or_raised(run: Run, model: ChatQwen, service: Emulator)
         run(QwenBatch(model, **FAST), ["Say a", "bad"])
 
 
-def test_a_refused_file_is_an_error_for_its_inputs(run: Run, model: ChatQwen, service: Emulator) -> None:
+def test_langchain_batch_refused_file_is_an_error_for_its_inputs(
+    run: Run, model: ChatQwen, service: Emulator
+) -> None:
     refuse_second(service, "/batches")
     batch = QwenBatch(model, limits=Limits(lines=2), **FAST)
     inputs: list[Any] = ["Say a", "Say b", "Say c"]
@@ -98,10 +100,10 @@ def test_a_refused_file_is_an_error_for_its_inputs(run: Run, model: ChatQwen, se
     service.reply(lambda request: None)
     outputs = batch.retry_failed(inputs, [*good, overdue])
     assert [answer.content for answer in outputs] == ["a", "b", "c"]
-    assert made(service) == (3, 3), "the first, the refused one, the retry"
+    assert made(service) == (3, 3), "the first, the refused one, and the retry"
 
 
-def test_what_cannot_be_asked(run: Run, model: ChatQwen, service: Emulator) -> None:
+def test_langchain_batch_invalid_inputs(run: Run, model: ChatQwen, service: Emulator) -> None:
     inputs: list[Any] = ["Say a", 5, [HumanMessage([{"type": "strange"}])]]
     first, wrong, strange = run(QwenBatch(model, **FAST), inputs, return_exceptions=True)
     assert first.content == "a" and isinstance(wrong, ValueError)
@@ -112,7 +114,7 @@ def test_what_cannot_be_asked(run: Run, model: ChatQwen, service: Emulator) -> N
     assert not service.requests
 
 
-def test_bound_tools(run: Run, model: ChatQwen, service: Emulator) -> None:
+def test_langchain_batch_with_bound_tools(run: Run, model: ChatQwen, service: Emulator) -> None:
     service.reply(Reply(tool_calls=[ToolCall("weather", {"city": "Ulm"})]), "Sunny.")
     answers = run(QwenBatch(model.bind_tools([weather]), **FAST), ["Weather in Ulm?", "And here?"])
     assert answers[0].tool_calls[0]["args"] == {"city": "Ulm"} and answers[1].content == "Sunny."
@@ -120,7 +122,7 @@ def test_bound_tools(run: Run, model: ChatQwen, service: Emulator) -> None:
 
 @pytest.mark.parametrize("method", ["function_calling", "json_schema"])
 @pytest.mark.parametrize("include_raw", [False, True])
-def test_structured_output(run: Run, model: ChatQwen, method: Any, include_raw: bool) -> None:
+def test_langchain_batch_with_structured_output(run: Run, model: ChatQwen, method: Any, include_raw: bool) -> None:
     able = model.model_copy(update={"model": "qwen3.7-plus", "enable_thinking": False})
     chain = able.with_structured_output(Person, method=method, include_raw=include_raw)
     inputs = [f"As JSON with name and age: {name} is {age} years old" for name, age in (("Ann", 3), ("Bob", 4))]
@@ -131,7 +133,7 @@ def test_structured_output(run: Run, model: ChatQwen, method: Any, include_raw: 
         assert type(outputs[0]["raw"]) is AIMessage and outputs[0]["parsing_error"] is None
 
 
-def test_a_chain(run: Run, model: ChatQwen, service: Emulator) -> None:
+def test_langchain_batch_of_a_chain(run: Run, model: ChatQwen, service: Emulator) -> None:
     refuse_word(service, "bad")
     chain = ChatPromptTemplate.from_template("Say {word}") | model | StrOutputParser()
     inputs = [{"word": "a"}, {"wrong": "b"}, {"word": "bad"}, {"word": "d"}]
@@ -142,7 +144,7 @@ def test_a_chain(run: Run, model: ChatQwen, service: Emulator) -> None:
     assert piped.batch([{"word": "a"}, {"word": "b"}]) == ["a", "b"]
 
 
-def test_what_is_no_batch(model: ChatQwen) -> None:
+def test_langchain_batch_refuses_unsupported_chains(model: ChatQwen) -> None:
     for chain in (
         StrOutputParser(),
         model.with_retry(),
@@ -154,14 +156,14 @@ def test_what_is_no_batch(model: ChatQwen) -> None:
             QwenBatch(chain)
 
 
-def test_arguments_of_the_call(run: Run, model: ChatQwen, service: Emulator) -> None:
+def test_langchain_batch_call_arguments(run: Run, model: ChatQwen, service: Emulator) -> None:
     bodies: list[Any] = []
     service.reply(lambda request: bodies.append(request.body) if request.messages else None)
     run(QwenBatch(model.bind(temperature=0.1), **FAST), ["Say a"], stop=["x"], max_tokens=7)
     assert (bodies[0]["temperature"], bodies[0]["stop"], bodies[0]["max_tokens"]) == (0.1, ["x"], 7)
 
 
-def test_callbacks_see_each_answer(run: Run, model: ChatQwen) -> None:
+def test_langchain_batch_callbacks_and_half_cost(run: Run, model: ChatQwen) -> None:
     handler = UsageMetadataCallbackHandler()
     with get_cost_callback() as costs:
         answers = run(QwenBatch(model, **FAST), ["Say a", "Say b"], {"callbacks": [handler]})
@@ -172,7 +174,7 @@ def test_callbacks_see_each_answer(run: Run, model: ChatQwen) -> None:
     assert costs.totals.by_currency["CNY"] == pytest.approx(at_once / 2), "half of the price"
 
 
-def test_the_key_is_in_no_trace_and_no_pickle(
+def test_langchain_batch_api_key_is_absent_from_traces_and_pickles(
     run: Run, service: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DASHSCOPE_API_KEY", KEY)
@@ -190,17 +192,17 @@ def test_the_key_is_in_no_trace_and_no_pickle(
     assert run(pickle.loads(pickled), ["Say a"])[0].content == "a"
 
 
-def test_a_limiter_does_not_hold_answers_back(model: ChatQwen) -> None:
+def test_langchain_batch_ignores_rate_limiter(model: ChatQwen) -> None:
     slow = model.model_copy(update={"rate_limiter": RateLimiter(requests_per_minute=1)})
     assert len(QwenBatch(slow, **FAST).batch(["Say a", "Say b", "Say c"])) == 3
 
 
-def test_output_versions(run: Run, model: ChatQwen) -> None:
+def test_langchain_batch_output_version(run: Run, model: ChatQwen) -> None:
     (answer,) = run(QwenBatch(model.model_copy(update={"output_version": "v1"}), **FAST), ["Say a"])
     assert answer.content == [{"type": "text", "text": "a"}]
 
 
-def test_resuming_and_retrying(model: ChatQwen, service: Emulator, tmp_path: Path) -> None:
+def test_langchain_batch_resumes_and_retries(model: ChatQwen, service: Emulator, tmp_path: Path) -> None:
     service.plan_batches(ends="expired", answered=1)
     batch = QwenBatch(model, journal=tmp_path, **FAST)
     first = batch.batch(["Say a", "Say b"], return_exceptions=True)
@@ -213,7 +215,9 @@ def test_resuming_and_retrying(model: ChatQwen, service: Emulator, tmp_path: Pat
     assert made(service) == (2, 2)
 
 
-def test_unusable_answers_can_be_retried(model: ChatQwen, service: Emulator, tmp_path: Path) -> None:
+def test_langchain_batch_invalid_structured_output_can_be_retried(
+    model: ChatQwen, service: Emulator, tmp_path: Path
+) -> None:
     batch = QwenBatch(model.with_structured_output(Person), journal=tmp_path, **FAST)
     service.reply("No.", "No.", Reply(tool_calls=[ToolCall("Person", {"name": "Ann", "age": 3})]))
     outputs = batch.batch(["Who?"], return_exceptions=True)
@@ -224,7 +228,7 @@ def test_unusable_answers_can_be_retried(model: ChatQwen, service: Emulator, tmp
     assert made(service) == (3, 3)
 
 
-def test_submit_cancel_clean_up(model: ChatQwen, service: Emulator) -> None:
+def test_langchain_batch_submit_cancel_and_clean_up(model: ChatQwen, service: Emulator) -> None:
     service.plan_batches(seconds=float("inf"))
     batch = QwenBatch(ChatPromptTemplate.from_template("Say {word}") | model, **FAST)
     inputs = [{"word": "a"}]
@@ -235,7 +239,7 @@ def test_submit_cancel_clean_up(model: ChatQwen, service: Emulator) -> None:
     assert made(service) == (1, 1)
 
 
-def test_without_blocking_the_same(model: ChatQwen, service: Emulator) -> None:
+def test_langchain_batch_async_submit_cancel_and_clean_up(model: ChatQwen, service: Emulator) -> None:
     service.plan_batches(seconds=float("inf"))
     batch = QwenBatch(model, **FAST)
 
@@ -244,6 +248,8 @@ def test_without_blocking_the_same(model: ChatQwen, service: Emulator) -> None:
         assert [job.status for job in await batch.acancel(["Say a"])] == ["cancelling"]
 
     asyncio.run(work())
-    assert isinstance(batch.batch(["Say a"], return_exceptions=True)[0], BatchError), "both know of the job"
+    assert isinstance(batch.batch(["Say a"], return_exceptions=True)[0], BatchError), (
+        "sync and async methods share the job"
+    )
     assert made(service) == (1, 1)
     assert asyncio.run(batch.aclean_up()) == 2

@@ -26,7 +26,7 @@ def texts(answers: Sequence[ChatResponse | Exception]) -> list[str]:
     return [str(answer.message.content) if isinstance(answer, ChatResponse) else "error" for answer in answers]
 
 
-def test_conversations(llm: Qwen, service: Emulator) -> None:
+def test_llama_index_batch_chat(llm: Qwen, service: Emulator) -> None:
     refuse_word(service, "bad")
     conversations: list[Any] = [
         "Say a",
@@ -45,7 +45,7 @@ def test_conversations(llm: Qwen, service: Emulator) -> None:
         QwenBatch(llm, **FAST).chat(conversations)
 
 
-def test_resuming_and_retrying(llm: Qwen, service: Emulator, tmp_path: Path) -> None:
+def test_llama_index_batch_resumes_and_retries(llm: Qwen, service: Emulator, tmp_path: Path) -> None:
     service.plan_batches(ends="expired", answered=1)
     batch = QwenBatch(llm, journal=tmp_path, **FAST)
     first = batch.chat(["Say a", "Say b"], return_exceptions=True)
@@ -68,7 +68,7 @@ def chat_async(batch: QwenBatch, conversations: list[Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("chat", [chat_sync, chat_async])
-def test_a_batch_is_counted(chat: Chat, llm: Qwen, service: Emulator) -> None:
+def test_llama_index_batch_tokens_and_costs_are_counted(chat: Chat, llm: Qwen, service: Emulator) -> None:
     refuse_word(service, "bad")
     counter = TokenCountingHandler()
     llm.callback_manager = CallbackManager([counter])
@@ -85,20 +85,24 @@ def test_a_batch_is_counted(chat: Chat, llm: Qwen, service: Emulator) -> None:
 
 
 @pytest.mark.parametrize("chat", [chat_sync, chat_async])
-def test_a_refused_file_is_an_error_for_its_conversations(chat: Chat, llm: Qwen, service: Emulator) -> None:
+def test_llama_index_batch_refused_file_is_an_error_for_its_conversations(
+    chat: Chat, llm: Qwen, service: Emulator
+) -> None:
     refuse_second(service, "/batches")
     answers = chat(QwenBatch(llm, limits=Limits(lines=2), **FAST), ["Say a", "Say b", "Say c"])
     assert texts(answers) == ["a", "b", "error"] and isinstance(answers[2], PermissionDeniedError)
 
 
-def test_the_key_is_in_no_pickle(service: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_llama_index_batch_api_key_is_absent_from_pickles(
+    service: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DASHSCOPE_API_KEY", KEY)
     pickled = pickle.dumps(QwenBatch(Qwen(base_url=service.base_url), **FAST))
     assert KEY.encode() not in pickled
     assert texts(pickle.loads(pickled).chat(["Say a"])) == ["a"]
 
 
-def test_submit_cancel_clean_up(llm: Qwen, service: Emulator) -> None:
+def test_llama_index_batch_submit_cancel_and_clean_up(llm: Qwen, service: Emulator) -> None:
     service.plan_batches(seconds=float("inf"))
     batch = QwenBatch(llm, **FAST)
     assert [job.status for job in batch.submit(["Say a"])] == ["validating"]
@@ -107,7 +111,7 @@ def test_submit_cancel_clean_up(llm: Qwen, service: Emulator) -> None:
     assert batch.clean_up(["Say a"]) == 2
 
 
-def test_without_blocking_the_same(llm: Qwen, service: Emulator) -> None:
+def test_llama_index_batch_async_submit_cancel_and_clean_up(llm: Qwen, service: Emulator) -> None:
     service.plan_batches(seconds=float("inf"))
     batch = QwenBatch(llm, **FAST)
 

@@ -1,4 +1,4 @@
-"""The Ray recipe on a local cluster: throttled, and robbed of a worker in the middle."""
+"""The Ray recipe on a local cluster: throttled, and with a worker killed in the middle."""
 
 import json
 import os
@@ -19,12 +19,12 @@ ROOT = Path(__file__).parents[2]
 ROWS = 300
 PER_SECOND = 100
 THROTTLED = 7
-"""Every so many requests one is refused."""
+"""Refuse one of this many requests."""
 PATIENCE = 120.0
 
 
 def worker_of(driver: int) -> int | None:
-    """A process that works for this driver's cluster, if there is one."""
+    """Return the id of a worker process of this driver's cluster, or None."""
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal() and "ray::MapWorker" in said_of(folder) and descends(int(folder.name), driver):
             return int(folder.name)
@@ -47,7 +47,7 @@ def descends(process: int, ancestor: int) -> bool:
     return process == ancestor
 
 
-def test_every_row_once_and_in_order(service: Emulator, tmp_path: Path) -> None:
+def test_ray_job_processes_every_row_once_in_order(service: Emulator, tmp_path: Path) -> None:
     lock, seen, refused = threading.Lock(), [0], [0]
     chats: list[float] = []
 

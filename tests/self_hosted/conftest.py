@@ -1,4 +1,4 @@
-"""One emulator for the tests of servers of one's own, and a key in the environment that none of them may see."""
+"""Fixtures of the self-hosted tests: an emulator, and an API key in the environment that no server may receive."""
 
 import pytest
 
@@ -10,7 +10,7 @@ SERVERS = ("vllm", "sglang", "llama.cpp", "ollama")
 
 @pytest.fixture
 def service(shared_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """The emulator, and Alibaba's key in the environment."""
+    """Reset the emulator, with Alibaba's API key in the environment."""
     shared_emulator.reset()
     monkeypatch.setenv("DASHSCOPE_API_KEY", SECRET)
     for name in ("DASHSCOPE_API_BASE", "QWEN_MODEL"):
@@ -20,5 +20,5 @@ def service(shared_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emula
 
 @pytest.fixture(params=SERVERS)
 def server(request: pytest.FixtureRequest) -> str:
-    """Each kind of server in turn."""
+    """Run the test on each kind of server."""
     return str(request.param)

@@ -1,4 +1,4 @@
-"""Chat with vLLM, SGLang, llama.cpp and Ollama in both frameworks: what they are sent, and how they are read."""
+"""Chat with vLLM, SGLang, llama.cpp and Ollama in both frameworks: requests and responses."""
 
 import json
 import pickle
@@ -33,17 +33,17 @@ SAID = [Reply(text="Four.", reasoning="2 and 2")] * 8
 
 
 def get_weather(city: str) -> str:
-    """The weather in a city."""
+    """Return the weather in a city."""
     return f"Sunny in {city}"
 
 
 def get_time(city: str) -> str:
-    """The time in a city."""
+    """Return the time in a city."""
     return f"Noon in {city}"
 
 
 def total(chunks: Iterable[Any]) -> AIMessageChunk:
-    """The sum of a stream; of a bound model's too, whose chunks are typed as messages."""
+    """Return the sum of a stream, also of a bound model, whose chunks are typed as messages."""
     return total_of_chunks(chunks)
 
 
@@ -57,7 +57,7 @@ def index_model(service: Emulator, server: str, **fields: Any) -> Qwen:
     return Qwen(**{**given, **fields})
 
 
-async def test_answers_and_streams_in_langchain(service: Emulator, server: str) -> None:
+async def test_self_hosted_invoke_and_stream_in_langchain(service: Emulator, server: str) -> None:
     service.reply(*SAID)
     model = chain_model(service, server)
     whole = model.invoke("2 + 2?"), await model.ainvoke("2 + 2?")
@@ -72,7 +72,7 @@ async def test_answers_and_streams_in_langchain(service: Emulator, server: str) 
     assert all(request.path == f"/{server}/v1/chat/completions" for request in service.requests)
 
 
-async def test_answers_and_streams_in_llama_index(service: Emulator, server: str) -> None:
+async def test_self_hosted_chat_and_stream_in_llama_index(service: Emulator, server: str) -> None:
     service.reply(*SAID)
     model, asked = index_model(service, server), [ChatMessage("2 + 2?")]
     whole = model.chat(asked), await model.achat(asked)
@@ -86,7 +86,7 @@ async def test_answers_and_streams_in_llama_index(service: Emulator, server: str
     assert model.metadata.is_function_calling_model and model.metadata.context_window == 131_072
 
 
-def test_no_key_is_needed_and_alibabas_goes_nowhere_else(
+def test_self_hosted_server_needs_no_api_key_and_never_gets_alibabas(
     service: Emulator, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chain_model(service, server).invoke("Hi")
@@ -97,7 +97,7 @@ def test_no_key_is_needed_and_alibabas_goes_nowhere_else(
     assert service.last_request.headers["Authorization"] == "Bearer sk-own"
     monkeypatch.delenv("DASHSCOPE_API_KEY")
     assert chain_model(service, server).invoke("Hi").content
-    # A base URL of the environment is the place that the environment's key is for.
+    # A base URL from the environment is the one that the environment's key is for.
     monkeypatch.setenv("DASHSCOPE_API_BASE", service.self_hosted_url(server))
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-both")
     ChatQwen(model=MODEL).invoke("Hi")
@@ -105,7 +105,7 @@ def test_no_key_is_needed_and_alibabas_goes_nowhere_else(
 
 
 @pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
-def test_alibabas_key_goes_nowhere_else_from_models_made_of_another(service: Emulator) -> None:
+def test_copied_self_hosted_models_never_send_alibabas_api_key(service: Emulator) -> None:
     model = chain_model(service, "vllm")
     configurable = model.configurable_fields(temperature=ConfigurableField(id="temperature"))
     written = dumpd(model)
@@ -123,7 +123,7 @@ def test_alibabas_key_goes_nowhere_else_from_models_made_of_another(service: Emu
     assert dumpd(chain_model(service, "vllm", api_key="sk-own"))["kwargs"]["api_key"]["type"] == "secret"
 
 
-def test_a_missing_key_is_explained(service: Emulator) -> None:
+def test_self_hosted_missing_api_key_error_explains_itself(service: Emulator) -> None:
     service.reply(Failure(401, "Unauthorized", "Unauthorized"))
     with pytest.raises(AuthenticationError, match="Pass api_key="):
         chain_model(service, "vllm").invoke("Hi")
@@ -147,7 +147,7 @@ NO_THINKING = {"chat_template_kwargs": {"enable_thinking": False}}
         ),
     ],
 )  # fmt: skip
-def test_thinking_is_asked_for_as_each_server_wants(
+def test_enable_thinking_is_sent_in_each_servers_form(
     service: Emulator, server: str, fields: dict[str, Any], template: dict[str, Any], ollama: dict[str, Any]
 ) -> None:
     for model in (chain_model(service, server, **fields), index_model(service, server, **fields)):
@@ -162,7 +162,7 @@ def test_thinking_is_asked_for_as_each_server_wants(
     ("server", "name"),
     [("vllm", "thinking_token_budget"), ("llama.cpp", "thinking_budget_tokens"), ("sglang", None)],
 )
-def test_a_thinking_budget_has_the_servers_name(service: Emulator, server: str, name: str | None) -> None:
+def test_thinking_budget_is_sent_under_the_servers_name(service: Emulator, server: str, name: str | None) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         chain_model(service, server, thinking_budget=50).invoke("Hi")
@@ -173,7 +173,7 @@ def test_a_thinking_budget_has_the_servers_name(service: Emulator, server: str, 
     )
 
 
-def test_reasoning_goes_back_under_the_servers_own_key(service: Emulator, server: str) -> None:
+def test_reasoning_is_replayed_under_the_servers_key(service: Emulator, server: str) -> None:
     call = {"name": "get_weather", "args": {"city": "Rome"}, "id": "c1"}
     history = [
         HumanMessage("Weather in Rome?"),
@@ -186,7 +186,7 @@ def test_reasoning_goes_back_under_the_servers_own_key(service: Emulator, server
     assert {name: sent[name] for name in sent if name.startswith("reasoning")} == {key: "I must look."}
 
 
-async def test_tool_calls(service: Emulator, server: str) -> None:
+async def test_self_hosted_tool_calls_are_returned(service: Emulator, server: str) -> None:
     service.reply(*[Reply(tool_calls=[ToolCall("get_weather", {"city": "Rome"})], reasoning="look")] * 4)
     bound = chain_model(service, server).bind_tools([get_weather])
     answers = bound.invoke("?"), total([chunk async for chunk in bound.astream("?")])
@@ -196,7 +196,7 @@ async def test_tool_calls(service: Emulator, server: str) -> None:
         assert answer.response_metadata["finish_reason"] == "tool_calls"
 
 
-def test_a_tool_is_forced_as_far_as_the_server_can(service: Emulator, server: str) -> None:
+def test_forced_tool_choice_is_sent_as_each_server_supports_it(service: Emulator, server: str) -> None:
     expected: dict[str, Callable[[], Any]] = {
         "vllm": lambda: {"type": "function", "function": {"name": "get_time"}},
         "sglang": lambda: {"type": "function", "function": {"name": "get_time"}},
@@ -226,13 +226,13 @@ class City(BaseModel):
     country: str
 
 
-def test_structured_output_is_a_schema_that_the_server_holds_to(service: Emulator, server: str) -> None:
+def test_self_hosted_structured_output_uses_json_schema(service: Emulator, server: str) -> None:
     city = chain_model(service, server).with_structured_output(City).invoke("Name: Rome, country: Italy")
     assert isinstance(city, City)
     assert service.last_request.body["response_format"]["type"] == "json_schema"
 
 
-def test_parameters_have_the_servers_names_or_are_left_out_loudly(service: Emulator) -> None:
+def test_parameters_are_renamed_or_dropped_with_warning_per_server(service: Emulator) -> None:
     chain_model(service, "llama.cpp", repetition_penalty=1.1, top_k=5).invoke("Hi")
     assert service.last_request.body["repeat_penalty"] == 1.1
     assert "repetition_penalty" not in service.last_request.body
@@ -242,7 +242,7 @@ def test_parameters_have_the_servers_names_or_are_left_out_loudly(service: Emula
     assert service.last_request.body["temperature"] == 0.5
 
 
-def test_one_limit_counts_thinking_and_answer(service: Emulator, server: str) -> None:
+def test_max_completion_tokens_is_sent_as_max_tokens(service: Emulator, server: str) -> None:
     fields: dict[str, int] = {"max_tokens": 90, "max_completion_tokens": 50}
     for model in (chain_model(service, server, **fields), index_model(service, server, **fields)):
         model.invoke("Hi") if isinstance(model, ChatQwen) else model.complete("Hi")
@@ -250,14 +250,14 @@ def test_one_limit_counts_thinking_and_answer(service: Emulator, server: str) ->
         assert "max_completion_tokens" not in service.last_request.body
 
 
-def test_an_instruction_at_the_end_is_what_is_asked(service: Emulator) -> None:
+def test_trailing_system_message_is_sent_as_user(service: Emulator) -> None:
     chain_model(service, "vllm").invoke(
         [SystemMessage("Speak like a sailor."), AIMessage("Aye."), SystemMessage("Go on.")]
     )
     assert [message["role"] for message in service.last_request.messages] == ["system", "assistant", "user"]
 
 
-def test_a_prefix_is_continued_and_sound_is_bare_base64(service: Emulator) -> None:
+def test_partial_message_and_audio_are_sent_in_vllm_form(service: Emulator) -> None:
     sound = {"type": "audio", "base64": "UklGRg==", "mime_type": "audio/wav"}
     prefix = AIMessage("Once", additional_kwargs={"partial": True})
     chain_model(service, "vllm").invoke([HumanMessage([{"type": "text", "text": "A tale"}, sound]), prefix])
@@ -270,7 +270,9 @@ def test_a_prefix_is_continued_and_sound_is_bare_base64(service: Emulator) -> No
 @pytest.mark.parametrize(
     "fields", [{"enable_search": True}, {"enable_code_interpreter": True}, {"vl_high_resolution_images": True}]
 )
-def test_what_only_alibabas_service_does_is_refused(service: Emulator, fields: dict[str, Any]) -> None:
+def test_alibaba_only_features_are_refused_on_self_hosted_servers(
+    service: Emulator, fields: dict[str, Any]
+) -> None:
     for model in (chain_model(service, "vllm", **fields), index_model(service, "vllm", **fields)):
         with pytest.raises(UnsupportedFeatureError, match="Alibaba's service"):
             model.invoke("Hi") if isinstance(model, ChatQwen) else model.complete("Hi")
@@ -280,7 +282,7 @@ def test_what_only_alibabas_service_does_is_refused(service: Emulator, fields: d
 
 
 def stream_of(*chunks: dict[str, Any], done: bool) -> RawReply:
-    """A stream of these choices."""
+    """Return a stream of these choices."""
     lines = [f"data: {json.dumps({'id': 'c', 'model': 'm', 'choices': [chunk]})}\n\n".encode() for chunk in chunks]
     return RawReply(200, {"content-type": "text/event-stream"}, [*lines, *([b"data: [DONE]\n\n"] if done else [])])
 
@@ -290,7 +292,7 @@ CALL = {"index": 0, "delta": {"tool_calls": [{"index": 0, "id": "c", "function":
         "arguments": "{}"}}]}}  # fmt: skip
 
 
-async def test_done_ends_an_answer_without_a_finish_reason(service: Emulator) -> None:
+async def test_done_event_ends_a_stream_without_finish_reason(service: Emulator) -> None:
     service.reply(*[stream_of(TEXT, done=True)] * 3, stream_of(CALL, done=True))
     model = chain_model(service, "ollama")
     assert total(model.stream("?")).response_metadata["finish_reason"] == "stop"
@@ -303,7 +305,7 @@ async def test_done_ends_an_answer_without_a_finish_reason(service: Emulator) ->
     assert model.invoke("?").content == "Four."
 
 
-async def test_a_dropped_connection_is_never_an_end(service: Emulator) -> None:
+async def test_dropped_connection_raises_incomplete_stream_error(service: Emulator) -> None:
     for done, url in [(False, service.self_hosted_url("ollama")), (True, service.compatible_url)]:
         service.reply(*[stream_of(TEXT, done=done)] * 2)
         model = ChatQwen(model="qwen3:8b", base_url=url, api_key="any", max_retries=0)
@@ -313,7 +315,7 @@ async def test_a_dropped_connection_is_never_an_end(service: Emulator) -> None:
             [chunk async for chunk in model.astream("?")]
 
 
-def test_calls_and_reasoning_left_in_the_text_are_recovered(service: Emulator) -> None:
+def test_tool_call_parser_and_reasoning_parser_recover_from_text(service: Emulator) -> None:
     said = '<think>I look.</think><tool_call>\n{"name": "get_time", "arguments": {"city": "Rome"}}\n</tool_call>'
     service.reply(said, said)
     model = chain_model(service, "vllm", tool_call_parser="hermes", reasoning_parser="qwen3").bind_tools(
@@ -339,13 +341,15 @@ def test_calls_and_reasoning_left_in_the_text_are_recovered(service: Emulator) -
         ),
     ],
 )  # fmt: skip
-def test_errors_are_typed(service: Emulator, server: str, failure: Failure, error: type[Exception]) -> None:
+def test_self_hosted_errors_are_typed(
+    service: Emulator, server: str, failure: Failure, error: type[Exception]
+) -> None:
     service.reply(failure)
     with pytest.raises(error):
         chain_model(service, server).invoke("Hi")
 
 
-def test_a_server_that_was_not_named_is_told_by_its_url(service: Emulator) -> None:
+def test_self_hosted_server_is_detected_from_base_url(service: Emulator) -> None:
     base_url = service.self_hosted_url("vllm")
     model = ChatQwen(model=MODEL, base_url=base_url)
     assert model.invoke("Hi").content and "Authorization" not in service.last_request.headers
@@ -354,7 +358,7 @@ def test_a_server_that_was_not_named_is_told_by_its_url(service: Emulator) -> No
     assert service.last_request.body["chat_template_kwargs"] == {"enable_thinking": False}
 
 
-def test_a_gateway_to_alibaba_can_be_named(service: Emulator) -> None:
+def test_server_dashscope_marks_a_gateway_to_alibaba(service: Emulator) -> None:
     model = ChatQwen(
         model="qwen-plus", base_url=service.self_hosted_url(), server="dashscope", enable_thinking=True
     )
@@ -363,24 +367,24 @@ def test_a_gateway_to_alibaba_can_be_named(service: Emulator) -> None:
     assert service.last_request.headers["Authorization"] == f"Bearer {SECRET}"
 
 
-def test_a_bare_host_gets_the_usual_path(service: Emulator) -> None:
+def test_base_url_without_path_gets_v1(service: Emulator) -> None:
     model = Qwen(model=MODEL, base_url=service.base_url, server="vllm")
     assert model.client_settings().endpoint("openai").base_url == f"{service.base_url}/v1"
-    # A path is used as it is, also one that Alibaba's native protocol has.
+    # A path is used unchanged, even that of Alibaba's native protocol.
     model = Qwen(model=MODEL, base_url=f"{service.base_url}/api/v1", server="other")
     assert model.client_settings().endpoint("openai").base_url == f"{service.base_url}/api/v1"
     with pytest.raises(UnsupportedFeatureError, match="needs a base_url"):
         Qwen(model=MODEL, server="vllm").complete("Hi")
 
 
-def test_cache_marks_are_left_out_with_a_warning(service: Emulator) -> None:
+def test_cache_control_is_dropped_with_warning(service: Emulator) -> None:
     marked = HumanMessage([{"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}])
     with pytest.warns(QwenWarning, match="no explicit prompt cache"):
         chain_model(service, "vllm").invoke([marked])
     assert service.last_request.messages == [{"role": "user", "content": "Hi"}]
 
 
-def test_nothing_is_uploaded_to_alibabas_store(service: Emulator) -> None:
+def test_self_hosted_media_is_not_uploaded_to_alibabas_store(service: Emulator) -> None:
     settings = chain_model(service, "vllm").client_settings()
     with pytest.raises(UnsupportedFeatureError, match="temporary store"):
         TemporaryStore(settings)

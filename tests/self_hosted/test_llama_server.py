@@ -1,4 +1,4 @@
-"""A real llama.cpp server with a tiny model of random weights: what comes over the wire, not what is said.
+"""A real llama.cpp server with a tiny model of random weights: the protocol, not the content.
 
 ``make self-hosted`` builds the server, which takes minutes, and runs these tests. Greedy sampling makes the
 nonsense the same in every answer; grammars make it fit a schema.
@@ -33,7 +33,7 @@ NAME = "Qwen3-0.6B-tiny.gguf"
 
 
 class LlamaServer:
-    """A server in a process of its own."""
+    """A llama.cpp server in its own process."""
 
     def __init__(self, model: Path, *options: str) -> None:
         with socket.socket() as free:
@@ -48,11 +48,11 @@ class LlamaServer:
 
     @property
     def base_url(self) -> str:
-        """Where it is."""
+        """Return the URL of the server."""
         return f"http://127.0.0.1:{self.port}/v1"
 
     def wait(self) -> None:
-        """Until it answers."""
+        """Wait until the server responds."""
         for _ in range(200):
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=5).close()
@@ -63,14 +63,14 @@ class LlamaServer:
         raise AssertionError("the server does not answer")
 
     def stop(self) -> None:
-        """At once."""
+        """Kill the server."""
         self.process.kill()
         self.process.wait()
 
 
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model."""
+    """Write the model file."""
     path = tmp_path_factory.mktemp("model") / NAME
     write_tiny_model(path)
     return path
@@ -78,7 +78,7 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(model_file: Path) -> Iterator[LlamaServer]:
-    """One server for all tests that leave it alive."""
+    """Start one server for all tests that do not kill it."""
     server = LlamaServer(model_file, "--jinja", "--embeddings", "--pooling", "mean")
     yield server
     server.stop()
@@ -86,13 +86,13 @@ def server(model_file: Path) -> Iterator[LlamaServer]:
 
 @pytest.fixture(autouse=True)
 def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is set up."""
+    """Remove our environment variables."""
     for name in ("DASHSCOPE_API_KEY", "DASHSCOPE_API_BASE", "QWEN_MODEL"):
         monkeypatch.delenv(name, raising=False)
 
 
 def fields(server: LlamaServer, **more: Any) -> dict[str, Any]:
-    """A model that says the same each time, and not for long."""
+    """Return fields of a deterministic model with short responses."""
     given = {
         "model": NAME,
         "base_url": server.base_url,
@@ -103,7 +103,7 @@ def fields(server: LlamaServer, **more: Any) -> dict[str, Any]:
     return {**given, "extra_body": {"ignore_eos": True}, **more}
 
 
-async def test_whole_and_streamed_answers_are_the_same_in_both_frameworks(server: LlamaServer) -> None:
+async def test_llama_server_complete_and_streamed_responses_are_equal(server: LlamaServer) -> None:
     chain, index = ChatQwen(**fields(server)), Qwen(**fields(server))
     whole = [chain.invoke("Hi"), await chain.ainvoke("Hi")]
     streamed = [total(chain.stream("Hi")), total([chunk async for chunk in chain.astream("Hi")])]
@@ -123,7 +123,7 @@ async def test_whole_and_streamed_answers_are_the_same_in_both_frameworks(server
         assert response.additional_kwargs["finish_reason"] == "length"
 
 
-def test_a_stop_text_ends_the_answer_before_it(server: LlamaServer) -> None:
+def test_llama_server_stop_sequence_ends_the_response(server: LlamaServer) -> None:
     model = ChatQwen(**fields(server, max_tokens=40))
     said = str(model.invoke("Hi").content)
     assert said.isascii()
@@ -133,7 +133,7 @@ def test_a_stop_text_ends_the_answer_before_it(server: LlamaServer) -> None:
         assert answer.response_metadata["finish_reason"] == "stop"
 
 
-def test_a_prompt_that_is_too_long_is_an_overflow(server: LlamaServer) -> None:
+def test_llama_server_long_prompt_raises_context_overflow_error(server: LlamaServer) -> None:
     with pytest.raises(ContextOverflowError, match="context size"):
         ChatQwen(**fields(server)).invoke("x" * 2 * CONTEXT)
     with pytest.raises(ContextOverflowError):
@@ -148,7 +148,7 @@ class Light(BaseModel):
     works: bool
 
 
-async def test_a_schema_is_kept_even_by_random_weights(server: LlamaServer) -> None:
+async def test_llama_server_structured_output_follows_the_schema(server: LlamaServer) -> None:
     chain = ChatQwen(**fields(server, max_tokens=200, extra_body=None)).with_structured_output(Light)
     lights = [chain.invoke("Which light?"), await chain.ainvoke("Which light?")]
     index = Qwen(**fields(server, max_tokens=200, extra_body=None)).as_structured_llm(Light)
@@ -157,17 +157,17 @@ async def test_a_schema_is_kept_even_by_random_weights(server: LlamaServer) -> N
 
 
 def get_weather(city: Literal["Rome", "Oslo"], days: bool) -> str:
-    """The weather in a city."""
+    """Return the weather in a city."""
     return f"Sunny in {city}"
 
 
 def get_time(zone: Literal["UTC"]) -> str:
-    """The time."""
+    """Return the time."""
     return f"Noon in {zone}"
 
 
-async def test_a_forced_tool_is_called(server: LlamaServer) -> None:
-    # A call may come after any text and before others: this model has to be pushed to the mark, and to the end.
+async def test_llama_server_forced_tool_choice_is_called(server: LlamaServer) -> None:
+    # A call may follow any text and precede others: logit_bias pushes this model to the call and to the end.
     bias = {CALL_MARK: 50.0, END_MARK: 100.0}
     pushed: dict[str, Any] = {"max_tokens": 200, "extra_body": None, "logit_bias": bias}
     model = ChatQwen(**fields(server, **pushed))
@@ -185,18 +185,18 @@ async def test_a_forced_tool_is_called(server: LlamaServer) -> None:
     assert index.get_tool_calls_from_response(response)[0].tool_name == "get_weather"
 
 
-def test_thinking_is_switched_in_the_template(server: LlamaServer) -> None:
+def test_llama_server_enable_thinking_changes_the_template(server: LlamaServer) -> None:
     def prompt_tokens(**more: Any) -> int:
         usage = ChatQwen(**fields(server, max_tokens=1, **more)).invoke("Hi").usage_metadata
         assert usage
         return usage["input_tokens"]
 
-    marks = len("\n\n") + 1 + len("\n\n") + 1  # <think>, </think>, and the lines between and behind them
+    marks = len("\n\n") + 1 + len("\n\n") + 1  # <think>, </think>, and the line breaks after each
     assert prompt_tokens(enable_thinking=False) == prompt_tokens(enable_thinking=True) + marks
     assert prompt_tokens(reasoning_effort="none") == prompt_tokens(enable_thinking=False)
 
 
-def test_everything_that_we_rename_is_taken(server: LlamaServer) -> None:
+def test_llama_server_accepts_renamed_parameters(server: LlamaServer) -> None:
     model = ChatQwen(**fields(server, repetition_penalty=1.5, thinking_budget=4, top_k=1, seed=3, logprobs=True))
     plain = ChatQwen(**fields(server)).invoke("Hi")
     answer = model.invoke("Hi")
@@ -206,7 +206,7 @@ def test_everything_that_we_rename_is_taken(server: LlamaServer) -> None:
     assert ChatQwen(**fields(server)).invoke([HumanMessage("A tale"), prefix]).content
 
 
-async def test_embeddings(server: LlamaServer) -> None:
+async def test_llama_server_embeddings(server: LlamaServer) -> None:
     given: dict[str, Any] = {"model": NAME, "base_url": server.base_url, "server": "llama.cpp"}
     model = QwenEmbeddings(**given)
     vectors = model.embed_documents(["a cat", "a dog", "a cat"])
@@ -216,7 +216,7 @@ async def test_embeddings(server: LlamaServer) -> None:
     assert QwenEmbedding(**given).get_text_embedding("a cat") == pytest.approx(vectors[0], abs=1e-5)
 
 
-def test_a_key_that_the_server_wants(model_file: Path) -> None:
+def test_llama_server_with_api_key(model_file: Path) -> None:
     server = LlamaServer(model_file, "--api-key", "sk-own")
     try:
         with pytest.raises(AuthenticationError, match="Pass api_key="):
@@ -226,7 +226,7 @@ def test_a_key_that_the_server_wants(model_file: Path) -> None:
         server.stop()
 
 
-async def test_a_server_that_dies_never_looks_finished(model_file: Path) -> None:
+async def test_llama_server_killed_mid_stream_raises_incomplete_stream_error(model_file: Path) -> None:
     server = LlamaServer(model_file)
     model = ChatQwen(**fields(server, max_tokens=CONTEXT))
     said = ""

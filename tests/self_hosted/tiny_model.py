@@ -1,4 +1,4 @@
-"""A Qwen3 model of 300 kB with random weights, as a GGUF file: it says nonsense, and is served like any other."""
+"""Write a Qwen3 model of 300 kB with random weights as a GGUF file: it generates nonsense."""
 
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,9 @@ WIDTH, HIDDEN, HEADS = 64, 128, 2
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>", "<tool_call>", "</tool_call>")
 CALL_MARK, END_MARK = (str(256 + SPECIAL.index(mark)) for mark in ("<tool_call>", "<|im_end|>"))
-"""Their numbers in the vocabulary."""
+"""Their token ids."""
 
-# The form of Qwen3's template, cut down to what is looked at: roles, tools, calls, results, the thinking switch.
+# Qwen3's chat template, reduced to what is tested: roles, tools, calls, results, enable_thinking.
 TEMPLATE = """\
 {%- if tools -%}
 <|im_start|>system
@@ -56,7 +56,7 @@ For each function call, return a json object with function name and arguments wi
 
 
 def byte_letters() -> list[str]:
-    """A printable letter for each byte, as byte-level vocabularies have them."""
+    """Return a printable letter for each byte, as byte-level vocabularies use them."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
     letters = {byte: chr(byte) for byte in printable}
@@ -65,7 +65,7 @@ def byte_letters() -> list[str]:
 
 
 def write_tiny_model(path: Path) -> None:
-    """The file, the same every time. Its vocabulary are the bytes and Qwen's marks."""
+    """Write the deterministic file. Its vocabulary is the bytes and Qwen's special tokens."""
     import gguf
     import numpy as np
 
@@ -99,8 +99,8 @@ def write_tiny_model(path: Path) -> None:
     def add(name: str, *shape: int) -> None:
         writer.add_tensor(f"{name}.weight", draw(*shape) if len(shape) > 1 else np.ones(shape, np.float32))
 
-    # It has learnt two things: to write ASCII, without halves of letters and marks; and, in the last column, which
-    # no layer writes to, that a line break follows a call's mark.
+    # The weights encode two rules: write ASCII without partial characters and special tokens; and, in the last
+    # column, which no layer writes to, a line break follows the tool call token.
     embedding, output = draw(len(vocabulary), WIDTH), draw(len(vocabulary), WIDTH)
     output[127:] = 0
     embedding[:, -1] = output[:, -1] = 0

@@ -1,4 +1,4 @@
-"""What is sent in forms exists twice, with and without waiting, and is the same code."""
+"""Sync and async classes of multipart calls have the same code."""
 
 import inspect
 
@@ -16,6 +16,6 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("sync", "twin"), PAIRS)
-def test_twins(sync: type, twin: type) -> None:
+def test_sync_source_equals_async_source(sync: type, twin: type) -> None:
     source = inspect.getsource(twin).replace("__aenter__", "__enter__").replace("__aexit__", "__exit__")
     assert synchronous(source) == synchronous(inspect.getsource(sync))

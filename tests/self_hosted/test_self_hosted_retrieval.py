@@ -1,4 +1,4 @@
-"""Embeddings and rerankers of servers of one's own."""
+"""Embeddings and rerankers on self-hosted servers."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from qwen_emulator import Emulator
 EMBEDDER = "Qwen/Qwen3-Embedding-0.6B"
 
 
-async def test_embeddings(service: Emulator, server: str) -> None:
+async def test_self_hosted_embeddings(service: Emulator, server: str) -> None:
     model = QwenEmbeddings(model=EMBEDDER, base_url=service.self_hosted_url(server), server=server, dimensions=8)
     vectors = model.embed_documents(["a", "b"])
     assert vectors == await model.aembed_documents(["a", "b"])
@@ -20,7 +20,7 @@ async def test_embeddings(service: Emulator, server: str) -> None:
     assert all("Authorization" not in request.headers for request in service.requests)
 
 
-def test_an_instruction_stands_before_the_question_alone(service: Emulator) -> None:
+def test_self_hosted_instruct_is_prepended_to_queries_only(service: Emulator) -> None:
     model = QwenEmbeddings(model=EMBEDDER, base_url=service.self_hosted_url(), server="vllm", instruct="Find it")
     model.embed_query("cats")
     assert service.last_request.body["input"] == ["Instruct: Find it\nQuery:cats"]
@@ -29,7 +29,7 @@ def test_an_instruction_stands_before_the_question_alone(service: Emulator) -> N
 
 
 @pytest.mark.parametrize("server", ["vllm", "sglang", "llama.cpp"])
-async def test_rerank(service: Emulator, server: str) -> None:
+async def test_self_hosted_rerank(service: Emulator, server: str) -> None:
     url, documents = service.self_hosted_url(server), ["The moon is far.", "A cat sleeps."]
     model = QwenRerank(model="Qwen/Qwen3-Reranker-0.6B", base_url=url, server=server, top_n=1)
     assert [found.index for found in model.rerank("cat", documents)] == [1]

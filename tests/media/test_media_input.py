@@ -1,4 +1,4 @@
-"""A picture, a sound, the frames of a video: by every route they arrive byte for byte as they were made."""
+"""Image, audio and video input: every form arrives byte for byte unchanged."""
 
 import json
 from io import BytesIO
@@ -22,20 +22,20 @@ from llama_index.core.prompts import RichPromptTemplate
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_emulator import Emulator
 from tests.media.conftest import Ask, Make, ask_llm
-from tests.media.made import BLUE, FRAMES, GREEN, LLAMA_INDEX, data_uri, film, picture, sound, text64
+from tests.media.generated_media import BLUE, FRAMES, GREEN, LLAMA_INDEX, data_uri, film, picture, sound, text64
 
 PNG, WAV, MP4 = picture(), sound(), film()
-SEEN = "48×32 pixels and mostly red"
-HEARD = "1.5 seconds"
-WATCHED = "4 frames, from red to green to blue"
+IMAGE_ANSWER = "48×32 pixels and mostly red"
+AUDIO_ANSWER = "1.5 seconds"
+VIDEO_ANSWER = "4 frames, from red to green to blue"
 
-PICTURES: dict[str, Any] = {
+IMAGE_BLOCKS: dict[str, Any] = {
     "v1 base64": {"type": "image", "base64": text64(PNG), "mime_type": "image/png"},
     "v1 bytes": {"type": "image", "base64": PNG, "mime_type": "image/png"},
     "v1 url": {"type": "image", "url": data_uri(PNG)},
     "v0": {"type": "image", "source_type": "base64", "data": text64(PNG), "mime_type": "image/png"},
     "OpenAI": {"type": "image_url", "image_url": {"url": data_uri(PNG), "detail": "auto"}},
-    "OpenAI, bare": {"type": "image_url", "image_url": data_uri(PNG)},
+    "OpenAI without type": {"type": "image_url", "image_url": data_uri(PNG)},
     "OpenAI Responses": {"type": "input_image", "image_url": data_uri(PNG)},
     "Anthropic": {
         "type": "image",
@@ -43,7 +43,7 @@ PICTURES: dict[str, Any] = {
     },
     "DashScope": {"image": data_uri(PNG)},
 }
-SOUNDS: dict[str, Any] = {
+AUDIO_BLOCKS: dict[str, Any] = {
     "v1": {"type": "audio", "base64": text64(WAV), "mime_type": "audio/wav"},
     "v0": {"type": "audio", "source_type": "base64", "data": text64(WAV), "mime_type": "audio/wav"},
     "OpenAI": {"type": "input_audio", "input_audio": {"data": text64(WAV), "format": "wav"}},
@@ -53,9 +53,9 @@ SOUNDS: dict[str, Any] = {
     },
     "DashScope": {"audio": data_uri(WAV, "audio/wav")},
 }
-VIDEOS: dict[str, Any] = {
+VIDEO_BLOCKS: dict[str, Any] = {
     "frames": {"type": "video", "video": list(FRAMES), "fps": 2, "max_frames": 4},
-    "frames of v1": {"type": "video", "frames": list(FRAMES), "extras": {"fps": 2, "max_frames": 4}},
+    "v1 frames": {"type": "video", "frames": list(FRAMES), "extras": {"fps": 2, "max_frames": 4}},
     "frames as blocks": {
         "type": "video",
         "frames": [{"type": "image", "url": frame} for frame in FRAMES],
@@ -67,7 +67,7 @@ VIDEOS: dict[str, Any] = {
 
 
 def media_sent(service: Emulator) -> list[Any]:
-    """The media of the last request, each as the wire has it."""
+    """Return the media items of the last request as they were sent."""
     items = [
         item for message in service.last_request.messages for item in message["content"] if isinstance(item, dict)
     ]
@@ -75,14 +75,16 @@ def media_sent(service: Emulator) -> list[Any]:
 
 
 def base64_sent(service: Emulator, content: bytes) -> int:
-    """How often the base64 of a content is in the bytes that arrived."""
+    """Count how often the base64 of a content is in the received bytes."""
     return service.last_request.raw.count(text64(content).encode())
 
 
-@pytest.mark.parametrize("block", PICTURES.values(), ids=PICTURES)
-def test_pictures(chat: Make, ask: Ask, service: Emulator, block: dict[str, Any], protocol: str) -> None:
+@pytest.mark.parametrize("block", IMAGE_BLOCKS.values(), ids=IMAGE_BLOCKS)
+def test_langchain_image_blocks_are_sent(
+    chat: Make, ask: Ask, service: Emulator, block: dict[str, Any], protocol: str
+) -> None:
     answer = ask(chat(), [{"type": "text", "text": "What is in the picture?"}, block])
-    assert SEEN in answer
+    assert IMAGE_ANSWER in answer
     assert base64_sent(service, PNG) == 1
     wanted = {
         "openai": {"type": "image_url", "image_url": {"url": data_uri(PNG)}},
@@ -91,20 +93,24 @@ def test_pictures(chat: Make, ask: Ask, service: Emulator, block: dict[str, Any]
     assert media_sent(service) == [wanted[protocol]]
 
 
-@pytest.mark.parametrize("block", SOUNDS.values(), ids=SOUNDS)
-def test_sounds(chat: Make, ask: Ask, service: Emulator, block: dict[str, Any], protocol: str) -> None:
+@pytest.mark.parametrize("block", AUDIO_BLOCKS.values(), ids=AUDIO_BLOCKS)
+def test_langchain_audio_blocks_are_sent(
+    chat: Make, ask: Ask, service: Emulator, block: dict[str, Any], protocol: str
+) -> None:
     answer = ask(chat(model="qwen3.8-omni-flash"), [{"type": "text", "text": "What do you hear?"}, block])
-    assert HEARD in answer
+    assert AUDIO_ANSWER in answer
     assert base64_sent(service, WAV) == 1
     (item,) = media_sent(service)
     if protocol == "openai":
         assert item["input_audio"]["data"].startswith("data:;base64,")
 
 
-@pytest.mark.parametrize("block", VIDEOS.values(), ids=VIDEOS)
-def test_videos(chat: Make, ask: Ask, service: Emulator, block: dict[str, Any], protocol: str) -> None:
+@pytest.mark.parametrize("block", VIDEO_BLOCKS.values(), ids=VIDEO_BLOCKS)
+def test_langchain_video_frames_are_sent(
+    chat: Make, ask: Ask, service: Emulator, block: dict[str, Any], protocol: str
+) -> None:
     answer = ask(chat(), [block, {"type": "text", "text": "What happens?"}])
-    assert WATCHED in answer
+    assert VIDEO_ANSWER in answer
     (item,) = media_sent(service)
     assert item == {
         **({"type": "video"} if protocol == "openai" else {}),
@@ -122,7 +128,7 @@ def test_videos(chat: Make, ask: Ask, service: Emulator, block: dict[str, Any], 
         {"video": data_uri(MP4, "video/mp4"), "fps": 0.5},
     ],
 )
-def test_a_film(chat: Make, service: Emulator, protocol: str, block: dict[str, Any]) -> None:
+def test_langchain_video_file_is_sent(chat: Make, service: Emulator, protocol: str, block: dict[str, Any]) -> None:
     chat().invoke([HumanMessage([block, "What happens?"])])
     wanted = {
         "openai": {"type": "video_url", "video_url": {"url": data_uri(MP4, "")}, "fps": 0.5},
@@ -131,7 +137,7 @@ def test_a_film(chat: Make, service: Emulator, protocol: str, block: dict[str, A
     assert media_sent(service) == [wanted[protocol]]
 
 
-def test_several_with_limits(chat: Make, service: Emulator, protocol: str) -> None:
+def test_image_min_and_max_pixels_are_sent(chat: Make, service: Emulator, protocol: str) -> None:
     blocks: list[Any] = [
         {"type": "image", "url": data_uri(PNG), "min_pixels": 100, "max_pixels": 2000},
         {"type": "image", "url": "https://example.com/a.png", "extras": {"max_pixels": 3000}},
@@ -143,18 +149,20 @@ def test_several_with_limits(chat: Make, service: Emulator, protocol: str) -> No
     assert service.last_request.parameters["vl_high_resolution_images"] is True
 
 
-def test_local_pictures(chat: Make, ask: Ask, service: Emulator, tmp_path: Path) -> None:
+def test_local_images_are_sent_with_allow_local_files(
+    chat: Make, ask: Ask, service: Emulator, tmp_path: Path
+) -> None:
     path = tmp_path / "ein Bild ü.png"
     path.write_bytes(PNG)
     model = chat(allow_local_files=[str(tmp_path)])
     for url in (str(path), path.as_uri()):
-        assert SEEN in ask(model, [{"type": "image", "url": url}, {"type": "text", "text": "What?"}])
+        assert IMAGE_ANSWER in ask(model, [{"type": "image", "url": url}, {"type": "text", "text": "What?"}])
         assert base64_sent(service, PNG) == 1
 
 
-def test_pictures_in_history(chat: Make, service: Emulator) -> None:
+def test_images_in_history_are_sent(chat: Make, service: Emulator) -> None:
     history = [
-        HumanMessage([PICTURES["OpenAI"], "What is this?"]),
+        HumanMessage([IMAGE_BLOCKS["OpenAI"], "What is this?"]),
         AIMessage("A red picture."),
         HumanMessage([{"type": "image", "url": data_uri(picture(20, 20, BLUE))}, "And this?"]),
     ]
@@ -162,7 +170,7 @@ def test_pictures_in_history(chat: Make, service: Emulator) -> None:
     assert base64_sent(service, PNG) == 1
 
 
-def test_pictures_of_tools(chat: Make, service: Emulator, protocol: str) -> None:
+def test_images_in_tool_messages_are_sent_as_user_message(chat: Make, service: Emulator, protocol: str) -> None:
     @tool
     def draw(colour: str) -> str:
         """Draw."""
@@ -172,13 +180,13 @@ def test_pictures_of_tools(chat: Make, service: Emulator, protocol: str) -> None
     history = [
         HumanMessage("Draw."),
         AIMessage("", tool_calls=calls, additional_kwargs={"reasoning_content": "I draw."}),
-        ToolMessage([PICTURES["v1 base64"]], tool_call_id="red"),
+        ToolMessage([IMAGE_BLOCKS["v1 base64"]], tool_call_id="red"),
         ToolMessage(
             [{"type": "text", "text": "Done."}, {"image": data_uri(picture(20, 20, GREEN))}], tool_call_id="green"
         ),
     ]
     answer = chat().bind_tools([draw]).invoke(history)
-    assert SEEN in answer.content and "20×20 pixels and mostly green" in answer.content
+    assert IMAGE_ANSWER in answer.content and "20×20 pixels and mostly green" in answer.content
     sent = service.last_request.messages
     assert [message["role"] for message in sent] == ["user", "assistant", "tool", "tool", "user"]
     assert sent[1]["reasoning_content"] == "I draw."
@@ -189,7 +197,7 @@ def test_pictures_of_tools(chat: Make, service: Emulator, protocol: str) -> None
 # LlamaIndex.
 
 
-def test_llama_index_pictures(llm: Make, service: Emulator, tmp_path: Path) -> None:
+def test_llama_index_image_blocks_are_sent(llm: Make, service: Emulator, tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(PNG)
     model = llm(allow_local_files=[str(tmp_path)])
@@ -201,11 +209,11 @@ def test_llama_index_pictures(llm: Make, service: Emulator, tmp_path: Path) -> N
         ImageBlock(path=path),
         ImageBlock(url=path.as_uri()),
     ):
-        assert SEEN in ask_llm(model, [TextBlock(text="What?"), block])
+        assert IMAGE_ANSWER in ask_llm(model, [TextBlock(text="What?"), block])
         assert base64_sent(service, PNG) == 1
 
 
-def test_llama_index_sounds(llm: Make, service: Emulator, tmp_path: Path) -> None:
+def test_llama_index_audio_blocks_are_sent(llm: Make, service: Emulator, tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(WAV)
     model = llm(model="qwen3.8-omni-flash", allow_local_files=True)
@@ -215,14 +223,14 @@ def test_llama_index_sounds(llm: Make, service: Emulator, tmp_path: Path) -> Non
         AudioBlock(path=path),
         AudioBlock(url=data_uri(WAV, "audio/wav")),
     ):
-        assert HEARD in ask_llm(model, [TextBlock(text="What?"), block])
+        assert AUDIO_ANSWER in ask_llm(model, [TextBlock(text="What?"), block])
         assert base64_sent(service, WAV) == 1
 
 
-def test_llama_index_videos(llm: Make, service: Emulator, protocol: str) -> None:
+def test_llama_index_video_frames_and_blocks_are_sent(llm: Make, service: Emulator, protocol: str) -> None:
     frames = [ImageBlock(url=frame) for frame in FRAMES]
     answer = ask_llm(llm(), [*frames, TextBlock(text="What?")], video_frames={"fps": 2, "max_frames": 4})
-    assert WATCHED in answer
+    assert VIDEO_ANSWER in answer
     (item,) = media_sent(service)
     assert (item["video"], item["fps"], item["max_frames"]) == (list(FRAMES), 2, 4)
     ask_llm(llm(), [VideoBlock(video=MP4, video_mimetype="video/mp4", fps=2), TextBlock(text="What?")])
@@ -233,7 +241,7 @@ def test_llama_index_videos(llm: Make, service: Emulator, protocol: str) -> None
         ask_llm(llm(), frames, video_frames={"speed": 2})
 
 
-def test_llama_index_limits(llm: Make, service: Emulator) -> None:
+def test_llama_index_media_options_are_sent(llm: Make, service: Emulator) -> None:
     blocks = [ImageBlock(image=PNG), VideoBlock(video=MP4, video_mimetype="video/mp4"), TextBlock(text="What?")]
     ask_llm(llm(), blocks, media_options={"max_pixels": 2000, "max_frames": 4})
     image, video = media_sent(service)
@@ -243,24 +251,24 @@ def test_llama_index_limits(llm: Make, service: Emulator) -> None:
         ask_llm(llm(), [ImageBlock(image=PNG)], media_options={"max_frames": 4})
 
 
-def test_llama_index_tools(llm: Make, service: Emulator) -> None:
+def test_llama_index_images_in_tool_results_are_sent(llm: Make, service: Emulator) -> None:
     history = [
         ChatMessage(role="user", content="Draw."),
         ChatMessage(role="assistant", blocks=[ToolCallBlock(tool_call_id="c1", tool_name="draw")]),
         ChatMessage(role="tool", blocks=[ImageBlock(image=PNG)], additional_kwargs={"tool_call_id": "c1"}),
     ]
-    assert SEEN in str(llm().chat(history).message.content)
+    assert IMAGE_ANSWER in str(llm().chat(history).message.content)
     assert [message["role"] for message in service.last_request.messages][-2:] == ["tool", "user"]
 
 
-def test_llama_index_templates(llm: Make, service: Emulator) -> None:
+def test_llama_index_template_images_are_sent(llm: Make, service: Emulator) -> None:
     template = RichPromptTemplate('{% chat role="user" %}What is this? {{ picture | image }}{% endchat %}')
     messages = template.format_messages(picture=data_uri(PNG))
-    assert SEEN in str(llm().chat(messages).message.content)
+    assert IMAGE_ANSWER in str(llm().chat(messages).message.content)
 
 
-def test_base64_crosses_once(monkeypatch: pytest.MonkeyPatch, chat: Make, service: Emulator) -> None:
-    """What was given is what is encoded: no copy of a part that needs no change."""
+def test_base64_media_is_not_copied(monkeypatch: pytest.MonkeyPatch, chat: Make, service: Emulator) -> None:
+    """Encode the given object: parts that need no change are not copied."""
     from qwen_core.prepare.media import prepare_media
     from qwen_core.types.messages import ImagePart, Message
     from qwen_core.types.requests import ChatRequest

@@ -1,4 +1,4 @@
-"""What the catalogue changes in a call: warnings of retirement, hints about regions, prices, inputs too long."""
+"""What the model catalog changes in a call: retirement warnings, region hints, cost, context overflow."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def answer(**changes: Any) -> HTTPResponse:
 # Retirement.
 
 
-def test_a_retired_model_warns_once_with_date_and_successor() -> None:
+def test_retired_model_warns_once_with_date_and_successor() -> None:
     with pytest.warns(QwenWarning, match=r"qwen3-max was retired on 2026-10-10.*qwen3\.7-max") as first:
         make_call("qwen3-max")
         make_call("qwen3-max")
@@ -81,7 +81,7 @@ def test_a_retired_model_warns_once_with_date_and_successor() -> None:
     assert told == ["qwen3-max", "qwen-turbo"]
 
 
-def test_an_embedding_or_rerank_model_warns_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retired_embedding_model_warns(monkeypatch: pytest.MonkeyPatch) -> None:
     ended = msgspec.structs.replace(resolve("text-embedding-v3"), retired_on="2026-01-01")
     monkeypatch.setattr("qwen_core.models.self_hosted.resolve", lambda _: ended)
     with pytest.warns(QwenWarning, match="text-embedding-v3 was retired"):
@@ -89,7 +89,7 @@ def test_an_embedding_or_rerank_model_warns_too(monkeypatch: pytest.MonkeyPatch)
         show_warnings(plan_embedding(request, ClientSettings(api_key="k"), asynchronous=False))
 
 
-def test_notices() -> None:
+def test_retirement_notice_depends_on_the_date() -> None:
     profile = resolve("qwen3-max")
     before, after = date(2026, 10, 9), date(2026, 10, 10)
     assert "qwen3-max will be retired on 2026-10-10." in (retirement_notice(profile, before) or "")
@@ -99,7 +99,7 @@ def test_notices() -> None:
     assert retirement_notice(resolve("my-finetune"), after) is None
 
 
-def test_current_models_do_not_warn() -> None:
+def test_active_and_unknown_models_do_not_warn() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         make_call("qwen-plus")
@@ -122,11 +122,11 @@ def test_current_models_do_not_warn() -> None:
         ("x.eu-central-1.maas.aliyuncs.com.example.org", None),
     ],
 )
-def test_regions_of_hosts(host: str, region: str | None) -> None:
+def test_region_of_host_is_recognized(host: str, region: str | None) -> None:
     assert region_of(host) == region
 
 
-def test_a_key_of_another_region_is_told_host_and_switch() -> None:
+def test_invalid_api_key_error_hints_at_host_and_region() -> None:
     call = make_call(region="intl")
     refused = call.map_error(make_error(401, "invalid_api_key", "Incorrect API key provided."))
     assert isinstance(refused, AuthenticationError)
@@ -136,7 +136,7 @@ def test_a_key_of_another_region_is_told_host_and_switch() -> None:
     assert "cn-beijing, ap-southeast-1, eu-central-1, us-east-1" in text
 
 
-def test_a_model_that_the_region_lacks_is_told_where_it_is() -> None:
+def test_model_not_found_error_lists_the_models_regions() -> None:
     call = make_call("qwen3.7-max-us", region="cn")
     refused = call.map_error(make_error(404, "model_not_found", "The model does not exist."))
     assert isinstance(refused, NotFoundError)
@@ -144,7 +144,7 @@ def test_a_model_that_the_region_lacks_is_told_where_it_is() -> None:
     assert "offered in us-east-1" in str(refused)
 
 
-def test_unknown_hosts_and_models_keep_the_general_advice() -> None:
+def test_unknown_host_or_model_keeps_the_general_hint() -> None:
     refused = make_call(base_url="http://127.0.0.1:1").map_error(make_error(401, "invalid_api_key", "No."))
     assert refused.hint is None
     assert "set region=" in str(refused)
@@ -159,7 +159,7 @@ def test_unknown_hosts_and_models_keep_the_general_advice() -> None:
     ("host", "named", "expected"),
     [
         ("dashscope.aliyuncs.com", None, PriceList("cn-beijing")),
-        ("dashscope.aliyuncs.com", "intl", PriceList("cn-beijing")),  # the host decides
+        ("dashscope.aliyuncs.com", "intl", PriceList("cn-beijing")),  # the host overrides the region
         ("batch.dashscope.aliyuncs.com", None, PriceList("cn-beijing", batch=True)),
         ("gateway.example.org", "intl", PriceList("ap-southeast-1")),
         ("gateway.example.org", None, None),
@@ -168,12 +168,12 @@ def test_unknown_hosts_and_models_keep_the_general_advice() -> None:
         ("dashscope-new.aliyuncs.com", "cn", None),
     ],
 )
-def test_price_lists(host: str, named: str | None, expected: PriceList | None) -> None:
+def test_price_list_follows_host_then_region(host: str, named: str | None, expected: PriceList | None) -> None:
     assert price_list(host, named) == expected
 
 
-def test_an_answer_has_its_cost() -> None:
-    """qwen-plus in Beijing, up to 128K: 0.8 and 2 yuan a million tokens, 8 for output while thinking."""
+def test_response_has_cost() -> None:
+    """Compute qwen-plus in Beijing, up to 128K: 0.8 and 2 yuan per million tokens, 8 for thinking output."""
     found = make_call().decode(answer()).cost
     assert found is not None
     assert (found.currency, found.price_date) == ("CNY", "2026-08-20")
@@ -184,14 +184,14 @@ def test_an_answer_has_its_cost() -> None:
     assert thought.output == pytest.approx(500 * 8 / 1e6)
 
 
-def test_reported_thinking_decides_where_nothing_was_asked() -> None:
+def test_reported_reasoning_tokens_select_the_thinking_price() -> None:
     usage: dict[str, Any] = {**BODY["usage"], "completion_tokens_details": {"reasoning_tokens": 10}}  # type: ignore[dict-item]
     found = make_call().decode(answer(usage=usage)).cost
     assert found is not None
     assert found.output == pytest.approx(500 * 8 / 1e6)
 
 
-def test_batch_chat_costs_half() -> None:
+def test_batch_host_halves_the_cost() -> None:
     whole, half = make_call().decode(answer()).cost, make_call(base_url="https://batch.dashscope.aliyuncs.com")
     found = half.decode(answer()).cost
     assert whole is not None and found is not None
@@ -206,15 +206,15 @@ def test_batch_chat_costs_half() -> None:
         {"base_url": "https://coding.dashscope.aliyuncs.com/v1"},
     ],
 )
-def test_no_price_no_cost(fields: dict[str, Any]) -> None:
+def test_unknown_price_gives_no_cost(fields: dict[str, Any]) -> None:
     assert make_call(**fields).decode(answer()).cost is None
 
 
-def test_no_usage_no_cost() -> None:
+def test_missing_usage_gives_no_cost() -> None:
     assert make_call().decode(answer(usage=None)).cost is None
 
 
-def test_only_the_end_of_a_stream_has_a_cost() -> None:
+def test_only_the_finish_event_of_a_stream_has_cost() -> None:
     call = make_call()
     whole = call.decode(answer())
     end = Finish(choices=(), usage=whole.usage)
@@ -229,21 +229,21 @@ def test_only_the_end_of_a_stream_has_a_cost() -> None:
 LIMIT = 30_720
 
 
-def test_limits_are_documented_or_none() -> None:
+def test_unknown_models_have_no_documented_context_limit() -> None:
     assert documented_limit(resolve("qwen-max")) == LIMIT
     assert documented_limit(resolve("qwen-plus")) == 997_952
     assert documented_limit(resolve("my-finetune")) is None
     assert documented_limit(resolve("qwen-plus-2031-05-01")) is None
 
 
-def test_what_is_certainly_too_long_is_not_sent() -> None:
+def test_input_over_the_context_limit_raises_without_sending() -> None:
     with pytest.raises(ContextOverflowError, match="qwen-max takes 30,720: nothing was sent") as refused:
         make_call("qwen-max", "The tide is high. " * 60_000)
     assert refused.value.model == "qwen-max"
     assert not refused.value.is_retryable
 
 
-def test_an_estimate_has_to_be_far_above(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_estimated_token_count_refuses_only_far_above_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("qwen_core.models.context_limit.tokenizer", lambda _: None)
     text = "The tide is high. " * 10_000
     assert LIMIT < estimate_tokens(text) < 6 * LIMIT
@@ -253,15 +253,15 @@ def test_an_estimate_has_to_be_far_above(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.skipif(tokenizer("qwen-max") is None, reason="the extra tokenizer is not installed")
-def test_an_exact_count_decides_alone() -> None:
+def test_exact_token_count_decides_context_overflow() -> None:
     with pytest.raises(ContextOverflowError):
         make_call("qwen-max", "中国 " * (LIMIT // 2 + 20_000))
-    make_call("qwen-max", "a" * (LIMIT * 7))  # eight letters to a token
+    make_call("qwen-max", "a" * (LIMIT * 7))  # eight letters per token
 
 
 @pytest.mark.skipif(tokenizer("qwen-max") is None, reason="the extra tokenizer is not installed")
-def test_long_texts_without_words_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tokenizer itself breaks at a million spaces, and slows down where nothing separates."""
+def test_tokenizer_counts_long_texts_without_separators(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count in blocks: the tokenizer fails on a million spaces and slows down without separators."""
     assert 5_000 < count_tokens(" " * 1_000_000, "qwen-max") < 10_000
     with pytest.raises(ContextOverflowError):
         make_call("qwen-max", "\u6f6e\u6c50" * 400_000)
@@ -272,7 +272,7 @@ def test_long_texts_without_words_are_counted(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.skipif(tokenizer("qwen-plus") is None, reason="the extra tokenizer is not installed")
-async def test_a_loop_turns_while_a_long_text_is_counted() -> None:
+async def test_counting_a_long_text_does_not_block_the_event_loop() -> None:
     client = AsyncQwenClient(ClientSettings(api_key="sk-x", region="cn-beijing", base_url="http://127.0.0.1:1"))
     request = ChatRequest(model="qwen-plus", messages=(Message("user", (TextPart("\u6f6e\u6c50" * 1_000_000),)),))
     asked = asyncio.ensure_future(client.generate(request))
@@ -284,7 +284,7 @@ async def test_a_loop_turns_while_a_long_text_is_counted() -> None:
     assert isinstance(asked.exception(), ContextOverflowError) and longest < 0.1
 
 
-def test_servers_that_borrow_a_name_decide_for_themselves() -> None:
+def test_context_limit_is_not_checked_on_other_servers() -> None:
     make_call("qwen-max", "The tide is high. " * 60_000, base_url="http://127.0.0.1:1")
     make_call("my-finetune", "The tide is high. " * 60_000)
 
@@ -293,7 +293,7 @@ def test_servers_that_borrow_a_name_decide_for_themselves() -> None:
 @pytest.mark.parametrize(
     "piece", ["a", "A", "哈", "的", "…", "ー", "。", "1", "é", "ㅋ", "=", " ", "\n", "x\n", "_ "]
 )
-def test_no_text_is_overestimated_sixfold(piece: str) -> None:
+def test_token_estimate_is_below_six_times_the_exact_count(piece: str) -> None:
     exact = tokenizer("qwen-max")
     assert exact is not None
     text = piece * 5_000

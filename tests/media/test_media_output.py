@@ -1,4 +1,4 @@
-"""What comes back beside text: speech as a file, OCR results and picture sizes as data, and what it cost."""
+"""Media output: audio as a file, OCR results and image sizes as data, and usage by modality."""
 
 import base64
 import io
@@ -16,29 +16,29 @@ from qwen_core.types.messages import Message, TextPart
 from qwen_core.types.wav import wav
 from qwen_emulator import Emulator, RawReply, Reply
 from tests.media.conftest import KEY, Make
-from tests.media.made import data_uri, picture, sound
+from tests.media.generated_media import data_uri, picture, sound
 
 SPEECH = {"modalities": ["text", "audio"], "audio": {"voice": "Cherry", "format": "wav"}}
 OMNI = {"openai": "qwen3.5-omni-plus", "dashscope": "qwen-omni-turbo"}
 QUESTION = [HumanMessage("Say hello")]
-PICTURE = {"type": "image", "url": data_uri(picture())}
+IMAGE_BLOCK = {"type": "image", "url": data_uri(picture())}
 
 
 def seconds(content: bytes) -> float:
-    """The length of a sound, which also says that it can be played."""
+    """Return the duration of a WAV file, after checking its format."""
     with wave.open(io.BytesIO(content)) as opened:
         assert (opened.getframerate(), opened.getnchannels(), opened.getsampwidth()) == (24_000, 1, 2)
         return float(opened.getnframes() / opened.getframerate())
 
 
-def test_a_header_is_added_once() -> None:
+def test_wav_header_is_added_once() -> None:
     pcm = bytes(range(256)) * 10
     assert wav(wav(pcm)) == wav(pcm)
     with wave.open(io.BytesIO(wav(pcm))) as opened:
         assert opened.readframes(opened.getnframes()) == pcm
 
 
-def test_speech_in_langchain(chat: Make, service: Emulator, protocol: str) -> None:
+def test_langchain_audio_output(chat: Make, service: Emulator, protocol: str) -> None:
     model = chat(model=OMNI[protocol], **SPEECH)
     whole = model.invoke(QUESTION)
     audio = whole.additional_kwargs["audio"]
@@ -59,7 +59,7 @@ def test_speech_in_langchain(chat: Make, service: Emulator, protocol: str) -> No
     assert next(block for block in total.content_blocks if block["type"] == "audio")["base64"] == audio["data"]
 
 
-def test_speech_in_v1_content(chat: Make, protocol: str) -> None:
+def test_langchain_audio_output_in_v1_content(chat: Make, protocol: str) -> None:
     model = chat(model=OMNI[protocol], output_version="v1", **SPEECH)
     whole = model.invoke(QUESTION)
     total: Any = None
@@ -72,7 +72,7 @@ def test_speech_in_v1_content(chat: Make, protocol: str) -> None:
         assert block["mime_type"] == "audio/wav"
 
 
-def test_speech_as_events(chat: Make, protocol: str) -> None:
+def test_langchain_audio_output_as_stream_events(chat: Make, protocol: str) -> None:
     events = list(chat(model=OMNI[protocol], **SPEECH).stream_events(QUESTION[0].content, version="v3"))
     pieces = [
         event["delta"]["data"]
@@ -88,7 +88,7 @@ def test_speech_as_events(chat: Make, protocol: str) -> None:
     assert seconds(base64.b64decode(block["base64"])) == pytest.approx(0.3)
 
 
-def test_what_was_spoken_is_not_sent_back(chat: Make, llm: Make, service: Emulator, protocol: str) -> None:
+def test_audio_output_is_not_sent_back_in_history(chat: Make, llm: Make, service: Emulator, protocol: str) -> None:
     for version in ("v0", "v1"):
         model = chat(model=OMNI[protocol], output_version=version, **SPEECH)
         model.invoke([*QUESTION, model.invoke(QUESTION), HumanMessage("Again")])
@@ -99,7 +99,7 @@ def test_what_was_spoken_is_not_sent_back(chat: Make, llm: Make, service: Emulat
     assert b"UklGR" not in service.last_request.raw
 
 
-def test_speech_in_llama_index(llm: Make, protocol: str) -> None:
+def test_llama_index_audio_output(llm: Make, protocol: str) -> None:
     model = llm(model=OMNI[protocol], **SPEECH)
     question = [ChatMessage(role="user", content="Say hello")]
     *pieces, last = model.stream_chat(question)
@@ -112,7 +112,7 @@ def test_speech_in_llama_index(llm: Make, protocol: str) -> None:
     assert sum("audio_delta" in piece.additional_kwargs for piece in pieces) == 3
 
 
-def test_speech_in_the_core(service: Emulator, protocol: str) -> None:
+def test_core_audio_output(service: Emulator, protocol: str) -> None:
     settings = ClientSettings(api_key=KEY, base_url=service.base_url, protocol=protocol)  # type: ignore[arg-type]
     request = ChatRequest(
         model=OMNI[protocol],
@@ -124,19 +124,19 @@ def test_speech_in_the_core(service: Emulator, protocol: str) -> None:
     assert audio is not None and seconds(audio.wav()) == pytest.approx(0.3)
 
 
-def test_a_model_of_another_name_streams_for_speech(chat: Make, service: Emulator) -> None:
+def test_unknown_model_streams_for_audio_output(chat: Make, service: Emulator) -> None:
     message = chat(model="my-own-omni", protocol="openai", **SPEECH).invoke(QUESTION)
     assert "audio" in message.additional_kwargs and service.last_request.stream
 
 
-def test_padded_pieces(chat: Make, service: Emulator) -> None:
-    """Each piece may end in padding of its own; the file must not."""
+def test_audio_deltas_with_base64_padding_are_joined(chat: Make, service: Emulator) -> None:
+    """Join base64 deltas that each end in padding."""
     service.reply(Reply("Hi.", audio=[b"\1" * 10, b"\2" * 7, b"\3" * 5]))
     message = chat(model=OMNI["openai"], protocol="openai", **SPEECH).invoke(QUESTION)
     assert base64.b64decode(message.additional_kwargs["audio"]["data"])[44:] == b"\1" * 10 + b"\2" * 7 + b"\3" * 5
 
 
-# Reading pictures.
+# Image input.
 
 TASKS = [
     "text_recognition",
@@ -150,16 +150,16 @@ TASKS = [
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_ocr(chat: Make, llm: Make, service: Emulator, task: str) -> None:
+def test_ocr_options_return_ocr_result(chat: Make, llm: Make, service: Emulator, task: str) -> None:
     options: dict[str, Any] = {"task": task}
     if task == "key_information_extraction":
         options["task_config"] = {"result_schema": {"date": "", "number": ""}}
     fields: dict[str, Any] = {"model": "qwen-vl-ocr", "protocol": "auto", "ocr_options": options}
-    whole = chat(**fields).invoke([HumanMessage([PICTURE])])
+    whole = chat(**fields).invoke([HumanMessage([IMAGE_BLOCK])])
     assert service.last_request.protocol == "dashscope"
     assert service.last_request.parameters["ocr_options"] == options
     total: Any = None
-    for chunk in chat(**fields).stream([HumanMessage([PICTURE])]):
+    for chunk in chat(**fields).stream([HumanMessage([IMAGE_BLOCK])]):
         total = chunk if total is None else total + chunk
     response = llm(**fields).chat([ChatMessage(role="user", blocks=[ImageBlock(image=picture())])])
     results = [
@@ -177,7 +177,7 @@ def test_ocr(chat: Make, llm: Make, service: Emulator, task: str) -> None:
         assert results == [None] * 3
 
 
-def test_a_recorded_ocr_answer(chat: Make, service: Emulator) -> None:
+def test_recorded_ocr_result_is_decoded(chat: Make, service: Emulator) -> None:
     words = [{"text": "HELLO", "location": [704, 390, 1314, 390, 1314, 675, 704, 675]}]
     item = {"ocr_result": {"words_info": words}, "text": "```json\n[]\n```"}
     body = {
@@ -188,28 +188,28 @@ def test_a_recorded_ocr_answer(chat: Make, service: Emulator) -> None:
     service.reply(RawReply(200, {"Content-Type": "application/json"}, (json.dumps(body).encode(),)))
     options = {"task": "advanced_recognition"}
     message = chat(model="qwen-vl-ocr", protocol="dashscope", ocr_options=options).invoke(
-        [HumanMessage([PICTURE])]
+        [HumanMessage([IMAGE_BLOCK])]
     )
     assert message.response_metadata["ocr_result"] == {"words_info": words}
     assert message.usage_metadata["input_token_details"]["image"] == 1862
 
 
-def test_sizes_of_pictures(chat: Make, llm: Make) -> None:
+def test_image_sizes_are_returned(chat: Make, llm: Make) -> None:
     fields = {"protocol": "dashscope", "extra_body": {"vl_enable_image_hw_output": True}}
-    message = chat(**fields).invoke([HumanMessage([PICTURE, "What?"])])
+    message = chat(**fields).invoke([HumanMessage([IMAGE_BLOCK, "What?"])])
     assert message.response_metadata["image_hw"] == [[32, 48]]
     blocks = [ImageBlock(image=picture()), TextBlock(text="What?")]
     *_, last = llm(**fields).stream_chat([ChatMessage(role="user", blocks=blocks)])
     assert last.raw["image_hw"] == [[32, 48]]
 
 
-def test_visual_reasoning(chat: Make) -> None:
-    message = chat(model="qvq-max").invoke([HumanMessage([PICTURE, "What?"])])
+def test_visual_reasoning_model_returns_reasoning_content(chat: Make) -> None:
+    message = chat(model="qvq-max").invoke([HumanMessage([IMAGE_BLOCK, "What?"])])
     assert message.additional_kwargs["reasoning_content"] and "48×32" in message.content
 
 
 @pytest.mark.parametrize("model", ["qwen3-asr-flash", "qwen3-omni-30b-a3b-captioner"])
-def test_transcription_and_captioning(chat: Make, service: Emulator, model: str) -> None:
+def test_transcription_and_captioning_models(chat: Make, service: Emulator, model: str) -> None:
     options = {"asr_options": {"language": "en", "enable_itn": True}}
     block = {"type": "audio", "url": data_uri(sound(2.0), "audio/wav")}
     message = chat(model=model, extra_body=options).invoke([HumanMessage([block])])
@@ -218,8 +218,8 @@ def test_transcription_and_captioning(chat: Make, service: Emulator, model: str)
     assert message.usage_metadata["input_token_details"]["audio"] > 0
 
 
-def test_usage_by_modality(chat: Make, llm: Make) -> None:
-    blocks: list[Any] = [PICTURE, {"type": "video", "video": [PICTURE] * 4}, "What?"]
+def test_usage_counts_tokens_by_modality(chat: Make, llm: Make) -> None:
+    blocks: list[Any] = [IMAGE_BLOCK, {"type": "video", "video": [IMAGE_BLOCK] * 4}, "What?"]
     details = chat().invoke([HumanMessage(blocks)]).usage_metadata["input_token_details"]
     assert details["image"] > 0 and details["video"] > 0
     response = llm().chat([ChatMessage(role="user", blocks=[ImageBlock(image=picture()), TextBlock(text="?")])])

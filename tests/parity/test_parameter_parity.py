@@ -1,4 +1,4 @@
-"""Every field of the public classes reaches both wires under its own name, or is refused there."""
+"""Every field of the public classes is sent under its name on both protocols, or refused."""
 
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from qwen_emulator import Emulator
 
 
 class Row(NamedTuple):
-    """What is set, and on which model; ``beside`` is what it needs."""
+    """A value and its model; ``beside`` are the fields it requires."""
 
     value: Any
     model: str = "qwen-plus"
@@ -56,7 +56,7 @@ NOT_SENT = {"model", "tool_call_parser", "reasoning_parser", "allow_local_files"
 REFUSED = {"openai": NATIVE_ONLY, "dashscope": COMPATIBLE_ONLY}
 
 
-def test_every_field_has_a_row() -> None:
+def test_every_shared_field_has_a_case() -> None:
     assert set(SHARED_FIELDS) - NOT_SENT == {*FIELDS, "extra_body"}
 
 
@@ -64,7 +64,9 @@ def test_every_field_has_a_row() -> None:
 @pytest.mark.parametrize("protocol", REFUSED)
 @pytest.mark.parametrize("framework", [ChatQwen, Qwen])
 @pytest.mark.parametrize("name", FIELDS)
-def test_a_field(name: str, framework: Any, protocol: str, qwen_emulator: Emulator) -> None:
+def test_public_field_is_sent_or_refused_on_each_protocol(
+    name: str, framework: Any, protocol: str, qwen_emulator: Emulator
+) -> None:
     value, model, beside = FIELDS[name]
     address = {"api_key": "k", "base_url": qwen_emulator.base_url, "protocol": protocol, "max_retries": 0}
     asked = framework(model=model, **address, **{name: value}, **(beside or {}))

@@ -1,4 +1,4 @@
-"""The ways in which one scenario is asked, and how each answer is brought to one form."""
+"""The surfaces on which a scenario runs, and the conversion of each response to an Outcome."""
 
 import asyncio
 import json
@@ -42,13 +42,13 @@ def compact(arguments: Any) -> str:
 
 
 def counted(usage: Usage | None) -> tuple[tuple[str, int], ...]:
-    """Those counts that every surface shows."""
+    """Return the counts that every surface shows."""
     names = ("input_tokens", "output_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
     return tuple((name, getattr(usage, name)) for name in names if usage and getattr(usage, name))
 
 
 def other_word(raw: str | None, reason: str | None) -> str:
-    """The wire's own finish reason, where it is not ours."""
+    """Return the protocol's own finish reason if it differs from ours."""
     return raw if raw and raw != reason else ""
 
 
@@ -123,7 +123,7 @@ def from_llama_index(response: LlamaResponse) -> Outcome:
 
 
 def failed(error: QwenError, streamed: bool) -> Outcome:
-    """An error, and what had arrived before it."""
+    """Return the outcome of an error, with the partial text."""
     partial = error.partial.text if streamed and error.partial else ""
     return Outcome(partial, error=type(error).__name__, code=error.code or "")
 
@@ -263,7 +263,7 @@ async def llama_stream_async(scenario: Scenario, settings: ClientSettings) -> Ou
 
 
 def connection(settings: ClientSettings) -> dict[str, Any]:
-    """The settings as fields of a public class."""
+    """Return the settings as fields of a public class."""
     return {
         "api_key": settings.api_key,
         "base_url": settings.base_url,
@@ -274,7 +274,7 @@ def connection(settings: ClientSettings) -> dict[str, Any]:
 
 
 def guarded(ask: Ask, streamed: bool) -> Ask:
-    """The way with its errors as outcomes."""
+    """Wrap the surface so that errors become outcomes."""
 
     def run(scenario: Scenario, settings: ClientSettings) -> Outcome:
         try:
@@ -286,7 +286,7 @@ def guarded(ask: Ask, streamed: bool) -> Ask:
 
 
 def in_a_loop(ask: Callable[[Scenario, ClientSettings], Awaitable[Outcome]]) -> Ask:
-    """The asynchronous way, run to its end."""
+    """Wrap an async surface so that it runs in a new event loop."""
 
     def run(scenario: Scenario, settings: ClientSettings) -> Outcome:
         async def main() -> Outcome:
@@ -316,7 +316,7 @@ STREAMED: dict[str, Ask] = {
 
 
 def settings_for(base_url: str, protocol: Any) -> ClientSettings:
-    """No retries: each scenario is asked once."""
+    """Return settings without retries."""
     return msgspec.structs.replace(
         ClientSettings(api_key="sk-test", base_url=base_url, max_retries=0), protocol=protocol
     )

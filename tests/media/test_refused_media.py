@@ -1,4 +1,4 @@
-"""What must not leave this machine, and what the service could not take: a clear error, and nothing else."""
+"""Media that must not leave this machine or that the service rejects: a clear error and no request."""
 
 import logging
 import os
@@ -15,22 +15,22 @@ from qwen_core.errors import BadRequestError, QwenWarning, UnsupportedFeatureErr
 from qwen_core.prepare import media_checks as checks
 from qwen_emulator import Emulator
 from tests.media.conftest import Ask, Make
-from tests.media.made import data_uri, picture, sound, text64
+from tests.media.generated_media import data_uri, picture, sound, text64
 
 SECRET = "the-secret-in-the-file"
 
 
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
-    """A file that nobody meant to send."""
+    """Create a file that must not be sent."""
     path = tmp_path / "passwd"
     path.write_text(SECRET)
     return path
 
 
 @pytest.fixture
-def nothing_read(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Every file that is opened."""
+def opened_files(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Record every file that is opened."""
     opened: list[Any] = []
     real = os.open
 
@@ -67,7 +67,7 @@ ADDRESSES = [
 
 
 @pytest.mark.parametrize("url", ADDRESSES)
-def test_private_addresses(chat: Make, ask: Ask, service: Emulator, url: str) -> None:
+def test_private_media_urls_are_refused(chat: Make, ask: Ask, service: Emulator, url: str) -> None:
     with pytest.raises(BadRequestError) as caught:
         ask(chat(allow_local_files=True), [{"type": "image_url", "image_url": {"url": url}}])
     assert "password" not in str(caught.value)
@@ -83,7 +83,7 @@ def test_private_addresses(chat: Make, ask: Ask, service: Emulator, url: str) ->
         "https://[2606:4700::1]/a.png",
     ],
 )
-def test_public_addresses_go_untouched(chat: Make, service: Emulator, url: str) -> None:
+def test_public_media_urls_are_sent_unchanged(chat: Make, service: Emulator, url: str) -> None:
     chat().invoke([HumanMessage([{"type": "image_url", "image_url": {"url": url}}, "What?"])])
     assert url in str(service.last_request.messages)
 
@@ -92,8 +92,8 @@ NAMES = ["file://{}", "{}", "file://localhost{}", "{}/../passwd"]
 
 
 @pytest.mark.parametrize("form", NAMES)
-def test_files_are_not_sent_unasked(
-    chat: Make, ask: Ask, service: Emulator, secret: Path, nothing_read: list[Any], form: str
+def test_local_files_are_refused_without_allow_local_files(
+    chat: Make, ask: Ask, service: Emulator, secret: Path, opened_files: list[Any], form: str
 ) -> None:
     for block in (
         {"image": form.format(secret)},
@@ -104,26 +104,28 @@ def test_files_are_not_sent_unasked(
         with pytest.raises(UnsupportedFeatureError, match="allow_local_files"):
             ask(chat(), [block, {"type": "text", "text": "What is this?"}])
     assert not service.requests
-    assert not nothing_read
+    assert not opened_files
 
 
-def test_the_classic(chat: Make, service: Emulator, nothing_read: list[Any]) -> None:
+def test_etc_passwd_as_image_is_refused(chat: Make, service: Emulator, opened_files: list[Any]) -> None:
     with pytest.raises(UnsupportedFeatureError):
         chat().invoke([HumanMessage([{"image": "file:///etc/passwd"}])])
-    # Allowed, it is still no picture.
+    # Allowed, but not an image.
     with pytest.raises(BadRequestError, match="not a valid image file"):
         chat(allow_local_files=True).invoke([HumanMessage([{"image": "file:///etc/passwd"}])])
     assert not service.requests
 
 
-def test_a_path_as_text_is_text(chat: Make, ask: Ask, service: Emulator, secret: Path) -> None:
+def test_file_path_in_text_is_sent_as_text(chat: Make, ask: Ask, service: Emulator, secret: Path) -> None:
     ask(chat(allow_local_files=True), [{"type": "text", "text": str(secret)}])
     assert str(secret) in str(service.last_request.messages)
     assert SECRET not in service.last_request.raw.decode()
     assert len(service.requests) == 1
 
 
-def test_folders(chat: Make, service: Emulator, tmp_path: Path, nothing_read: list[Any]) -> None:
+def test_allow_local_files_folders_are_enforced(
+    chat: Make, service: Emulator, tmp_path: Path, opened_files: list[Any]
+) -> None:
     inside, outside = tmp_path / "inside", tmp_path / "outside"
     for folder in (inside, outside):
         folder.mkdir()
@@ -144,13 +146,15 @@ def test_folders(chat: Make, service: Emulator, tmp_path: Path, nothing_read: li
         with pytest.raises(BadRequestError):
             model.invoke([HumanMessage([{"type": "image", "url": str(path)}])])
     assert not service.requests
-    assert not nothing_read
+    assert not opened_files
     model.invoke([HumanMessage([{"type": "image", "url": str(inside / "a.png")}])])
     assert text64(picture()) in service.last_request.raw.decode()
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "empty", "missing"])
-def test_what_is_no_file(chat: Make, service: Emulator, tmp_path: Path, kind: str) -> None:
+def test_local_path_that_is_not_a_regular_file_is_refused(
+    chat: Make, service: Emulator, tmp_path: Path, kind: str
+) -> None:
     path = tmp_path / "a.png"
     make: dict[str, Callable[[], None]] = {
         "folder": path.mkdir,
@@ -165,7 +169,9 @@ def test_what_is_no_file(chat: Make, service: Emulator, tmp_path: Path, kind: st
 
 
 @pytest.mark.parametrize(("kind", "name"), [("image", "a.png"), ("audio", "a.wav"), ("video", "a.mp4")])
-def test_large_files(chat: Make, service: Emulator, tmp_path: Path, kind: str, name: str) -> None:
+def test_oversized_local_files_are_refused(
+    chat: Make, service: Emulator, tmp_path: Path, kind: str, name: str
+) -> None:
     path = tmp_path / name
     with path.open("wb") as file:
         file.write(picture() if kind == "image" else sound())
@@ -175,7 +181,7 @@ def test_large_files(chat: Make, service: Emulator, tmp_path: Path, kind: str, n
     assert not service.requests
 
 
-def test_text_by_a_media_name(chat: Make, service: Emulator, tmp_path: Path) -> None:
+def test_text_file_with_image_name_is_refused(chat: Make, service: Emulator, tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_text(SECRET)
     with pytest.raises(BadRequestError, match="not a valid image file"):
@@ -184,7 +190,7 @@ def test_text_by_a_media_name(chat: Make, service: Emulator, tmp_path: Path) -> 
 
 
 def jpeg(width: int, height: int) -> bytes:
-    """A JPEG as far as its frame: two segments, then the one that holds the size."""
+    """Return a JPEG up to its frame: two segments, then the one with the size."""
     tables = b"\xff\xdb\x00\x04\xff\xc0"
     return (
         b"\xff\xd8\xff\xe0\x00\x10JFIF"
@@ -196,15 +202,15 @@ def jpeg(width: int, height: int) -> bytes:
 
 
 BROKEN = {
-    "cut": picture()[:60],
+    "truncated": picture()[:60],
     "text": b"this is no picture",
     "empty": b"",
-    "tiny": picture(4, 4),
-    "a strip": picture(4000, 10),
-    "a tiny JPEG": jpeg(4, 40),
-    "a JPEG strip": jpeg(4000, 10),
-    "a tiny GIF": b"GIF89a" + struct.pack("<HH", 40, 4) + bytes(9),
-    "a tiny BMP": b"BM" + bytes(16) + struct.pack("<ii", 40, -4) + bytes(28),
+    "tiny PNG": picture(4, 4),
+    "PNG strip": picture(4000, 10),
+    "tiny JPEG": jpeg(4, 40),
+    "JPEG strip": jpeg(4000, 10),
+    "tiny GIF": b"GIF89a" + struct.pack("<HH", 40, 4) + bytes(9),
+    "tiny BMP": b"BM" + bytes(16) + struct.pack("<ii", 40, -4) + bytes(28),
 }
 
 
@@ -212,34 +218,34 @@ BROKEN = {
     "content",
     [jpeg(40, 40), b"GIF89a" + struct.pack("<HH", 40, 40), b"BM" + bytes(16) + struct.pack("<ii", 40, 40)],
 )
-def test_pictures_of_other_formats_are_sent(chat: Make, service: Emulator, content: bytes) -> None:
+def test_images_of_other_formats_are_sent(chat: Make, service: Emulator, content: bytes) -> None:
     service.reply("A picture.")
     picture_block = {"type": "image", "base64": text64(content), "mime_type": "image/jpeg"}
     assert chat().invoke([HumanMessage([picture_block])]).content == "A picture."
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_broken_pictures(chat: Make, ask: Ask, service: Emulator, name: str) -> None:
+def test_invalid_images_are_refused(chat: Make, ask: Ask, service: Emulator, name: str) -> None:
     with pytest.raises(BadRequestError, match="image"):
         ask(chat(), [{"type": "image", "base64": text64(BROKEN[name]), "mime_type": "image/png"}])
     assert not service.requests
 
 
 @pytest.mark.parametrize("text", ["data:image/png;base64,%%%%", "data:image/png,abc", "data:image/png;base64,AAA"])
-def test_broken_base64(chat: Make, service: Emulator, text: str) -> None:
+def test_invalid_base64_is_refused(chat: Make, service: Emulator, text: str) -> None:
     with pytest.raises(BadRequestError):
         chat().invoke([HumanMessage([{"type": "image_url", "image_url": {"url": text}}])])
     assert not service.requests
 
 
 @pytest.mark.parametrize("url", ["ftp://example.com/a.png", "javascript:alert(1)", "gopher://a.com/", "http:"])
-def test_other_schemes(chat: Make, service: Emulator, url: str) -> None:
+def test_media_urls_of_other_schemes_are_refused(chat: Make, service: Emulator, url: str) -> None:
     with pytest.raises(BadRequestError):
         chat(allow_local_files=True).invoke([HumanMessage([{"type": "image", "url": url}])])
     assert not service.requests
 
 
-def test_a_hundred_megabytes(
+def test_oversized_data_uri_is_refused_without_decoding(
     chat: Make, ask: Ask, service: Emulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checks, "decode_base64", lambda *_: pytest.fail("was decoded"))
@@ -251,22 +257,24 @@ def test_a_hundred_megabytes(
     assert "QUJDQUJD" not in caplog.text
 
 
-def test_many_in_one_request(chat: Make, service: Emulator) -> None:
+def test_request_over_the_total_media_size_is_refused(chat: Make, service: Emulator) -> None:
     url = data_uri(sound(seconds=450), "audio/wav")
     with pytest.raises(BadRequestError, match="64 MB"):
         chat().invoke([HumanMessage([{"type": "audio", "url": url}] * 8)])
     assert not service.requests
 
 
-def test_content_is_in_no_error(chat: Make, service: Emulator) -> None:
-    """Base64 where a URL belongs is taken for a path; the error must not repeat it."""
+def test_media_content_is_not_quoted_in_the_error(chat: Make, service: Emulator) -> None:
+    """Pass base64 as a URL: it is read as a path, and the error must not quote it."""
     text = text64(picture())
     with pytest.raises(UnsupportedFeatureError) as caught:
         chat().invoke([HumanMessage([{"type": "image_url", "image_url": {"url": text * 4}}])])
     assert text[:40] not in str(caught.value)
 
 
-def test_llama_index_is_no_way_around(llm: Make, service: Emulator, secret: Path, nothing_read: list[Any]) -> None:
+def test_llama_index_refuses_local_files_and_private_urls(
+    llm: Make, service: Emulator, secret: Path, opened_files: list[Any]
+) -> None:
     for block in (
         ImageBlock(path=secret),
         ImageBlock(url=secret.as_uri()),
@@ -275,16 +283,14 @@ def test_llama_index_is_no_way_around(llm: Make, service: Emulator, secret: Path
         with pytest.raises(BadRequestError):
             llm().chat([ChatMessage(role="user", blocks=[TextBlock(text="What?"), block])])
     assert not service.requests
-    assert not nothing_read
+    assert not opened_files
 
 
 UNSEEN = r"qwen-plus is documented to accept text only. The image in messages"
 
 
-def test_a_picture_for_a_model_that_takes_text_alone_comes_with_a_warning(
-    chat: Make, llm: Make, service: Emulator
-) -> None:
-    """Also where a tool gave it back, as tools for screens do. It is sent: pages may be behind the service."""
+def test_image_for_text_only_model_warns(chat: Make, llm: Make, service: Emulator) -> None:
+    """Warn for tool results too, as screenshot tools return them. Send it: the documentation may be outdated."""
     block = {"type": "image", "base64": text64(picture()), "mime_type": "image/png"}
     asked = AIMessage("", tool_calls=[{"name": "look", "args": {}, "id": "c1"}])
     image = ImageBlock(url=data_uri(picture()))
@@ -304,7 +310,7 @@ def test_a_picture_for_a_model_that_takes_text_alone_comes_with_a_warning(
 
 
 @pytest.mark.parametrize("protocol", ["openai"])
-def test_a_document_for_a_model_that_reads_none_comes_with_a_warning(chat: Make, llm: Make) -> None:
+def test_document_for_model_without_document_input_warns(chat: Make, llm: Make) -> None:
     url = "https://files.example/a.pdf"
     asks: list[Callable[[], object]] = [
         lambda: chat().invoke([HumanMessage([{"type": "file", "url": url}, {"type": "text", "text": "?"}])]),

@@ -1,4 +1,4 @@
-"""Pictures and sounds made for a test: nothing is kept in the repository, nothing is downloaded."""
+"""Images, audio and video generated for tests: nothing is stored in the repository or downloaded."""
 
 import base64
 import io
@@ -11,7 +11,7 @@ RED, GREEN, BLUE = (220, 30, 30), (40, 160, 60), (40, 60, 210)
 
 
 def picture(width: int = 48, height: int = 32, colour: tuple[int, int, int] = RED) -> bytes:
-    """A PNG of one colour."""
+    """Return a PNG of one colour."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -22,7 +22,7 @@ def picture(width: int = 48, height: int = 32, colour: tuple[int, int, int] = RE
 
 
 def sound(seconds: float = 1.5, rate: int = 8000) -> bytes:
-    """A WAV of silence."""
+    """Return a WAV of silence."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as writer:
         writer.setnchannels(1)
@@ -33,17 +33,17 @@ def sound(seconds: float = 1.5, rate: int = 8000) -> bytes:
 
 
 def film() -> bytes:
-    """The beginning of an MP4, which is all that anybody here looks at."""
+    """Return the first bytes of an MP4, the only part that the tests need."""
     return b"\0\0\0\x18ftypisom\0\0\2\0isomiso2" + bytes(200)
 
 
 def text64(content: bytes) -> str:
-    """Base64."""
+    """Return the content as base64 text."""
     return base64.b64encode(content).decode()
 
 
 def data_uri(content: bytes, mime_type: str = "image/png") -> str:
-    """A data URI."""
+    """Return the content as a data URI."""
     return f"data:{mime_type};base64,{text64(content)}"
 
 
@@ -51,4 +51,4 @@ FRAMES = tuple(data_uri(picture(colour=colour)) for colour in (RED, RED, GREEN, 
 
 
 LLAMA_INDEX = tuple(int(number) for number in version("llama-index-core").split(".")[:3])
-"""The version of its core: old ones take no buffers, and their engines no pictures."""
+"""The version of llama-index-core: old ones accept no buffers, and their engines no images."""
