@@ -115,7 +115,7 @@ async def async_open_stream(exchange: Exchange) -> AsyncOpenStream:
         source = await transport.open_stream(exchange.plan.encoded, exchange.deadline.end)
         try:
             parser = exchange.parser(source.headers)
-            source.enough = parser.is_finished
+            source.is_complete = parser.is_finished
             segments = aiter(source)
             async for segment in segments:
                 events = parser.feed(segment)

@@ -1,1 +1,1 @@
-"""The only importers of the two SDKs: they carry bytes to the service and back, and know no message."""
+"""Carry bytes to the service and back. Only these modules import the two SDKs; none of them knows a message."""

@@ -1,6 +1,9 @@
-"""What a transport offers, and how it reports that the service refused."""
+"""Define what a transport offers, and how it reports an error status.
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+An async transport belongs to the event loop that it was made in.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
 from email.utils import formatdate, parsedate_tz
 from typing import NamedTuple, Protocol
 
@@ -8,7 +11,7 @@ from qwen_core.protocols.base import EncodedRequest
 
 
 class HTTPResponse(NamedTuple):
-    """A whole answer. Header names are in lower case."""
+    """A response with its complete body. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -24,59 +27,37 @@ def normalize_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 class HTTPStatusError(Exception):
-    """The service answered with an error status. Its cause is the SDK's exception."""
+    """The service responded with an error status. The cause is the SDK's exception."""
 
     def __init__(self, response: HTTPResponse) -> None:
-        super().__init__(f"status {response.status}")
+        super().__init__(f"HTTP status {response.status}")
         self.response = response
 
 
-class ByteStream(Protocol):
-    """An answer that is still arriving. Must be closed.
+class AsyncByteStream(Protocol):
+    """A response whose body is still arriving. Must be closed.
 
-    ``enough`` tells whether the answer is complete: then a connection that breaks or falls silent is just its end.
+    ``is_complete`` returns whether the response has all it needs: a connection that breaks or falls silent after
+    that has just ended.
     """
 
     headers: Mapping[str, str]
-    enough: Callable[[], bool]
-
-    def __iter__(self) -> Iterator[bytes]: ...
-
-    def drain(self, segments: Iterator[bytes]) -> None:
-        """Read what follows the answer, so that the connection can be used again; but wait for nothing."""
-
-    def close(self) -> None: ...
-
-
-class AsyncByteStream(Protocol):
-    """The same, awaited."""
-
-    headers: Mapping[str, str]
-    enough: Callable[[], bool]
+    is_complete: Callable[[], bool]
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
-    async def drain(self, segments: AsyncIterator[bytes]) -> None: ...
+    async def drain(self, segments: AsyncIterator[bytes]) -> None:
+        """Read what follows a complete response, so that its connection can be reused, but hardly wait for it."""
 
     async def close(self) -> None: ...
 
 
-class Transport(Protocol):
+class AsyncTransport(Protocol):
     """Sends requests over one connection pool.
 
     Raises HTTPStatusError for an error status, APITimeoutError and APIConnectionError for the network. ``end`` is
     the moment, on the monotonic clock, after which nothing is waited for.
     """
-
-    def send(self, request: EncodedRequest, end: float | None = None) -> HTTPResponse: ...
-
-    def open_stream(self, request: EncodedRequest, end: float | None = None) -> ByteStream: ...
-
-    def close(self) -> None: ...
-
-
-class AsyncTransport(Protocol):
-    """The same, awaited. Belongs to the event loop that it was made in."""
 
     async def send(self, request: EncodedRequest, end: float | None = None) -> HTTPResponse: ...
 

@@ -1,4 +1,7 @@
-"""What blocks: done at once by a synchronous caller, off the event loop by an asynchronous one. Pairs of names."""
+"""Run blocking functions: at once for a synchronous caller, off the event loop for an async one.
+
+Each function stands here twice under names that ``scripts/generate_sync.py`` converts into each other.
+"""
 
 import asyncio
 import time
@@ -11,12 +14,12 @@ T = TypeVar("T")
 
 
 def run(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The function's result."""
+    """Call a function and return its result."""
     return function(*args, **kwargs)
 
 
 async def async_run(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The function's result; another thread does the work."""
+    """Call a function in another thread and return its result."""
     return await asyncio.to_thread(function, *args, **kwargs)
 
 
@@ -33,10 +36,10 @@ async def async_call(function: Callable[[T], object], argument: T) -> None:
 
 
 def sleep(seconds: float) -> None:
-    """Wait."""
+    """Sleep."""
     time.sleep(seconds)
 
 
 async def async_sleep(seconds: float) -> None:
-    """Wait, while the loop goes on."""
+    """Sleep while the event loop goes on."""
     await asyncio.sleep(seconds)

@@ -1,12 +1,12 @@
-"""Bytes over the dashscope SDK, 2.x.
+"""Carry bytes over the dashscope SDK, 2.x.
 
 ``Client.transport`` and ``AsyncClient.transport`` keep the SDK's authentication, pool, proxies, identification and
 exceptions, one httpx pool for each client and nothing global. Both kinds of call go through ``open_stream``: it
 never sends twice, raises the SDK's own exceptions, and leaves the body as it is. It takes the body as a value, so
 that ours is read and written once more; the other way, ``request``, takes bytes but cannot stream.
 
-Not used, on purpose: ``MultiModalConversation.call``, which uploads a file where a user's text is a path (protocol
-document "native", 4.4), and ``client.chat``, which chooses the endpoint and parses the answer (native 1.7).
+Not used, on purpose: ``MultiModalConversation.call``, which uploads a file if a user's text is a path (protocol
+document "native", 4.4), and ``client.chat``, which chooses the endpoint and parses the response (native 1.7).
 """
 
 import os
@@ -23,46 +23,35 @@ from qwen_core.config.settings import Connection
 from qwen_core.config.timeouts import READ
 from qwen_core.protocols.base import EncodedRequest
 from qwen_core.transports.base import HTTPResponse, HTTPStatusError
-from qwen_core.transports.error_body_limits import SUCCESS_END, async_cutting, async_hooks, cutting, hooks
-from qwen_core.transports.http import (
-    CUT_BODY,
-    OK,
-    AsyncResponseStream,
-    Body,
-    ResponseStream,
-    bound_attempt,
-    connection_error,
-    hide_keys,
-    library_failure,
-    ssl_context,
-)
+from qwen_core.transports.error_body_limits import SUCCESS_END, async_event_hooks
+from qwen_core.transports.http import AsyncResponseStream, async_read_response, bound_attempt
+from qwen_core.transports.http_errors import hide_keys, map_http_exception, map_network_exception
+from qwen_core.transports.http_library import ssl_context
+from qwen_core.transports.sdk_internals import async_limit_error_bodies
 from qwen_core.types.error_translation import ErrorTranslation, with_cause
 from qwen_core.types.errors import UnsupportedFeatureError
 
 CONTENT_TYPE = {"Content-Type": "application/json"}
 
 LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=100)
-"""The openai SDK's, so that both wires carry the same load. This SDK's own are 100, 20, or what is set there."""
-
-
-def make_http_client() -> httpx.Client:
-    """An HTTP client."""
-    return httpx.Client(limits=LIMITS, verify=ssl_context(httpx), event_hooks=hooks(httpx))
+"""The openai SDK's, so that both protocols carry the same load. This SDK's own: 100, 20, or what is set there."""
 
 
 def make_async_http_client() -> httpx.AsyncClient:
-    """The same, awaited."""
-    return httpx.AsyncClient(limits=LIMITS, verify=ssl_context(httpx), event_hooks=async_hooks(httpx))
+    """Return a new HTTP client."""
+    return httpx.AsyncClient(limits=LIMITS, verify=ssl_context(httpx), event_hooks=async_event_hooks(httpx))
 
 
 def client_arguments(connection: Connection, http_client: Any, kind: type) -> dict[str, Any]:
-    """What both client classes are made with. Retries are ours, so that both wires behave alike.
+    """Return the arguments of both client classes. Retries are ours, so that both protocols behave alike.
 
-    Everything is said, so that neither ``dashscope.settings`` nor the environment nor the SDK's files decide.
+    Everything is given, so that neither ``dashscope.settings`` nor the environment nor the SDK's files decide.
+    Raise UnsupportedFeatureError if the user's HTTP client is of another library.
     """
     if connection.http_client is not None and not isinstance(connection.http_client, kind):
         raise UnsupportedFeatureError(
-            f"The native protocol runs on {kind.__module__}.{kind.__name__}, but http_client is of another class.",
+            f"The native protocol needs an HTTP client of class {kind.__module__}.{kind.__name__} "
+            f"(got {type(connection.http_client).__name__}).",
             hint='Pass a client of httpx, or use protocol="openai".',
         )
     return {
@@ -79,7 +68,7 @@ def client_arguments(connection: Connection, http_client: Any, kind: type) -> di
 
 
 def call_arguments(connection: Connection, request: EncodedRequest, end: float | None) -> dict[str, Any]:
-    """What is said for one call. Base URL and key too: a user's own HTTP client knows neither."""
+    """Return the arguments of one call, with base URL and key: a user's own HTTP client knows neither."""
     return {
         "json": msgspec.json.decode(request.body),
         "headers": {**CONTENT_TYPE, **dict(connection.headers), **request.headers},
@@ -89,93 +78,52 @@ def call_arguments(connection: Connection, request: EncodedRequest, end: float |
     }
 
 
-def failure(error: BaseException) -> BaseException | None:
-    """Our error for what the SDK and httpx raise, with that as the cause."""
+def map_sdk_exception(error: BaseException) -> BaseException | None:
+    """Return the error for what the SDK and httpx raise, with that as the cause; else None."""
     if isinstance(error, SDKConnectionError):
         hide_keys(error)
-        return with_cause(connection_error(error.__cause__ or error, httpx, SDKTimeoutError), error)
+        return with_cause(map_network_exception(error.__cause__ or error, httpx, SDKTimeoutError), error)
     if isinstance(error, DashScopeError):
         hide_keys(error)
-        return with_cause(HTTPStatusError(failed_answer(error)), error)
-    return library_failure(error, httpx)
+        return with_cause(HTTPStatusError(response_of(error)), error)
+    return map_http_exception(error, httpx)
 
 
-NETWORK_ERRORS = ErrorTranslation(failure)
+NETWORK_ERRORS = ErrorTranslation(map_sdk_exception)
 
 
-def failed_answer(error: DashScopeError) -> HTTPResponse:
-    """The answer that the SDK made an exception of. It keeps the body as a value, or else as the message."""
+def response_of(error: DashScopeError) -> HTTPResponse:
+    """Return the response behind an exception of the SDK. It keeps the body as a value, or else as the message."""
     body = error.message.encode() if error.body is None else msgspec.json.encode(error.body)
     return HTTPResponse(error.status_code or 0, error.headers, body)
 
 
-class DashScopeTransport:
-    """See ``Transport``."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._http = cutting(connection.http_client) or make_http_client()
-        self._client = dashscope.Client(**client_arguments(connection, self._http, httpx.Client))
-
-    def send(self, request: EncodedRequest, end: float | None = None) -> HTTPResponse:
-        stream = self.open_stream(request, end)
-        try:
-            body = Body()
-            with CUT_BODY:
-                for segment in stream:
-                    body.add(segment)
-            return HTTPResponse(OK, stream.headers, body.whole())
-        finally:
-            stream.close()
-
-    def open_stream(self, request: EncodedRequest, end: float | None = None) -> ResponseStream:
-        with NETWORK_ERRORS:
-            response = self._client.transport.open_stream(
-                "POST", request.path, **call_arguments(self._connection, request, end)
-            )
-            # The SDK follows no redirects, and refuses only from 400 on.
-            if response.status_code >= SUCCESS_END:
-                response.close()
-                raise HTTPStatusError(HTTPResponse(response.status_code, response.headers, b""))
-        return ResponseStream(response, NETWORK_ERRORS, end)
-
-    def close(self) -> None:
-        self._client.close()
-        if self._connection.http_client is None:
-            self._http.close()
-
-
 class AsyncDashScopeTransport:
-    """See ``AsyncTransport``."""
+    """Sends requests over the dashscope SDK; see ``AsyncTransport``."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._http = async_cutting(connection.http_client) or make_async_http_client()
+        self._http = async_limit_error_bodies(connection.http_client) or make_async_http_client()
         self._client = dashscope.AsyncClient(**client_arguments(connection, self._http, httpx.AsyncClient))
 
     async def send(self, request: EncodedRequest, end: float | None = None) -> HTTPResponse:
-        stream = await self.open_stream(request, end)
-        try:
-            body = Body()
-            with CUT_BODY:
-                async for segment in stream:
-                    body.add(segment)
-            return HTTPResponse(OK, stream.headers, body.whole())
-        finally:
-            await stream.close()
+        """Send a request and return the complete response."""
+        return await async_read_response(await self.open_stream(request, end))
 
     async def open_stream(self, request: EncodedRequest, end: float | None = None) -> AsyncResponseStream:
+        """Send a request and return the response once its headers have arrived."""
         with NETWORK_ERRORS:
             response = await self._client.transport.open_stream(
                 "POST", request.path, **call_arguments(self._connection, request, end)
             )
-            # The SDK follows no redirects, and refuses only from 400 on.
+            # The SDK follows no redirects, and raises only from 400 on.
             if response.status_code >= SUCCESS_END:
                 await response.aclose()
                 raise HTTPStatusError(HTTPResponse(response.status_code, response.headers, b""))
         return AsyncResponseStream(response, NETWORK_ERRORS, end)
 
     async def close(self) -> None:
+        """Close the connections, unless they are the user's."""
         await self._client.aclose()
         if self._connection.http_client is None:
             await self._http.aclose()

@@ -1,4 +1,4 @@
-"""A form with a file in it, as the bytes of a request: read from disk as it is sent, never whole in memory."""
+"""Encode a form with a file as the bytes of a request, read from disk as they are sent, never all in memory."""
 
 import secrets
 import threading
@@ -14,8 +14,8 @@ BLOCK = 256 * 1024
 class Content:
     """The content of a file while it is sent.
 
-    One thread opens and reads it; another may close it meanwhile, because its caller was cancelled: then it is
-    closed as soon as the first one is done, and not when the garbage collector runs.
+    One thread opens and reads it. Another may close it meanwhile, because its caller was cancelled: it is closed
+    as soon as the first one is done, and not when the garbage collector runs.
     """
 
     def __init__(self, open: Callable[[], BinaryIO]) -> None:
@@ -25,24 +25,24 @@ class Content:
         self._closed = False
 
     def open(self) -> None:
-        """Open it. Raises what opening it raises."""
+        """Open the file. Raise what opening it raises."""
         with self._in_use:
             self._opened = self._open()
-        self._close_if_wanted()
+        self._close_if_unused()
 
     def read(self, size: int) -> bytes:
-        """The next bytes; none at the end, or where it was closed."""
+        """Return the next bytes; empty at the end, or if it was closed."""
         with self._in_use:
             block = b"" if self._opened is None or self._closed else self._opened.read(size)
-        self._close_if_wanted()
+        self._close_if_unused()
         return block
 
     def close(self) -> None:
-        """Close it, without waiting for whoever reads."""
+        """Close the file, without waiting for a thread that reads it."""
         self._closed = True
-        self._close_if_wanted()
+        self._close_if_unused()
 
-    def _close_if_wanted(self) -> None:
+    def _close_if_unused(self) -> None:
         if self._closed and self._in_use.acquire(blocking=False):
             try:
                 if self._opened is not None:
@@ -52,9 +52,9 @@ class Content:
 
 
 class Form:
-    """``multipart/form-data``: text fields, then one file under the name ``file``. Can be sent once.
+    """A ``multipart/form-data`` body: text fields, then one file under the name ``file``. Can be sent once.
 
-    ``on_sent`` is told after each block how many bytes of the file it held.
+    ``on_sent`` is called after each block with the number of bytes of the file in it.
     """
 
     def __init__(
@@ -73,7 +73,8 @@ class Form:
             for name, value in fields.items()
         )
         self._head += (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{quoted(filename)}"\r\n'
+            f"--{boundary}\r\n"
+            f'Content-Disposition: form-data; name="file"; filename="{escape_filename(filename)}"\r\n'
             "Content-Type: application/octet-stream\r\n\r\n"
         ).encode(errors="replace")
         self._tail = f"\r\n--{boundary}--\r\n".encode()
@@ -83,26 +84,26 @@ class Form:
         }
 
     def blocks(self) -> Iterator[bytes]:
-        """The bytes."""
+        """Yield the bytes."""
         yield self._head
         while block := self._content.read(BLOCK):
             yield block
-            self._sent(block)
+            self._report(block)
         yield self._tail
 
     async def async_blocks(self) -> AsyncIterator[bytes]:
-        """The bytes; another thread reads them."""
+        """Yield the bytes, which another thread reads."""
         yield self._head
         while block := await async_run(self._content.read, BLOCK):
             yield block
-            self._sent(block)
+            self._report(block)
         yield self._tail
 
-    def _sent(self, block: bytes) -> None:
+    def _report(self, block: bytes) -> None:
         if self._on_sent:
             self._on_sent(len(block))
 
 
-def quoted(filename: str) -> str:
-    """A file name inside of quotation marks, as browsers write it."""
+def escape_filename(filename: str) -> str:
+    """Escape a file name for quotation marks, as browsers do."""
     return filename.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")

@@ -1,4 +1,4 @@
-"""Exchanges over a plain HTTP client: forms and files, which the SDKs' JSON calls do not carry.
+"""Send requests over a plain HTTP client: forms and files, which the SDKs' JSON calls do not carry.
 
 The client is the user's own, or the openai SDK's default one, which knows proxies and certificates. Nothing is
 added to what is sent, so that a key goes only where its header says.
@@ -12,29 +12,32 @@ from typing import Any
 from qwen_core.config.settings import Connection
 from qwen_core.config.timeouts import Deadline
 from qwen_core.transports.base import HTTPResponse, HTTPStatusError
-from qwen_core.transports.error_body_limits import SUCCESS_END, async_cutting, http_library
-from qwen_core.transports.http import AsyncResponseStream, bound_attempt, library_failure
+from qwen_core.transports.error_body_limits import SUCCESS_END
+from qwen_core.transports.http import AsyncResponseStream, bound_attempt
 from qwen_core.transports.http_clients import make_async_plain_http_client
+from qwen_core.transports.http_errors import map_http_exception
+from qwen_core.transports.http_library import http_library
 from qwen_core.transports.multipart import Form
+from qwen_core.transports.sdk_internals import async_limit_error_bodies
 from qwen_core.types.error_translation import ErrorTranslation
 
 JSON = {"Content-Type": "application/json"}
 
 
-def sent_headers(headers: Mapping[str, str], body: Form | bytes | None) -> dict[str, str]:
-    """Return the headers of one exchange, with those that say what the body is."""
+def headers_with_type(headers: Mapping[str, str], body: Form | bytes | None) -> dict[str, str]:
+    """Return the headers of one request, with those that describe its body."""
     return {**headers, **(body.headers if isinstance(body, Form) else JSON if body else {})}
 
 
 class AsyncPlainTransport:
-    """Send requests one by one without blocking. Must be closed."""
+    """Sends requests one by one without blocking. Must be closed."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._is_own = connection.http_client is None
-        self._client: Any = async_cutting(connection.http_client) or make_async_plain_http_client()
-        self._http = http_library(self._client)
-        self._network_errors = ErrorTranslation(partial(library_failure, http=self._http))
+        self._owns_client = connection.http_client is None
+        self._client: Any = async_limit_error_bodies(connection.http_client) or make_async_plain_http_client()
+        self._http = http_library(self._client.__class__)
+        self._network_errors = ErrorTranslation(partial(map_http_exception, http=self._http))
 
     async def send(
         self,
@@ -44,7 +47,7 @@ class AsyncPlainTransport:
         body: Form | bytes | None = None,
         end: float | None = None,
     ) -> HTTPResponse:
-        """Return the response. Raise HTTPStatusError for an error status.
+        """Send a request and return the complete response. Raise HTTPStatusError for an error status.
 
         ``end`` is given if the call began before.
         """
@@ -55,7 +58,7 @@ class AsyncPlainTransport:
                 method,
                 url,
                 content=body.async_blocks() if isinstance(body, Form) else body,
-                headers=sent_headers(headers, body),
+                headers=headers_with_type(headers, body),
                 **bound_attempt(self._connection, end, self._http.Timeout),
             )
             response = await self._client.send(request, stream=True, follow_redirects=False)
@@ -63,13 +66,12 @@ class AsyncPlainTransport:
         try:
             if response.status_code >= SUCCESS_END:
                 raise HTTPStatusError(HTTPResponse(response.status_code, response.headers, await response.aread()))
-            return HTTPResponse(
-                response.status_code, response.headers, b"".join([segment async for segment in stream])
-            )
+            content = b"".join([segment async for segment in stream])
+            return HTTPResponse(response.status_code, response.headers, content)
         finally:
             await stream.close()
 
     async def close(self) -> None:
         """Close the connections, unless they are the user's."""
-        if self._is_own:
+        if self._owns_client:
             await self._client.aclose()

@@ -1,17 +1,17 @@
-"""Progress bars, where a user wants to see one."""
+"""Show progress bars if a user wants to see them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 OnDone = Callable[[int], object]
-"""Told how many were done since it was told before."""
+"""Called with how many were done since the last call."""
 
 
 @contextmanager
 def progress_bar(
     total: int, show: bool, title: str = "Embedding", unit: str = "text", *, scaled: bool = False
 ) -> Iterator[OnDone | None]:
-    """What moves a bar of so many units; None, and no import, where there is nothing to show.
+    """Yield a function that moves a bar of so many units; None, without an import, if there is nothing to show.
 
     ``scaled`` writes thousands and millions as k and M.
     """
@@ -25,5 +25,5 @@ def progress_bar(
 
 
 def upload_bar(size: int, show: bool) -> AbstractContextManager[OnDone | None]:
-    """The same for the bytes of an upload."""
+    """Return a progress bar for the bytes of an upload."""
     return progress_bar(size, show, "Uploading", "B", scaled=True)

@@ -380,14 +380,14 @@ async def test_creating_a_transport_does_not_block_the_event_loop(
 ) -> None:
     """Check that the SDK is imported off the event loop: ``langgraph dev`` refuses blocking file reads on it."""
     makers: list[str] = []
+    load_transport = pool.load_transport
 
-    def slow_import(wire: Any) -> Any:
+    def slow_import(module: str, name: str) -> Any:
         makers.append(threading.current_thread().name)
         time.sleep(0.2)
-        return imported(wire)
+        return load_transport(module, name)
 
-    imported = pool.transports_of
-    monkeypatch.setattr(pool, "transports_of", slow_import)
+    monkeypatch.setattr(pool, "load_transport", slow_import)
     ticks = 0
 
     async def tick() -> None:
@@ -414,7 +414,8 @@ async def test_failed_transport_creation_is_not_cached(
     transports = pool.LoopTransports()
     connection = Connection(protocol="dashscope", base_url="http://x", api_key="k")
     with monkeypatch.context() as without_sdk:
-        without_sdk.setitem(pool.MODULES, "dashscope", "dashscope.there_is_no_such_module")
+        absent = ("dashscope.there_is_no_such_module", "Transport")
+        without_sdk.setitem(pool.ASYNC_TRANSPORTS, "dashscope", absent)
         with pytest.raises(errors.UnsupportedFeatureError, match="SDK"):
             await transports.get(connection)
     assert await transports.get(connection) is await transports.get(connection)

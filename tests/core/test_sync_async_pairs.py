@@ -1,12 +1,6 @@
 """Sync and async clients and transports have the same code."""
 
-import inspect
 import re
-from collections.abc import Callable
-
-import pytest
-
-from qwen_core.transports import dashscope_sdk, openai_sdk
 
 REPLACEMENTS = [
     (r"(?<![a-z])async_|\ba(?=iter\(|next\()", ""),
@@ -32,14 +26,3 @@ def synchronous(source: str) -> str:
         source = re.sub(pattern, replacement, source)
     source = DIFFERENT_DOCSTRING.sub("", source)
     return re.sub(r",(?=\))", "", re.sub(r"\s+", "", source))
-
-
-PAIRS = [
-    (openai_sdk.OpenAITransport, openai_sdk.AsyncOpenAITransport),
-    (dashscope_sdk.DashScopeTransport, dashscope_sdk.AsyncDashScopeTransport),
-]
-
-
-@pytest.mark.parametrize(("sync", "twin"), PAIRS)
-def test_sync_source_equals_async_source(sync: Callable[..., object], twin: Callable[..., object]) -> None:
-    assert synchronous(inspect.getsource(twin)) == synchronous(inspect.getsource(sync))

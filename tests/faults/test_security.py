@@ -146,7 +146,7 @@ def test_api_key_is_absent_from_repr_dumps_and_pickles(
 def test_oversized_response_body_is_refused(
     settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from qwen_core.transports import http
+    from qwen_core.transports.sync import http
 
     monkeypatch.setattr(http, "MAX_BODY", 1 << 20)
     qwen_emulator.reply(faults.gzipped(Reply("x" * (2 << 20))))
