@@ -1,6 +1,7 @@
-# demo: see the main job done.  test: lint, strict types, all tests; wires and adapters on the lowest versions too.
-# self-hosted: the tests of servers of one's own, with a real one.
-# bench: measure beside the peers, in environments of their own; no part of test.
+# demo: see it work.  quick: the tests for a change of an encoder or decoder.
+# test: lint, strict types, all tests; protocols and adapters also on the lowest versions.
+# self-hosted: the tests of self-hosted servers, with a real one.
+# bench: measure beside other integrations, in their own environments; not a part of test.
 # Needs only Python 3.11, pip, git and make.
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +11,7 @@ QUESTION ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PIP_FAILED = { echo "Could not install the dependencies: see pip's message above. Is the package index reachable?"; exit 1; }
 
-.PHONY: self-hosted sync reference faults soak demo test lint types unit lowest bench clean
+.PHONY: quick self-hosted sync reference faults soak demo test lint types unit lowest bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/python cookbook/quickstart.py --docs "$(DOCS)" --question "$(QUESTION)"
@@ -47,10 +48,17 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
+# For a change of an encoder, decoder or preparation step: under a minute on two cores.
+quick: lint
+	$(BIN)/pytest -n auto tests/core/test_*encod*.py tests/core/test_*decode.py tests/core/test_*samples.py \
+		tests/core/test_*pars*.py tests/core/test_tool_*.py tests/core/test_param*.py tests/core/test_prepare.py \
+		tests/docs/test_protocol*.py tests/packaging/test_layers.py
+	$(BIN)/pytest -n auto tests/parity/test_parity.py -k core
+
 unit: $(VENV)/.dev
 	$(BIN)/pytest -n auto
 
-# What depends on the versions of others: the wires, the SDKs that carry them, and both adapters.
+# What depends on the versions of others: the protocols, the SDKs that carry them, and both adapters.
 lowest: .venv-lowest/.dev
 	.venv-lowest/bin/python -m pytest -n auto tests/core tests/langchain tests/llama_index tests/migration tests/parity
 
@@ -87,7 +95,7 @@ bench: .venv-bench/.peers .venv-bench-llama-index/.peers .venv-bench-llama-index
 	$(PYTHON) -m venv .venv-lowest
 	@.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints-lowest.txt --requirement requirements-lowest.txt --editable . || $(PIP_FAILED)
-	@# Asks for dashscope 1.22.2 and no other, but runs on 2.0, which the native wire needs.
+	@# Asks for dashscope 1.22.2 and no other, but runs on 2.0, which the native protocol needs.
 	@.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		llama-index-llms-dashscope==0.7.0 || $(PIP_FAILED)
 	@touch $@

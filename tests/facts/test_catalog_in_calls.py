@@ -237,7 +237,7 @@ def test_unknown_models_have_no_documented_context_limit() -> None:
 
 
 def test_input_over_the_context_limit_raises_without_sending() -> None:
-    with pytest.raises(ContextOverflowError, match="qwen-max takes 30,720: nothing was sent") as refused:
+    with pytest.raises(ContextOverflowError, match="qwen-max accepts at most 30,720") as refused:
         make_call("qwen-max", "The tide is high. " * 60_000)
     assert refused.value.model == "qwen-max"
     assert not refused.value.is_retryable
