@@ -145,7 +145,8 @@ def connect(
         self_hosted=server is not None,
     )
     headers = (*endpoint.headers.items(), *settings.default_headers)
-    check_headers(headers)
+    if headers:
+        check_headers(headers)
     return Connection(
         protocol=protocol,
         base_url=endpoint.base_url,

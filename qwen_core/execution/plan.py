@@ -111,7 +111,8 @@ def plan_chat(
     pricing = Pricing(profile, price_list(host, settings.region), requested_thinking(adapted, profile))
     if pricing.prices is not None:
         check_length(request.messages, profile)
-    profile = ENDPOINT_CACHE.apply(host, profile)
+    if protocol.name == "dashscope":
+        profile = ENDPOINT_CACHE.apply(host, profile)
     must_stream = server is None and needs_stream(adapted, profile)
     stream = must_stream if stream is None else stream
     encoded = protocol.encode_chat(adapted, profile, stream)

@@ -31,7 +31,15 @@ from qwen_core.prepare.thinking import (
 )
 from qwen_core.prepare.tool_results import complete_tool_results
 from qwen_core.types.json import encode_json
-from qwen_core.types.messages import ImagePart, Message, TextPart, VideoPart, has_media
+from qwen_core.types.messages import (
+    CACHEABLE_PARTS,
+    ImagePart,
+    Message,
+    Part,
+    TextPart,
+    ToolCallPart,
+    VideoPart,
+)
 from qwen_core.types.requests import ChatRequest
 
 Step = Callable[[ChatRequest, ModelProfile, list[str]], ChatRequest]
@@ -45,14 +53,44 @@ CALL_INSTRUCTION = "Answer by calling one of these tools, and with nothing else:
 def adapt(request: ChatRequest, profile: ModelProfile) -> tuple[ChatRequest, tuple[str, ...]]:
     """Return the request as this model supports it, and the warnings for the caller."""
     warnings: list[str] = []
-    for step in STEPS:
-        request = step(request, profile, warnings)
+    present = traits_of(request)
+    for step, traits in STEPS:
+        if not present.isdisjoint(traits):
+            request = step(request, profile, warnings)
     return request, tuple(warnings)
+
+
+def traits_of(request: ChatRequest) -> set[str]:
+    """Return the parameters that are set and the traits of the messages, as far as a step depends on them.
+
+    One pass over the messages answers for all steps whether there is anything to do.
+    """
+    traits: set[str] = set()
+    for name in PARAMETER_TRAITS:
+        if getattr(request, name) not in (None, ()):
+            traits.add(name)
+    messages = request.messages
+    for message in messages:
+        if message.role == "tool":
+            traits.add("tool_messages")
+        if message.partial:
+            traits.add("partial")
+        for part in message.parts:
+            kind = type(part)
+            if kind in PART_TRAITS:
+                traits.add(PART_TRAITS[kind])
+            if isinstance(part, CACHEABLE_PARTS) and part.cache_control:
+                traits.add("cache_breakpoints")
+    if messages:
+        traits.add(f"ends_with_{messages[-1].role}")
+    if len(messages) != 1 or messages[0].role != "user":
+        traits.add("history")
+    return traits
 
 
 def warn_undocumented_media(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
     """Warn of media that the model is not documented to accept. They are sent all the same (compatible 3)."""
-    if profile.certainty != "documented" or not has_media(request.messages):
+    if profile.certainty != "documented":
         return request
     reads = profile.documents or "pdf" in profile.input_modalities
     supported = {*profile.input_modalities, *(["document"] if reads else [])}
@@ -255,24 +293,42 @@ def add_instruction(request: ChatRequest, text: str) -> ChatRequest:
     return msgspec.structs.replace(request, messages=tuple(messages))
 
 
-STEPS: tuple[Step, ...] = (
-    warn_undocumented_media,
-    warn_search_options_without_search,
-    complete_tool_results,
-    ensure_last_message_is_user,
-    resolve_enable_thinking,
-    resolve_reasoning_effort,
-    drop_budget_beside_effort,
-    drop_budget_without_thinking,
-    warn_unread_preserved_thinking,
-    warn_unsupported_max_completion_tokens,
-    resolve_code_interpreter,
-    resolve_tool_choice,
-    ask_for_json_beside_built_in_tools,
-    resolve_response_format,
-    resolve_json_mode,
-    keep_text_to_translate,
-    resolve_prefix_continuation,
-    move_tool_cache_breakpoints,
-    limit_cache_breakpoints,
+STEPS: tuple[tuple[Step, frozenset[str]], ...] = tuple(
+    (step, frozenset(traits))
+    for step, *traits in (
+        (warn_undocumented_media, "media"),
+        (warn_search_options_without_search, "search_options"),
+        (complete_tool_results, "tool_messages"),
+        (ensure_last_message_is_user, "ends_with_assistant", "ends_with_system"),
+        (resolve_enable_thinking, "enable_thinking", "thinking_budget", "reasoning_effort"),
+        (resolve_reasoning_effort, "reasoning_effort"),
+        (drop_budget_beside_effort, "thinking_budget", "reasoning_effort"),
+        (drop_budget_without_thinking, "thinking_budget", "reasoning_effort"),
+        (warn_unread_preserved_thinking, "preserve_thinking"),
+        (warn_unsupported_max_completion_tokens, "max_completion_tokens"),
+        (resolve_code_interpreter, "enable_code_interpreter"),
+        (resolve_tool_choice, "tool_choice"),
+        (ask_for_json_beside_built_in_tools, "response_format"),
+        (resolve_response_format, "response_format"),
+        (resolve_json_mode, "response_format"),
+        (keep_text_to_translate, "history", "tool_choice", "response_format"),
+        (resolve_prefix_continuation, "partial"),
+        (move_tool_cache_breakpoints, "tools"),
+        (limit_cache_breakpoints, "cache_breakpoints", "tools"),
+    )
 )
+"""The steps in their order, and the traits of a request of which it must have one for a step to change or warn of
+anything. A step that reads what an earlier one may set lists that one's traits too."""
+
+MESSAGE_TRAITS = {
+    "cache_breakpoints",
+    "ends_with_assistant",
+    "ends_with_system",
+    "history",
+    "media",
+    "partial",
+    "tool_messages",
+}
+"""The traits beside parameters. ``history`` is anything but a single user message."""
+PARAMETER_TRAITS = sorted({trait for _, traits in STEPS for trait in traits} - MESSAGE_TRAITS)
+PART_TRAITS: dict[type[Part], str] = {**dict.fromkeys(MEDIA_KINDS, "media"), ToolCallPart: "tool_messages"}

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from qwen_core.models.profile import ModelProfile
-from qwen_core.types.messages import Message, TextPart, ToolCallPart, part_types
+from qwen_core.types.messages import Message, TextPart, ToolCallPart
 from qwen_core.types.requests import ChatRequest
 
 NO_RESULT = "There is no result of this call."
@@ -21,8 +21,6 @@ def complete_tool_results(request: ChatRequest, profile: ModelProfile, warnings:
 
     A result with an unknown id that does follow calls stays as it is: the service's error says what is wrong.
     """
-    if not has_tool_messages(request.messages):
-        return request
     messages: list[Message] = []
     unanswered: list[str] = []
     orphans = 0
@@ -49,11 +47,6 @@ def complete_tool_results(request: ChatRequest, profile: ModelProfile, warnings:
             "user messages. Add the assistant message with the tool calls before them to send them as results."
         )
     return msgspec.structs.replace(request, messages=tuple(messages)) if unanswered or orphans else request
-
-
-def has_tool_messages(messages: Sequence[Message]) -> bool:
-    """Return whether any message holds a tool call or is a tool result."""
-    return ToolCallPart in part_types(messages) or "tool" in {message.role for message in messages}
 
 
 def tool_names_by_call_id(message: Message) -> dict[str, str] | None:
