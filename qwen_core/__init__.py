@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from qwen_core.execution.usage_meter import count_usage
     from qwen_core.resources.batches import AsyncQwenBatchJobs, BatchJob, BatchOptions, Limits, QwenBatchJobs
     from qwen_core.resources.client import AsyncQwenClient
-    from qwen_core.resources.files import AsyncQwenFiles, QwenFiles, UploadedFile
+    from qwen_core.resources.files import AsyncQwenFiles, UploadedFile
     from qwen_core.resources.sync.client import QwenClient
+    from qwen_core.resources.sync.files import QwenFiles
     from qwen_core.types.errors import QwenError
     from qwen_core.types.messages import AudioPart, FilePart, ImagePart, Message, TextPart, ToolCallPart, VideoPart
     from qwen_core.types.requests import (
@@ -86,7 +87,7 @@ __getattr__ = lazy_names(
         "QwenBatchJobs": "qwen_core.resources.batches",
         "QwenClient": "qwen_core.resources.sync.client",
         "QwenError": "qwen_core.types.errors",
-        "QwenFiles": "qwen_core.resources.files",
+        "QwenFiles": "qwen_core.resources.sync.files",
         "RateLimiter": "qwen_core.execution.rate_limits",
         "RerankRequest": "qwen_core.types.requests",
         "RerankResponse": "qwen_core.types.requests",

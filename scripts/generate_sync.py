@@ -33,8 +33,13 @@ FOLDER = "sync"
 SOURCES = (
     "execution/batching",
     "execution/retry",
+    "execution/service_calls",
+    "resources/batches/client",
+    "resources/batches/submission",
     "resources/chat",
     "resources/client",
+    "resources/files",
+    "resources/uploads",
     "transports/base",
     "transports/dashscope_sdk",
     "transports/error_body_limits",

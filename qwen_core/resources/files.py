@@ -1,7 +1,6 @@
-"""Documents kept at the service, for the models that read them by their id (``fileid://``).
+"""Keep documents at the service, for the models that read them by their id (``fileid://``).
 
-``QwenFiles`` and ``AsyncQwenFiles`` are twins: a test strips ``async`` and ``await`` and holds them equal. What is
-uploaded stays in the account, without end, until it is deleted; ``clean_up`` deletes what its object uploaded.
+Uploads stay in the account, without end, until they are deleted; ``clean_up`` deletes what its object uploaded.
 Source: protocol document "compatible", sections 1.2 and 3.
 """
 
@@ -19,28 +18,28 @@ import msgspec
 
 from qwen_core.config.endpoints import quote_id
 from qwen_core.config.settings import ClientSettings
-from qwen_core.execution.service_calls import AsyncServiceCalls, ServiceCalls, read
+from qwen_core.execution.service_calls import AsyncServiceCalls, decode_response
 from qwen_core.prepare.media_checks import MEGABYTE
-from qwen_core.transports.blocking import async_run, async_sleep, run, sleep
+from qwen_core.transports.blocking import async_run, async_sleep
 from qwen_core.transports.multipart import Content, Form
 from qwen_core.transports.progress import upload_bar
 from qwen_core.types.decodable import decodable
 from qwen_core.types.errors import APITimeoutError, BadRequestError, NotFoundError
 
 LIMITS = {"file-extract": 150 * MEGABYTE, "batch": 500 * MEGABYTE, "fine-tune": 300 * MEGABYTE}
-"""The purposes, and how large a file of each may be."""
+"""The purposes, and the maximum size of a file of each."""
 
 DONE = ("processed",)
 DONE_UNPARSED = ("processed", "uploaded")
-"""The same for batch files, which one document shows as "uploaded"."""
+"""The final states of batch files, which one document shows as "uploaded"."""
 FAILED = ("error", "failed", "cancelled")
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 5.0
-PATIENCE = 600.0
+WAIT_TIMEOUT = 600.0
 PAGE = 100
 
 Known = MutableMapping[str, str]
-"""Ids of files by the hash of their content. Plain text, so that it can be kept."""
+"""Ids of files by the hash of their content. Plain text, so that it can be stored."""
 MAX_ACCOUNTS = 64
 
 
@@ -66,7 +65,7 @@ class Listing(msgspec.Struct, frozen=True):
 
 
 class Source(NamedTuple):
-    """A content to upload: what it is called, how large it is, what it is known by, and how to read it."""
+    """Content to upload: its name, size, digest, and how to read it."""
 
     name: str
     size: int
@@ -74,23 +73,23 @@ class Source(NamedTuple):
     content: Path | bytes
 
     def open(self) -> BinaryIO:
-        """The content."""
+        """Open the content."""
         return io.BytesIO(self.content) if isinstance(self.content, bytes) else self.content.open("rb")
 
 
 def read_source(content: Path | str | bytes, filename: str | None, purpose: str) -> Source:
-    """The content with its size and hash. Raises where the service would not take it."""
+    """Return the content with its size and hash. Raise BadRequestError if the service would not accept it."""
     limit = LIMITS.get(purpose)
     if limit is None:
-        raise BadRequestError(f"No purpose {purpose!r}. Purposes: {', '.join(LIMITS)}.")
+        raise BadRequestError(f"purpose must be one of {', '.join(LIMITS)} (got {purpose!r}).")
     path = Path(content) if isinstance(content, str) else content
     name = filename or ("document.txt" if isinstance(path, bytes) else path.name)
     try:
         size = len(path) if isinstance(path, bytes) else path.stat().st_size
         if not 0 < size <= limit:
             raise BadRequestError(
-                f"{name!r} has {size / MEGABYTE:.1f} MB; a file for {purpose} may have {limit // MEGABYTE} MB at "
-                "most, and not nothing."
+                f"{name!r} has {size / MEGABYTE:.1f} MB. A file for {purpose} must not be empty, and have at most "
+                f"{limit // MEGABYTE} MB."
             )
         digest = hashlib.sha256(path) if isinstance(path, bytes) else _hash_file(path)
     except OSError as error:
@@ -106,22 +105,22 @@ def _hash_file(path: Path) -> "hashlib._Hash":
 
 
 FILES = "/files"
-"""Where files are put and listed."""
+"""The path of the list of files, and of uploads."""
 
 
 def file_path(file_id: str, part: str = "") -> str:
-    """Where one file is."""
+    """Return the path of one file."""
     return f"{FILES}/{quote_id(file_id)}{part}"
 
 
 def page_path(after: str, purpose: str | None) -> str:
-    """Where the page behind a file is."""
+    """Return the path of the page after a file."""
     query = {"limit": str(PAGE), "after": after, "purpose": purpose}
     return f"{FILES}?" + urlencode({name: value for name, value in query.items() if value})
 
 
 def is_ready(file: UploadedFile) -> bool:
-    """Whether a model can read the file. Raises where it never will."""
+    """Return whether a model can read the file. Raise BadRequestError if it never will."""
     if file.status in FAILED:
         raise BadRequestError(
             f"The service could not read {file.filename!r}: {file.status_details or file.status}."
@@ -130,118 +129,16 @@ def is_ready(file: UploadedFile) -> bool:
 
 
 def next_wait(waited: float, pause: float, patience: float, file: UploadedFile) -> float:
-    """Seconds until the next look. Raises when patience is at its end."""
+    """Return the seconds until the next poll. Raise APITimeoutError when patience is over."""
     if waited >= patience:
         raise APITimeoutError(f"{file.filename!r} was not parsed within {patience:.0f} seconds.")
     return min(pause * 2, LONGEST_WAIT)
 
 
-class QwenFiles:
-    """Uploads documents, waits until they can be read, finds them again, deletes them.
-
-    ``known`` is a mapping of your own, where ids shall outlive this object. As a context manager it cleans up.
-    """
-
-    def __init__(
-        self, settings: ClientSettings, *, known: Known | None = None, show_progress: bool = False
-    ) -> None:
-        self.settings = settings
-        self.known: Known = {} if known is None else known
-        self.show_progress = show_progress
-        self._uploaded: list[str] = []
-        self._calls = ServiceCalls(settings)
-
-    def __enter__(self) -> "QwenFiles":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.clean_up()
-
-    def upload(
-        self,
-        content: Path | str | bytes,
-        filename: str | None = None,
-        *,
-        purpose: str = "file-extract",
-        patience: float = PATIENCE,
-    ) -> UploadedFile:
-        """The file at the service, ready to be read. The same content is uploaded once.
-
-        Args:
-            content: a path, or the bytes themselves.
-            filename: what it is called there; default: the path's name.
-            purpose: ``file-extract`` for documents to be read, ``batch``, ``fine-tune``.
-            patience: seconds to wait until it is parsed.
-        """
-        source = run(read_source, content, filename, purpose)
-        file = self._find(source)
-        if file is None:
-            opened = Content(source.open)
-            with closing(opened), upload_bar(source.size, self.show_progress) as on_sent:
-                run(opened.open)
-                form = Form({"purpose": purpose}, source.name, opened, source.size, on_sent)
-                file = read(UploadedFile, self._calls.send_once("POST", FILES, form), self.settings)
-            self._uploaded.append(file.id)
-            self.known[source.digest] = file.id
-        return file if is_ready(file) else self.wait(file.id, patience)
-
-    def wait(self, file_id: str, patience: float = PATIENCE) -> UploadedFile:
-        """The file, once it is parsed."""
-        waited, pause = 0.0, FIRST_WAIT
-        while not is_ready(file := self.get(file_id)):
-            sleep(pause)
-            waited += pause
-            pause = next_wait(waited, pause, patience, file)
-        return file
-
-    def get(self, file_id: str) -> UploadedFile:
-        """One file."""
-        return self._calls.ask("GET", file_path(file_id), UploadedFile)
-
-    def content(self, file_id: str) -> bytes:
-        """What is in a file that the service made, such as the results of a batch job. Others it does not give."""
-        answer = self._calls.send("GET", file_path(file_id, "/content"))
-        return answer.body
-
-    def all(self, purpose: str | None = None) -> list[UploadedFile]:
-        """Every file of the account, or those of one purpose."""
-        found: list[UploadedFile] = []
-        while True:
-            after = found[-1].id if found else ""
-            page = self._calls.ask("GET", page_path(after, purpose), Listing)
-            found += page.data or ()
-            if not page.has_more or not page.data:
-                return found
-
-    def delete(self, file_id: str) -> None:
-        """Delete a file. One that is gone already is no error."""
-        with suppress(NotFoundError):
-            self._calls.ask("DELETE", file_path(file_id), UploadedFile)
-        for digest in [digest for digest, known in self.known.items() if known == file_id]:
-            del self.known[digest]
-
-    def clean_up(self) -> int:
-        """Delete what this object uploaded; the number of files."""
-        count = len(self._uploaded)
-        while self._uploaded:
-            self.delete(self._uploaded[-1])
-            self._uploaded.pop()
-        return count
-
-    def _find(self, source: Source) -> UploadedFile | None:
-        file_id = self.known.get(source.digest)
-        if file_id is None:
-            return None
-        try:
-            return self.get(file_id)
-        except NotFoundError:
-            return None
-
-
 class AsyncQwenFiles:
-    """The same without blocking: uploads, waits, finds again, deletes.
+    """Uploads documents without blocking, waits until they can be read, finds and deletes them.
 
-    ``known`` is a mapping of your own, where ids shall outlive this object. As a context manager it cleans up.
+    ``known`` is a mapping of your own, if ids are to outlive this object. As a context manager it cleans up.
     """
 
     def __init__(
@@ -265,13 +162,13 @@ class AsyncQwenFiles:
         filename: str | None = None,
         *,
         purpose: str = "file-extract",
-        patience: float = PATIENCE,
+        patience: float = WAIT_TIMEOUT,
     ) -> UploadedFile:
-        """The file at the service, ready to be read. The same content is uploaded once.
+        """Upload a file and return it when it can be read. The same content is uploaded once.
 
         Args:
             content: a path, or the bytes themselves.
-            filename: what it is called there; default: the path's name.
+            filename: its name there; default: the path's name.
             purpose: ``file-extract`` for documents to be read, ``batch``, ``fine-tune``.
             patience: seconds to wait until it is parsed.
         """
@@ -282,13 +179,15 @@ class AsyncQwenFiles:
             with closing(opened), upload_bar(source.size, self.show_progress) as on_sent:
                 await async_run(opened.open)
                 form = Form({"purpose": purpose}, source.name, opened, source.size, on_sent)
-                file = read(UploadedFile, await self._calls.send_once("POST", FILES, form), self.settings)
+                file = decode_response(
+                    UploadedFile, await self._calls.send_once("POST", FILES, form), self.settings
+                )
             self._uploaded.append(file.id)
             self.known[source.digest] = file.id
         return file if is_ready(file) else await self.wait(file.id, patience)
 
-    async def wait(self, file_id: str, patience: float = PATIENCE) -> UploadedFile:
-        """The file, once it is parsed."""
+    async def wait(self, file_id: str, patience: float = WAIT_TIMEOUT) -> UploadedFile:
+        """Return a file once it is parsed."""
         waited, pause = 0.0, FIRST_WAIT
         while not is_ready(file := await self.get(file_id)):
             await async_sleep(pause)
@@ -297,33 +196,33 @@ class AsyncQwenFiles:
         return file
 
     async def get(self, file_id: str) -> UploadedFile:
-        """One file."""
-        return await self._calls.ask("GET", file_path(file_id), UploadedFile)
+        """Return one file."""
+        return await self._calls.fetch("GET", file_path(file_id), UploadedFile)
 
     async def content(self, file_id: str) -> bytes:
-        """What is in a file that the service made, such as the results of a batch job. Others it does not give."""
-        answer = await self._calls.send("GET", file_path(file_id, "/content"))
-        return answer.body
+        """Return the content of a file that the service made, such as a batch job's results; not of an upload."""
+        response = await self._calls.send("GET", file_path(file_id, "/content"))
+        return response.body
 
     async def all(self, purpose: str | None = None) -> list[UploadedFile]:
-        """Every file of the account, or those of one purpose."""
-        found: list[UploadedFile] = []
+        """Return all files of the account, or those of one purpose."""
+        files: list[UploadedFile] = []
         while True:
-            after = found[-1].id if found else ""
-            page = await self._calls.ask("GET", page_path(after, purpose), Listing)
-            found += page.data or ()
+            after = files[-1].id if files else ""
+            page = await self._calls.fetch("GET", page_path(after, purpose), Listing)
+            files += page.data or ()
             if not page.has_more or not page.data:
-                return found
+                return files
 
     async def delete(self, file_id: str) -> None:
-        """Delete a file. One that is gone already is no error."""
+        """Delete a file. Do nothing if it is gone already."""
         with suppress(NotFoundError):
-            await self._calls.ask("DELETE", file_path(file_id), UploadedFile)
+            await self._calls.fetch("DELETE", file_path(file_id), UploadedFile)
         for digest in [digest for digest, known in self.known.items() if known == file_id]:
             del self.known[digest]
 
     async def clean_up(self) -> int:
-        """Delete what this object uploaded; the number of files."""
+        """Delete what this object uploaded, and return the number of files."""
         count = len(self._uploaded)
         while self._uploaded:
             await self.delete(self._uploaded[-1])
@@ -341,14 +240,14 @@ class AsyncQwenFiles:
 
 
 class KnownFiles:
-    """The ids of what this process uploaded, apart for each account and host."""
+    """The ids of what this process uploaded, separate for each account and host."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._by_account: OrderedDict[tuple[str, str], dict[str, str]] = OrderedDict()
 
     def of(self, settings: ClientSettings) -> dict[str, str]:
-        """The ids of one account, by the hash of the content."""
+        """Return the ids of one account, by the hash of the content."""
         account = (settings.endpoint("openai").base_url, settings.resolve_key())
         with self._lock:
             known = self._by_account.setdefault(account, {})

@@ -1,6 +1,6 @@
-"""The service's temporary store, for media too large for a message: ``oss://`` addresses that live 48 hours.
+"""Upload media too large for a message to the service's temporary store: ``oss://`` URLs that live 48 hours.
 
-The documented plain protocol (native 4.3): ask for a policy, send a form with the file to the host that the policy
+The documented plain protocol (native 4.3): request a policy, send a form with the file to the host that the policy
 names, and put ``oss://<key>`` in the message. Not the SDK's function for it, which blocks, opens whatever path it
 is given, takes two files of one name for the same, knows neither the user's HTTP client nor progress, and logs
 what it was given. The key goes to the service alone, never to the store.
@@ -19,16 +19,15 @@ from qwen_core.execution.service_calls import key_headers
 from qwen_core.prepare.local_files import LocalFile
 from qwen_core.protocols.error_decoding import decode_error, invalid_response
 from qwen_core.transports.base import HTTPStatusError
-from qwen_core.transports.blocking import async_run, run
+from qwen_core.transports.blocking import async_run
 from qwen_core.transports.multipart import Content, Form
 from qwen_core.transports.plain import AsyncPlainTransport
 from qwen_core.transports.progress import OnDone, upload_bar
-from qwen_core.transports.sync.plain import PlainTransport
 from qwen_core.types.errors import InvalidResponseError, QwenError
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """Leave to put files into one folder of the store for five minutes."""
+    """Permission to put files into one folder of the store for five minutes."""
 
     policy: str
     signature: str
@@ -39,40 +38,42 @@ class Policy(msgspec.Struct, frozen=True):
     x_oss_forbid_overwrite: str = "true"
 
 
-class PolicyAnswer(msgspec.Struct, frozen=True):
-    """The answer of ``uploads?action=getPolicy``."""
+class PolicyResponse(msgspec.Struct, frozen=True):
+    """The response of ``uploads?action=getPolicy``."""
 
     data: Policy
 
 
-_decode_policy = msgspec.json.Decoder(PolicyAnswer).decode
+_decode_policy = msgspec.json.Decoder(PolicyResponse).decode
 
 
 def policy_url(connection: Connection, model: str) -> str:
-    """Where the policy is asked for. It belongs to one model."""
+    """Return the URL of the policy, which belongs to one model."""
     return f"{connection.base_url}/uploads?action=getPolicy&model={quote(model, safe='')}"
 
 
 def read_policy(payload: bytes, connection: Connection) -> Policy:
-    """The policy. A file never leaves over plain HTTP, unless the service itself is reached so."""
+    """Decode the policy. Raise if it names a host on plain HTTP, unless the service itself is reached that way."""
     try:
         policy = _decode_policy(payload).data
         scheme = urlsplit(policy.upload_host).scheme
     except (ValueError, msgspec.MsgspecError) as reason:
         raise invalid_response(payload, reason) from reason
     if scheme not in ("https", urlsplit(connection.base_url).scheme):
-        raise InvalidResponseError("The service named an upload host without encryption; nothing was sent there.")
+        raise InvalidResponseError(
+            "The service returned an upload host without encryption; nothing was sent to it."
+        )
     return policy
 
 
 def object_key(policy: Policy, file: LocalFile, position: int) -> str:
-    """The file's place in the store. Numbered, because two files may have one name."""
+    """Return the key of a file in the store. It has a number, because two files may have one name."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", file.name).lstrip(".") or "file"
     return f"{policy.upload_dir}/{position}-{name[-100:]}"
 
 
 def store_form(policy: Policy, key: str, file: LocalFile, content: Content, on_sent: OnDone | None) -> Form:
-    """The form that the store takes. Its signature covers these fields."""
+    """Return the form for the store. The policy's signature covers these fields."""
     fields = {
         "OSSAccessKeyId": policy.oss_access_key_id,
         "Signature": policy.signature,
@@ -86,8 +87,8 @@ def store_form(policy: Policy, key: str, file: LocalFile, content: Content, on_s
     return Form(fields, file.name, content, file.size, on_sent)
 
 
-def store_failure(error: QwenError | HTTPStatusError, connection: Connection, model: str) -> QwenError:
-    """The error to raise."""
+def map_upload_exception(error: QwenError | HTTPStatusError, connection: Connection, model: str) -> QwenError:
+    """Return the error to raise for what a transport raised."""
     if isinstance(error, HTTPStatusError):
         error = decode_error(error.response.status, error.response.body, dict(error.response.headers))
     error.host = error.host or host_of(connection.base_url)
@@ -96,41 +97,12 @@ def store_failure(error: QwenError | HTTPStatusError, connection: Connection, mo
 
 
 def total_size(files: Mapping[str, LocalFile]) -> int:
-    """Bytes of all files."""
+    """Return the bytes of all files."""
     return sum(file.size for file in files.values())
 
 
-class TemporaryStore:
-    """Puts files into the store."""
-
-    def __init__(self, settings: ClientSettings) -> None:
-        self._connection = resolve_connection(settings, "dashscope", asynchronous=False)
-
-    def put(self, files: Mapping[str, LocalFile], model: str, *, show_progress: bool = False) -> dict[str, str]:
-        """The addresses of the files, by the same keys. Raises a QwenError."""
-        connection = self._connection
-        transport = PlainTransport(connection)
-        try:
-            answer = transport.send("GET", policy_url(connection, model), key_headers(connection))
-            policy = read_policy(answer.body, connection)
-            urls: dict[str, str] = {}
-            with upload_bar(total_size(files), show_progress) as on_sent:
-                for position, (name, file) in enumerate(files.items()):
-                    key = object_key(policy, file, position)
-                    with closing(Content(file.open)) as content:
-                        run(content.open)
-                        form = store_form(policy, key, file, content, on_sent)
-                        transport.send("POST", policy.upload_host, {}, form)
-                    urls[name] = f"oss://{key}"
-            return urls
-        except (QwenError, HTTPStatusError) as error:
-            raise store_failure(error, connection, model) from error.__cause__
-        finally:
-            transport.close()
-
-
 class AsyncTemporaryStore:
-    """Puts files into the store, without blocking."""
+    """Puts files into the store without blocking."""
 
     def __init__(self, settings: ClientSettings) -> None:
         self._connection = resolve_connection(settings, "dashscope", asynchronous=True)
@@ -138,12 +110,12 @@ class AsyncTemporaryStore:
     async def put(
         self, files: Mapping[str, LocalFile], model: str, *, show_progress: bool = False
     ) -> dict[str, str]:
-        """The addresses of the files, by the same keys. Raises a QwenError."""
+        """Upload the files and return their URLs by the same keys. Raise a QwenError if it fails."""
         connection = self._connection
         transport = AsyncPlainTransport(connection)
         try:
-            answer = await transport.send("GET", policy_url(connection, model), key_headers(connection))
-            policy = read_policy(answer.body, connection)
+            response = await transport.send("GET", policy_url(connection, model), key_headers(connection))
+            policy = read_policy(response.body, connection)
             urls: dict[str, str] = {}
             with upload_bar(total_size(files), show_progress) as on_sent:
                 for position, (name, file) in enumerate(files.items()):
@@ -155,6 +127,6 @@ class AsyncTemporaryStore:
                     urls[name] = f"oss://{key}"
             return urls
         except (QwenError, HTTPStatusError) as error:
-            raise store_failure(error, connection, model) from error.__cause__
+            raise map_upload_exception(error, connection, model) from error.__cause__
         finally:
             await transport.close()

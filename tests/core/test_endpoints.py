@@ -5,7 +5,7 @@ import pytest
 from qwen_core.config.endpoints import REGIONS, SHORT_FORMS, ProtocolName, region_of, rerank_url, resolve_endpoint
 from qwen_core.config.settings import ClientSettings, resolve_connection
 from qwen_core.errors import QwenError, QwenWarning, UnsupportedFeatureError
-from qwen_core.resources.files import QwenFiles
+from qwen_core.resources.sync.files import QwenFiles
 from qwen_emulator import Emulator
 
 SHARED = {

@@ -20,7 +20,8 @@ from llama_index_qwen import Qwen
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, errors
 from qwen_core.config.timeouts import Timeout
 from qwen_core.execution import retry
-from qwen_core.resources.files import AsyncQwenFiles, QwenFiles
+from qwen_core.resources.files import AsyncQwenFiles
+from qwen_core.resources.sync.files import QwenFiles
 from qwen_emulator import Emulator, Failure, Reply, faults
 from tests.faults.conftest import KEY
 

@@ -16,7 +16,8 @@ from llama_index.core.base.llms.types import DocumentBlock, TextBlock
 from qwen_core import ClientSettings
 from qwen_core.errors import APITimeoutError, BadRequestError, QwenError, UnsupportedFeatureError
 from qwen_core.resources import files
-from qwen_core.resources.files import KNOWN_FILES, AsyncQwenFiles, QwenFiles
+from qwen_core.resources.files import KNOWN_FILES, AsyncQwenFiles
+from qwen_core.resources.sync.files import QwenFiles
 from qwen_emulator import Emulator, Failure, RawReply
 from tests.media.conftest import KEY, Ask, Make, ask_llm
 from tests.media.generated_media import text64

@@ -1,7 +1,6 @@
 """Batch jobs from requests to responses: order, types, splitting, polling, retry, cancel, clean-up."""
 
 import asyncio
-import inspect
 import json
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -25,10 +24,8 @@ from qwen_core.errors import (
     UnsupportedFeatureError,
 )
 from qwen_core.resources.batches import AsyncQwenBatchJobs, Limits, Outcome, QwenBatchJobs
-from qwen_core.resources.batches.submission import AsyncJobSubmitter, JobSubmitter
-from qwen_core.resources.files import QwenFiles
+from qwen_core.resources.sync.files import QwenFiles
 from qwen_emulator import Emulator, Failure, Mutated, RawReply, RecordedRequest
-from tests.core.test_sync_async_pairs import synchronous
 from tests.scale.conftest import FAST, KEY, ask, made, numbered, posts, refuse_second, refuse_word
 
 Run = Callable[..., list[Any]]
@@ -53,13 +50,6 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 def texts(outcomes: list[Any]) -> list[str]:
     return [type(outcome).__name__ if isinstance(outcome, QwenError) else outcome.text for outcome in outcomes]
-
-
-@pytest.mark.parametrize(
-    ("sync", "twin"), [(QwenBatchJobs, AsyncQwenBatchJobs), (JobSubmitter, AsyncJobSubmitter)]
-)
-def test_sync_source_equals_async_source(sync: type, twin: type) -> None:
-    assert synchronous(inspect.getsource(twin)) == synchronous(inspect.getsource(sync))
 
 
 def test_batch_responses_are_in_request_order(run: Run, settings: ClientSettings, service: Emulator) -> None:

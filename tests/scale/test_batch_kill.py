@@ -13,7 +13,7 @@ import pytest
 
 from qwen_core import ClientSettings
 from qwen_core.resources.batches import Limits, QwenBatchJobs
-from qwen_core.resources.files import QwenFiles
+from qwen_core.resources.sync.files import QwenFiles
 from qwen_emulator import Emulator, Mutated, RawReply, RecordedRequest
 from tests.scale.conftest import FAST, made, numbered
 

@@ -23,7 +23,7 @@ from qwen_core.errors import (
     QwenWarning,
     UnsupportedFeatureError,
 )
-from qwen_core.resources.uploads import TemporaryStore
+from qwen_core.resources.sync.uploads import TemporaryStore
 from qwen_emulator import Emulator, Failure, RawReply, Reply, ToolCall
 from tests.langchain.conftest import total as total_of_chunks
 from tests.self_hosted.conftest import SECRET

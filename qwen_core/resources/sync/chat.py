@@ -136,8 +136,8 @@ def with_media(request: ChatRequest, settings: ClientSettings) -> ChatRequest:
         return upload_documents(ready, documents, settings)
     if not ready.uploads:
         return ready.request
-    run(import_module, "qwen_core.resources.uploads")
-    from qwen_core.resources.uploads import TemporaryStore
+    run(import_module, "qwen_core.resources.sync.uploads")
+    from qwen_core.resources.sync.uploads import TemporaryStore
 
     store = TemporaryStore(settings)
     urls = store.put(ready.uploads, request.model, show_progress=request.show_progress)
@@ -148,8 +148,9 @@ def upload_documents(
     ready: PreparedMedia, documents: Mapping[str, Document], settings: ClientSettings
 ) -> ChatRequest:
     """Upload documents that the model reads by file id, and put the ids into the request."""
-    run(import_module, "qwen_core.resources.files")
-    from qwen_core.resources.files import KNOWN_FILES, QwenFiles
+    run(import_module, "qwen_core.resources.sync.files")
+    from qwen_core.resources.files import KNOWN_FILES
+    from qwen_core.resources.sync.files import QwenFiles
 
     known, show = KNOWN_FILES.of(settings), ready.request.show_progress
     files = QwenFiles(settings, known=known, show_progress=show)
