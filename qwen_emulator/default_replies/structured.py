@@ -1,155 +1,71 @@
-"""Answers that must be JSON: by a response format, or because the prompt shows a schema or an example."""
+"""Answer in JSON if a response format asks for it, or the prompt shows a schema."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from qwen_emulator.conversation import Conversation
 from qwen_emulator.default_replies import schema
-from qwen_emulator.default_replies.chat import talk
+from qwen_emulator.default_replies.chat import answer_chat
 from qwen_emulator.replies import Reply
-from qwen_emulator.words import rank, sentences
+from qwen_emulator.words import sentences
 
-_WANTS_JSON = re.compile(
-    r"json schema|conforms? to (the|this)|\"properties\"|output.{0,40}schema|following schema", re.IGNORECASE
+_SHOWS_SCHEMA = re.compile(
+    r"json schema|conforms? to (the|this)|\"properties\"|output.{0,40}schema|following schema", re.I
 )
-_CHOICES = re.compile(r"^\s*\(?(\d+)[).]\s*(.+?)(?=^\s*\(?\d+[).]\s|^-{3,}|\Z)", re.MULTILINE | re.DOTALL)
-_ASKS_CHOICE = re.compile(r"most relevant to the question:?\s*['\"](?P<question>.+?)['\"]", re.DOTALL)
-_RELEVANCE = re.compile(r"Doc:\s*\d+,\s*Relevance|Document \d+:", re.IGNORECASE)
-_INSTRUCTION = re.compile(
-    r"(?:\b(?:return|output|as|in|respond|reply|with|give)\s+(?:a\s+)?)?(?<![a-z])json(?![a-z])[^.:：。]*[.:]?|schema|```",
-    re.IGNORECASE,
-)
-_FIELDS = re.compile(
-    r"(?:keys?|fields?|properties|字段|键)[^\n:]{0,30}?:?\s*((?:[`'\"]?[A-Za-z_]\w*[`'\"]?\s*(?:\([^)]*\))?\s*(?:,\s*(?:and\s+)?|\s+and\s+))*"
-    r"[`'\"]?[A-Za-z_]\w*[`'\"]?)",
-    re.IGNORECASE,
-)
-_FIELDS_BEFORE = re.compile(
-    r"((?:[`'\"][A-Za-z_]\w*[`'\"](?:\s*,\s*(?:and\s+)?|\s+and\s+|\s*[、和]\s*)?)+)\s*(?:as\s+)?(?:keys?|fields?|properties|字段|键)",
-    re.IGNORECASE,
-)
+_INSTRUCTION = re.compile(r"(?<![a-z])json(?![a-z])|schema|```", re.IGNORECASE)
 
 
-def from_format(conversation: Conversation) -> Reply | None:
-    """JSON, if the request or its prompt wants it."""
-    text = _conversation_text(conversation)
-    if conversation.response_format == "json_schema" and conversation.schema is not None:
-        return Reply(schema.dumps(schema.fill(conversation.schema, _data(conversation))))
-    if conversation.response_format == "json_object":
-        return Reply(schema.dumps(_object(conversation, text)))
-    if (chosen := _choice(conversation.question)) is not None:
-        return Reply(chosen)
-    if _WANTS_JSON.search(text):
-        for candidate in reversed(list(_json_values(text))):
-            if _is_schema(candidate):
-                return Reply(schema.dumps(schema.fill(candidate, _data(conversation))))
-    return None
+def answer_as_json(conversation: Conversation) -> Reply | None:
+    """Return an instance of the schema that the request or its prompt gives."""
+    text = "\n".join(turn.text for turn in conversation.turns)
+    wanted: Any = conversation.schema if conversation.response_format == "json_schema" else None
+    if conversation.response_format == "json_object" or (wanted is None and _SHOWS_SCHEMA.search(text)):
+        values = [value for start, end in _json_spans(text) if (value := json.loads(text[start:end]))]
+        schemas = [value for value in values if {"properties", "$defs", "$ref"} & value.keys()]
+        wanted = schemas[-1] if schemas else None
+        if wanted is None and conversation.response_format == "json_object":
+            keys = re.findall(r"[`'\"]([A-Za-z_]\w*)[`'\"]", text)  # prompts that only name the keys
+            wanted = _schema_of(values[-1] if values else dict.fromkeys(keys, ""))
+            if not wanted["required"]:
+                return _json_reply({"answer": str(answer_chat(conversation).text)})
+    return None if wanted is None else _json_reply(schema.fill(wanted, source_text(conversation)))
 
 
-def _object(conversation: Conversation, text: str) -> Any:
-    candidates = [value for value in _json_values(text) if isinstance(value, dict) and value]
-    for candidate in reversed(candidates):
-        if _is_schema(candidate):
-            return schema.fill(candidate, _data(conversation))
-    if candidates:
-        return schema.fill(_schema_of(candidates[-1]), _data(conversation))
-    named = _FIELDS_BEFORE.search(text) or _FIELDS.search(text)
-    names = re.findall(r"[A-Za-z_]\w*", re.sub(r"\([^)]*\)|\band\b", " ", named.group(1))) if named else []
-    if names:
-        fields = {
-            name: {"type": "integer" if re.search(r"age|count|number|year|amount", name) else "string"}
-            for name in names
-        }
-        return schema.fill({"type": "object", "properties": fields, "required": names}, _data(conversation))
-    return {"answer": str(talk(conversation).text)}
+def source_text(conversation: Conversation) -> str:
+    """Return the text that values come from: what the user said, without the schema and its instructions."""
+    text = conversation.question
+    for value_start, value_end in _json_spans(text)[:1]:
+        text = f"{text[:value_start]} {text[value_end:]}"
+    kept = "\n".join(part for part in sentences(text) if not _INSTRUCTION.search(part)).strip()
+    turns = [turn for turn in conversation.turns if turn is not conversation.last_user]
+    earlier = [turn.text for turn in turns if turn.role in ("user", "assistant")][-4:] if len(kept) < 25 else []
+    results = [turn.text for turn in conversation.current_turns if turn.role == "tool"]
+    return "\n".join([*earlier, kept or text, *results])
+
+
+def _json_reply(value: Any) -> Reply:
+    return Reply(json.dumps(value, ensure_ascii=False))
 
 
 def _schema_of(example: Any) -> dict[str, Any]:
-    """A schema that an example value would satisfy."""
+    """Return a schema that an example satisfies."""
     if isinstance(example, dict):
-        return {
-            "type": "object",
-            "properties": {str(key): _schema_of(value) for key, value in example.items()},
-            "required": [str(key) for key in example],
-        }
+        fields = {str(key): _schema_of(value) for key, value in example.items()}
+        return {"type": "object", "properties": fields, "required": list(fields)}
     if isinstance(example, list):
         return {"type": "array", "items": _schema_of(example[0]) if example else {}}
-    kinds = {bool: "boolean", int: "integer", float: "number"}
-    return {"type": kinds.get(type(example), "string")}
+    return {"type": {bool: "boolean", int: "integer", float: "number"}.get(type(example), "string")}
 
 
-def _is_schema(value: Any) -> bool:
-    return isinstance(value, dict) and ("properties" in value or "$defs" in value or "$ref" in value)
-
-
-def _json_values(text: str) -> Iterator[Any]:
-    decoder = json.JSONDecoder()
-    position = text.find("{")
-    while position != -1:
-        try:
-            value, end = decoder.raw_decode(text, position)
-            yield value
-            position = text.find("{", end)
-        except ValueError:
-            position = text.find("{", position + 1)
-
-
-def _conversation_text(conversation: Conversation) -> str:
-    return "\n".join(turn.text for turn in conversation.turns)
-
-
-def _data(conversation: Conversation) -> str:
-    """The text that values come from: what the user said, without the schema and its instructions."""
-    text = conversation.question
-    for start in re.finditer(r"\{", text):
-        try:
-            _, end = json.JSONDecoder().raw_decode(text, start.start())
-        except ValueError:
-            continue
-        text = text[: start.start()] + " " + text[end:]
-        break
-    told = [item for item in sentences(text) if not _INSTRUCTION.search(item)]
-    kept = "\n".join(told).strip() or _INSTRUCTION.sub(" ", text).strip()
-    results = [turn.text for turn in conversation.current_turns if turn.role == "tool"]
-    earlier = [
-        turn.text
-        for turn in conversation.turns
-        if turn.role in ("user", "assistant") and turn is not conversation.last_user
-    ]
-    return "\n".join([*(earlier[-4:] if len(kept) < 25 else []), kept or text, *results])
-
-
-def _choice(prompt: str) -> str | None:
-    """Selector prompts: a numbered list of choices and a question, answered with the number."""
-    asks = _ASKS_CHOICE.search(prompt)
-    if asks:
-        choices = _CHOICES.findall(prompt[: asks.start()])
-        if choices:
-            best = choices[rank(asks["question"], [text for _, text in choices])[0][1]]
-            return schema.dumps(
-                [{"choice": int(best[0]), "reason": "It shares the most words with the question."}]
-            )
-    if _RELEVANCE.search(prompt) and (
-        found := re.findall(r"Document (\d+):\s*(.*?)(?=\n\s*Document \d+:|\nQuestion:)", prompt, re.DOTALL)
-    ):
-        question = re.findall(r"\nQuestion:\s*([^\n]*)", prompt)[-1:]
-        documents = _last_list(found)
-        if question and documents:
-            scored = rank(question[0], [text for _, text in documents])
-            top = max(scored[0][0], 1e-9)
-            kept = [(score, documents[place][0]) for score, place in scored if score > 0] or [
-                (1.0, documents[0][0])
-            ]
-            return "\n".join(
-                f"Doc: {number}, Relevance: {max(1, round(10 * score / top))}" for score, number in kept
-            )
-    return None
-
-
-def _last_list(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    starts = [place for place, (number, _) in enumerate(found) if number == "1"]
-    return found[starts[-1] :] if starts else found
+def _json_spans(text: str) -> list[tuple[int, int]]:
+    """Return where the JSON objects of a text begin and end."""
+    spans: list[tuple[int, int]] = []
+    for start in (match.start() for match in re.finditer(r"\{", text)):
+        with suppress(ValueError):
+            if not spans or start >= spans[-1][1]:
+                spans.append((start, json.JSONDecoder().raw_decode(text, start)[1]))
+    return spans

@@ -32,7 +32,7 @@ PERSON = record(name=TEXT, age=WHOLE)
          {"name": "John Smith", "age": 34, "city": "Berlin"}),
         ("张三今年28岁,住在上海。", record(name=TEXT, age=WHOLE, city=TEXT),
          {"name": "张三", "age": 28, "city": "上海"}),
-        ("The phone costs $299.99 and has 128 GB of storage. I love it.",
+        ("The phone costs $299.99 and has 128 GB of storage. My review is positive.",
          record(price={"type": "number"}, storage=WHOLE, sentiment={"enum": ["negative", "positive"]}),
          {"price": 299.99, "storage": 128, "sentiment": "positive"}),
         ("Alice is 30, Bob is 25 and Carol is 41.", record(people={"type": "array", "items": PERSON}),
@@ -45,9 +45,9 @@ PERSON = record(name=TEXT, age=WHOLE)
         ("The fruits are apples, pears and plums.", record(fruits={"type": "array", "items": TEXT}),
          {"fruits": ["apples", "pears", "plums"]}),
         ("The numbers 3, 5 and 8.", record(values={"type": "array", "items": WHOLE}), {"values": [3, 5, 8]}),
-        ("I was born in Paris in 1990 and my name is Marie Dupont. I work as an engineer at Acme.",
-         record(name=TEXT, birth_year=WHOLE, occupation=TEXT, company=TEXT),
-         {"name": "Marie Dupont", "birth_year": 1990, "occupation": "engineer", "company": "Acme"}),
+        ("I was born in Paris in 1990 and my name is Marie Dupont. Occupation: engineer",
+         record(name=TEXT, birth_year=WHOLE, birth_city=TEXT, occupation=TEXT),
+         {"name": "Marie Dupont", "birth_year": 1990, "birth_city": "Paris", "occupation": "engineer"}),
         ("Describe a movie called The Matrix from 1999 starring Keanu Reeves and Carrie-Anne Moss.",
          record(title=TEXT, year=WHOLE, actors={"type": "array", "items": TEXT}),
          {"title": "The Matrix", "year": 1999, "actors": ["Keanu Reeves", "Carrie-Anne Moss"]}),
@@ -65,7 +65,7 @@ def test_references_options_and_defaults() -> None:
         "type": "object",
         "properties": {
             "home": {"$ref": "#/$defs/Address"},
-            "nickname": {"anyOf": [{"type": "string", "format": "email"}, {"type": "null"}]},
+            "nickname": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
             "kind": {"const": "person"},
             "retries": {"type": "integer", "default": 3},
             "both": {"allOf": [record(a=WHOLE), {"properties": {"b": {"const": 1}}, "required": ["b"]}]},
@@ -84,8 +84,10 @@ def test_recursive_schemas_end() -> None:
 
 
 def test_patterns_are_matched() -> None:
-    for pattern in (r"^[A-Z]{2}-\d{4}$", r"^(red|green)\s\w+$", r"^\+?\d{3,5}$", r"[^abc]x?"):
+    for pattern in (r"^[A-Z]{2}-\d{4}$", r"^\+?\d{3,5}$", r"[^abc]x?", r"^\d{4}-\d{2}-\d{2}$", r"^[a-z]{2,4}$"):
         assert re.search(pattern, fill({"type": "string", "pattern": pattern}, "nothing here"))
+    with pytest.raises(ValueError, match=r"emulator\.reply"):
+        fill({"type": "string", "pattern": r"^(red|green)\s\w+$"}, "nothing here")
     assert fill({"type": "string", "pattern": r"^[A-Z]{2}-\d{4}$"}, "Ticket AB-1234 is open") == "AB-1234"
 
 
@@ -104,8 +106,8 @@ def test_response_formats() -> None:
     assert structured(prompt, type="json_object") == {"name": "Erick", "age": 27}
     example = 'Return JSON like {"name": "x", "age": 1}: My friend Wu Ming is 52.'
     assert structured(example, type="json_object") == {"name": "Wu Ming", "age": 52}
-    named = "Maria Silva is 40. Return JSON with the keys: name and age."
-    assert structured(named, type="json_object") == {"name": "Maria Silva", "age": 40}
+    named = "Maria Silva is Spanish. Return JSON with the keys `name` and `text`."
+    assert structured(named, type="json_object") == {"name": "Maria Silva", "text": "Maria Silva is Spanish."}
     assert structured("What is 1 + 1? Reply as JSON.", type="json_object") == {"answer": "1 + 1 = 2"}
 
 

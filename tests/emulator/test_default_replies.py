@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qwen_emulator import Reply
+from qwen_emulator import Emulator, Reply, ToolCall
 from qwen_emulator.conversation import read_conversation
 from qwen_emulator.default_replies import answer
 
@@ -98,7 +98,7 @@ def test_llama_index_question_prompts(question: str, expected: str) -> None:
     [
         "Answer from this context:\nThe limit is 10 rows. The sky is blue.\n\nQuestion: What is the row limit?",
         "Context: The limit is 10 rows. The sky is blue.\nQuestion: What is the limit of rows?\nHelpful Answer:",
-        "Question: What is the limit of rows?\nContext: The sky is blue. The limit is 10 rows.\nAnswer:",
+        "Context: The sky is blue.\nThe limit is 10 rows.\n\nQ: What is the limit of rows?\nFinal answer:",
         "<context>\nThe sky is blue. The limit is 10 rows.\n</context>\n\nWhat is the limit of rows?",
     ],
 )
@@ -127,31 +127,18 @@ def test_refining_keeps_the_better_answer() -> None:
     assert kept == "Rome was founded in 753."
 
 
-def test_follow_up_questions_stand_alone() -> None:
-    assert say(CONDENSE) == "How much does Qwen Max cost?"
+def test_condense_question_prompts_get_the_follow_up_question() -> None:
+    assert say(CONDENSE) == "How much does it cost?"
     history_aware = system("Given a chat history, formulate a standalone question. Do NOT answer it.")
     turns: list[Any] = [
         "Tell me about Qwen Max.",
         {"role": "assistant", "content": "It is large."},
         "How fast is it?",
     ]
-    assert say(history_aware, *turns) == "How fast is Qwen Max?"
+    assert say(history_aware, *turns) == "How fast is it?"
 
 
-def test_summaries_are_sentences_of_the_text() -> None:
-    text = "Gateways route requests. Gateways cache answers. Bees fly. Gateways count requests and cache answers."
-    made = say(f"Summarize the following text:\n\n{text}")
-    assert made.startswith("Gateways route requests.")
-    assert "Bees" not in made
-    assert len(made) < len(text)
-
-
-def test_more_queries_and_choices() -> None:
-    asks = "Generate 3 search queries, one on each line, related to the following input query:"
-    prompt = f"{asks}\nQuery: qwen price\nQueries:\n"
-    lines = say(prompt).splitlines()
-    assert len(lines) == 3
-    assert all("qwen" in line and "price" in line for line in lines)
+def test_router_prompt_gets_the_number_of_the_closest_choice() -> None:
     choices = (
         "Some choices are given below.\n---------------------\n(1) Useful for weather\n\n(2) Useful for prices of "
         "models\n---------------------\nUsing only the choices above and not prior knowledge, return the choice "
@@ -160,19 +147,22 @@ def test_more_queries_and_choices() -> None:
     assert json.loads(say(choices))[0]["choice"] == 2
 
 
-def test_jobs_of_indexing_and_evaluation() -> None:
-    text = "Qwen models think. Qwen models count tokens. Bees fly."
-    block = f"Some text is provided below. ---------------------\n{text}\n---------------------\n"
-    ask_keywords = block + "Extract up to 2 keywords from the text in the format 'KEYWORDS: <keywords>'\n"
-    assert say(ask_keywords) == "KEYWORDS: Qwen, models"
-    claim = "You need to answer with either YES or NO.\nInformation: {}\nContext: {}\nAnswer: "
-    assert say(claim.format("Bees fly.", text)) == "YES"
-    assert say(claim.format("Elephants swim in rivers.", text)) == "NO"
-    questions = say(f"Here is the context:\n{text}\n\nGiven the contextual information, generate 2 questions.")
-    assert [line[:2] for line in questions.splitlines()] == ["1.", "2."]
-    grading = system("Output a single score between 1 and 5.")
-    graded = "## Reference Answer\nBees fly\n\n## Generated Answer\nBees fly"
-    assert say(grading, graded).startswith("5.0\n")
+OTHER_PROMPTS = {
+    "summary": "Summarize the following text:\n\nGateways route requests. Bees fly.",
+    "queries": "Generate 3 search queries, one on each line.\nQuery: qwen price\nQueries:\n",
+    "keywords": "Bees fly.\nExtract up to 2 keywords from the text in the format 'KEYWORDS: <keywords>'\n",
+    "grade": "## Reference Answer\nBees fly\n\n## Generated Answer\nBees fly\n\nGive a score between 1 and 5.",
+    "arithmetic": "What is 12 * (3 + 4)?",
+}
+
+
+@pytest.mark.parametrize("prompt", OTHER_PROMPTS.values(), ids=OTHER_PROMPTS)
+def test_prompts_outside_the_table_get_the_scripted_reply_or_one_that_names_the_emulator(
+    prompt: str, raw: Any, emulator: Emulator
+) -> None:
+    assert "emulator" in say(prompt)
+    emulator.reply("KEYWORDS: bees, flight")
+    assert raw.chat(prompt).json["choices"][0]["message"]["content"] == "KEYWORDS: bees, flight"
 
 
 # Small talk
@@ -185,7 +175,7 @@ def test_jobs_of_indexing_and_evaluation() -> None:
         ("Please count from 3 to 5.", "3, 4, 5"),
         ("Say hello", "hello"),
         ('Repeat after me: "the quick fox"', "the quick fox"),
-        ("What is 12 * (3 + 4)?", "12 * (3 + 4) = 84"),
+        ("What is 12 * 34?", "12 * 34 = 408"),
         ("What is 7 divided by 2?", "7 / 2 = 3.5"),
         ("1加1等于几", "1 + 1 = 2"),
         ("Hello", "Hello! How can I help you today?"),
@@ -253,6 +243,7 @@ def test_prefix_mode_says_only_the_rest() -> None:
 
 
 WEATHER = tool("get_weather", "Get the current weather in a city", city="string")
+TIME = tool("get_time", "Get the local time", city="string")
 SUMS = [
     tool("add", "Add two numbers", a="integer", b="integer"),
     tool("multiply", "Multiply two numbers", a="integer", b="integer"),
@@ -296,9 +287,14 @@ HANDBOOK = tool("ask", "Answers questions on the Qwen handbook: models and price
             [("book_flight", {"origin": "Berlin", "destination": "Paris", "passengers": 2})],
         ),
         (
-            "Send an email to bob@example.com saying all is well",
-            [tool("send_email", "Send an email", to="string", body="string")],
-            [("send_email", {"to": "bob@example.com", "body": "all is well"})],
+            "Write to bob@example.com: all is well",
+            [tool("send_email", "Write an email to somebody and tell all", to="string", body="string")],
+            [
+                (
+                    "send_email",
+                    {"to": "bob@example.com", "body": "Write to bob@example.com: all is well"},
+                )
+            ],
         ),
         ("Hello, how are you?", [WEATHER], []),
         ("Tell me about Rome.", SUMS, []),
@@ -314,20 +310,8 @@ def test_several_calls_only_where_they_are_allowed() -> None:
     made = called(question, tools=[WEATHER], parallel_tool_calls=True)
     assert [arguments for _, arguments in made] == cities
     assert called(question, tools=[WEATHER]) == [("get_weather", {"city": "Paris"})]
-    first = result("get_weather", '{"city": "Paris"}', "rain")
-    assert called(question, *first, tools=[WEATHER]) == [("get_weather", {"city": "London"})]
-
-
-def test_independent_sums_are_called_at_once() -> None:
-    question = "What is the sum of 4 and 9, and the product of 3 and 5?"
-    both = [("add", {"a": 4, "b": 9}), ("multiply", {"a": 3, "b": 5})]
-    assert called(question, tools=SUMS, parallel_tool_calls=True) == both
-
-
-def test_chinese_lists_of_places() -> None:
-    weather = tool("get_weather", "查询指定城市的天气", city="string")
-    made = called("帮我查一下上海和北京的天气", tools=[weather], parallel_tool_calls=True)
-    assert [arguments for _, arguments in made] == [{"city": "上海"}, {"city": "北京"}]
+    both = called("Call get_weather and get_time for Rome.", tools=[WEATHER, TIME], parallel_tool_calls=True)
+    assert both == [("get_weather", {"city": "Rome"}), ("get_time", {"city": "Rome"})]
 
 
 def test_long_results_are_answered_from() -> None:
@@ -336,15 +320,20 @@ def test_long_results_are_answered_from() -> None:
     assert say(*turns, tools=[HANDBOOK]) == "Beijing is the default region."
 
 
-def test_a_sum_is_worked_out_step_by_step_and_ends() -> None:
-    question = "What is (121 + 2) * 5?"
-    turns: list[Any] = [question]
-    assert called(*turns, tools=SUMS, parallel_tool_calls=True) == [("add", {"a": 121, "b": 2})]
-    turns += result("add", '{"a": 121, "b": 2}', "123")
-    assert called(*turns, tools=SUMS) == [("multiply", {"a": 123, "b": 5})]
-    turns += result("multiply", '{"a": 123, "b": 5}', "615")
-    assert called(*turns, tools=SUMS) == []
-    assert say(*turns, tools=SUMS) == "The result is: 615"
+def test_several_steps_are_scripted(raw: Any, emulator: Emulator) -> None:
+    emulator.reply(
+        Reply(tool_calls=[ToolCall("add", {"a": 121, "b": 2})]),
+        Reply(tool_calls=[ToolCall("multiply", {"a": 123, "b": 5})]),
+    )
+    turns: list[Any] = [{"role": "user", "content": "What is (121 + 2) * 5?"}]
+    for name, arguments, returned in (
+        ("add", '{"a": 121, "b": 2}', "123"),
+        ("multiply", '{"a": 123, "b": 5}', "615"),
+    ):
+        message = raw.chat(turns, tools=SUMS).json["choices"][0]["message"]
+        assert [call["function"] for call in message["tool_calls"]] == [{"name": name, "arguments": arguments}]
+        turns += [message, {"role": "tool", "tool_call_id": message["tool_calls"][0]["id"], "content": returned}]
+    assert "615" in raw.chat(turns, tools=SUMS).json["choices"][0]["message"]["content"]
 
 
 def test_a_loop_ends_even_if_the_arguments_were_changed() -> None:
