@@ -1,6 +1,6 @@
-"""A DashScope on your own machine: both protocols of Alibaba's Qwen API over HTTP, for tests and demos.
+"""A DashScope on your machine: both protocols of Alibaba's Qwen API over HTTP, for tests and demos.
 
-It imports nothing of the packages it tests, and it has no model: see ``answers`` for what it says by default.
+It imports nothing of the packages it tests and has no model: ``default_replies`` says what it replies by default.
 """
 
 from __future__ import annotations

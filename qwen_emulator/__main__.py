@@ -22,7 +22,7 @@ Ctrl-C stops it."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Serves until interrupted."""
+    """Serve until interrupted."""
     parser = argparse.ArgumentParser(prog="python -m qwen_emulator", description="A DashScope on this machine.")
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: 8000)")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address (default: 127.0.0.1)")

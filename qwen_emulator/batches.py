@@ -1,9 +1,9 @@
-"""Batch jobs: what becomes of an uploaded file of requests, and when. Knows no HTTP.
+"""Batch jobs: the life of an uploaded file of requests. Knows no HTTP.
 
 States, fields and limits are those of the Batch pages (compatible 1.2). What only OpenAI documents is marked
-ASSUMED: the codes ``batch_expired``, ``batch_cancelled`` and those of most validation errors. Seen at the service
-by others: a file with a wrong line fails whole, with counts of 0; an empty list has ``data: null``; the lines that
-a cancelled job did not reach are counted as failed and stand in the error file.
+ASSUMED: the codes ``batch_expired``, ``batch_cancelled`` and those of most validation errors. Others saw at the
+service: one invalid line fails the whole file, with counts of 0; an empty list has ``data: null``; lines that a
+cancelled job did not reach count as failed and are in the error file.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from qwen_emulator.validation.batches import validate_file
 
 Ending = Literal["completed", "expired", "failed"]
 LineExecutor = Callable[[dict[str, Any]], RawReply]
-"""Answers one line of a file."""
+"""Executes one line of a file."""
 
 SETTLED = ("completed", "failed", "expired", "cancelled")
 _VALIDATED = 0.1
-"""The part of a job's time that its validation takes."""
+"""Share of a job's duration that its validation takes."""
 _NOT_REACHED = {
     "expired": ("batch_expired", "The request was not executed before the completion window ended."),
     "cancelled": ("batch_cancelled", "The job was cancelled before the request was executed."),
@@ -39,15 +39,15 @@ _LEFT_OUT_OF_USAGE = ("prompt_tokens_details", "completion_tokens_details")
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """How jobs go. It may be changed while they run."""
+    """How jobs proceed. It may be changed while they run."""
 
     seconds: float = 0.0
-    """From creation to the end; infinite: they are validated for ever."""
+    """From creation to the end; with infinity, jobs stay in validation."""
     ends: Ending = "completed"
     answered: int | None = None
-    """How many lines are answered at most; None: all."""
+    """Maximum number of lines that are executed; None means all."""
     tell: bool = True
-    """Whether the lines that were not reached stand in the error file."""
+    """Whether the error file has the lines that were not reached."""
 
 
 @dataclass
@@ -70,16 +70,16 @@ class BatchJob:
 
     @property
     def reached(self) -> int:
-        """How many lines were executed."""
+        """Return the number of lines that were executed."""
         return len(self.results) + len(self.failures)
 
     def enter(self, status: str) -> None:
-        """Go into a state."""
+        """Enter a state."""
         self.status = status
         self.times.setdefault(status, int(time.time()))
 
     def described(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """Return the job as the API shows it."""
         begun = self.status not in ("validating", "failed") or bool(self.reached)
         moments = ("in_progress", "finalizing", "completed", "failed", "expired", "cancelling", "cancelled")
         return {
@@ -104,14 +104,14 @@ class BatchJob:
         }
 
     def execute(self, until: int) -> None:
-        """Answer the lines up to this one."""
+        """Execute the lines up to this one."""
         for line in itertools.islice(self.lines, self.reached, until):
             reply = self.execute_line(line)
             good = reply.status == 200
             (self.results if good else self.failures).append(written(line, reply))
 
-    def give_up(self, reason: str) -> None:
-        """Note the lines that were not reached as failed."""
+    def fail_unreached_lines(self, reason: str) -> None:
+        """Record the lines that were not reached as failed."""
         code, message = _NOT_REACHED[reason]
         for line in self.lines[self.reached :]:
             error = {"code": code, "message": message}
@@ -129,21 +129,21 @@ class BatchStore:
     def add(
         self, parameters: dict[str, Any], data: bytes, execute_line: LineExecutor, *, validate: bool
     ) -> BatchJob:
-        """A new job for a file."""
+        """Create a job for a file."""
         lines, errors = validate_file(data, parameters["endpoint"])
         job = BatchJob(parameters, lines, errors if validate else [], execute_line)
         self._jobs[job.id] = job
         return job
 
     def get(self, identity: str) -> BatchJob | None:
-        """One job as it is now, if it is there."""
+        """Return a job in its present state, or None if it does not exist."""
         job = self._jobs.get(identity)
         if job is not None:
             self._advance(job)
         return job
 
     def all(self) -> list[BatchJob]:
-        """Every job, the newest first."""
+        """Return every job, newest first."""
         for job in self._jobs.values():
             self._advance(job)
         return list(self._jobs.values())[::-1]
@@ -176,7 +176,7 @@ class BatchStore:
 
     def _settle(self, job: BatchJob, status: str, *, tell: bool) -> None:
         if status != "completed" and tell:
-            job.give_up(status)
+            job.fail_unreached_lines(status)
         if job.results:
             job.output_file_id = self._keep(job, job.results)
         if job.failures:
@@ -190,7 +190,7 @@ class BatchStore:
 
 
 def written(line: dict[str, Any], reply: RawReply) -> bytes:
-    """The line of the output file, or of the error file, for an answer."""
+    """Return the line of the output file, or of the error file, for a response."""
     request_id = reply.headers.get("x-request-id", "")
     try:
         body = json.loads(b"".join(reply.segments))
@@ -206,12 +206,12 @@ def written(line: dict[str, Any], reply: RawReply) -> bytes:
 
 
 def result_line(custom_id: str, identity: str, response: Any, error: Any) -> bytes:
-    """One line of a result file."""
+    """Return one line of a result file."""
     return dump({"id": identity, "custom_id": custom_id, "response": response, "error": error}) + b"\n"
 
 
 def plainer(body: dict[str, Any]) -> dict[str, Any]:
-    """An answer as batches give it: without the details that the documents' samples lack."""
+    """Return a response without the details that the samples of the Batch pages lack."""
     kept = {name: value for name, value in body.items() if name not in _LEFT_OUT}
     if usage := kept.get("usage"):
         kept["usage"] = {name: value for name, value in usage.items() if name not in _LEFT_OUT_OF_USAGE}

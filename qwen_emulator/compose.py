@@ -1,4 +1,4 @@
-"""From a wire-neutral reply to the answer that the encoders write: cut into pieces, counted, with its ids."""
+"""Turn a protocol-neutral reply into what the encoders write: split into chunks, counted, with its ids."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from qwen_emulator.tokens import Usage
 
 @dataclass(frozen=True)
 class CallFragments:
-    """A tool call with its arguments as they are streamed."""
+    """A tool call with the fragments of its arguments."""
 
     id: str
     name: str
@@ -28,13 +28,13 @@ class CallFragments:
 
     @property
     def arguments(self) -> str:
-        """The whole JSON text."""
+        """Return the complete JSON text."""
         return "".join(self.fragments)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One of the n answers."""
+    """One of the n choices."""
 
     text: tuple[str, ...]
     reasoning: tuple[str, ...]
@@ -44,7 +44,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class ComposedReply:
-    """All that an encoder needs to know, besides the request."""
+    """All that an encoder needs besides the request."""
 
     candidates: tuple[Candidate, ...]
     usage: Usage
@@ -60,14 +60,14 @@ class ComposedReply:
 
 
 def request_id(number: int) -> str:
-    """The uuid of the n-th request since the emulator was reset."""
+    """Return the UUID of the n-th request since the last reset."""
     return str(uuid.UUID(bytes=hashlib.blake2b(f"request {number}".encode(), digest_size=16).digest()))
 
 
 def compose(
     reply: Reply, conversation: Conversation, identity: str, chunk_size: int, cached: Usage
 ) -> ComposedReply:
-    """Cuts a reply into chunks and counts it. ``cached`` says what the context cache found."""
+    """Split a reply into chunks and count its tokens. ``cached`` holds what the prompt cache found."""
     candidates = tuple(
         _candidate(choice, f"{identity}/{number}", chunk_size)
         for number, choice in enumerate(reply.choices or [reply])
@@ -92,15 +92,15 @@ def compose(
 
 
 def chunked(text: str | Sequence[str], size: int) -> tuple[str, ...]:
-    """A string in pieces of ``size`` characters; a sequence as it is."""
+    """Split a string into chunks of ``size`` characters; return a sequence unchanged."""
     if not isinstance(text, str):
         return tuple(text)
     return tuple(text[start : start + size] for start in range(0, len(text), size))
 
 
 def token_logprobs(text: str, top: int) -> list[dict[str, Any]]:
-    """Log probabilities that look real and never change: derived from a hash of each token."""
-    return [_logprob_entry(token, top) for token in tokens.pieces(text)]
+    """Return plausible, stable log probabilities, derived from a hash of each token."""
+    return [_logprob_entry(token, top) for token in tokens.split(text)]
 
 
 def _logprob_entry(token: str, top: int) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def _usage(reply: Reply, candidates: Sequence[Candidate], conversation: Conversa
         + sum(tokens.count(call.name + call.arguments) + 4 for call in candidate.calls)
         for candidate in candidates
     )
-    spoken = math.ceil(sum(len(piece) for piece in reply.audio) / 48_000 * 12.5)
+    spoken = math.ceil(sum(len(chunk) for chunk in reply.audio) / 48_000 * 12.5)
     counted = replace(
         cached,
         input_tokens=count_input(conversation)
@@ -162,7 +162,7 @@ def _usage(reply: Reply, candidates: Sequence[Candidate], conversation: Conversa
 
 
 def count_input(conversation: Conversation) -> int:
-    """Tokens of all messages, with some for the frame of each, and of the tools."""
+    """Count the tokens of all messages, of the frame of each, and of the tools."""
     total = 3
     for turn in conversation.turns:
         texts = [turn.text, turn.reasoning, *(call.name + call.arguments for call in turn.calls)]

@@ -1,4 +1,4 @@
-"""A chat request after it was judged good, in one form for both wires: what the answers are made from."""
+"""A validated chat request in one form for both protocols; replies are made from it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _NATIVE_MEDIA: tuple[PartKind, ...] = ("image", "video", "audio")
 
 @dataclass(frozen=True)
 class Part:
-    """One piece of a message's content."""
+    """One content part of a message."""
 
     kind: PartKind
     text: str = ""
     source: str | tuple[str, ...] = ""
-    """URL or data URI; several for a video given as frames."""
-    cache_mark: bool = False
+    """URL or data URI; several if a video is given as frames."""
+    cache_breakpoint: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class Turn:
 
     @property
     def text(self) -> str:
-        """The text parts, joined."""
+        """Join the text parts."""
         return "\n".join(part.text for part in self.parts if part.kind == "text")
 
     @property
     def media(self) -> tuple[Part, ...]:
-        """The parts that are not text."""
+        """Return the parts that are not text."""
         return tuple(part for part in self.parts if part.kind != "text")
 
 
@@ -76,29 +76,29 @@ class Tool:
 
 @dataclass(frozen=True)
 class Conversation:
-    """Everything that decides an answer."""
+    """Everything that determines a reply."""
 
     protocol: Protocol
     model: str
     facts: ChatFacts
     turns: tuple[Turn, ...]
     parameters: Mapping[str, Any]
-    """As sent; both wires use the same names."""
+    """As sent; both protocols use the same names."""
     stream: bool
     multimodal: bool = False
-    """Asked at the native multimodal endpoint."""
+    """Whether it was sent to the native multimodal endpoint."""
     tools: tuple[Tool, ...] = ()
     schema: Mapping[str, Any] | None = field(default=None)
-    """The schema of a json_schema response format."""
+    """Schema of a json_schema response format."""
 
     @property
     def thinking(self) -> bool:
-        """Whether the model thinks on this request."""
+        """Return whether the model thinks on this request."""
         return is_thinking(self.facts, self.parameters)
 
     @property
     def tool_choice(self) -> str:
-        """``auto``, ``none``, ``required``, or ``=name`` for a forced function."""
+        """Return ``auto``, ``none``, ``required``, or ``=name`` for a forced function."""
         choice = self.parameters.get("tool_choice")
         if isinstance(choice, dict):
             return "=" + str((choice.get("function") or {}).get("name", ""))
@@ -106,34 +106,34 @@ class Conversation:
 
     @property
     def parallel(self) -> bool:
-        """Whether one turn may hold several calls; the service's default is no."""
+        """Return whether one turn may hold several tool calls; the service's default is no."""
         return self.parameters.get("parallel_tool_calls") is True
 
     @property
     def response_format(self) -> str:
-        """``text``, ``json_object`` or ``json_schema``."""
+        """Return ``text``, ``json_object`` or ``json_schema``."""
         return str((self.parameters.get("response_format") or {}).get("type", "text"))
 
     @property
     def stop(self) -> tuple[str, ...]:
-        """The stop strings; stop token ids mean nothing here."""
+        """Return the stop strings; stop token ids are ignored."""
         stop = self.parameters.get("stop")
         listed = [stop] if isinstance(stop, str) else stop or []
         return tuple(item for item in listed if isinstance(item, str) and item)
 
     @property
     def last_user(self) -> Turn | None:
-        """The latest user message."""
+        """Return the last user message."""
         return next((turn for turn in reversed(self.turns) if turn.role == "user"), None)
 
     @property
     def question(self) -> str:
-        """The text of the latest user message."""
+        """Return the text of the last user message."""
         return self.last_user.text if self.last_user else ""
 
     @property
     def current_turns(self) -> tuple[Turn, ...]:
-        """What followed the latest user message: calls made for it and their results."""
+        """Return what followed the last user message: tool calls and their results."""
         for position in range(len(self.turns) - 1, -1, -1):
             if self.turns[position].role == "user":
                 return self.turns[position + 1 :]
@@ -141,12 +141,12 @@ class Conversation:
 
     @property
     def system(self) -> str:
-        """All system messages, joined."""
+        """Join all system messages."""
         return "\n".join(turn.text for turn in self.turns if turn.role in ("system", "developer"))
 
 
 def is_thinking(facts: ChatFacts, parameters: Mapping[str, Any]) -> bool:
-    """Whether a model thinks, given its family and the switches of a request."""
+    """Return whether a model thinks, by its family and the parameters of a request."""
     if facts.thinking in ("only", "never"):
         return facts.thinking == "only"
     if isinstance(parameters.get("enable_thinking"), bool):
@@ -165,7 +165,7 @@ def read_conversation(
     stream: bool,
     multimodal: bool = False,
 ) -> Conversation:
-    """Reads messages and parameters of either wire."""
+    """Read the messages and parameters of either protocol."""
     response_format = parameters.get("response_format") or {}
     schema = (
         (response_format.get("json_schema") or {}).get("schema") if isinstance(response_format, dict) else None
@@ -217,11 +217,11 @@ def _read_part(item: Any) -> Part:
         held = item.get(key)
         if isinstance(held, dict):
             held = held.get(inner) or held.get("file_data") or held.get("file_id") or ""
-        return Part(kind, source=_source(held), cache_mark=marked)
+        return Part(kind, source=_source(held), cache_breakpoint=marked)
     for native in _NATIVE_MEDIA:
         if native in item:
-            return Part(native, source=_source(item[native]), cache_mark=marked)
-    return Part("text", str(item.get("text") or ""), cache_mark=marked)
+            return Part(native, source=_source(item[native]), cache_breakpoint=marked)
+    return Part("text", str(item.get("text") or ""), cache_breakpoint=marked)
 
 
 def _source(value: Any) -> str | tuple[str, ...]:

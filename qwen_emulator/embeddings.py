@@ -11,12 +11,12 @@ from typing import Any
 
 from qwen_emulator.words import content_words
 
-_WORD_WEIGHT, _PIECE_WEIGHT = 1.0, 0.35
+_WORD_WEIGHT, _TRIGRAM_WEIGHT = 1.0, 0.35
 _LATIN = re.compile(r"[a-z0-9]{4,}")
 
 
 def features(text: str) -> Counter[str]:
-    """What a text is made of: its words, and the character trigrams of the longer latin ones."""
+    """Count the words of a text and the character trigrams of its longer latin ones."""
     words = content_words(text) or re.findall(r"\w+", text.lower()) or [text or " "]
     found: Counter[str] = Counter()
     for word in words:
@@ -28,11 +28,11 @@ def features(text: str) -> Counter[str]:
 
 
 def embed(text: str, dimensions: int) -> list[float]:
-    """A unit vector; equal texts have equal vectors on every machine."""
+    """Return a unit vector; equal texts have equal vectors on every machine."""
     vector = [0.0] * dimensions
     for feature, times in features(text).items():
         bucket, sign = _bucket(feature, dimensions)
-        weight = _WORD_WEIGHT if feature[0] == "w" else _PIECE_WEIGHT
+        weight = _WORD_WEIGHT if feature[0] == "w" else _TRIGRAM_WEIGHT
         vector[bucket] += sign * weight * (1 + math.log(times))
     length = math.sqrt(sum(value * value for value in vector))
     if length == 0:  # features that cancelled each other out
@@ -41,7 +41,7 @@ def embed(text: str, dimensions: int) -> list[float]:
 
 
 def sparse(text: str) -> list[dict[str, Any]]:
-    """The words of a text with weights between 0 and 1, as learned sparse embeddings name them."""
+    """Weight the words of a text between 0 and 1, as learned sparse embeddings do."""
     words = Counter(content_words(text) or re.findall(r"\w+", text.lower()))
     top = max(words.values(), default=1)
     return [
@@ -61,5 +61,5 @@ def _bucket(feature: str, dimensions: int) -> tuple[int, float]:
 
 
 def token_number(word: str) -> int:
-    """A number for a token, below the size of Qwen's vocabulary."""
+    """Return a number for a token, below the size of Qwen's vocabulary."""
     return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=4).digest()) % 151_643

@@ -1,4 +1,4 @@
-"""The emulator as its users hold it: started and stopped, told what to answer, asked what it saw."""
+"""The emulator's public class: start and stop it, script its replies, read what it received."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from qwen_emulator.service import Service, Settings
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PATIENCE = 5.0
-"""Seconds to wait for the server's thread; it takes milliseconds."""
+"""Seconds to wait for the server thread, which starts within milliseconds."""
 
 
 class Emulator:
-    """A DashScope on this machine, over HTTP, in a thread of its own.
+    """A DashScope on this machine, over HTTP, in its own thread.
 
         with Emulator() as emulator:
             client = openai.OpenAI(base_url=emulator.compatible_url, api_key="anything")
 
-    Unscripted requests get useful default answers, and wrong ones are refused as the service refuses them.
+    Requests get a default reply unless one is scripted. Invalid requests are refused as the service refuses them.
     """
 
     def __init__(
@@ -40,19 +40,23 @@ class Emulator:
         host: str = "127.0.0.1",
         validate: bool = True,
     ) -> None:
-        """
+        """Create an emulator; nothing listens before ``start``.
+
         Args:
             port: 0 takes a free one.
             chunk_size: Characters of each streamed delta.
             delay: Seconds between two streamed chunks.
             api_key: The only key accepted; None accepts any that is not empty.
             host: Loopback addresses only.
-            validate: False answers even requests that the service would refuse.
+            validate: False accepts even requests that the service would refuse.
         """
         if host not in _LOOPBACK:
-            raise ValueError(f"the emulator serves this machine only, not {host!r}")
+            raise ValueError(
+                f"host must be a loopback address (got {host!r}): the emulator serves this machine only. "
+                f"Use one of {', '.join(_LOOPBACK)}."
+            )
         if chunk_size < 1:
-            raise ValueError("chunk_size must be at least 1")
+            raise ValueError(f"chunk_size must be at least 1 (got {chunk_size}).")
         self.host = host
         self.port = port
         self.settings = Settings(chunk_size, delay, api_key, validate)
@@ -75,7 +79,7 @@ class Emulator:
         self.stop()
 
     def start(self) -> None:
-        """Listens; returns when the first request can come. Starting twice is harmless."""
+        """Listen, and return as soon as requests are accepted. Does nothing if it was started before."""
         if self._thread is not None:
             return
         ready = threading.Event()
@@ -89,7 +93,7 @@ class Emulator:
             raise self._failed
 
     def stop(self) -> None:
-        """Closes the port and every connection, also those that stall. Stopping twice is harmless."""
+        """Close the port and every connection, stalled ones too. Does nothing if it was stopped before."""
         if self._thread is None or self._loop is None or self._ending is None:
             return
         self._loop.call_soon_threadsafe(self._ending.set)
@@ -99,81 +103,81 @@ class Emulator:
 
     @property
     def base_url(self) -> str:
-        """The bare host."""
+        """Return scheme, host and port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
     @property
     def compatible_url(self) -> str:
-        """What an OpenAI SDK calls its base URL."""
+        """Return the base URL for an OpenAI SDK."""
         return f"{self.base_url}/compatible-mode/v1"
 
     @property
     def native_url(self) -> str:
-        """What the dashscope SDK calls its base address."""
+        """Return the base address for the dashscope SDK."""
         return f"{self.base_url}/api/v1"
 
     def self_hosted_url(self, server: str = "vllm") -> str:
-        """The base URL of a server of open models: ``vllm``, ``sglang``, ``llama.cpp`` or ``ollama``."""
+        """Return the base URL of a self-hosted server: ``vllm``, ``sglang``, ``llama.cpp`` or ``ollama``."""
         if server not in DIALECTS:
-            raise ValueError(f"no server is called {server!r}; there are {', '.join(DIALECTS)}")
+            raise ValueError(f"Unknown self-hosted server {server!r}. Use one of {', '.join(DIALECTS)}.")
         return f"{self.base_url}/{server}/v1"
 
     def reply(self, *replies: Scripted | Responder) -> None:
-        """Scripts answers: values are used once each, in order; a function of the request stays.
+        """Script replies: each value is used once, in order; a function of the request stays.
 
         A text or a ``Reply`` waits for a chat; a ``Failure`` or a ``RawReply`` meets the next request of any kind.
-        Wrong requests are refused before the script is asked.
+        Invalid requests are refused without using the script.
         """
         self._service.script.add(*replies)
 
     def plan_batches(
         self, seconds: float = 0.0, ends: Ending = "completed", answered: int | None = None, *, tell: bool = True
     ) -> None:
-        """Says how batch jobs go from now on, those that run included.
+        """Set how batch jobs proceed from now on, including those that run.
 
         Args:
-            seconds: From their creation to their end; infinite holds them back until the next plan.
-            ends: The state they end in.
-            answered: How many lines of each are answered at most; None: all.
-            tell: Whether the lines that were not reached stand in the error file.
+            seconds: From creation to the end; with infinity, jobs wait for the next plan.
+            ends: The final state.
+            answered: Maximum number of lines of each job that are executed; None means all.
+            tell: Whether the error file has the lines that were not reached.
         """
         self._service.batches.plan = BatchPlan(seconds, ends, answered, tell)
 
     @property
     def replies_left(self) -> int:
-        """How many scripted values have not been used."""
+        """Return the number of scripted values that have not been used."""
         return self._service.script.left
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """What came in since the last reset, oldest first."""
+        """Return the requests since the last reset, oldest first."""
         return list(self._requests)
 
     @property
     def last_request(self) -> RecordedRequest:
-        """The latest request."""
+        """Return the last request."""
         if not self._requests:
-            raise LookupError("the emulator has seen no request")
+            raise LookupError("The emulator has not received a request since the last reset.")
         return self._requests[-1]
 
     @property
     def aborted_requests(self) -> list[RecordedRequest]:
-        """Requests whose client went away before the answer was complete."""
+        """Return the requests whose client disconnected before the response was complete."""
         return [request for request in self._requests if request.aborted]
 
     @property
     def open_connections(self) -> int:
-        """Connections open at this moment."""
+        """Return the number of open connections."""
         return self._connections.open
 
     @property
     def connections_opened(self) -> int:
-        """Connections ever opened since the start."""
+        """Return the number of connections opened since the start."""
         return self._connections.opened
 
     def reset(self) -> None:
-        """Forgets scripts, requests, caches, files and batches; ids begin anew. Connections stay as they are."""
+        """Clear scripts, requests, caches, files and batches, and restart the ids. Connections stay open."""
         self._service.reset()
         self._requests.clear()
 

@@ -1,4 +1,4 @@
-"""The documented failures of the service, by name, with their code and text on either wire."""
+"""The documented failures of the service, by name, with their code and text on either protocol."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from qwen_emulator.replies import Reply
 
 @dataclass(frozen=True)
 class Failure:
-    """An error as the service sends it, in the envelope of the wire that was asked.
+    """An error as the service sends it, in the envelope of the request's protocol.
 
-    Without ``after_chunks`` the error comes instead of an answer, under its HTTP status. With
-    ``after_chunks=N`` a streaming request gets N chunks of ``reply`` (or of the default answer) and then the
-    error as an event of the wire; a request that does not stream gets the plain HTTP error.
+    Without ``after_chunks`` the error replaces the response, under its HTTP status. With ``after_chunks=N`` a
+    streaming request gets N chunks of ``reply`` (or of the default reply) and then the error as an SSE event; a
+    request that does not stream gets the plain HTTP error.
     """
 
     status: int
@@ -24,20 +24,20 @@ class Failure:
     headers: Mapping[str, str] = field(default_factory=dict)
     after_chunks: int | None = None
     times: int = 1
-    """How many requests in a row get this failure."""
+    """Number of consecutive requests that get this failure."""
     type: str | None = None
-    """The ``type`` of the compatible envelope; the code if not given."""
+    """``type`` of the compatible envelope; default: the code."""
     native_code: str | None = None
-    """The code on the native wire, where the two wires differ."""
+    """Code on the native protocol, if the protocols differ."""
     native_message: str | None = None
     reply: Reply | None = None
-    """What is being answered when an ``after_chunks`` failure strikes."""
+    """Reply that an ``after_chunks`` failure interrupts."""
 
     @classmethod
     def named(cls, name: str, **changes: Any) -> Failure:
-        """A documented failure out of the catalogue in ``failures.py``, e.g. ``Failure.named("rate_limit")``."""
+        """Return a documented failure of the catalogue, e.g. ``Failure.named("rate_limit")``."""
         if name not in CATALOGUE:
-            raise KeyError(f"no failure is called {name!r}; there are {', '.join(sorted(CATALOGUE))}")
+            raise KeyError(f"Unknown failure {name!r}. Use one of {', '.join(sorted(CATALOGUE))}.")
         return replace(CATALOGUE[name], **changes)
 
 
@@ -154,12 +154,12 @@ CATALOGUE: dict[str, Failure] = {
 
 
 def invalid_parameter(message: str) -> Failure:
-    """A refusal of the request's own content."""
+    """Return the refusal of an invalid parameter."""
     return Failure(
         400, "invalid_parameter_error", message, type="invalid_request_error", native_code="InvalidParameter"
     )
 
 
 def refused_by_model(message: str) -> Failure:
-    """The same, found behind the gateway: the text then begins with an inner code."""
+    """Return a refusal from behind the gateway, whose message begins with an inner code."""
     return invalid_parameter(f"<400> InternalError.Algo.InvalidParameter: {message}")

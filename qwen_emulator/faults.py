@@ -1,6 +1,6 @@
-"""What can go wrong on the way, as values to script: ``emulator.reply(faults.cut_after("some text", chunks=3))``.
+"""Faults of servers and networks, to script: ``emulator.reply(faults.cut_after("some text", chunks=3))``.
 
-Every function that takes a reply works on both wires and on any reply; None stands for the default answer. They
+Every function that takes a reply works on both protocols and on any reply; None stands for the default reply. They
 compose: ``faults.crlf(faults.byte_by_byte(reply))``.
 """
 
@@ -19,7 +19,7 @@ from qwen_emulator.replies import End, RawReply, Reply
 from qwen_emulator.script import Mutated, Scripted
 
 LINE_SEPARATORS = "one\u2028two\u2029three\x85four\x0bfive\x0csix"
-"""Characters at which careless readers split lines. JSON may hold them raw."""
+"""Characters at which careless readers split lines. JSON may hold them unescaped."""
 
 _DONE = b"data: [DONE]\n\n"
 _BY_STATUS = {
@@ -33,11 +33,11 @@ _BY_STATUS = {
 }
 
 
-# Errors instead of an answer
+# Errors instead of a response
 
 
 def failing(status: int, *, retry_after: str | None = None, times: int = 1) -> Failure:
-    """The documented error of a status, perhaps with a Retry-After header."""
+    """Return the documented error of an HTTP status, with a Retry-After header if given."""
     headers = {} if retry_after is None else {"retry-after": retry_after}
     if status in _BY_STATUS:
         return Failure.named(_BY_STATUS[status], headers=headers, times=times)
@@ -45,13 +45,13 @@ def failing(status: int, *, retry_after: str | None = None, times: int = 1) -> F
 
 
 def html(status: int = 502) -> RawReply:
-    """The error page of a gateway."""
+    """Return the error page of a gateway."""
     page = f"<html><head><title>{status}</title></head><body><h1>{status} Bad Gateway</h1></body></html>"
     return RawReply(status, {"content-type": "text/html"}, (page.encode(),))
 
 
 def endless_error(status: int = 503, pause: float = 0.0) -> RawReply:
-    """An error whose message never ends: a gigabyte at once, or drops with seconds between them."""
+    """Return an error whose message never ends: a gigabyte at once, or single bytes with pauses between them."""
     size, count = (1, 100_000) if pause else (64 * 1024, 16 * 1024)
     return RawReply(
         status,
@@ -62,17 +62,17 @@ def endless_error(status: int = 503, pause: float = 0.0) -> RawReply:
 
 
 def empty(status: int = 200, content_type: str = "application/json") -> RawReply:
-    """A body without a byte."""
+    """Return an empty body."""
     return RawReply(status, {"content-type": content_type})
 
 
 def not_json(text: str = "upstream connect error", status: int = 200) -> RawReply:
-    """Plain text where JSON should be."""
+    """Return plain text instead of JSON."""
     return RawReply(status, {"content-type": "application/json"}, (text.encode(),))
 
 
 def error_in_success(reply: Scripted | None = None, name: str = "internal_error") -> Mutated:
-    """Status 200, and an error as the body; a stream has it as its only event."""
+    """Send status 200 with an error as the body; a stream has it as its only event."""
     failed = Failure.named(name)
 
     def mutate(raw: RawReply) -> RawReply:
@@ -86,22 +86,22 @@ def error_in_success(reply: Scripted | None = None, name: str = "internal_error"
 
 
 def reset_before_headers() -> RawReply:
-    """The connection is reset before a byte was sent."""
+    """Reset the connection before a byte is sent."""
     return RawReply(send_head=False, end="reset")
 
 
 def closed_before_headers() -> RawReply:
-    """The connection is closed before a byte was sent."""
+    """Close the connection before a byte is sent."""
     return RawReply(send_head=False, end="cut")
 
 
 def stall_before_headers() -> RawReply:
-    """Nothing ever comes."""
+    """Send nothing, and keep the connection open."""
     return RawReply(send_head=False, end="stall")
 
 
 def stall_after_headers(content_type: str = "text/event-stream") -> RawReply:
-    """The headers come, and then nothing."""
+    """Send the headers, then nothing."""
     return RawReply(200, {"content-type": content_type}, end="stall")
 
 
@@ -109,9 +109,10 @@ def stall_after_headers(content_type: str = "text/event-stream") -> RawReply:
 
 
 def cut_after(reply: Scripted | None, chunks: int, end: End = "cut") -> Mutated:
-    """The first chunks of an answer; then the connection is closed, reset, stalls, or ends as if complete.
+    """Send the first chunks; then close, reset or stall the connection, or end as if complete.
 
-    A whole answer is cut in the middle of its body."""
+    A response that is not a stream breaks off in the middle of its body.
+    """
 
     def mutate(raw: RawReply) -> RawReply:
         if payloads.is_stream(raw):
@@ -126,17 +127,17 @@ def cut_after(reply: Scripted | None, chunks: int, end: End = "cut") -> Mutated:
 
 
 def reset_after(reply: Scripted | None, chunks: int) -> Mutated:
-    """A TCP reset after some chunks."""
+    """Reset the connection after some chunks."""
     return cut_after(reply, chunks, "reset")
 
 
 def stall_after(reply: Scripted | None, chunks: int) -> Mutated:
-    """Silence after some chunks."""
+    """Stall after some chunks."""
     return cut_after(reply, chunks, "stall")
 
 
 def without_finish(reply: Scripted | None = None, *, done: bool = True) -> Mutated:
-    """A stream that ends properly but without a finish reason; ``done`` keeps the compatible wire's [DONE]."""
+    """End a stream properly but without a finish reason; ``done`` keeps the compatible protocol's [DONE]."""
 
     def mutate(raw: RawReply) -> RawReply:
         if not payloads.is_stream(raw):
@@ -149,12 +150,12 @@ def without_finish(reply: Scripted | None = None, *, done: bool = True) -> Mutat
 
 
 def without_done(reply: Scripted | None = None) -> Mutated:
-    """A complete compatible stream that lacks its [DONE]."""
+    """Omit the [DONE] of a compatible stream."""
     return _segments(reply, lambda segments: [segment for segment in segments if segment != _DONE])
 
 
 def truncated(reply: Scripted | None = None) -> Mutated:
-    """The last event with content is cut in the middle of its JSON, and the body ends properly there."""
+    """End the body properly in the middle of the JSON of the last event with content."""
 
     def mutate(raw: RawReply) -> RawReply:
         kept = [segment for segment in raw.segments if segment != _DONE]
@@ -166,30 +167,30 @@ def truncated(reply: Scripted | None = None) -> Mutated:
 
 
 def malformed(reply: Scripted | None = None, chunk: int = 2) -> Mutated:
-    """The JSON of one chunk is broken; what follows is fine."""
+    """Break the JSON of one chunk; what follows is valid."""
 
     def mutate(segments: list[bytes]) -> list[bytes]:
-        place = min(chunk, len(segments) - 1)
-        broken = segments[place].replace(b'":', b'"', 1)
-        return [*segments[:place], broken, *segments[place + 1 :]]
+        index = min(chunk, len(segments) - 1)
+        broken = segments[index].replace(b'":', b'"', 1)
+        return [*segments[:index], broken, *segments[index + 1 :]]
 
     return _segments(reply, mutate)
 
 
 def bare_error_after(reply: Scripted | None, chunks: int, name: str = "internal_error") -> Mutated:
-    """After some chunks a data line with nothing but code, message and request_id, on either wire."""
+    """Send, after some chunks, a data line with only code, message and request_id, on either protocol."""
     failed = Failure.named(name)
     line = {"code": failed.native_code or failed.code, "message": failed.message, "request_id": "bare"}
     return _segments(reply, lambda segments: [*segments[:chunks], b"data: " + dump(line) + b"\n\n"])
 
 
 def json_for_stream(reply: Scripted | None = None) -> Mutated:
-    """A whole JSON body although a stream was asked for."""
+    """Send a JSON body although a stream was requested."""
     return Mutated(reply, lambda raw: raw, stream=False)
 
 
 def stream_for_json(reply: Scripted | None = None) -> Mutated:
-    """A stream although a whole answer was asked for."""
+    """Send a stream although none was requested."""
     return Mutated(reply, lambda raw: raw, stream=True)
 
 
@@ -197,17 +198,17 @@ def stream_for_json(reply: Scripted | None = None) -> Mutated:
 
 
 def slow(reply: Scripted | None, pause: float) -> Mutated:
-    """Seconds between the chunks."""
+    """Pause between the chunks, in seconds."""
     return Mutated(reply, lambda raw: replace(raw, pause=pause))
 
 
 def late(reply: Scripted | None, wait: float) -> Mutated:
-    """Seconds before the first byte."""
+    """Wait before the first byte, in seconds."""
     return Mutated(reply, lambda raw: replace(raw, wait=wait))
 
 
 def byte_by_byte(reply: Scripted | None = None) -> Mutated:
-    """Every byte on its own, so that lines and characters are torn apart."""
+    """Send every byte by itself, so that lines and characters are split."""
     return Mutated(
         reply,
         lambda raw: replace(
@@ -216,8 +217,8 @@ def byte_by_byte(reply: Scripted | None = None) -> Mutated:
     )
 
 
-def in_pieces(reply: Scripted | None, size: int) -> Mutated:
-    """The body in pieces of some bytes, without regard to events."""
+def in_segments(reply: Scripted | None, size: int) -> Mutated:
+    """Send the body in segments of ``size`` bytes, regardless of events."""
 
     def mutate(raw: RawReply) -> RawReply:
         body = b"".join(raw.segments)
@@ -227,37 +228,37 @@ def in_pieces(reply: Scripted | None, size: int) -> Mutated:
 
 
 def at_once(reply: Scripted | None = None) -> Mutated:
-    """All events in one piece."""
+    """Send all events in one segment."""
     return Mutated(reply, lambda raw: replace(raw, segments=(b"".join(raw.segments),)))
 
 
 def crlf(reply: Scripted | None = None) -> Mutated:
-    """Lines end with CR LF."""
+    """End lines with CR LF."""
     return _segments(reply, lambda segments: [segment.replace(b"\n", b"\r\n") for segment in segments])
 
 
 def comments(reply: Scripted | None = None) -> Mutated:
-    """Keep-alive comments between the events."""
+    """Send keep-alive comments between the events."""
     return _segments(reply, lambda segments: [part for segment in segments for part in (b": ping\n\n", segment)])
 
 
 def bom(reply: Scripted | None = None) -> Mutated:
-    """A byte order mark before everything."""
+    """Begin with a byte order mark."""
     return _segments(reply, lambda segments: [b"\xef\xbb\xbf" + segments[0], *segments[1:]], whole_too=True)
 
 
 def without_spaces(reply: Scripted | None = None) -> Mutated:
-    """``data:`` without the space behind it, as the native wire has it."""
+    """Omit the space after ``data:``, as the native protocol does."""
     return _segments(reply, lambda segments: [segment.replace(b"data: ", b"data:", 1) for segment in segments])
 
 
 def without_blank_lines(reply: Scripted | None = None) -> Mutated:
-    """Native frames that follow each other without a blank line, as some captures have them."""
+    """Omit the blank lines between native events, as some captures do."""
     return _segments(reply, lambda segments: [segment.rstrip(b"\n") + b"\n" for segment in segments])
 
 
 def gzipped(reply: Scripted | None = None) -> Mutated:
-    """The body compressed."""
+    """Compress the body."""
     return Mutated(
         reply,
         lambda raw: replace(
@@ -269,20 +270,20 @@ def gzipped(reply: Scripted | None = None) -> Mutated:
 
 
 def huge_chunk(size: int = 4 * 1024 * 1024) -> Reply:
-    """One chunk of some megabytes."""
+    """Return a reply with one chunk of some megabytes."""
     return Reply(["x" * size])
 
 
-# Payloads that are odd
+# Unusual payloads
 
 
 def edited(reply: Scripted | None, edit: Edit) -> Mutated:
-    """Each JSON payload changed by a function, or dropped if it returns None."""
+    """Change each JSON payload by a function; drop it if the function returns None."""
     return Mutated(reply, lambda raw: payloads.edited(raw, edit))
 
 
 def without_usage(reply: Scripted | None = None) -> Mutated:
-    """No usage anywhere."""
+    """Omit the usage everywhere."""
     return edited(
         reply,
         lambda payload: (
@@ -294,7 +295,7 @@ def without_usage(reply: Scripted | None = None) -> Mutated:
 
 
 def usage_everywhere(reply: Scripted | None = None) -> Mutated:
-    """The same usage on every chunk, as some gateways send it."""
+    """Send the same usage on every chunk, as some gateways do."""
 
     def mutate(raw: RawReply) -> RawReply:
         used = next(
@@ -306,7 +307,7 @@ def usage_everywhere(reply: Scripted | None = None) -> Mutated:
 
 
 def unknown_fields(reply: Scripted | None = None) -> Mutated:
-    """Keys that nobody has heard of, on every level."""
+    """Add unknown keys on every level."""
 
     def edit(payload: dict[str, Any]) -> dict[str, Any]:
         for choice in payloads.choices(payload):
@@ -318,17 +319,17 @@ def unknown_fields(reply: Scripted | None = None) -> Mutated:
 
 
 def choices_null(reply: Scripted | None = None, chunk: int = 1) -> Mutated:
-    """One chunk whose ``choices`` is null."""
+    """Set the ``choices`` of one chunk to null."""
     return _at(reply, chunk, lambda payload: payloads.with_choices(payload, None))
 
 
 def choices_empty(reply: Scripted | None = None, chunk: int = 1) -> Mutated:
-    """One chunk without choices and without usage."""
+    """Remove choices and usage from one chunk."""
     return _at(reply, chunk, lambda payload: {**payloads.with_choices(payload, []), "usage": None})
 
 
 def doubled_finish(reply: Scripted | None = None) -> Mutated:
-    """The chunk with the finish reason comes twice."""
+    """Send the chunk with the finish reason twice."""
     return _segments(
         reply,
         lambda segments: [
@@ -340,7 +341,7 @@ def doubled_finish(reply: Scripted | None = None) -> Mutated:
 
 
 def partial_answer(reply: Scripted | None = None) -> Mutated:
-    """What a call that ran out of server time returns: status 200, a null finish reason and a telling header."""
+    """Send what a call returns after a server timeout: status 200, a null finish reason and a special header."""
 
     def mutate(raw: RawReply) -> RawReply:
         return replace(
@@ -352,7 +353,7 @@ def partial_answer(reply: Scripted | None = None) -> Mutated:
 
 
 def repeated_call_ids(reply: Scripted | None = None) -> Mutated:
-    """Later tool fragments repeat the id and have a null name, the other documented form."""
+    """Repeat the id in later tool call fragments, with a null name: the other documented form."""
     known: dict[int, str] = {}
 
     def edit(payload: dict[str, Any]) -> dict[str, Any]:
@@ -368,7 +369,7 @@ def repeated_call_ids(reply: Scripted | None = None) -> Mutated:
 
 
 def null_call_ids(reply: Scripted | None = None) -> Mutated:
-    """Later tool fragments have a null id and a null name."""
+    """Set id and name of later tool call fragments to null."""
 
     def edit(payload: dict[str, Any]) -> dict[str, Any]:
         for call in payloads.fragments(payload):
@@ -381,7 +382,7 @@ def null_call_ids(reply: Scripted | None = None) -> Mutated:
 
 
 def calls_without_index(reply: Scripted | None = None) -> Mutated:
-    """Tool calls that lack their index."""
+    """Omit the index of tool calls."""
 
     def edit(payload: dict[str, Any]) -> dict[str, Any]:
         for call in payloads.fragments(payload):
@@ -391,13 +392,13 @@ def calls_without_index(reply: Scripted | None = None) -> Mutated:
     return edited(reply, edit)
 
 
-# How it is done
+# Implementation
 
 
 def _segments(
     reply: Scripted | None, change: Callable[[list[bytes]], Iterable[bytes]], *, whole_too: bool = False
 ) -> Mutated:
-    """Changes the events of a stream, and leaves a whole answer as it is unless told otherwise."""
+    """Change the events of a stream, and with ``whole_too`` also the body of a response that is not a stream."""
 
     def mutate(raw: RawReply) -> RawReply:
         if not payloads.is_stream(raw) and not whole_too:
@@ -409,8 +410,8 @@ def _segments(
 
 def _at(reply: Scripted | None, chunk: int, edit: Edit) -> Mutated:
     def mutate(raw: RawReply) -> RawReply:
-        place = min(chunk, len(raw.segments) - 1)
-        changed = payloads.edit_segment(raw.segments[place], edit)
-        return replace(raw, segments=(*raw.segments[:place], changed or b"", *raw.segments[place + 1 :]))
+        index = min(chunk, len(raw.segments) - 1)
+        changed = payloads.edit_segment(raw.segments[index], edit)
+        return replace(raw, segments=(*raw.segments[:index], changed or b"", *raw.segments[index + 1 :]))
 
     return Mutated(reply, mutate)

@@ -15,9 +15,9 @@ from typing import Any
 from qwen_emulator.conversation import Conversation, Part, Turn
 
 PURPOSES = {"file-extract": "file-fe-", "batch": "file-batch-", "fine-tune": "file-ft-"}
-"""What a user may upload, and how the ids of it begin."""
+"""Purposes of uploads, and the prefix of their ids."""
 MADE = {"batch_output": "file-batch_output-"}
-"""What the service makes itself."""
+"""Purposes of files that the service creates."""
 _PREFIXES = PURPOSES | MADE
 _FILE_ID = re.compile(r"fileid://([\w-]+)")
 
@@ -33,7 +33,7 @@ class StoredFile:
     created_at: int
 
     def described(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """Return the file as the API shows it."""
         return {
             "id": self.id,
             "bytes": len(self.data),
@@ -55,7 +55,7 @@ class FileStore:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, filename: str, purpose: str, data: bytes) -> StoredFile:
-        """Stores a file under an id that depends on its content and its place in line."""
+        """Store a file under an id that depends on its content and on the number of files before it."""
         with self._lock:
             seed = hashlib.blake2b(data, digest_size=8, key=str(len(self._files)).encode()).hexdigest()
             stored = StoredFile(_PREFIXES[purpose] + seed, filename, purpose, data, int(time.time()))
@@ -63,31 +63,31 @@ class FileStore:
         return stored
 
     def get(self, identity: str) -> StoredFile | None:
-        """One file, if it is there."""
+        """Return a file, or None if it does not exist."""
         return self._files.get(identity)
 
     def remove(self, identity: str) -> bool:
-        """Whether there was such a file."""
+        """Delete a file; return whether it existed."""
         with self._lock:
             return self._files.pop(identity, None) is not None
 
     def all(self) -> list[StoredFile]:
-        """Every file, the newest first."""
+        """Return every file, newest first."""
         return list(self._files.values())[::-1]
 
     def clear(self) -> None:
-        """Forgets all files."""
+        """Delete all files."""
         with self._lock:
             self._files.clear()
             self._temporary.clear()
 
     def keep(self, key: str, data: bytes) -> None:
-        """Puts a file into the temporary store."""
+        """Put a file into the temporary store."""
         with self._lock:
             self._temporary[f"oss://{key}"] = data
 
     def resolved(self, conversation: Conversation) -> Conversation:
-        """The conversation with files in place of their names: texts of messages, media of ``oss://`` parts."""
+        """Replace file ids by the text of the file, and ``oss://`` URLs by its data."""
         return replace(conversation, turns=tuple(self._read(self._fetched(turn)) for turn in conversation.turns))
 
     def _fetched(self, turn: Turn) -> Turn:
@@ -110,7 +110,7 @@ class FileStore:
 
 
 def read_form(content_type: str, raw: bytes) -> dict[str, tuple[str, bytes]]:
-    """The fields of a multipart form: name -> (file name or nothing, content)."""
+    """Return the fields of a multipart form: name -> (file name or "", content)."""
     message = BytesParser().parsebytes(f"Content-Type: {content_type}\r\n\r\n".encode() + raw)
     fields: dict[str, tuple[str, bytes]] = {}
     for part in message.get_payload() if message.is_multipart() else ():

@@ -1,4 +1,4 @@
-"""What can be said of images, sounds, videos and files without a model: their kind, size and colour."""
+"""Describe images, audio, videos and files without a model: kind, size and colour."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _COLOURS = {
 
 @dataclass(frozen=True)
 class Image:
-    """What was read out of an image."""
+    """Size of an image, and its main colour if it could be decoded."""
 
     width: int
     height: int
@@ -44,7 +44,7 @@ class Image:
 
 
 def decode_data_uri(source: str) -> bytes | None:
-    """The bytes of a data URI; None for anything else."""
+    """Decode a data URI; return None for anything else."""
     found = _DATA_URI.match(source)
     if not found:
         return None
@@ -55,7 +55,7 @@ def decode_data_uri(source: str) -> bytes | None:
 
 
 def read_png(data: bytes) -> Image | None:
-    """Size of a PNG, and its main colour if it is a plain 8-bit one."""
+    """Return the size of a PNG, and its main colour if it is a plain 8-bit one."""
     if data[:8] != b"\x89PNG\r\n\x1a\n" or len(data) < 33:
         return None
     width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
@@ -70,7 +70,7 @@ def read_png(data: bytes) -> Image | None:
 
 
 def describe(part: Part) -> str:
-    """One sentence on a part that is not text."""
+    """Describe a content part that is not text, in one sentence."""
     if part.kind == "image":
         return _describe_image(part)
     if part.kind == "audio" and (length := _wav_seconds(part)) is not None:
@@ -82,19 +82,19 @@ def describe(part: Part) -> str:
 
 
 def image_sizes(parts: Iterable[Part]) -> list[tuple[int, int]]:
-    """Width and height of each picture that can be read."""
+    """Return width and height of each image that can be decoded."""
     images = [_read_image(part) for part in parts if part.kind == "image"]
     return [(image.width, image.height) for image in images if image]
 
 
-def tone(pieces: int) -> list[bytes]:
-    """A beep as raw PCM, 24 kHz 16-bit mono, in pieces of a tenth of a second."""
+def tone(chunks: int) -> list[bytes]:
+    """Return a beep as raw PCM, 24 kHz 16-bit mono, in chunks of a tenth of a second."""
     wave_form = [round(8_000 * math.sin(2 * math.pi * 440 * moment / 24_000)) for moment in range(2_400)]
-    return [struct.pack(f"<{len(wave_form)}h", *wave_form)] * pieces
+    return [struct.pack(f"<{len(wave_form)}h", *wave_form)] * chunks
 
 
 def count_media(parts: Iterable[Part]) -> dict[str, int]:
-    """Input tokens by kind, under the names of ``tokens.Usage``."""
+    """Count input tokens by kind, under the names of ``tokens.Usage``."""
     counted = {"image_tokens": 0, "video_tokens": 0, "audio_tokens": 0}
     for part in parts:
         if part.kind == "image":
@@ -131,7 +131,7 @@ def _describe_image(part: Part) -> str:
 def _frame_colours(frames: tuple[str, ...]) -> str:
     seen = [read_png(data) for data in map(decode_data_uri, frames) if data]
     colours = [image.colour for image in seen if image and image.colour]
-    changes = [colour for place, colour in enumerate(colours) if not place or colour != colours[place - 1]]
+    changes = [colour for index, colour in enumerate(colours) if not index or colour != colours[index - 1]]
     return f", from {' to '.join(changes)}" if len(changes) > 1 else f", all {changes[0]}" if changes else ""
 
 
@@ -140,8 +140,8 @@ def _wav_seconds(part: Part) -> float | None:
     if not data:
         return None
     try:
-        with wave.open(io.BytesIO(data)) as sound:
-            return float(sound.getnframes() / sound.getframerate())
+        with wave.open(io.BytesIO(data)) as recording:
+            return float(recording.getnframes() / recording.getframerate())
     except (wave.Error, EOFError, ZeroDivisionError):
         return None
 

@@ -1,4 +1,4 @@
-"""What the emulator knows of model families, as data: by these facts it refuses what the service refuses."""
+"""Facts about model families, as data; requests are validated by them."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ Endpoint: TypeAlias = Literal["text", "multimodal", "any"]
 
 @dataclass(frozen=True)
 class ChatFacts:
-    """What one family of chat models can do. The defaults are those of a name nobody has heard of: all goes."""
+    """What one family of chat models can do. The defaults are for unknown names: everything is allowed."""
 
     thinking: Thinking = "optional"
     stream_only: bool = False
     stream_to_think: bool = False
-    """Thinking needs a stream (the open-source Qwen3 hybrids)."""
+    """Whether thinking requires a stream (the open-source Qwen3 hybrids)."""
     json_object: bool = True
     json_while_thinking: bool = True
     json_schema: bool = True
     endpoint: Endpoint = "any"
-    """Where the native protocol serves it."""
+    """Endpoint of the native protocol that serves it."""
     text_only: bool = False
     tools: bool = True
     search: bool = True
     effort: bool = False
-    """Takes ``reasoning_effort``, which then excludes ``thinking_budget``."""
+    """Whether it takes ``reasoning_effort``, which then excludes ``thinking_budget``."""
     max_output: int = 131_072
     max_thinking: int = 262_144
     message_by_default: bool = False
-    """``result_format`` is "message" when the request says nothing."""
+    """Whether ``result_format`` defaults to "message"."""
     incremental_by_default: bool = False
     native_schema: bool = True
     """The native endpoint took a json_schema from this family although the documentation does not list it."""
     cumulative: bool = False
-    """Streams on the compatible wire repeat all text so far (two of the translation models)."""
+    """Whether compatible streams repeat all text so far (two of the translation models)."""
     compatible: bool = True
-    """Served by the OpenAI-compatible wire at all."""
+    """Whether the OpenAI-compatible protocol serves it."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ LISTED = (
     "qwen3-rerank",
     "gte-rerank-v2",
 )
-"""What the model lists show."""
+"""Models that the model lists show."""
 
 TEST_MODEL = "batch-test-model"
 BATCH_MODELS = frozenset(
@@ -233,11 +233,11 @@ BATCH_MODELS = frozenset(
         "qwen3.7-text-embedding",
     }
 )
-"""Those that the Batch page lists for Beijing, less other makers' models."""
+"""Models that the Batch page lists for Beijing, without those of other makers."""
 
 
 def chat_facts(model: str) -> ChatFacts:
-    """The facts of a chat model; of the permissive kind if the name is unknown."""
+    """Return the facts of a chat model; permissive ones if the name is unknown."""
     for pattern, facts in _CHAT_PATTERNS:
         if pattern.match(model):
             return facts
@@ -245,7 +245,7 @@ def chat_facts(model: str) -> ChatFacts:
 
 
 def embedding_facts(model: str) -> EmbeddingFacts:
-    """The limits of an embedding model; wide ones if the name is unknown."""
+    """Return the limits of an embedding model; wide ones if the name is unknown."""
     for pattern, facts in _EMBEDDING_PATTERNS:
         if pattern.match(model):
             return facts
@@ -253,5 +253,5 @@ def embedding_facts(model: str) -> EmbeddingFacts:
 
 
 def exists(model: str) -> bool:
-    """False for the few names that stand for a model nobody has; any other name is taken."""
+    """Return False for the few names that stand for a model that does not exist; any other name is accepted."""
     return not _UNKNOWN.match(model)

@@ -1,4 +1,4 @@
-"""Taking encoded answers apart: the JSON payloads of a body or a stream, found and changed on either wire."""
+"""Find and change the JSON payloads of an encoded body or stream, on either protocol."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _DATA = re.compile(rb"(.*?^data: ?)(\{.*\})(\s*)\Z", re.DOTALL | re.MULTILINE)
 
 
 def edited(raw: RawReply, edit: Edit) -> RawReply:
-    """Every payload of an answer changed."""
+    """Change every payload of a response."""
     changed = (edit_segment(segment, edit) for segment in raw.segments)
     return replace(raw, segments=tuple(segment for segment in changed if segment), headers=unmeasured(raw))
 
 
 def edit_segment(segment: bytes, edit: Edit) -> bytes | None:
-    """One event, or one whole body, changed; what is not JSON stays."""
+    """Change one event, or one complete body; what is not JSON stays."""
     found = _DATA.match(segment)
     before, body, after = found.groups() if found else (b"", segment, b"")
     try:
@@ -38,7 +38,7 @@ def edit_segment(segment: bytes, edit: Edit) -> bytes | None:
 
 
 def read(raw: RawReply) -> list[dict[str, Any]]:
-    """All payloads of an answer, in order."""
+    """Return all payloads of a response, in order."""
     found: list[dict[str, Any]] = []
 
     def note(payload: dict[str, Any]) -> dict[str, Any]:
@@ -50,20 +50,20 @@ def read(raw: RawReply) -> list[dict[str, Any]]:
 
 
 def choices(payload: dict[str, Any]) -> list[dict[str, Any]]:
-    """The choices of a payload, an empty list if it has none."""
+    """Return the choices of a payload, or an empty list."""
     holder = payload["output"] if isinstance(payload.get("output"), dict) else payload
     return holder.get("choices") or []
 
 
 def with_choices(payload: dict[str, Any], choices: Any) -> dict[str, Any]:
-    """The same payload with other choices."""
+    """Replace the choices of a payload."""
     if "output" in payload:
         return {**payload, "output": {**payload["output"], "choices": choices}}
     return {**payload, "choices": choices}
 
 
 def fragments(payload: dict[str, Any]) -> list[dict[str, Any]]:
-    """All tool calls, or fragments of them, in a payload."""
+    """Return all tool calls, or fragments of them, in a payload."""
     return [
         call
         for choice in choices(payload)
@@ -72,7 +72,7 @@ def fragments(payload: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def unfinished(payload: dict[str, Any]) -> dict[str, Any]:
-    """The same payload with null finish reasons."""
+    """Set the finish reasons of a payload to null."""
     for choice in choices(payload):
         if "finish_reason" in choice:
             choice["finish_reason"] = None
@@ -82,24 +82,24 @@ def unfinished(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def has_finish(segment: bytes) -> bool:
-    """Whether an event tells how the answer ended."""
+    """Return whether an event has a finish reason."""
     return bool(re.search(rb'"finish_reason":"(?!null")', segment))
 
 
 def is_stream(raw: RawReply) -> bool:
-    """Whether an answer was encoded as events."""
+    """Return whether a response was encoded as SSE events."""
     return "event-stream" in next(
         (value for name, value in raw.headers.items() if name.lower() == "content-type"), ""
     )
 
 
 def unmeasured(raw: RawReply) -> Mapping[str, str]:
-    """The headers without a length that no longer holds."""
+    """Return the headers without Content-Length, which has changed."""
     return {name: value for name, value in raw.headers.items() if name.lower() != "content-length"}
 
 
 def error_body(payloads: list[dict[str, Any]], failed: Failure) -> dict[str, Any]:
-    """An error in the envelope of the wire that these payloads are of."""
+    """Return an error in the envelope of the payloads' protocol."""
     native = any("output" in payload for payload in payloads)
     if native:
         return {
@@ -118,5 +118,5 @@ def error_body(payloads: list[dict[str, Any]], failed: Failure) -> dict[str, Any
 
 
 def as_event(payload: dict[str, Any], like: bytes) -> bytes:
-    """A payload framed as another event is."""
+    """Frame a payload as another event is framed."""
     return edit_segment(like, lambda _: payload) or b""

@@ -1,4 +1,4 @@
-"""The explicit context cache: what a ``cache_control`` mark creates, a later request with the same prefix hits."""
+"""The explicit context cache: a later request with the prefix before a ``cache_control`` breakpoint hits it."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _MARKS_THAT_COUNT = 4
 
 
 class PromptCache:
-    """Remembers prefixes until it is cleared; unlike the service it does not forget after five minutes."""
+    """Remembers prefixes until it is cleared; the service forgets them after five minutes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: set[str] = set()
 
     def clear(self) -> None:
-        """Forgets all prefixes."""
+        """Forget all prefixes."""
         with self._lock:
             self._known.clear()
 
     def look_up(self, conversation: Conversation) -> Usage:
-        """The cache fields of a request's usage; remembers its marked prefixes."""
+        """Return the cache fields of a request's usage, and remember the prefixes before its breakpoints."""
         marked = [(key, size) for key, size in _prefixes(conversation) if size >= _LEAST_TOKENS][
             -_MARKS_THAT_COUNT:
         ]
@@ -43,7 +43,7 @@ class PromptCache:
 
 
 def _prefixes(conversation: Conversation) -> Iterator[tuple[str, int]]:
-    """(fingerprint, tokens) of what stands before each mark, tools and the mark's own block included."""
+    """Yield (fingerprint, tokens) of the prefix of each breakpoint, including tools and the breakpoint's block."""
     digest = hashlib.blake2b(conversation.model.encode(), digest_size=16)
     size = 0
     if conversation.tools:
@@ -55,5 +55,5 @@ def _prefixes(conversation: Conversation) -> Iterator[tuple[str, int]]:
         for part in turn.parts:
             digest.update(f"\1{part.kind}{part.text}{part.source}".encode())
             size += tokens.count(part.text) + sum(count_media([part]).values())
-            if part.cache_mark:
+            if part.cache_breakpoint:
                 yield digest.copy().hexdigest(), size

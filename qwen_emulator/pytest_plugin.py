@@ -21,7 +21,7 @@ def _qwen_emulator_server() -> Iterator[Emulator]:
 
 @pytest.fixture
 def qwen_emulator(_qwen_emulator_server: Emulator) -> Iterator[Emulator]:
-    """A DashScope on this machine, with nothing scripted and nothing recorded."""
+    """Return an emulator with nothing scripted and nothing recorded."""
     _qwen_emulator_server.reset()
     yield _qwen_emulator_server
     _qwen_emulator_server.reset()

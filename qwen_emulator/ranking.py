@@ -10,7 +10,7 @@ from qwen_emulator.words import content_words, weight_of
 
 
 def relevance(query: str, documents: Sequence[str]) -> list[float]:
-    """One score between 0 and 1 for each document."""
+    """Return a score between 0 and 1 for each document."""
     wanted = Counter(content_words(query))
     bags = [set(content_words(document)) for document in documents]
     spread = Counter(word for bag in bags for word in bag)
@@ -26,6 +26,6 @@ def relevance(query: str, documents: Sequence[str]) -> list[float]:
 
 
 def best(scores: Sequence[float], top: int | None) -> list[tuple[int, float]]:
-    """(position, score) of the best ones, in order of score."""
+    """Return (index, score) of the best documents, in order of score."""
     ordered = sorted(enumerate(scores), key=lambda pair: (-pair[1], pair[0]))
     return ordered[:top]

@@ -1,4 +1,4 @@
-"""What a test or a demo may tell the emulator to answer: plain values that know no wire."""
+"""What a test or a demo may script: plain values that know no protocol."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 End: TypeAlias = Literal["close", "cut", "reset", "stall"]
-"""How a response ends: properly; closed in mid-message; TCP reset; silence with the connection open."""
+"""How an HTTP response ends: complete; closed in mid-message; TCP reset; silent with the connection open."""
 
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A function the model wants called. ``arguments`` may be a dict, or the exact (even broken) JSON text."""
+    """A tool call of the model. ``arguments`` may be a dict, or the exact (even malformed) JSON text."""
 
     name: str
     arguments: Mapping[str, Any] | str | Sequence[str] = field(default_factory=dict)
@@ -29,47 +29,47 @@ class SearchResult:
     site_name: str = ""
     icon: str = ""
     index: int | None = None
-    """Position in the list, counted from 1, if not given."""
+    """Default: the position in the list, counted from 1."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer of the model, the same for both wires."""
+    """A response of the model, the same for both protocols."""
 
     text: str | Sequence[str] = ""
-    """A string is cut into chunks of the emulator's size; a sequence is sent as exactly these pieces."""
+    """A string is split into chunks of ``chunk_size``; a sequence is sent as exactly these chunks."""
     reasoning: str | Sequence[str] = ""
-    """What was thought, cut as the text is."""
+    """Reasoning content, split as the text is."""
     tool_calls: Sequence[ToolCall] = ()
     finish_reason: str | None = None
-    """``tool_calls`` or ``stop`` if not given."""
+    """Default: ``tool_calls`` or ``stop``."""
     usage: Mapping[str, int] | None = None
-    """Neutral names, see ``tokens.Usage``; what is not named is computed."""
+    """Token counts by the names of ``tokens.Usage``; counts that are not given are computed."""
     search_results: Sequence[SearchResult] = ()
     choices: Sequence[Reply] = ()
-    """Candidates of an answer with n > 1; the other fields that make up one candidate are then unused."""
+    """The choices of a response with n > 1; the other fields of a choice are then ignored."""
     logprobs: bool | None = None
-    """None: as the request asks."""
+    """None follows the request."""
     model: str | None = None
-    """The model name in the answer; None echoes the one asked for."""
+    """Model name in the response; None echoes the request's."""
     code: str = ""
-    """What the server's code interpreter ran (native ``output.tool_info``)."""
+    """Code that the built-in code interpreter ran (native ``output.tool_info``)."""
     audio: Sequence[bytes] = ()
-    """Raw PCM pieces of a spoken answer (streamed)."""
+    """Raw PCM chunks of spoken output (streamed)."""
     item: Mapping[str, Any] = field(default_factory=dict)
-    """What stands beside the text in a native multimodal content: ``ocr_result``, ``image_hw``."""
+    """Keys beside the text of native multimodal content: ``ocr_result``, ``image_hw``."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Sent beside those of the service."""
+    """Headers in addition to the service's."""
 
 
 @dataclass(frozen=True)
 class RawReply:
-    """Exact bytes, for fault tests. Everything the emulator sends becomes one of these at last."""
+    """An HTTP response as exact bytes, for fault tests. All that the emulator sends becomes one of these."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     segments: Sequence[bytes] = ()
-    """The body, each piece written by itself."""
+    """The body; each segment is written by itself."""
     end: End = "close"
     """``close`` properly, ``cut`` in mid-message, ``reset`` the connection, or ``stall`` with it open."""
     wait: float = 0.0
@@ -77,4 +77,4 @@ class RawReply:
     pause: float = 0.0
     """Seconds between two segments."""
     send_head: bool = True
-    """False: nothing is sent, not even a status line; ``end`` follows at once."""
+    """False sends nothing, not even a status line; ``end`` follows at once."""

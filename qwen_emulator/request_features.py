@@ -50,7 +50,7 @@ def _with_features(reply: Reply, conversation: Conversation) -> Reply:
     if runs_code and (found := _EXPRESSION.search(conversation.question)):
         reply = replace(reply, code=f"print({found.group()})")
     if "audio" in (parameters.get("modalities") or []):
-        reply = replace(reply, audio=media.tone(pieces=3))
+        reply = replace(reply, audio=media.tone(chunks=3))
     return replace(reply, item={**reply.item, **_measure(conversation)})
 
 

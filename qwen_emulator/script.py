@@ -1,4 +1,4 @@
-"""What was scripted: a queue of values that are used once, and functions that stay."""
+"""The script: a queue of replies that are used once, and a function that stays."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from qwen_emulator.requests import RecordedRequest
 
 @dataclass(frozen=True)
 class Mutated:
-    """An answer whose encoded form is changed on its way out; see ``faults.py`` for ready ones."""
+    """A response whose encoded form is changed before it is sent; ``faults`` has ready ones."""
 
     reply: Scripted | None
-    """None stands for the default answer."""
+    """None stands for the default reply."""
     mutate: Callable[[RawReply], RawReply]
     times: int = 1
-    """How many answers in a row are changed."""
+    """Number of consecutive responses that are changed."""
     stream: bool | None = None
-    """Whether the answer is encoded as a stream; None: as the request asks."""
+    """Whether the response is encoded as a stream; None follows the request."""
 
 
 Scripted: TypeAlias = str | Reply | Failure | RawReply | Mutated
 Responder: TypeAlias = Callable[[RecordedRequest], Scripted | None]
-"""Decides on each request; None means the default behaviour."""
+"""Returns the reply to a request; None means the default reply."""
 
 
 class Script:
-    """Thread-safe: tests add to it while the server takes from it."""
+    """Scripted replies. Thread-safe: tests add to it while the server takes from it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -40,7 +40,7 @@ class Script:
         self._responder: Responder | None = None
 
     def add(self, *replies: Scripted | Responder) -> None:
-        """Values go to the end of the queue; a function replaces the function before it."""
+        """Append values to the queue; a function replaces the previous function."""
         with self._lock:
             for reply in replies:
                 if isinstance(reply, Callable):  # type: ignore[arg-type]
@@ -49,21 +49,21 @@ class Script:
                     self._queue.append(reply)  # type: ignore[arg-type]
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Remove everything."""
         with self._lock:
             self._queue.clear()
             self._responder = None
 
     @property
     def left(self) -> int:
-        """How many values have not been used."""
+        """Return the number of values that have not been used."""
         with self._lock:
             return len(self._queue)
 
     def take(self, request: RecordedRequest, *, chat: bool = True) -> Scripted | None:
-        """The next value; else what the function says; None for the default answer.
+        """Return the next value, else the function's reply; None stands for the default reply.
 
-        Texts and replies are answers to chats and wait for one.
+        Texts and ``Reply`` values wait for a chat request.
         """
         with self._lock:
             if self._queue and (chat or not isinstance(self._queue[0], str | Reply)):

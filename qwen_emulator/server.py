@@ -1,4 +1,4 @@
-"""The socket side: reads requests, sends what the service says byte for byte, and watches connections."""
+"""The HTTP server: reads requests, sends the service's bytes unchanged, and counts connections."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from qwen_emulator.requests import Protocol, RecordedRequest
 MAX_BODY = 64 * 1024 * 1024
 MAX_UPLOAD = 512 * 1024 * 1024
 _RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER with no time: closing the socket sends a reset."""
+"""SO_LINGER with a timeout of 0: closing the socket sends a reset."""
 
 
 class Connections:
@@ -31,23 +31,23 @@ class Connections:
         self._numbers: dict[Any, int] = {}
 
     def made(self, handler: Any) -> None:
-        """A client connected."""
+        """Count a new connection."""
         self.opened += 1
         self.open += 1
         self._numbers[handler] = self.opened
 
     def lost(self, handler: Any) -> None:
-        """A connection ended, from either side."""
+        """Record that a connection ended, from either side."""
         if self._numbers.pop(handler, None) is not None:
             self.open -= 1
 
     def number(self, handler: Any) -> int:
-        """Which connection it is, counted from 1."""
+        """Return the number of a connection, counted from 1."""
         return self._numbers.get(handler, 0)
 
 
 class Server(web.Server):
-    """An aiohttp server that serves one function and tells about its connections."""
+    """An aiohttp server that serves one function and counts its connections."""
 
     def __init__(
         self,
@@ -63,12 +63,12 @@ class Server(web.Server):
         self._counter = connections
 
     def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
-        """Called by aiohttp."""
+        """Handle a callback of aiohttp."""
         super().connection_made(handler, transport)
         self._counter.made(handler)
 
     def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
-        """Called by aiohttp."""
+        """Handle a callback of aiohttp."""
         super().connection_lost(handler, exc)
         self._counter.lost(handler)
 
@@ -100,7 +100,7 @@ class Server(web.Server):
             raise
         except ConnectionError:
             recorded.aborted = True
-            # To nobody: what is raised here is logged as an error of the server's own.
+            # The client is gone. An exception here would be logged as an error of the server.
             return web.Response()
 
 

@@ -1,4 +1,4 @@
-"""The service behind the socket: keys, routing, and which answer a request gets. Knows no sockets."""
+"""The service behind the server: API keys, routing, and the reply to each request. Knows no sockets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from qwen_emulator.script import Mutated, Script, Scripted
 from qwen_emulator.tokens import Usage
 
 OSS_HEADER = "X-DashScope-OssResourceResolve"
-"""Without it the service looks up no ``oss://`` address."""
+"""Required for ``oss://`` URLs."""
 
 Handler: TypeAlias = Callable[["Service", RecordedRequest], RawReply]
 
@@ -36,17 +36,17 @@ class Route:
     path: re.Pattern[str]
     handler: Handler
     open_to_all: bool = False
-    """No key needed."""
+    """Whether it needs no API key."""
 
 
 def route(method: str, path: str, handler: Handler, *, open_to_all: bool = False) -> Route:
-    """A route with a regular expression for its path."""
+    """Create a route with a regular expression for its path."""
     return Route(method, re.compile(path), handler, open_to_all)
 
 
 @dataclass
 class Settings:
-    """What the user of the emulator chooses."""
+    """Settings of an emulator."""
 
     chunk_size: int = 4
     delay: float = 0.0
@@ -56,7 +56,7 @@ class Settings:
 
 @dataclass
 class Service:
-    """Answers requests one by one."""
+    """Produces the response to each request."""
 
     settings: Settings
     routes: Sequence[Route]
@@ -71,7 +71,7 @@ class Service:
         self.batches = BatchStore(self.files)
 
     def reset(self) -> None:
-        """Back to the beginning: the next request is the first again."""
+        """Clear all state: the next request is the first again."""
         with self._lock:
             self._counter = 0
         self.script.clear()
@@ -80,7 +80,7 @@ class Service:
         self.batches.clear()
 
     def respond(self, request: RecordedRequest) -> RawReply:
-        """The bytes for one request."""
+        """Return the HTTP response to a request."""
         with self._lock:
             self._counter += 1
             request.request_id = request_id(self._counter)
@@ -124,7 +124,7 @@ class Service:
         validate: Callable[[], Failure | None],
         read: Callable[[], Conversation],
     ) -> RawReply:
-        """Any chat request: refused, scripted, or answered by default."""
+        """Respond to a chat request: refuse it, or send the scripted or the default reply."""
         if self.settings.validate and (refused := validate()):
             return encoder.encode_refusal(refused, request.request_id, stream=request.stream)
         said = read()
@@ -141,7 +141,7 @@ class Service:
         validate: Callable[[], Failure | None],
         produce: Callable[[], RawReply],
     ) -> RawReply:
-        """Any request that is not a chat: of the script only failures and raw replies concern it."""
+        """Respond to a request that is not a chat: only scripted failures and raw replies apply to it."""
         if self.settings.validate and (refused := validate()):
             return encoder.encode_failure(refused, request.request_id)
         scripted = self.script.take(request, chat=False)
@@ -185,13 +185,13 @@ class Service:
 
 
 def uses_oss_urls(conversation: Conversation) -> bool:
-    """Whether a part is in the temporary store."""
+    """Return whether a part is in the temporary store."""
     sources = [part.source for turn in conversation.turns for part in turn.media]
     urls = [url for source in sources for url in ((source,) if isinstance(source, str) else source)]
     return any(url.startswith("oss://") for url in urls)
 
 
 def encoder_for(request: RecordedRequest) -> Encoder:
-    """The encoder of the wire a request came on."""
+    """Return the encoder of a request's protocol."""
     native = request.protocol == "dashscope" or request.path.startswith("/compatible-api/")
     return NATIVE if native else COMPATIBLE

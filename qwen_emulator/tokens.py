@@ -1,4 +1,4 @@
-"""Estimates of token counts. No tokenizer: about 4 latin characters or 1.5 CJK characters a token."""
+"""Estimate token counts without a tokenizer: about 4 latin or 1.5 CJK characters per token."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CJK_CHARACTER = re.compile(rf"[{_CJK}]")
 
 @dataclass(frozen=True)
 class Usage:
-    """Token counts under neutral names. Input counts contain cached ones, output counts reasoning."""
+    """Token counts under neutral names. Input includes cached tokens, output includes reasoning tokens."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -28,21 +28,21 @@ class Usage:
     image_search_count: int = 0
     code_count: int = 0
     explicit_cache: bool = False
-    """Whether cache marks were in the request, which adds fields to the details."""
+    """Whether the request had cache breakpoints, which adds fields to the details."""
 
     @property
     def total_tokens(self) -> int:
-        """Input and output together."""
+        """Return the sum of input and output."""
         return self.input_tokens + self.output_tokens
 
     @property
     def media_tokens(self) -> int:
-        """That part of the input which is not text."""
+        """Return the input tokens that are not text."""
         return self.image_tokens + self.video_tokens + self.audio_tokens
 
 
 def count(text: str) -> int:
-    """About how many tokens a text has; 0 for an empty one."""
+    """Estimate the tokens of a text; 0 if it is empty."""
     if not text:
         return 0
     cjk = len(_CJK_CHARACTER.findall(text))
@@ -50,17 +50,17 @@ def count(text: str) -> int:
 
 
 def count_all(texts: Iterable[str]) -> int:
-    """The sum over several texts."""
+    """Estimate the tokens of several texts."""
     return sum(count(text) for text in texts)
 
 
-def pieces(text: str) -> list[str]:
-    """Cuts a text into token-like pieces, for log probabilities; joined they are the text again."""
+def split(text: str) -> list[str]:
+    """Split a text into token-like parts, for log probabilities; joined they are the text again."""
     return _TOKEN.findall(text)
 
 
 def cut(text: str, limit: int) -> str:
-    """The longest beginning of a text that has at most ``limit`` tokens."""
+    """Return the longest prefix of a text that has at most ``limit`` tokens."""
     if count(text) <= limit:
         return text
     low, high = 0, len(text)

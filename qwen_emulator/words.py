@@ -29,13 +29,13 @@ _CJK_STOP = frozenset("的了是在和与有吗呢啊什么怎么样哪个里些
 
 
 def has_cjk(text: str) -> bool:
-    """Whether a text contains Chinese characters."""
+    """Return whether a text contains Chinese characters."""
     return bool(_CJK.search(text))
 
 
 @lru_cache(maxsize=4096)
 def content_words(text: str) -> tuple[str, ...]:
-    """The words that carry meaning: latin ones stemmed, Chinese ones as character pairs."""
+    """Return the words that carry meaning: latin ones stemmed, Chinese ones as character pairs."""
     found: list[str] = []
     for match in _WORD.finditer(text):
         word = match.group().lower()
@@ -47,7 +47,7 @@ def content_words(text: str) -> tuple[str, ...]:
 
 
 def stem(word: str) -> str:
-    """A rough English stem, enough to let ``models`` meet ``model`` and ``running`` meet ``run``."""
+    """Return a rough English stem, so that ``models`` matches ``model`` and ``running`` matches ``run``."""
     word = word.removesuffix("'s").removesuffix("'")
     if len(word) < 4 or not word.isalpha():
         return word
@@ -71,13 +71,13 @@ def stem(word: str) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, in order, without list marks and blank ones."""
+    """Return the sentences of a text, without rules and blank lines."""
     parts = (part.strip() for part in _SENTENCE_END.split(text) if part)
     return [part for part in parts if part.strip("-=*#_ \t")]
 
 
 def rank(question: str, candidates: Sequence[str]) -> list[tuple[float, int]]:
-    """(score, position) of each candidate, the best first; rare words of the question count most."""
+    """Return (score, index) of each candidate, best first; rare words of the question count most."""
     bags = [Counter(content_words(candidate)) for candidate in candidates]
     wanted = Counter(content_words(question))
     spread = Counter(word for bag in bags for word in bag)
@@ -96,12 +96,12 @@ def rank(question: str, candidates: Sequence[str]) -> list[tuple[float, int]]:
 
 
 def weight_of(found_in: int, total: int) -> float:
-    """Inverse document frequency."""
+    """Return the inverse document frequency."""
     return math.log(1 + (total - found_in + 0.5) / (found_in + 0.5)) + 0.2
 
 
 def best_sentence(question: str, passages: Iterable[str]) -> str | None:
-    """The sentence that fits a question best; None if no word of the question occurs anywhere."""
+    """Return the sentence that fits a question best, or None if no word of the question occurs."""
     found = [sentence for passage in passages for sentence in sentences(passage)]
     ranked = rank(question, found)
     if not ranked or ranked[0][0] <= 0:

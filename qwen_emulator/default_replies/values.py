@@ -10,10 +10,10 @@ _NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.])-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|(?<![A-Za-z0-9_.-])-?\d+(?:\.\d+)?(?!\w*\d)"
 )
 _CAPITALISED = r"[A-Z][\w'’.-]*(?:[^\S\n]+(?:of|the|de|van)?[^\S\n]*[A-Z][\w'’.-]*)*"
-_PLACE_TEXT = "city location place country destination origin town region state address area"
-_NAME_TEXT = "name person author title product company character artist movie film book user customer actor who"
+_LOCATION_TEXT = "city location country destination origin town region state address area"
+_NAME_TEXT = "name person author title product company character artist movie book user customer actor who"
 _WHOLE_TEXT = "query question text prompt message search request input content statement task sentence body"
-_PLACES, _NAMES, WHOLE_TEXTS = (frozenset(words.split()) for words in (_PLACE_TEXT, _NAME_TEXT, _WHOLE_TEXT))
+_LOCATIONS, _NAMES, WHOLE_TEXTS = (frozenset(words.split()) for words in (_LOCATION_TEXT, _NAME_TEXT, _WHOLE_TEXT))
 FORMATS = {
     "date-time": r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:Z|[+-]\d{2}:\d{2})",
     "date": r"\d{4}-\d{2}-\d{2}",
@@ -29,9 +29,9 @@ _FIELDS: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"expression", "formula", "equation", "calculation"}), r"[-(]*\d[\d\s.+\-*/^()%]*\d\)*"),
     (frozenset({"origin", "departure", "from", "source"}), rf"\bfrom\s+({_CAPITALISED})"),
     (frozenset({"destination", "arrival", "to", "target"}), rf"\bto\s+({_CAPITALISED})"),
-    (_PLACES, rf"\b(?:in|at|for|from|to|near|of)\s+(?!The\b)({_CAPITALISED}(?:,\s*[A-Z]{{2}}\b)?)"),
-    (_PLACES, r"(?:住在|位于|来自|在|去|到)([\u4e00-\u9fff]{2,3}?)(?=[,。\s、市]|的|$)"),
-    (_PLACES, r"(?:帮我|查一下|查询)*([\u4e00-\u9fff]{2,3}?)(?:[市省、和]|的天气|今天|明天|天气|现在)"),
+    (_LOCATIONS, rf"\b(?:in|at|for|from|to|near|of)\s+(?!The\b)({_CAPITALISED}(?:,\s*[A-Z]{{2}}\b)?)"),
+    (_LOCATIONS, r"(?:住在|位于|来自|在|去|到)([\u4e00-\u9fff]{2,3}?)(?=[,。\s、市]|的|$)"),
+    (_LOCATIONS, r"(?:帮我|查一下|查询)*([\u4e00-\u9fff]{2,3}?)(?:[市省、和]|的天气|今天|明天|天气|现在)"),
     (_NAMES, rf"\b(?:named|called|titled|name is)\s+[\"'“‘]?((?<=[\"'“‘])[^\"'”’\n]{{1,80}}|{_CAPITALISED})"),
     (_NAMES, r"(?:^|[,。\s]|叫|名字是)([\u4e00-\u9fff]{2,3}?)(?:今年|现年|住在|来自|,|。|$)"),
 )
@@ -67,7 +67,7 @@ def has_word(name: str, words: frozenset[str]) -> bool:
 
 def is_name_field(name: str) -> bool:
     """Return whether a field with this name holds proper names."""
-    return has_word(name, _PLACES | _NAMES)
+    return has_word(name, _LOCATIONS | _NAMES)
 
 
 def numbers(text: str) -> list[float]:

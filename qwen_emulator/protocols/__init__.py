@@ -1,4 +1,4 @@
-"""How answers and failures are written, one file for each wire. Nothing here decides what to answer."""
+"""Encoders of responses and failures, one module for each protocol. Nothing here decides on the reply."""
 
 from __future__ import annotations
 

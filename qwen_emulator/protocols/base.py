@@ -1,4 +1,4 @@
-"""What the two wires have in common: the interface of an encoder, and how JSON and headers are written."""
+"""The interface of an encoder, and how JSON and headers are written on all protocols."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ EVENT_TYPE = "text/event-stream;charset=UTF-8"
 
 
 class Encoder(Protocol):
-    """Writes answers and failures. Every method is pure; a streamed reply has one segment per event."""
+    """Encodes replies and failures. Every method is pure; a stream has one segment per event."""
 
     def encode_response(self, reply: ComposedReply, conversation: Conversation) -> RawReply:
-        """An answer in one body."""
+        """Encode a response in one body."""
 
     def encode_stream(self, reply: ComposedReply, conversation: Conversation) -> RawReply:
-        """The same answer as events."""
+        """Encode a response as SSE events."""
 
     def encode_failure(self, failure: Failure, request_id: str, *, stream: bool = False) -> RawReply:
-        """An error instead of an answer."""
+        """Encode an error instead of a response."""
 
     def encode_failure_event(self, failure: Failure, request_id: str, number: int) -> bytes:
-        """An error inside a stream, as its n-th event."""
+        """Encode an error inside a stream, as its n-th event."""
 
     def encode_refusal(self, failure: Failure, request_id: str, *, stream: bool) -> RawReply:
-        """What the service answers when a request itself is wrong."""
+        """Encode the refusal of an invalid request."""
 
 
 def dump(payload: Any) -> bytes:
-    """Compact JSON as UTF-8, the way the service writes it."""
+    """Write compact JSON as UTF-8, as the service does."""
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def headers(request_id: str, content_type: str) -> dict[str, str]:
-    """The headers that recorded answers have."""
+    """Return the headers of recorded responses."""
     return {
         "content-type": content_type,
         "x-request-id": request_id,
@@ -50,10 +50,10 @@ def headers(request_id: str, content_type: str) -> dict[str, str]:
 
 
 def json_reply(payload: Any, request_id: str, status: int = 200) -> RawReply:
-    """A whole JSON body."""
+    """Return a response with a JSON body."""
     return RawReply(status, headers(request_id, JSON_TYPE), (dump(payload),))
 
 
 def event_reply(segments: tuple[bytes, ...], request_id: str, status: int = 200) -> RawReply:
-    """A stream of events."""
+    """Return a response with a stream of SSE events."""
     return RawReply(status, headers(request_id, EVENT_TYPE), segments)

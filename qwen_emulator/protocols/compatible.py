@@ -1,4 +1,4 @@
-"""The OpenAI-compatible wire: chat completions and embeddings as DashScope writes them, key by key."""
+"""The OpenAI-compatible protocol: chat completions and embeddings as DashScope writes them, key by key."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ DONE = b"data: [DONE]\n\n"
 
 
 def event(payload: Any) -> bytes:
-    """One event of a stream."""
+    """Encode one SSE event."""
     return b"data: " + dump(payload) + b"\n\n"
 
 
 def encode_response(reply: ComposedReply, conversation: Conversation) -> RawReply:
-    """A chat completion in one body."""
+    """Encode a chat completion in one body."""
     payload = {
         "choices": [_choice(reply, candidate, index) for index, candidate in enumerate(reply.candidates)],
         "object": "chat.completion",
@@ -37,7 +37,7 @@ def encode_response(reply: ComposedReply, conversation: Conversation) -> RawRepl
 
 
 def encode_stream(reply: ComposedReply, conversation: Conversation) -> RawReply:
-    """A chat completion as chunks; the last one holds the usage if it was asked for."""
+    """Encode a chat completion as chunks; the last one holds the usage if it was requested."""
     options = conversation.parameters.get("stream_options") or {}
     choices = list(_stream_choices(reply, conversation))
     if conversation.model.startswith("qwen-mt"):
@@ -49,7 +49,7 @@ def encode_stream(reply: ComposedReply, conversation: Conversation) -> RawReply:
 
 
 def encode_failure(failure: Failure, request_id: str, *, stream: bool = False) -> RawReply:
-    """An HTTP error. What moderation refuses in a streaming request comes as an event, not as JSON."""
+    """Encode an HTTP error. A moderation error of a streaming request is an SSE event, not JSON."""
     if stream and failure.code == "data_inspection_failed":
         reply = event_reply((encode_failure_event(failure, request_id, 1),), request_id, failure.status)
     else:
@@ -59,17 +59,17 @@ def encode_failure(failure: Failure, request_id: str, *, stream: bool = False) -
 
 
 def encode_failure_event(failure: Failure, request_id: str, number: int) -> bytes:
-    """An error on a data line; nothing follows it."""
+    """Encode an error as a data line; nothing follows it."""
     return event({"error": _error(failure), "id": f"chatcmpl-{request_id}"})
 
 
 def encode_refusal(refused: Failure, request_id: str, *, stream: bool) -> RawReply:
-    """The same as any other HTTP error."""
+    """Encode a refusal, which looks like any other HTTP error."""
     return encode_failure(refused, request_id)
 
 
 def usage_object(usage: Usage) -> dict[str, Any]:
-    """Token counts; the details name only what occurred."""
+    """Encode the usage; the details name only what occurred."""
     written: dict[str, Any] = {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
@@ -90,7 +90,7 @@ def usage_object(usage: Usage) -> dict[str, Any]:
 def embeddings_object(
     vectors: list[list[float]], model: str, used: int, request_id: str, *, as_base64: bool
 ) -> dict[str, Any]:
-    """The answer of /embeddings; it has an ``id`` that OpenAI's has not."""
+    """Encode the response of /embeddings, which has an ``id`` that OpenAI's lacks."""
     return {
         "data": [
             {"embedding": _base64(vector) if as_base64 else vector, "index": index, "object": "embedding"}
@@ -182,17 +182,17 @@ def _stream_choices(reply: ComposedReply, conversation: Conversation) -> Iterato
 def _candidate_choices(
     reply: ComposedReply, candidate: Candidate, audio: tuple[bytes, ...]
 ) -> Iterator[dict[str, Any]]:
-    # While thinking, content is null and its sibling text; afterwards it is the other way round.
+    # While thinking, content is null and reasoning_content is text; afterwards the reverse.
     quiet: dict[str, Any] = {"reasoning_content": None} if candidate.reasoning else {}
     opening = {"role": "assistant"}
     if candidate.reasoning:
         yield _delta({"content": None, **opening, "reasoning_content": ""})
-        for piece in candidate.reasoning:
-            yield _delta({"content": None, "reasoning_content": piece})
+        for chunk in candidate.reasoning:
+            yield _delta({"content": None, "reasoning_content": chunk})
     elif candidate.text or not candidate.calls:
         yield _delta({"content": "", **opening})
-    for piece in candidate.text:
-        yield _delta({"content": piece, **quiet}, _logprobs(reply, piece))
+    for chunk in candidate.text:
+        yield _delta({"content": chunk, **quiet}, _logprobs(reply, chunk))
     opened = bool(candidate.reasoning or candidate.text)
     for position, call in enumerate(candidate.calls):
         first = {
@@ -210,9 +210,9 @@ def _candidate_choices(
         # Recorded streams end a call with an empty fragment that lacks finish_reason and logprobs.
         empty = {"function": {"arguments": ""}, "index": len(candidate.calls) - 1, "id": "", "type": "function"}
         yield {"delta": {"tool_calls": [empty]}}
-    for sound in audio:
+    for pcm in audio:
         spoken = {
-            "data": base64.b64encode(sound).decode(),
+            "data": base64.b64encode(pcm).decode(),
             "expires_at": reply.created + 86_400,
             "id": f"audio_{reply.request_id}",
         }
@@ -222,7 +222,7 @@ def _candidate_choices(
 
 
 def _translation_choices(choices: Iterable[dict[str, Any]], *, cumulative: bool) -> Iterator[dict[str, Any]]:
-    """The translation models name every key of a delta, some repeat the text, all finish twice."""
+    """Yield the choices of translation models: all keys in each delta, cumulative for some, finished twice."""
     said = ""
     for choice in choices:
         delta = choice["delta"]

@@ -1,4 +1,4 @@
-"""The native DashScope wire: text and multimodal generation, embeddings, framed and keyed as DashScope does."""
+"""The native DashScope protocol: text and multimodal generation, embeddings, framed as DashScope does."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from qwen_emulator.replies import RawReply
 from qwen_emulator.tokens import Usage
 
 UNFINISHED = "null"
-"""While a stream runs, finish_reason is this text, not a JSON null."""
+"""finish_reason before the end of a stream: this string, not a JSON null."""
 
 
 def frame(number: int, payload: Any, *, event: str = "result", status: int = 200) -> bytes:
-    """One event: its number, its kind, the HTTP status as a comment, the data."""
+    """Encode one SSE event: id, event, the HTTP status as a comment, data."""
     return f"id:{number}\nevent:{event}\n:HTTP_STATUS/{status}\ndata:".encode() + dump(payload) + b"\n\n"
 
 
 def encode_response(reply: ComposedReply, conversation: Conversation) -> RawReply:
-    """A generation in one body."""
+    """Encode a generation in one body."""
     steps = [_finished(candidate) for candidate in reply.candidates]
     payload = {
         "output": _output(reply, conversation, steps, searched=True),
@@ -35,31 +35,31 @@ def encode_response(reply: ComposedReply, conversation: Conversation) -> RawRepl
 
 
 def encode_stream(reply: ComposedReply, conversation: Conversation) -> RawReply:
-    """The same as frames, each with the whole usage so far."""
+    """Encode a generation as SSE events, each with the usage so far."""
     segments = tuple(frame(number, payload) for number, payload in enumerate(_payloads(reply, conversation), 1))
     return event_reply(segments, reply.request_id)
 
 
 def encode_failure(failure: Failure, request_id: str, *, stream: bool = False) -> RawReply:
-    """A plain HTTP error."""
+    """Encode an HTTP error."""
     reply = json_reply(_error(failure, request_id), request_id, failure.status)
     return RawReply(reply.status, {**reply.headers, **failure.headers}, reply.segments)
 
 
 def encode_failure_event(failure: Failure, request_id: str, number: int) -> bytes:
-    """An error inside a stream whose own status is 200."""
+    """Encode an error inside a stream whose HTTP status is 200."""
     return frame(number, _error(failure, request_id), event="error", status=failure.status)
 
 
 def encode_refusal(refused: Failure, request_id: str, *, stream: bool) -> RawReply:
-    """A streaming request that makes no sense is told so inside a stream of status 200."""
+    """Encode a refusal; an invalid streaming request gets it inside a stream of status 200."""
     if not stream or refused.status in (401, 403, 404):
         return encode_failure(refused, request_id)
     return event_reply((encode_failure_event(refused, request_id, 1),), request_id)
 
 
 def usage_object(usage: Usage, conversation: Conversation) -> dict[str, Any]:
-    """Token counts under native names; the two endpoints differ in the details."""
+    """Encode the usage under native names; the two endpoints differ in the details."""
     written: dict[str, Any] = {
         "total_tokens": usage.total_tokens,
         "output_tokens": usage.output_tokens,
@@ -89,14 +89,14 @@ def usage_object(usage: Usage, conversation: Conversation) -> dict[str, Any]:
 
 @dataclass
 class _Step:
-    """What one candidate says in one chunk, or up to one."""
+    """The content of one choice in one chunk, or in all chunks so far."""
 
     text: str = ""
     reasoning: str = ""
     calls: list[dict[str, Any]] = field(default_factory=list)
     finish_reason: str = UNFINISHED
     thinking: bool = False
-    """Whether this is a chunk of reasoning; the multimodal endpoint shows the key on these only."""
+    """Whether this is a reasoning chunk; the multimodal endpoint has reasoning_content on these only."""
     had_reasoning: bool = False
 
 
@@ -117,19 +117,21 @@ def _call(number: int, call: CallFragments, arguments: str, *, first: bool = Tru
 
 
 def _steps(candidate: Candidate) -> Iterator[_Step]:
-    """The deltas of a candidate. The last fragment of a call carries the finish reason; text ends with an
-    empty chunk."""
+    """Yield the deltas of a choice.
+
+    The last fragment of a tool call carries the finish reason; text ends with an empty chunk.
+    """
     had = bool(candidate.reasoning)
-    for piece in candidate.reasoning:
-        yield _Step(reasoning=piece, thinking=True, had_reasoning=had)
-    for piece in candidate.text:
-        yield _Step(text=piece, had_reasoning=had)
+    for chunk in candidate.reasoning:
+        yield _Step(reasoning=chunk, thinking=True, had_reasoning=had)
+    for chunk in candidate.text:
+        yield _Step(text=chunk, had_reasoning=had)
     for number, call in enumerate(candidate.calls):
         last_call = number == len(candidate.calls) - 1
-        for place, fragment in enumerate(call.fragments or ("",)):
-            done = last_call and place == max(len(call.fragments), 1) - 1
+        for position, fragment in enumerate(call.fragments or ("",)):
+            done = last_call and position == max(len(call.fragments), 1) - 1
             yield _Step(
-                calls=[_call(number, call, fragment, first=place == 0)],
+                calls=[_call(number, call, fragment, first=position == 0)],
                 finish_reason=candidate.finish_reason if done else UNFINISHED,
                 had_reasoning=had,
             )
@@ -146,10 +148,10 @@ def _payloads(reply: ComposedReply, conversation: Conversation) -> Iterator[dict
     for number, candidate in enumerate(reply.candidates):
         steps = list(_steps(candidate))
         told = _Step(had_reasoning=bool(candidate.reasoning))
-        for place, step in enumerate(steps):
+        for position, step in enumerate(steps):
             told = _grown(told, step)
             moments.add(step)
-            last = place == len(steps) - 1 and number == len(reply.candidates) - 1
+            last = position == len(steps) - 1 and number == len(reply.candidates) - 1
             output = _output(
                 reply,
                 conversation,
@@ -164,10 +166,10 @@ def _payloads(reply: ComposedReply, conversation: Conversation) -> Iterator[dict
 
 
 def _spoken(reply: ComposedReply, conversation: Conversation) -> Iterator[dict[str, Any]]:
-    """Speech comes beside the choices. That it does is documented; where in the stream is our guess."""
-    for sound in reply.audio:
+    """Yield audio beside the choices. That is documented; its position in the stream is our guess."""
+    for pcm in reply.audio:
         audio = {
-            "data": base64.b64encode(sound).decode(),
+            "data": base64.b64encode(pcm).decode(),
             "expires_at": reply.created + 86_400,
             "id": f"audio_{reply.request_id}",
         }
@@ -176,7 +178,7 @@ def _spoken(reply: ComposedReply, conversation: Conversation) -> Iterator[dict[s
 
 
 def is_incremental(conversation: Conversation) -> bool:
-    """Whether chunks are deltas; otherwise each repeats what came before."""
+    """Return whether chunks are deltas; otherwise they are cumulative."""
     given = conversation.parameters.get("incremental_output")
     return given if isinstance(given, bool) else conversation.facts.incremental_by_default or conversation.thinking
 
@@ -200,7 +202,7 @@ def _grown(told: _Step, step: _Step) -> _Step:
 
 @dataclass
 class _Moments:
-    """How much of the final usage has been used at each moment: in proportion to the characters sent."""
+    """The usage at each chunk: the final usage in proportion to the characters sent."""
 
     final: Usage
     reasoning_length: int
@@ -209,12 +211,12 @@ class _Moments:
     answered: int = 0
 
     def add(self, step: _Step) -> None:
-        """One more chunk was sent."""
+        """Count one more chunk."""
         self.reasoned += len(step.reasoning)
         self.answered += len(step.text) + sum(len(call["function"]["arguments"]) for call in step.calls)
 
     def usage(self) -> Usage:
-        """The usage of this moment."""
+        """Return the usage so far."""
         final = self.final
         reasoning = round(final.reasoning_tokens * self.reasoned / max(self.reasoning_length, 1))
         rest = final.output_tokens - final.reasoning_tokens
@@ -226,8 +228,8 @@ def _moments(reply: ComposedReply) -> _Moments:
     candidates = reply.candidates
     return _Moments(
         reply.usage,
-        sum(len(piece) for candidate in candidates for piece in candidate.reasoning),
-        sum(len(piece) for candidate in candidates for piece in candidate.text)
+        sum(len(chunk) for candidate in candidates for chunk in candidate.reasoning),
+        sum(len(chunk) for candidate in candidates for chunk in candidate.text)
         + sum(len(call.arguments) for candidate in candidates for call in candidate.calls),
     )
 
@@ -276,7 +278,7 @@ def _output(
 
 
 def result_format(conversation: Conversation) -> str:
-    """``text`` or ``message``; the multimodal endpoint knows only messages."""
+    """Return ``text`` or ``message``; the multimodal endpoint has messages only."""
     if conversation.multimodal:
         return "message"
     given = conversation.parameters.get("result_format")

@@ -1,6 +1,6 @@
-"""The Responses API: output items, whole or as events, framed as DashScope frames them. Written from its page.
+"""The Responses API: output items, in one body or as SSE events, framed as DashScope does. Written from its page.
 
-What the service's own tools find is composed: the page names their items and leaves most of their keys open.
+Results of built-in tools are made up: the page names their items and leaves most of their keys open.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"
 
 
 def encode_response(reply: ComposedReply, conversation: Conversation) -> RawReply:
-    """A response in one body."""
+    """Encode a response in one body."""
     return json_reply(_response(reply, conversation, list(_items(reply, conversation))), reply.request_id)
 
 
 def encode_stream(reply: ComposedReply, conversation: Conversation) -> RawReply:
-    """The same as events; nothing says that nothing follows."""
+    """Encode a response as SSE events; no event marks the end of the stream."""
     segments = tuple(
         frame(number, {**payload, "sequence_number": number - 1}, event=payload["type"])
         for number, payload in enumerate(_events(reply, conversation), 1)
@@ -37,18 +37,18 @@ def encode_stream(reply: ComposedReply, conversation: Conversation) -> RawReply:
 
 
 def encode_failure(failure: Failure, request_id: str, *, stream: bool = False) -> RawReply:
-    """An HTTP error, as on the rest of this endpoint."""
+    """Encode an HTTP error, as on the rest of this endpoint."""
     return compatible.encode_failure(failure, request_id, stream=stream)
 
 
 def encode_failure_event(failure: Failure, request_id: str, number: int) -> bytes:
-    """An error in mid-stream: code and message on a line of their own."""
+    """Encode an error inside a stream: an event with code and message."""
     payload = {"code": failure.code, "message": failure.message, "request_id": request_id}
     return frame(number, payload, event="error", status=failure.status)
 
 
 def encode_refusal(refused: Failure, request_id: str, *, stream: bool) -> RawReply:
-    """The same as any other HTTP error."""
+    """Encode a refusal, which looks like any other HTTP error."""
     return encode_failure(refused, request_id)
 
 
@@ -166,19 +166,19 @@ def _item_events(reply: ComposedReply, item: dict[str, Any], index: int) -> Iter
     yield {"item": begun, "output_index": index, "type": "response.output_item.added"}
     match item["type"]:
         case "reasoning":
-            for piece in candidate.reasoning:
-                yield {**at, "content_index": 0, "delta": piece, "type": "response.reasoning_text.delta"}
+            for chunk in candidate.reasoning:
+                yield {**at, "content_index": 0, "delta": chunk, "type": "response.reasoning_text.delta"}
             text = "".join(candidate.reasoning)
             yield {**at, "content_index": 0, "text": text, "type": "response.reasoning_text.done"}
         case "message":
             part = item["content"][0]
             empty = {**part, "text": "", "annotations": []}
             yield {**at, "content_index": 0, "part": empty, "type": "response.content_part.added"}
-            for piece in candidate.text:
+            for chunk in candidate.text:
                 yield {
                     **at,
                     "content_index": 0,
-                    "delta": piece,
+                    "delta": chunk,
                     "logprobs": [],
                     "type": "response.output_text.delta",
                 }

@@ -1,4 +1,4 @@
-"""Chat completions as servers of open models write them. What they have in common is OpenAI's form.
+"""Chat completions as self-hosted servers write them, in OpenAI's format with differences.
 
 Sources: vLLM ``chat_completion/protocol.py`` and "Reasoning Outputs" (v0.26), SGLang ``openai/protocol.py``,
 llama.cpp ``server-common.cpp`` and ``server-task.cpp`` (b11434), Ollama ``openai/openai.go`` (fb30760).
@@ -20,15 +20,15 @@ from qwen_emulator.replies import RawReply
 
 @dataclass(frozen=True)
 class SelfHosted:
-    """The wire of one kind of server."""
+    """The encoder of one kind of self-hosted server."""
 
     reasoning_key: str = "reasoning_content"
     whole_calls: bool = False
-    """A streamed call comes in one piece."""
+    """Whether a streamed tool call comes in one chunk."""
     fingerprint: str | None = None
 
     def encode_response(self, reply: ComposedReply, conversation: Conversation) -> RawReply:
-        """An answer in one body."""
+        """Encode a response in one body."""
         choices = [
             {
                 "index": index,
@@ -42,7 +42,7 @@ class SelfHosted:
         return RawReply(200, {"content-type": "application/json"}, (dump(payload),))
 
     def encode_stream(self, reply: ComposedReply, conversation: Conversation) -> RawReply:
-        """The same answer as events; the usage comes last, if it was asked for."""
+        """Encode a response as SSE events; the usage comes last, if it was requested."""
         head = self._head(reply, "chat.completion.chunk")
         segments = [
             event({**head, "choices": [{"index": index, "logprobs": None, "finish_reason": None, **choice}]})
@@ -54,7 +54,7 @@ class SelfHosted:
         return RawReply(200, {"content-type": "text/event-stream; charset=utf-8"}, (*segments, DONE))
 
     def encode_failure(self, failure: Failure, request_id: str, *, stream: bool = False) -> RawReply:
-        """An HTTP error. The code is the status."""
+        """Encode an HTTP error, whose code is the HTTP status."""
         return RawReply(
             failure.status,
             {"content-type": "application/json", **failure.headers},
@@ -62,11 +62,11 @@ class SelfHosted:
         )
 
     def encode_failure_event(self, failure: Failure, request_id: str, number: int) -> bytes:
-        """An error on a data line."""
+        """Encode an error as a data line."""
         return event({"error": error(failure)})
 
     def encode_refusal(self, failure: Failure, request_id: str, *, stream: bool) -> RawReply:
-        """The same as any other HTTP error."""
+        """Encode a refusal, which looks like any other HTTP error."""
         return self.encode_failure(failure, request_id)
 
     def _head(self, reply: ComposedReply, kind: str) -> dict[str, Any]:
@@ -83,34 +83,34 @@ class SelfHosted:
         if candidate.reasoning:
             message[self.reasoning_key] = "".join(candidate.reasoning)
         if candidate.calls:
-            message["tool_calls"] = [written(call, place) for place, call in enumerate(candidate.calls)]
+            message["tool_calls"] = [written(call, position) for position, call in enumerate(candidate.calls)]
         return message
 
     def _choices(self, candidate: Candidate) -> Iterator[dict[str, Any]]:
         yield {"delta": {"role": "assistant", "content": ""}}
-        for piece in candidate.reasoning:
-            yield {"delta": {self.reasoning_key: piece}}
-        for piece in candidate.text:
-            yield {"delta": {"content": piece}}
-        for place, call in enumerate(candidate.calls):
+        for chunk in candidate.reasoning:
+            yield {"delta": {self.reasoning_key: chunk}}
+        for chunk in candidate.text:
+            yield {"delta": {"content": chunk}}
+        for position, call in enumerate(candidate.calls):
             if self.whole_calls:
-                yield {"delta": {"tool_calls": [written(call, place)]}}
+                yield {"delta": {"tool_calls": [written(call, position)]}}
                 continue
-            first = {**written(call, place), "function": {"name": call.name, "arguments": ""}}
+            first = {**written(call, position), "function": {"name": call.name, "arguments": ""}}
             yield {"delta": {"tool_calls": [first]}}
             for fragment in call.fragments:
-                yield {"delta": {"tool_calls": [{"index": place, "function": {"arguments": fragment}}]}}
+                yield {"delta": {"tool_calls": [{"index": position, "function": {"arguments": fragment}}]}}
         yield {"delta": {}, "finish_reason": candidate.finish_reason}
 
 
-def written(call: CallFragments, place: int) -> dict[str, Any]:
-    """A whole call."""
+def written(call: CallFragments, position: int) -> dict[str, Any]:
+    """Encode a complete tool call."""
     function = {"name": call.name, "arguments": call.arguments}
-    return {"index": place, "id": call.id, "type": "function", "function": function}
+    return {"index": position, "id": call.id, "type": "function", "function": function}
 
 
 def usage(reply: ComposedReply) -> dict[str, Any]:
-    """Token counts; these servers do not tell reasoning apart."""
+    """Encode the usage; these servers do not report reasoning tokens."""
     counts = reply.usage
     return {
         "prompt_tokens": counts.input_tokens,
@@ -121,7 +121,7 @@ def usage(reply: ComposedReply) -> dict[str, Any]:
 
 
 def error(failure: Failure) -> dict[str, Any]:
-    """What is inside an error."""
+    """Encode the error object."""
     return {
         "message": failure.message,
         "type": failure.type or failure.code,
@@ -136,4 +136,4 @@ DIALECTS = {
     "llama.cpp": SelfHosted(),
     "ollama": SelfHosted(reasoning_key="reasoning", whole_calls=True, fingerprint="fp_ollama"),
 }
-"""The servers that are known, each below a path of its own."""
+"""The known servers, each below its own path."""

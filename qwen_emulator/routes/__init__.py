@@ -1,4 +1,4 @@
-"""The paths of the service: what is judged, read and produced on each of them."""
+"""The paths of the service: what is validated, read and produced on each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Batch API of the compatible wire: create, look up, list, cancel.
+"""The Batch API of the compatible protocol: create, retrieve, list, cancel.
 
 The list is not filtered by time: the documents do not say in which zone ``create_after`` counts.
 """
@@ -39,7 +39,7 @@ def _create(service: Service, request: RecordedRequest) -> RawReply:
 
 
 def execute(service: Service, request: RecordedRequest, line: dict[str, Any]) -> RawReply:
-    """The answer to one line: what the request would get by itself, with the key of who created the job."""
+    """Execute one line: respond as to a single request, with the API key that created the job."""
     if line["url"] == TEST_ENDPOINT:
         return json_reply(_test_answer(), request.request_id)
     parameters = RecordedRequest(
@@ -87,8 +87,8 @@ def _list(service: Service, request: RecordedRequest) -> RawReply:
     size = int(query.get("limit") or _DEFAULT_PAGE)
     found = [job for job in service.batches.all() if _matches(job, query)]
     if after := query.get("after"):
-        places = [place for place, job in enumerate(found) if job.id == after]
-        found = found[places[0] + 1 :] if places else []
+        indexes = [index for index, job in enumerate(found) if job.id == after]
+        found = found[indexes[0] + 1 :] if indexes else []
     page = [job.described() for job in found[:size]]
     listed = {
         "object": "list",
@@ -129,7 +129,7 @@ def _validate_create(request: RecordedRequest) -> Failure | None:
 
 
 def _scripted(handler: Handler, validate: Any = _accept) -> Handler:
-    """The handler, unless the request is wrong, or a failure or a raw reply waits in the script."""
+    """Wrap a handler: refuse invalid requests, and send a scripted failure or raw reply instead."""
 
     def respond(service: Service, request: RecordedRequest) -> RawReply:
         return service.other(request, COMPATIBLE, lambda: validate(request), lambda: handler(service, request))

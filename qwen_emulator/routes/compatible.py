@@ -17,7 +17,7 @@ from qwen_emulator.validation import responses
 
 _ROOT = "/compatible-mode/v1"
 _CREATED = 1_780_000_000
-"""When the models of the list are said to have been made."""
+"""``created`` of the listed models."""
 
 
 def _chat(service: Service, request: RecordedRequest) -> RawReply:

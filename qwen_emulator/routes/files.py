@@ -1,4 +1,4 @@
-"""The files API of the compatible wire: upload, list, look up, read, delete."""
+"""The Files API of the compatible protocol: upload, list, retrieve, read, delete."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def _list(service: Service, request: RecordedRequest) -> RawReply:
     stored = [file.described() for file in service.files.all()]
     stored = [file for file in stored if query.get("purpose") in (None, file["purpose"])]
     if after := query.get("after"):
-        places = [place for place, file in enumerate(stored) if file["id"] == after]
-        stored = stored[places[0] + 1 :] if places else []
+        indexes = [index for index, file in enumerate(stored) if file["id"] == after]
+        stored = stored[indexes[0] + 1 :] if indexes else []
     size = int(query.get("limit") or _PAGE)
     page = {"object": "list", "has_more": len(stored) > size, "data": stored[:size]}
     return json_reply(page, request.request_id)
@@ -64,7 +64,7 @@ def _delete(service: Service, request: RecordedRequest) -> RawReply:
 
 
 def _scripted(handler: Handler) -> Handler:
-    """The handler, unless a failure or a raw reply waits in the script."""
+    """Wrap a handler: send a scripted failure or raw reply instead."""
 
     def respond(service: Service, request: RecordedRequest) -> RawReply:
         return service.other(request, COMPATIBLE, lambda: None, lambda: handler(service, request))

@@ -98,7 +98,7 @@ def _multimodal_embeddings(service: Service, request: RecordedRequest) -> RawRep
 
 
 def _sources(model: str, contents: list[dict[str, Any]], given: dict[str, Any]) -> list[tuple[str, str]]:
-    """What becomes a vector each: an item, or all of them where fusion was asked for or is all there is."""
+    """Return what gets a vector: each item, or all together if fusion is requested or all the model does."""
     kinds = [[(kind, _source(item[kind])) for kind in _MODALITIES if kind in item] for item in contents]
     if given.get("enable_fusion") is True or model.startswith("qwen2.5-vl-embedding"):
         kinds = [[pair for pairs in kinds for pair in pairs]]
@@ -117,8 +117,8 @@ def _tokenizer(service: Service, request: RecordedRequest) -> RawReply:
     def produce() -> RawReply:
         held = body["input"]
         messages = held["messages"] if "messages" in held else rules.prompt_messages(held)
-        cut = tokens.pieces("".join(str(message.get("content") or "") for message in messages))
-        numbers = [token_number(piece) for piece in cut]
+        cut = tokens.split("".join(str(message.get("content") or "") for message in messages))
+        numbers = [token_number(token) for token in cut]
         payload = {
             "output": {"token_ids": numbers, "tokens": cut},
             "usage": {"input_tokens": len(cut)},
@@ -174,7 +174,7 @@ def _described(name: str) -> dict[str, Any]:
 
 
 def _upload_policy(service: Service, request: RecordedRequest) -> RawReply:
-    """Where a client may put a temporary file; here, of course."""
+    """Return the policy for uploading a temporary file, which points to this emulator."""
     data = {
         "policy": "ZW11bGF0b3I=",
         "signature": "ZW11bGF0b3I=",
@@ -191,7 +191,7 @@ def _upload_policy(service: Service, request: RecordedRequest) -> RawReply:
 
 
 def _upload(service: Service, request: RecordedRequest) -> RawReply:
-    """The store itself: it wants what the policy said, and answers nothing."""
+    """Store a temporary file; the request must carry the policy, and the response is empty."""
     form = read_form(request.headers.get("Content-Type", ""), request.raw)
     if request.headers.get("Authorization", "").strip() or form.get("policy", ("", b""))[1] != b"ZW11bGF0b3I=":
         return RawReply(403)

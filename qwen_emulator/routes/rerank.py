@@ -1,4 +1,4 @@
-"""Reranking on both of its routes: the flat body below /compatible-api/v1, and the native one."""
+"""Reranking on both routes: the flat body below /compatible-api/v1, and the native one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MEDIA_LIMITS = (("image", 40), ("video", 4))
 
 
 class _Limits(NamedTuple):
-    """What one request may hold. The query counts once for each document."""
+    """Limits of one request. The query counts once for each document."""
 
     documents: int = 500
     tokens: int = 4_000
@@ -101,11 +101,11 @@ def _results(
     texts = [_text(document) for document in documents]
     results = [
         {
-            **({"document": _shown(documents[place])} if show_documents else {}),
-            "index": place,
+            **({"document": _shown(documents[index])} if show_documents else {}),
+            "index": index,
             "relevance_score": score,
         }
-        for place, score in best(relevance(query, texts), given.get("top_n"))
+        for index, score in best(relevance(query, texts), given.get("top_n"))
     ]
     return results, tokens.count_all([query, *texts])
 

@@ -1,6 +1,6 @@
-"""Servers of open models, below ``/vllm/v1``, ``/sglang/v1``, ``/llama.cpp/v1`` and ``/ollama/v1``.
+"""Self-hosted servers, below ``/vllm/v1``, ``/sglang/v1``, ``/llama.cpp/v1`` and ``/ollama/v1``.
 
-They need no key. Parameters that they do not know they ignore, so that nothing here refuses one. Sources: see
+They need no API key and ignore unknown parameters, so no parameter is refused here. Sources: see
 ``protocols.self_hosted``; SGLang's "Rerank models".
 """
 
@@ -42,7 +42,7 @@ def _chat(server: str, service: Service, request: RecordedRequest) -> RawReply:
 
 
 def _read(server: str, body: Mapping[str, Any], stream: bool) -> Conversation:
-    """The request as the answers want it: thinking is switched by each server's own parameter."""
+    """Read a request; each server has its own parameter for thinking."""
     thinking = (body.get("chat_template_kwargs") or {}).get("enable_thinking")
     if server == "ollama":
         thinking = False if body.get("reasoning_effort") == "none" else None
@@ -50,7 +50,7 @@ def _read(server: str, body: Mapping[str, Any], stream: bool) -> Conversation:
     if server in _TAKES_NO_CHOICE:
         foreign = (*foreign, "tool_choice")
     parameters = {name: value for name, value in body.items() if name not in foreign}
-    # These may call several tools unless told otherwise.
+    # These servers default to parallel tool calls.
     parameters["parallel_tool_calls"] = body.get("parallel_tool_calls") is not False
     if thinking is not None:
         parameters["enable_thinking"] = thinking
@@ -79,10 +79,10 @@ def _rerank(server: str, service: Service, request: RecordedRequest) -> RawReply
     def produce() -> RawReply:
         ranked = best(relevance(body["query"], body["documents"]), body.get("top_n"))
         if server in _BARE_RANKING:
-            return _json([{"score": score, "document": body["documents"][place], "index": place}
-                          for place, score in ranked])  # fmt: skip
+            return _json([{"score": score, "document": body["documents"][index], "index": index}
+                          for index, score in ranked])  # fmt: skip
         used = tokens.count_all([body["query"], *body["documents"]])
-        results = [{"index": place, "relevance_score": score} for place, score in ranked]
+        results = [{"index": index, "relevance_score": score} for index, score in ranked]
         return _json({"model": body["model"], "usage": {"total_tokens": used}, "results": results})
 
     return service.other(request, DIALECTS[server], lambda: _validate(body, "documents"), produce)

@@ -1,1 +1,1 @@
-"""Judging requests as the service does: each rule is a small function, each wire has its list of them."""
+"""Validate requests as the service does: each rule is a small function, each protocol has a list of them."""

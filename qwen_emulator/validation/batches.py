@@ -1,4 +1,4 @@
-"""What the Batch API refuses: at once where the job itself is wrong, later where a line of its file is.
+"""What the Batch API refuses: an invalid job at once, an invalid line of its file later.
 
 The codes ``url_not_found`` and ``mismatched_test_url`` were seen; other codes of lines are ASSUMED after OpenAI's.
 """
@@ -25,7 +25,7 @@ _METADATA = {"ds_name": 100, "ds_description": 200}
 
 
 def validate_job(request: Any) -> Failure | None:
-    """Judges the request to create a job."""
+    """Validate the request to create a job."""
     if not isinstance(request, dict):
         return invalid_parameter("The request body is not a JSON object.")
     for name in ("input_file_id", "endpoint", "completion_window"):
@@ -46,7 +46,7 @@ def validate_job(request: Any) -> Failure | None:
 
 
 def validate_file(data: bytes, endpoint: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The lines of a file, and what is wrong with them: where anything is, no line is executed."""
+    """Return the lines of a file and their errors; with any error, no line is executed."""
     rows = data.splitlines()
     if not rows:
         return [], [_error("empty_file", "The file has no requests.")]

@@ -1,4 +1,4 @@
-"""What the OpenAI-compatible wire refuses."""
+"""What the OpenAI-compatible protocol refuses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CHAT_RULES = (*messages.RULES, messages.compatible_content, *parameters.RULES)
 
 
 def chat(body: Any) -> Failure | None:
-    """Judges a chat completion request."""
+    """Validate a chat completion request."""
     if refused := _model(body):
         return refused
     request = ChatRequestView(
@@ -28,7 +28,7 @@ def chat(body: Any) -> Failure | None:
 
 
 def embeddings(body: Any) -> Failure | None:
-    """Judges an embeddings request."""
+    """Validate an embeddings request."""
     if refused := _model(body):
         return refused
     facts = embedding_facts(body["model"])
@@ -56,7 +56,7 @@ def embeddings(body: Any) -> Failure | None:
 
 
 def not_found(model: str) -> Failure:
-    """The refusal of a model nobody has."""
+    """Return the refusal of a model that does not exist."""
     return Failure(
         404,
         "model_not_found",
@@ -68,7 +68,7 @@ def not_found(model: str) -> Failure:
 
 
 def not_compatible(model: str) -> Failure:
-    """The refusal of a model that only the native wire serves."""
+    """Return the refusal of a model that only the native protocol serves."""
     return Failure(
         404,
         "model_not_supported",
@@ -89,6 +89,6 @@ def _model(body: Mapping[str, Any] | Any) -> Failure | None:
 
 
 def _embedding_refusal(message: str) -> Failure:
-    # These two routes name the native code even on the compatible wire.
+    # These two routes have the native code even on the compatible protocol.
     refused = refused_by_model(f"Value error, {message}")
     return Failure(refused.status, "InvalidParameter", refused.message)

@@ -14,13 +14,13 @@ _ROLES = ("system", "user", "assistant", "tool", "function")
 _PART_TYPES = ("text", "image_url", "video_url", "video", "input_audio", "file")
 _NATIVE_ITEMS = ("text", "image", "video", "audio")
 _AUDIO_SOURCE = re.compile(r"https?://|oss://|data:[^,]*;base64,")
-"""Plain base64, as OpenAI takes it, is refused."""
+"""Plain base64, which OpenAI accepts, is refused."""
 _REPETITIONS = 6
-"""So many equal calls in a row are called repetitive; the service's own number is not documented."""
+"""Number of equal consecutive calls that are refused; the service's own number is not documented."""
 
 
 def messages_present(request: ChatRequestView) -> Failure | None:
-    """A list with something in it."""
+    """Require a list that is not empty."""
     if request.messages is None:
         return invalid_parameter("'messages' is a required property")
     if not isinstance(request.messages, list):
@@ -29,7 +29,7 @@ def messages_present(request: ChatRequestView) -> Failure | None:
 
 
 def roles_known(request: ChatRequestView) -> Failure | None:
-    """Every message is an object with a role of the list."""
+    """Require objects with a known role."""
     for number, message in enumerate(request.messages):
         if not isinstance(message, dict):
             return invalid_parameter(f"{_shown(message)} is not of type 'object' - 'messages.{number}'")
@@ -43,7 +43,7 @@ def roles_known(request: ChatRequestView) -> Failure | None:
 
 
 def content_present(request: ChatRequestView) -> Failure | None:
-    """Only a message with tool calls may do without content."""
+    """Require content, except in messages with tool calls."""
     for message in request.messages:
         content = message.get("content")
         if content or message.get("tool_calls") or (content == "" and message["role"] != "user"):
@@ -60,7 +60,7 @@ def content_present(request: ChatRequestView) -> Failure | None:
 
 
 def compatible_content(request: ChatRequestView) -> Failure | str | None:
-    """A string, or a list of typed parts that this model can read."""
+    """Require a string, or a list of typed content parts that the model accepts."""
     for number, message in enumerate(request.messages):
         content = message.get("content")
         if content is not None and not isinstance(content, str | list):
@@ -85,7 +85,7 @@ def compatible_content(request: ChatRequestView) -> Failure | str | None:
 
 
 def native_text_content(request: ChatRequestView) -> str | None:
-    """The text endpoint takes strings, and lists of text blocks only for cache marks and documents."""
+    """Require strings on the text endpoint; it takes lists of text only for cache breakpoints and documents."""
     if request.multimodal or request.model.startswith("qwen-doc"):
         return None
     for message in request.messages:
@@ -101,7 +101,7 @@ def native_text_content(request: ChatRequestView) -> str | None:
 
 
 def native_multimodal_content(request: ChatRequestView) -> str | None:
-    """The multimodal endpoint takes lists of items, each of one modality."""
+    """Require lists of items, each of one modality, on the multimodal endpoint."""
     if not request.multimodal:
         return None
     for message in request.messages:
@@ -119,14 +119,14 @@ def native_multimodal_content(request: ChatRequestView) -> str | None:
 
 
 def user_present(request: ChatRequestView) -> str | None:
-    """Somebody must have asked something."""
+    """Require a user message."""
     if any(message["role"] == "user" for message in request.messages):
         return None
     return "The input messages do not contain elements with the role of user"
 
 
 def tool_results_have_calls(request: ChatRequestView) -> str | None:
-    """A tool message answers a call made just before."""
+    """Require tool messages to follow their tool call."""
     open_ids: set[str] = set()
     for message in request.messages:
         if message["role"] == "assistant":
@@ -140,7 +140,7 @@ def tool_results_have_calls(request: ChatRequestView) -> str | None:
 
 
 def calls_have_results(request: ChatRequestView) -> str | None:
-    """Every call is answered before anything else is said."""
+    """Require the results of all tool calls before any other message."""
     for number, message in enumerate(request.messages):
         ids = {str(call.get("id")) for call in _calls(message)}
         for follower in request.messages[number + 1 :]:
@@ -157,7 +157,7 @@ def calls_have_results(request: ChatRequestView) -> str | None:
 
 
 def call_arguments_are_json(request: ChatRequestView) -> Failure | None:
-    """Broken arguments in the history are a server error, not a refusal."""
+    """Require tool call arguments to be JSON; the service fails with a server error otherwise."""
     for message in request.messages:
         for call in _calls(message):
             arguments = (call.get("function") or {}).get("arguments")
@@ -175,7 +175,7 @@ def call_arguments_are_json(request: ChatRequestView) -> Failure | None:
 
 
 def not_repetitive(request: ChatRequestView) -> str | None:
-    """The same call again and again is taken for a loop."""
+    """Refuse the same tool call many times in a row."""
     written = [json.dumps(call.get("function"), sort_keys=True) for call in _all_calls(request.messages)]
     for start in range(len(written) - _REPETITIONS + 1):
         if len(set(written[start : start + _REPETITIONS])) == 1:
@@ -184,7 +184,7 @@ def not_repetitive(request: ChatRequestView) -> str | None:
 
 
 def last_message_asks(request: ChatRequestView) -> Failure | str | None:
-    """The last message is the user's, a tool's, or an assistant's to be continued."""
+    """Require a user, tool or partial assistant message at the end."""
     last = request.messages[-1]
     if last["role"] in ("user", "tool", "function"):
         return None
@@ -200,7 +200,7 @@ def last_message_asks(request: ChatRequestView) -> Failure | str | None:
 
 
 def translation_shape(request: ChatRequestView) -> Failure | None:
-    """The translation models take one user message and nothing else."""
+    """Require exactly one user message for translation models."""
     if not request.model.startswith("qwen-mt"):
         return None
     if [message["role"] for message in request.messages] == ["user"]:

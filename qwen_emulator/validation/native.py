@@ -1,4 +1,4 @@
-"""What the native wire refuses."""
+"""What the native protocol refuses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OUTPUT_TYPES = ("dense", "sparse", "dense&sparse")
 
 
 def endpoint_right(request: ChatRequestView) -> Failure | None:
-    """Each family is served at one of the two generation endpoints."""
+    """Require the generation endpoint of the model family."""
     wanted = request.facts.endpoint
     if wanted == "any" or (wanted == "multimodal") == request.multimodal:
         return None
@@ -25,7 +25,7 @@ def endpoint_right(request: ChatRequestView) -> Failure | None:
 
 
 def result_format_right(request: ChatRequestView) -> Failure | str | None:
-    """Tools, thinking and several candidates need the message format."""
+    """Require the message format with tools, thinking or several choices."""
     given = request.parameters.get("result_format")
     if given not in (None, "text", "message"):
         return invalid_parameter(f"{given!r} is not one of ['text', 'message'] - 'result_format'")
@@ -41,7 +41,7 @@ def result_format_right(request: ChatRequestView) -> Failure | str | None:
 
 
 def incremental_while_thinking(request: ChatRequestView) -> str | None:
-    """Thinking streams are incremental."""
+    """Require incremental output while thinking."""
     if request.stream and request.thinking and request.parameters.get("incremental_output") is False:
         return 'The incremental_output parameter must be "true" when enable_thinking is true'
     return None
@@ -59,7 +59,7 @@ _CHAT_RULES: tuple[Rule, ...] = (
 
 
 def chat(body: Any, *, stream: bool, multimodal: bool) -> Failure | None:
-    """Judges a generation request."""
+    """Validate a generation request."""
     if refused := outline(body):
         return refused
     held = body["input"]
@@ -82,7 +82,7 @@ def chat(body: Any, *, stream: bool, multimodal: bool) -> Failure | None:
 
 
 def prompt_messages(held: dict[str, Any]) -> list[dict[str, Any]]:
-    """The legacy input, a prompt and perhaps a history, as messages."""
+    """Convert the legacy input, a prompt and an optional history, to messages."""
     turns = []
     for turn in held.get("history") or []:
         turns += [{"role": "user", "content": turn.get("user")}, {"role": "assistant", "content": turn.get("bot")}]
@@ -90,7 +90,7 @@ def prompt_messages(held: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def embeddings(body: Any) -> Failure | None:
-    """Judges a text embedding request."""
+    """Validate a text embedding request."""
     if refused := outline(body):
         return refused
     facts, given = embedding_facts(body["model"]), body.get("parameters") or {}
@@ -110,7 +110,7 @@ def embeddings(body: Any) -> Failure | None:
 
 
 def multimodal_embeddings(body: Any, modalities: tuple[str, ...]) -> Failure | None:
-    """Judges a multimodal embedding request."""
+    """Validate a multimodal embedding request."""
     if refused := outline(body):
         return refused
     contents = body["input"].get("contents")
@@ -128,7 +128,7 @@ def multimodal_embeddings(body: Any, modalities: tuple[str, ...]) -> Failure | N
 
 
 def dimension_allowed(body: dict[str, Any]) -> Failure | None:
-    """Each embedding model has its list of sizes."""
+    """Require a dimension of the model's list."""
     facts = embedding_facts(body["model"])
     wanted = (body.get("parameters") or {}).get("dimension")
     if wanted is None or wanted in facts.dimensions:
@@ -140,7 +140,7 @@ def dimension_allowed(body: dict[str, Any]) -> Failure | None:
 
 
 def tokenizer(body: Any) -> Failure | None:
-    """Judges a request to count tokens."""
+    """Validate a request to count tokens."""
     if refused := outline(body):
         return refused
     held = body["input"]
@@ -151,7 +151,7 @@ def tokenizer(body: Any) -> Failure | None:
 
 
 def outline(body: Any) -> Failure | None:
-    """What every native request has: a model that exists, and an input."""
+    """Require what every native request has: a model that exists, and an input."""
     if not isinstance(body, dict):
         return invalid_parameter("The request body is not a JSON object.")
     model = body.get("model")

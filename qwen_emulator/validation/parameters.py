@@ -45,7 +45,7 @@ _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def types_right(request: ChatRequestView) -> Failure | None:
-    """Every known parameter has its type; null counts as absent."""
+    """Require the type of every known parameter; null counts as absent."""
     for name, types, called in _TYPES:
         value = request.parameters.get(name)
         if value is None:
@@ -57,7 +57,7 @@ def types_right(request: ChatRequestView) -> Failure | None:
 
 
 def ranges_kept(request: ChatRequestView) -> Failure | str | None:
-    """Numbers lie where the documentation wants them."""
+    """Require numbers within their documented ranges."""
     given = request.parameters
     limit = request.facts.max_output
     checks: tuple[tuple[str, bool, str], ...] = (
@@ -113,7 +113,7 @@ def ranges_kept(request: ChatRequestView) -> Failure | str | None:
 
 
 def stop_of_one_kind(request: ChatRequestView) -> str | None:
-    """Stop strings and stop token ids are not mixed."""
+    """Refuse a mix of stop strings and stop token ids."""
     stop = request.parameters.get("stop")
     if not isinstance(stop, list) or not stop:
         return None
@@ -124,7 +124,7 @@ def stop_of_one_kind(request: ChatRequestView) -> str | None:
 
 
 def one_candidate(request: ChatRequestView) -> str | None:
-    """Several candidates exclude tools and thinking."""
+    """Refuse several choices with tools or thinking."""
     wanted = request.parameters.get("n")
     if not isinstance(wanted, int) or wanted == 1:
         return None
@@ -134,7 +134,7 @@ def one_candidate(request: ChatRequestView) -> str | None:
 
 
 def tools_well_formed(request: ChatRequestView) -> Failure | str | None:
-    """Functions with good names, on a model that can call them."""
+    """Require functions with valid names, and a model that supports tools."""
     tools = request.parameters.get("tools")
     if tools is None:
         return None
@@ -161,7 +161,7 @@ def tools_well_formed(request: ChatRequestView) -> Failure | str | None:
 
 
 def tool_choice_allowed(request: ChatRequestView) -> str | None:
-    """``required`` is refused always, a named function while thinking."""
+    """Refuse ``required`` always, and a named function while thinking."""
     choice = request.parameters.get("tool_choice")
     if choice is None or choice in ("auto", "none"):
         return None
@@ -177,7 +177,7 @@ def tool_choice_allowed(request: ChatRequestView) -> str | None:
 
 
 def thinking_allowed(request: ChatRequestView) -> Failure | str | None:
-    """The switch fits the model."""
+    """Refuse ``enable_thinking`` values that the model does not support."""
     wanted = request.parameters.get("enable_thinking")
     if wanted is False and request.facts.thinking == "only":
         return "The value of the enable_thinking parameter is restricted to True."
@@ -192,7 +192,7 @@ def thinking_allowed(request: ChatRequestView) -> Failure | str | None:
 
 
 def streamed_if_needed(request: ChatRequestView) -> Failure | None:
-    """Some models answer streams only, some only when they think."""
+    """Require a stream from models that only stream, always or while thinking."""
     if request.stream:
         return None
     if request.facts.stream_only:
@@ -207,7 +207,7 @@ def streamed_if_needed(request: ChatRequestView) -> Failure | None:
 
 
 def effort_or_budget(request: ChatRequestView) -> str | None:
-    """On models with effort levels, a level and a budget exclude each other."""
+    """Refuse ``reasoning_effort`` together with ``thinking_budget``."""
     effort = request.parameters.get("reasoning_effort")
     if not request.facts.effort or effort is None:
         return None
@@ -219,7 +219,7 @@ def effort_or_budget(request: ChatRequestView) -> str | None:
 
 
 def response_format_allowed(request: ChatRequestView) -> Failure | str | None:
-    """JSON only where the model can, and json_object only if the messages speak of json."""
+    """Refuse JSON on models without it, and json_object without the word "json" in the messages."""
     kind = request.response_format
     if kind == "text":
         return None
@@ -247,7 +247,7 @@ def response_format_allowed(request: ChatRequestView) -> Failure | str | None:
 
 
 def search_allowed(request: ChatRequestView) -> str | None:
-    """Web search only where the model has it; the text endpoint thinks and searches in streams only."""
+    """Refuse search on models without it, and thinking with search on the text endpoint unless streaming."""
     if request.parameters.get("enable_search") is not True:
         return None
     if not request.facts.search:
@@ -258,7 +258,7 @@ def search_allowed(request: ChatRequestView) -> str | None:
 
 
 def code_interpreter_allowed(request: ChatRequestView) -> str | None:
-    """The code interpreter wants thinking and a stream, and no tools. The wordings are ours."""
+    """Require thinking and a stream for the code interpreter, and refuse tools. The wordings are ours."""
     if request.parameters.get("enable_code_interpreter") is not True:
         return None
     if request.parameters.get("tools"):

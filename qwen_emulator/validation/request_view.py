@@ -1,4 +1,4 @@
-"""The raw request as the rules see it, and how the list of rules is run."""
+"""The raw request as the rules see it, and how a list of rules is applied."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from qwen_emulator.models import ChatFacts
 
 @dataclass(frozen=True)
 class ChatRequestView:
-    """A chat request before anybody knows whether it makes sense."""
+    """A chat request before it is validated."""
 
     model: str
     facts: ChatFacts
@@ -22,26 +22,26 @@ class ChatRequestView:
     stream: bool
     native: bool = False
     multimodal: bool = False
-    """Asked at the native multimodal endpoint."""
+    """Whether it was sent to the native multimodal endpoint."""
 
     @property
     def thinking(self) -> bool:
-        """Whether the model would think."""
+        """Return whether the model would think."""
         return is_thinking(self.facts, self.parameters)
 
     @property
     def response_format(self) -> str:
-        """The type asked for, ``text`` if none."""
+        """Return the requested type, ``text`` by default."""
         given = self.parameters.get("response_format")
         return str(given.get("type")) if isinstance(given, dict) else "text"
 
 
 Rule: TypeAlias = Callable[[ChatRequestView], "Failure | str | None"]
-"""A text stands for a refusal with this message, found behind the gateway."""
+"""Returns None, a refusal, or the message of a refusal from behind the gateway."""
 
 
 def validate(request: ChatRequestView, rules: Iterable[Rule]) -> Failure | None:
-    """The first refusal, or None."""
+    """Return the first refusal, or None."""
     for rule in rules:
         verdict = rule(request)
         if isinstance(verdict, str):

@@ -1,4 +1,4 @@
-"""What the Responses API refuses, and its request in the form of a chat, by whose rules it is judged too."""
+"""What the Responses API refuses, and its request as a chat request, whose rules apply too."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PARTS = {"input_text": "text", "input_image": "image_url", "input_audio": "inpu
 
 
 def validate(body: Any) -> Failure | None:
-    """The first refusal, or None. The wordings of the rules about tools are ours."""
+    """Return the first refusal, or None. The wordings of the rules about tools are ours."""
     if not isinstance(body, dict):
         return invalid_parameter("The request body is not a JSON object.")
     if not isinstance(body.get("input"), str | list) or not body["input"]:
@@ -54,7 +54,7 @@ def _tools(tools: Any) -> Failure | None:
 
 
 def as_chat(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of the chat request that asks the same."""
+    """Return the body of the equivalent chat request."""
     tools = body.get("tools") or []
     kinds = {tool.get("type") for tool in tools}
     functions = [_function(tool) for tool in tools if tool.get("type") == "function"]

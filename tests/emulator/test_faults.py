@@ -52,7 +52,7 @@ def finishes(answered: Any) -> list[str]:
 
 HARMLESS: dict[str, Callable[[Any], Mutated]] = {
     "byte_by_byte": faults.byte_by_byte,
-    "in_pieces": lambda reply: faults.in_pieces(reply, 7),
+    "in_segments": lambda reply: faults.in_segments(reply, 7),
     "at_once": faults.at_once,
     "crlf": faults.crlf,
     "comments": faults.comments,
@@ -256,7 +256,7 @@ def test_faults_of_any_request(raw: Any, emulator: Emulator) -> None:
 
 
 def test_own_bytes_can_be_altered_like_any_reply(raw: Any, emulator: Emulator) -> None:
-    emulator.reply(faults.in_pieces(RawReply(200, {}, [b"abcdef"]), 2))
+    emulator.reply(faults.in_segments(RawReply(200, {}, [b"abcdef"]), 2))
     assert raw.chat().body == b"abcdef"
     assert emulator.last_request.chunks_sent == 3
 

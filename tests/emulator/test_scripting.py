@@ -195,7 +195,7 @@ def test_a_client_that_leaves_is_no_error_of_the_server(
     emulator: Emulator, client: openai.OpenAI, caplog: pytest.LogCaptureFixture
 ) -> None:
     messages: list[Any] = [{"role": "user", "content": "Hi"}]
-    emulator.reply(*[Reply(["word "] * 2000)] * 10)
+    emulator.reply(*[Reply(["word "] * 20_000)] * 10)  # more than the buffers of a socket hold
     for _ in range(10):
         stream = client.chat.completions.create(model="qwen-plus", messages=messages, stream=True)
         next(iter(stream))

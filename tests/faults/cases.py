@@ -348,7 +348,7 @@ BODIES: tuple[Case, ...] = (
     row("JSON where SSE was asked", faults.json_for_stream(STORY), RIGHT, RIGHT),
     row("SSE where JSON was asked", faults.stream_for_json(STORY), RIGHT, RIGHT, native_whole=None),
     row("all events in one segment", faults.at_once(STORY), RIGHT, RIGHT, everywhere=False),
-    row("pieces of 7 bytes", faults.in_pieces(STORY, 7), RIGHT, RIGHT, everywhere=False),
+    row("pieces of 7 bytes", faults.in_segments(STORY, 7), RIGHT, RIGHT, everywhere=False),
     row("CRLF", faults.crlf(STORY), RIGHT, RIGHT),
     row("CRLF, one byte per segment", faults.crlf(faults.byte_by_byte(STORY)), RIGHT, RIGHT, everywhere=False),
     row("comments", faults.comments(STORY), RIGHT, RIGHT),
