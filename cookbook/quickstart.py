@@ -46,8 +46,8 @@ def chain() -> None:
     prompt = ChatPromptTemplate.from_template("Summarize in two sentences:\n\n{text}")
     answer = prompt | ChatQwen() | StrOutputParser()
     with get_usage_metadata_callback() as usage:
-        for piece in answer.stream({"text": (HANDBOOK / "thinking.md").read_text("utf-8")}):
-            print(piece, end="", flush=True)
+        for chunk in answer.stream({"text": (HANDBOOK / "thinking.md").read_text("utf-8")}):
+            print(chunk, end="", flush=True)
     for model, tokens in usage.usage_metadata.items():
         print(f"\n[{model}: {tokens['input_tokens']} tokens in, {tokens['output_tokens']} tokens out]\n")
 
