@@ -21,7 +21,6 @@ OPEN: tuple[str, ...] = (
     "qwen_core/execution",
     "qwen_core/protocols",
     "qwen_core/resources",
-    "qwen_core/transports",
     "qwen_core/types",
     "langchain_qwen",
     "llama_index_qwen",
@@ -30,9 +29,7 @@ OPEN: tuple[str, ...] = (
     "docs",
     "docs/reference",
     "cookbook",
-    "tests/core",
     "tests/emulator",
-    "tests/faults",
     "tests/features",
     "tests/retrieval",
 )
