@@ -9,27 +9,25 @@ except ModuleNotFoundError as missing:
         "langchain_qwen needs langchain-core: pip install 'qwen-integrations[langchain]'"
     ) from missing
 
-from langchain_qwen.block_translator import register
+from langchain_qwen.content_blocks import register
 from qwen_core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from langchain_qwen.batch import QwenBatch
     from langchain_qwen.chat_models import ChatQwen
     from langchain_qwen.costs import CostCallbackHandler, get_cost_callback
-    from langchain_qwen.embeddings import QwenEmbeddings
-    from langchain_qwen.multimodal_embeddings import QwenMultiModalEmbeddings
+    from langchain_qwen.embeddings import QwenEmbeddings, QwenMultiModalEmbeddings, QwenSparseEmbeddings
     from langchain_qwen.rerank import QwenRerank
-    from langchain_qwen.sparse_embeddings import QwenSparseEmbeddings
     from qwen_core.execution import rate_limits
 
     class RateLimiter(rate_limits.RateLimiter, BaseRateLimiter):
-        """To type checkers one of LangChain's too, as which it is registered below."""
+        """A subclass of LangChain's limiter too for type checkers; at run time it is registered as one below."""
 
 else:
     from qwen_core.execution.rate_limits import RateLimiter
 
 register()
-# LangChain takes only what calls itself one of its limiters; ours keeps both frameworks' interfaces.
+# LangChain accepts only instances of its own limiter class; ours has the interfaces of both frameworks.
 BaseRateLimiter.register(RateLimiter)
 
 __all__ = [
@@ -51,9 +49,9 @@ __getattr__ = lazy_names(
         "CostCallbackHandler": "langchain_qwen.costs",
         "QwenBatch": "langchain_qwen.batch",
         "QwenEmbeddings": "langchain_qwen.embeddings",
-        "QwenMultiModalEmbeddings": "langchain_qwen.multimodal_embeddings",
+        "QwenMultiModalEmbeddings": "langchain_qwen.embeddings",
         "QwenRerank": "langchain_qwen.rerank",
-        "QwenSparseEmbeddings": "langchain_qwen.sparse_embeddings",
+        "QwenSparseEmbeddings": "langchain_qwen.embeddings",
         "get_cost_callback": "langchain_qwen.costs",
     },
 )

@@ -1,4 +1,4 @@
-"""``QwenBatch``: a model or a chain whose ``batch`` goes through the service's Batch API, at half the price."""
+"""``QwenBatch``: a model or a chain whose ``batch`` uses the service's Batch API, at half the price."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,32 +9,33 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import get_config_list, merge_configs
 
-from langchain_qwen.batch_chain import Step, answered, give_out, in_a_row, take_apart
-from langchain_qwen.chat_calls import chat_request
-from langchain_qwen.exceptions import langchain_errors
-from qwen_core.resources.batches import AsyncQwenBatchJobs, BatchJob, QwenBatchJobs
-from qwen_core.resources.batches.journal import as_journal
-from qwen_core.resources.batches.results import failures, merged
+from langchain_qwen.batch_chain import Step, as_sequence, batched_model, set_outcome, split_chain
+from langchain_qwen.errors import langchain_errors
+from qwen_core.adapters.batches import BatchJobPair, FailedInputs
+from qwen_core.resources.batches import BatchJob
+from qwen_core.resources.batches.results import merged
 from qwen_core.types.requests import ChatRequest
 
 Config = RunnableConfig | list[RunnableConfig] | None
 
 
-class Asked(NamedTuple):
-    """One input as what the model is asked."""
+class ModelInput(NamedTuple):
+    """One input of the model, and its request."""
 
     messages: list[BaseMessage]
     request: ChatRequest
 
 
 class QwenBatch(Runnable[Any, Any]):
-    """Runs a model over many inputs as batch jobs. Answers take minutes to days and cost half.
+    """Runs a model over many inputs as batch jobs. Responses take minutes to days and cost half.
 
     Args:
-        llm: a ChatQwen, with whatever is bound to it, or a sequence of steps with one in it. The steps before and
-            after it run here.
-        options: the fields of ``qwen_core.BatchOptions``. With ``journal="folder"`` a process that was
-            killed and is started again on the same inputs uploads and submits nothing twice.
+        llm: a ChatQwen, a binding of one, or a sequence of steps with one. The steps before and after it run in
+        this
+            process.
+        options: the fields of ``qwen_core.BatchOptions``. With ``journal="folder"``, a process that was killed and
+        is
+            restarted on the same inputs does not upload or submit anything twice.
 
     Example:
         >>> from langchain_qwen import ChatQwen
@@ -44,26 +45,23 @@ class QwenBatch(Runnable[Any, Any]):
 
     def __init__(self, llm: Step, **options: Any) -> None:
         with langchain_errors:
-            parts = take_apart(llm)
-        self._llm, self._given = llm, options
-        self._before, self._after = in_a_row(parts.before), in_a_row(parts.after)
+            parts = split_chain(llm)
+        self._llm, self._batch_options = llm, options
+        self._before, self._after = as_sequence(parts.before), as_sequence(parts.after)
         self._model, self._options, self._config = parts.model, parts.options, parts.config
-        self._answered = answered(parts.model)
-        settings = parts.model.client_settings()
-        shared = {**options, "journal": as_journal(options.get("journal"))}
-        self._jobs = QwenBatchJobs(settings, **shared)
-        self._async_jobs = AsyncQwenBatchJobs(settings, **shared)
+        self._batched_model = batched_model(parts.model)
+        self._jobs = BatchJobPair(parts.model.client_settings(), options)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Made anew of its model, which knows how to leave out the key.
-        return partial(type(self), **self._given), (self._llm,)
+        # Rebuilt from its model, which pickles without its API key.
+        return partial(type(self), **self._batch_options), (self._llm,)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        """The answer to one input, as a job of its own."""
+        """Return the output of one input, as a job of its own."""
         return self.batch([input], config, **kwargs)[0]
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        """The answer to one input, as a job of its own, without blocking."""
+        """Return the output of one input, as a job of its own, without blocking."""
         return (await self.abatch([input], config, **kwargs))[0]
 
     def batch(
@@ -74,13 +72,13 @@ class QwenBatch(Runnable[Any, Any]):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> list[Any]:
-        """The outputs in the order of the inputs, once all jobs are done.
+        """Return the outputs in the order of the inputs, when all jobs are done.
 
         Args:
-            inputs: what the chain takes: messages, texts, prompts, or the variables of a prompt.
-            config: callbacks and the like; each answer is a run of the model for them, with usage and cost.
-            return_exceptions: put errors in the place of outputs. Otherwise the first one is raised, before
-                anything is sent where an input cannot be; no answer is lost, see ``QwenBatchJobs.run``.
+            inputs: the inputs of the chain: messages, texts, prompts, or the variables of a prompt.
+            config: callbacks and the like; each response is a run of the model for them, with usage and cost.
+            return_exceptions: return errors among the outputs. Otherwise the first one is raised; if an input is
+                invalid, before anything is sent. No response is lost, see ``QwenBatchJobs.run``.
             kwargs: arguments of the model's call.
         """
         return self._batch(inputs, config, return_exceptions, kwargs)
@@ -93,7 +91,7 @@ class QwenBatch(Runnable[Any, Any]):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> list[Any]:
-        """The same without blocking."""
+        """Return the outputs in the order of the inputs, without blocking; arguments as for ``batch``."""
         return await self._abatch(inputs, config, return_exceptions, kwargs)
 
     def retry_failed(
@@ -105,10 +103,9 @@ class QwenBatch(Runnable[Any, Any]):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> list[Any]:
-        """The outputs with those inputs run once more whose output is an error, as jobs of their own."""
-        places, origin = failures(inputs, outputs)
-        again = self._batch([inputs[place] for place in places], config, return_exceptions, kwargs, origin)
-        return merged(outputs, places, again)
+        """Run those inputs once more whose output is an error, as jobs of their own, and return all outputs."""
+        failed = FailedInputs(inputs, outputs)
+        return failed.merge(self._batch(failed.inputs, config, return_exceptions, kwargs, failed.origin))
 
     async def aretry_failed(
         self,
@@ -119,140 +116,156 @@ class QwenBatch(Runnable[Any, Any]):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> list[Any]:
-        """The same without blocking."""
-        places, origin = failures(inputs, outputs)
-        again = await self._abatch([inputs[place] for place in places], config, return_exceptions, kwargs, origin)
-        return merged(outputs, places, again)
+        """Run those inputs once more whose output is an error, without blocking, and return all outputs."""
+        failed = FailedInputs(inputs, outputs)
+        return failed.merge(await self._abatch(failed.inputs, config, return_exceptions, kwargs, failed.origin))
 
     def submit(self, inputs: list[Any], **kwargs: Any) -> list[BatchJob]:
-        """Upload and submit without waiting; ``batch`` with the same inputs waits and gives the outputs."""
+        """Upload and submit without waiting; ``batch`` with the same inputs waits and returns the outputs."""
         with langchain_errors:
-            return self._jobs.submit(self._requests(inputs, kwargs, tolerant=False))
+            return self._jobs.sync.submit(self._requests(inputs, kwargs, tolerant=False))
 
     async def asubmit(self, inputs: list[Any], **kwargs: Any) -> list[BatchJob]:
-        """The same without blocking."""
+        """Upload and submit without waiting; ``abatch`` with the same inputs waits and returns the outputs."""
         with langchain_errors:
             requests = await asyncio.to_thread(self._requests, inputs, kwargs, tolerant=False)
-            return await self._async_jobs.submit(requests)
+            return await self._jobs.asynchronous.submit(requests)
 
     def cancel(self, inputs: list[Any], **kwargs: Any) -> list[BatchJob]:
-        """Cancel the jobs of these inputs. What is answered by then is charged, and ``batch`` still gives it."""
-        with langchain_errors:
-            return self._jobs.cancel(self._requests(inputs, kwargs))
+        """Cancel the jobs of these inputs.
 
-    async def acancel(self, inputs: list[Any], **kwargs: Any) -> list[BatchJob]:
-        """The same without blocking."""
-        with langchain_errors:
-            return await self._async_jobs.cancel(await asyncio.to_thread(self._requests, inputs, kwargs))
-
-    def clean_up(self, inputs: list[Any] | None = None, **kwargs: Any) -> int:
-        """Delete the files of these inputs and of their results at the service, and the record of the run.
-
-        None: of all runs of the journal, retries included. Gives the number of files.
+        Responses finished by then are charged, and ``batch`` still returns them.
         """
         with langchain_errors:
-            return self._jobs.clean_up(None if inputs is None else self._requests(inputs, kwargs))
+            return self._jobs.sync.cancel(self._requests(inputs, kwargs))
+
+    async def acancel(self, inputs: list[Any], **kwargs: Any) -> list[BatchJob]:
+        """Cancel the jobs of these inputs without blocking. Responses finished by then are charged."""
+        with langchain_errors:
+            return await self._jobs.asynchronous.cancel(await asyncio.to_thread(self._requests, inputs, kwargs))
+
+    def clean_up(self, inputs: list[Any] | None = None, **kwargs: Any) -> int:
+        """Delete the service's files of these inputs and their results, and the record of the run.
+
+        Returns the number of deleted files.
+
+        Args:
+            inputs: the inputs; None: those of all runs of the journal, including retries.
+            kwargs: arguments of the model's call.
+        """
+        with langchain_errors:
+            return self._jobs.sync.clean_up(None if inputs is None else self._requests(inputs, kwargs))
 
     async def aclean_up(self, inputs: list[Any] | None = None, **kwargs: Any) -> int:
-        """The same without blocking."""
+        """Delete the service's files of these inputs and their results without blocking; return their number."""
         with langchain_errors:
             requests = None if inputs is None else await asyncio.to_thread(self._requests, inputs, kwargs)
-            return await self._async_jobs.clean_up(requests)
+            return await self._jobs.asynchronous.clean_up(requests)
 
     def _requests(self, inputs: list[Any], kwargs: dict[str, Any], *, tolerant: bool = True) -> list[ChatRequest]:
         prompts = self._before.batch(inputs, return_exceptions=tolerant)
-        return requests_of(self._asked(prompts, kwargs, tolerant))
+        return requests_of(self._model_inputs(prompts, kwargs, tolerant))
 
     def _batch(
         self, inputs: list[Any], config: Config, tolerant: bool, kwargs: dict[str, Any], origin: Sequence[str] = ()
     ) -> list[Any]:
         configs = get_config_list(config, len(inputs))
         prompts = self._before.batch(inputs, configs, return_exceptions=tolerant)
-        asked = self._asked(prompts, kwargs, tolerant)
+        model_inputs = self._model_inputs(prompts, kwargs, tolerant)
         with langchain_errors:
-            outcomes = iter(self._jobs.run(requests_of(asked), return_exceptions=tolerant, origin=origin))
-        answers: list[Any] = []
-        for one, run_config in zip(asked, configs, strict=True):
-            if isinstance(one, Asked):
-                give_out(next(outcomes))
+            outcomes = iter(
+                self._jobs.sync.run(requests_of(model_inputs), return_exceptions=tolerant, origin=origin)
+            )
+        messages: list[Any] = []
+        for model_input, run_config in zip(model_inputs, configs, strict=True):
+            if isinstance(model_input, ModelInput):
+                set_outcome(next(outcomes))
                 try:
-                    answers.append(self._answered.invoke(*self._call(one, run_config), **self._with(kwargs)))
+                    messages.append(
+                        self._batched_model.invoke(
+                            *self._call(model_input, run_config), **self._call_options(kwargs)
+                        )
+                    )
                 except Exception as error:
-                    answers.append(kept(error, tolerant))
+                    messages.append(returned(error, tolerant))
             else:
-                answers.append(one)
-        places = good(answers)
-        values, of_values = [answers[place] for place in places], [configs[place] for place in places]
+                messages.append(model_input)
+        indexes = valid_indexes(messages)
+        values, of_values = [messages[index] for index in indexes], [configs[index] for index in indexes]
         outputs = self._after.batch(values, of_values, return_exceptions=tolerant)
-        return merged(answers, places, with_batch(outputs, values))
+        return merged(messages, indexes, with_batch_id(outputs, values))
 
     async def _abatch(
         self, inputs: list[Any], config: Config, tolerant: bool, kwargs: dict[str, Any], origin: Sequence[str] = ()
     ) -> list[Any]:
         configs = get_config_list(config, len(inputs))
         prompts = await self._before.abatch(inputs, configs, return_exceptions=tolerant)
-        asked = await asyncio.to_thread(self._asked, prompts, kwargs, tolerant)
+        model_inputs = await asyncio.to_thread(self._model_inputs, prompts, kwargs, tolerant)
         with langchain_errors:
-            requests = requests_of(asked)
-            outcomes = iter(await self._async_jobs.run(requests, return_exceptions=tolerant, origin=origin))
-        answers: list[Any] = []
-        for one, run_config in zip(asked, configs, strict=True):
-            if isinstance(one, Asked):
-                give_out(next(outcomes))
+            requests = requests_of(model_inputs)
+            outcomes = iter(await self._jobs.asynchronous.run(requests, return_exceptions=tolerant, origin=origin))
+        messages: list[Any] = []
+        for model_input, run_config in zip(model_inputs, configs, strict=True):
+            if isinstance(model_input, ModelInput):
+                set_outcome(next(outcomes))
                 try:
-                    call = self._answered.ainvoke(*self._call(one, run_config), **self._with(kwargs))
-                    answers.append(await call)
+                    call = self._batched_model.ainvoke(
+                        *self._call(model_input, run_config), **self._call_options(kwargs)
+                    )
+                    messages.append(await call)
                 except Exception as error:
-                    answers.append(kept(error, tolerant))
+                    messages.append(returned(error, tolerant))
             else:
-                answers.append(one)
-        places = good(answers)
-        values, of_values = [answers[place] for place in places], [configs[place] for place in places]
+                messages.append(model_input)
+        indexes = valid_indexes(messages)
+        values, of_values = [messages[index] for index in indexes], [configs[index] for index in indexes]
         outputs = await self._after.abatch(values, of_values, return_exceptions=tolerant)
-        return merged(answers, places, with_batch(outputs, values))
+        return merged(messages, indexes, with_batch_id(outputs, values))
 
-    def _asked(self, prompts: list[Any], kwargs: dict[str, Any], tolerant: bool) -> list[Asked | Exception]:
-        asked: list[Asked | Exception] = []
-        options = self._with(kwargs)
+    def _model_inputs(
+        self, prompts: list[Any], kwargs: dict[str, Any], tolerant: bool
+    ) -> list[ModelInput | Exception]:
+        model_inputs: list[ModelInput | Exception] = []
+        options = self._call_options(kwargs)
         stop = options.pop("stop", None)
         for prompt in prompts:
             if isinstance(prompt, Exception):
-                asked.append(prompt)
+                model_inputs.append(prompt)
                 continue
             try:
                 with langchain_errors:
                     messages = self._model._convert_input(prompt).to_messages()
-                    asked.append(Asked(messages, chat_request(self._model, messages, stop, options)))
+                    model_inputs.append(ModelInput(messages, self._model._build_request(messages, stop, options)))
             except Exception as error:
-                asked.append(kept(error, tolerant))
-        return asked
+                model_inputs.append(returned(error, tolerant))
+        return model_inputs
 
-    def _with(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _call_options(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         return {**self._options, **kwargs}
 
-    def _call(self, asked: Asked, config: RunnableConfig) -> tuple[list[BaseMessage], RunnableConfig]:
-        return asked.messages, merge_configs(self._config, config)
+    def _call(self, model_input: ModelInput, config: RunnableConfig) -> tuple[list[BaseMessage], RunnableConfig]:
+        return model_input.messages, merge_configs(self._config, config)
 
 
-def requests_of(asked: list[Asked | Exception]) -> list[ChatRequest]:
-    """What is asked of the model."""
-    return [one.request for one in asked if isinstance(one, Asked)]
+def requests_of(model_inputs: list[ModelInput | Exception]) -> list[ChatRequest]:
+    """Return the requests of those inputs that are valid."""
+    return [one.request for one in model_inputs if isinstance(one, ModelInput)]
 
 
-def kept(error: Exception, tolerant: bool) -> Exception:
-    """The error as an output, where errors are put there."""
+def returned(error: Exception, tolerant: bool) -> Exception:
+    """Return the error as an output if errors are tolerated, else raise it."""
     if not tolerant:
         raise error
     return error
 
 
-def good(values: Sequence[Any]) -> list[int]:
-    """Where no errors stand."""
-    return [place for place, value in enumerate(values) if not isinstance(value, Exception)]
+def valid_indexes(values: Sequence[Any]) -> list[int]:
+    """Return the indexes of the values that are not errors."""
+    return [index for index, value in enumerate(values) if not isinstance(value, Exception)]
 
 
-def with_batch(outputs: Sequence[Any], messages: Sequence[Any]) -> Sequence[Any]:
-    """The outputs; errors of steps behind the model say which job the answer is from, as the model's own do."""
+def with_batch_id(outputs: Sequence[Any], messages: Sequence[Any]) -> Sequence[Any]:
+    """Return the outputs; errors of steps after the model get the batch id, as the model's own have."""
     for output, message in zip(outputs, messages, strict=True):
         if isinstance(output, Exception):
             vars(output).setdefault("batch_id", message.response_metadata.get("batch_id"))

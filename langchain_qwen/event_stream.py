@@ -1,7 +1,8 @@
 """The core's events as LangChain's content-block events, for ``stream_events(version="v3")``.
 
-What LangChain's own bridge makes of the chunks, without the chunks: the same blocks, indexes and final message
-at a tenth of the cost. Blocks stay open until the end, because text may resume after reasoning or a call.
+They are those that LangChain's own bridge makes of the chunks, without the chunks: the same blocks, indexes and
+final message at a tenth of the cost. Blocks stay open until the end, because text may resume after reasoning or a
+call.
 """
 
 from collections.abc import Sequence
@@ -11,18 +12,18 @@ from uuid import UUID
 from langchain_core.utils.utils import LC_ID_PREFIX
 from langchain_protocol import MessagesData
 
-from langchain_qwen.block_translator import PROVIDER
-from langchain_qwen.chunks import response_metadata, to_message
-from langchain_qwen.citations import annotations
 from langchain_qwen.content_blocks import (
     AUDIO_INDEX,
+    PROVIDER,
     REASONING_INDEX,
     TEXT_INDEX,
     audio_block,
     call_index,
-    finished_call,
+    citation_annotations,
+    finished_call_block,
+    server_tool_blocks,
 )
-from langchain_qwen.server_tools import server_tool_blocks
+from langchain_qwen.output import response_metadata, to_message
 from qwen_core.types.accumulator import Accumulator
 from qwen_core.types.events import AudioDelta, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
 from qwen_core.types.responses import ChatResponse
@@ -30,7 +31,7 @@ from qwen_core.types.wav import wav_base64
 
 
 class BlockEvents:
-    """Turns the events of one answer into LangChain's."""
+    """Convert the events of one response."""
 
     __slots__ = ("_accumulator", "_message_id", "_numbers", "_started")
 
@@ -41,26 +42,26 @@ class BlockEvents:
         self._started = False
 
     def add(self, event: Event) -> Sequence[MessagesData]:
-        """The events that this one becomes."""
+        """Convert one event."""
         self._accumulator.add(event)
-        found: list[Any] = [] if self._started else [self._start()]
+        events: list[Any] = [] if self._started else [self._start()]
         if isinstance(event, TextDelta):
             delta = {"type": "text-delta", "text": event.text}
-            found += self._block(TEXT_INDEX, {"type": "text", "text": ""}, delta)
+            events += self._block(TEXT_INDEX, {"type": "text", "text": ""}, delta)
         elif isinstance(event, ReasoningDelta):
             delta = {"type": "reasoning-delta", "reasoning": event.text}
-            found += self._block(REASONING_INDEX, {"type": "reasoning", "reasoning": ""}, delta)
+            events += self._block(REASONING_INDEX, {"type": "reasoning", "reasoning": ""}, delta)
         elif isinstance(event, ToolCallDelta):
             index = call_index(event.position)
-            begun = {"type": "tool_call_chunk", "id": event.id, "name": event.name, "args": "", "index": index}
+            start = {"type": "tool_call_chunk", "id": event.id, "name": event.name, "args": "", "index": index}
             delta = {"type": "tool-call-delta", "args": event.arguments}
-            found += self._block(index, begun, delta if event.arguments else None)
+            events += self._block(index, start, delta if event.arguments else None)
         elif isinstance(event, AudioDelta) and event.data:
-            sound = {"type": "data-delta", "data": event.data, "encoding": "base64"}
-            found += self._block(AUDIO_INDEX, {"type": "audio", "base64": ""}, sound)
+            delta = {"type": "data-delta", "data": event.data, "encoding": "base64"}
+            events += self._block(AUDIO_INDEX, {"type": "audio", "base64": ""}, delta)
         elif isinstance(event, Finish):
-            found += self._finish(event)
-        return cast(list[MessagesData], found)
+            events += self._finish(event)
+        return cast(list[MessagesData], events)
 
     def _start(self) -> dict[str, Any]:
         self._started = True
@@ -71,12 +72,12 @@ class BlockEvents:
             "metadata": {"provider": PROVIDER},
         }
 
-    def _block(self, index: str, begun: dict[str, Any], delta: dict[str, Any] | None) -> list[dict[str, Any]]:
+    def _block(self, index: str, start: dict[str, Any], delta: dict[str, Any] | None) -> list[dict[str, Any]]:
         events: list[dict[str, Any]] = []
         number = self._numbers.get(index)
         if number is None:
             number = self._numbers[index] = len(self._numbers)
-            events.append({"event": "content-block-start", "index": number, "content": begun})
+            events.append({"event": "content-block-start", "index": number, "content": start})
         if delta is not None:
             events.append({"event": "content-block-delta", "index": number, "delta": delta})
         return events
@@ -98,11 +99,11 @@ class BlockEvents:
                 {"event": "content-block-finish", "index": number, "content": blocks[index]}
                 for index, number in self._numbers.items()
             ),
-            *self._ran(last["metadata"]),
+            *self._server_tools(last["metadata"]),
             last,
         ]
 
-    def _ran(self, metadata: dict[str, Any]) -> list[dict[str, Any]]:
+    def _server_tools(self, metadata: dict[str, Any]) -> list[dict[str, Any]]:
         events: list[dict[str, Any]] = []
         for number, block in enumerate(server_tool_blocks(metadata), len(self._numbers)):
             events.append({"event": "content-block-start", "index": number, "content": block})
@@ -111,18 +112,18 @@ class BlockEvents:
 
 
 def finished_blocks(response: ChatResponse) -> dict[str, dict[str, Any]]:
-    """The blocks of a whole answer by their index."""
+    """Return the blocks of a complete response by their index."""
     calls = {
-        call_index(position): finished_call(part, response.finish_reason)
+        call_index(position): finished_call_block(part, response.finish_reason)
         for position, part in enumerate(response.tool_calls)
     }
-    notes = annotations(response.citations, response.choices[0].spans)
-    cited = {"annotations": notes} if notes else {}
+    annotations = citation_annotations(response.citations, response.choices[0].spans)
+    cited = {"annotations": annotations} if annotations else {}
     audio = response.choices[0].audio
-    sound = {AUDIO_INDEX: audio_block(wav_base64(audio.data), audio.transcript)} if audio and audio.data else {}
+    spoken = {AUDIO_INDEX: audio_block(wav_base64(audio.data), audio.transcript)} if audio and audio.data else {}
     return {
         TEXT_INDEX: {"type": "text", "text": response.text, **cited, "index": TEXT_INDEX},
         REASONING_INDEX: {"type": "reasoning", "reasoning": response.reasoning, "index": REASONING_INDEX},
         **calls,
-        **sound,
+        **spoken,
     }

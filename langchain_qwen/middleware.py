@@ -13,25 +13,26 @@ from langchain_qwen.chat_models import ChatQwen
 
 M = TypeVar("M", bound=BaseMessage)
 
-MARK = {"type": "ephemeral"}
+CACHE_CONTROL = {"type": "ephemeral"}
 
-CACHEABLE_PARTS = ("text", "image", "image_url")
-"""Blocks that can bear a cache mark (compatible, section 2.5)."""
+CACHEABLE = ("text", "image", "image_url")
+"""Content blocks that can have a prompt cache breakpoint (compatible, section 2.5)."""
 
 
 class QwenPromptCachingMiddleware(AgentMiddleware[Any, Any, Any]):
-    """Has the service cache what an agent sends again and again: its tools, its system prompt, its conversation.
+    """Has the service cache what an agent sends with each call: its tools, system prompt and conversation.
 
-    Two marks of the four that count: one at the end of the system prompt, which tools precede, and one at the end
-    of the conversation so far, with which the next call begins. A prefix that is cached costs a tenth, and a
-    quarter more than usual when it is written; prefixes of less than 1024 tokens are not cached.
+    It sets two of the four prompt cache breakpoints that count: one at the end of the system prompt, which tools
+    precede, and one at the end of the conversation so far, with which the next call begins. A cached prefix costs
+    a tenth when it is read, and a quarter more than usual when it is written; prefixes of less than 1024 tokens
+    are not cached.
 
-    Only ``ChatQwen`` is concerned: a request to any other model passes unchanged. The marks are made on copies of
-    the request's own messages, after what other middleware has left of them.
+    Requests to models other than ``ChatQwen`` are unchanged. The breakpoints are set on copies of the messages,
+    after other middleware has processed them.
 
     Args:
-        system_prompt: whether to mark the system prompt.
-        conversation: whether to mark the end of the conversation.
+        system_prompt: whether to set a breakpoint at the end of the system prompt.
+        conversation: whether to set a breakpoint at the end of the conversation.
     """
 
     def __init__(self, *, system_prompt: bool = True, conversation: bool = True) -> None:
@@ -42,45 +43,45 @@ class QwenPromptCachingMiddleware(AgentMiddleware[Any, Any, Any]):
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
     ) -> ModelResponse[Any]:
-        """Call the model with the marks."""
-        return handler(self.marked(request))
+        """Call the model with the breakpoints."""
+        return handler(self.with_breakpoints(request))
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
     ) -> ModelResponse[Any]:
-        """Call the model with the marks, without blocking."""
-        return await handler(self.marked(request))
+        """Call the model with the breakpoints, without blocking."""
+        return await handler(self.with_breakpoints(request))
 
-    def marked(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
-        """The request with the marks; the request itself where it is not for this provider."""
+    def with_breakpoints(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
+        """Return the request with breakpoints; the request itself if it is for another provider."""
         if not isinstance(request.model, ChatQwen):
             return request
         system = request.system_message
         if self.system_prompt and system is not None:
-            request = request.override(system_message=with_mark(system) or system)
+            request = request.override(system_message=with_breakpoint(system) or system)
         if self.conversation:
-            request = request.override(messages=with_last_marked(request.messages))
+            request = request.override(messages=with_last_breakpoint(request.messages))
         return request
 
 
-def with_last_marked(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
-    """The conversation with a mark on its last message that can bear one."""
-    for place in range(len(messages) - 1, -1, -1):
-        if (message := with_mark(messages[place])) is not None:
-            return [*messages[:place], message, *messages[place + 1 :]]
+def with_last_breakpoint(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
+    """Return the conversation with a breakpoint on the last message that can have one."""
+    for index in range(len(messages) - 1, -1, -1):
+        if (message := with_breakpoint(messages[index])) is not None:
+            return [*messages[:index], message, *messages[index + 1 :]]
     return list(messages)
 
 
-def with_mark(message: M) -> M | None:
-    """A copy of the message with a mark at the end of its content; None where nothing can bear one."""
+def with_breakpoint(message: M) -> M | None:
+    """Return a copy of the message with a breakpoint at the end of its content; None if it cannot have one."""
     content = message.content
     if isinstance(content, str):
         blocks: list[Any] = [{"type": "text", "text": content}] if content else []
     else:
         blocks = [{"type": "text", "text": block} if isinstance(block, str) else block for block in content]
-    for place in range(len(blocks) - 1, -1, -1):
-        block = blocks[place]
-        if block.get("type") in CACHEABLE_PARTS and (block.get("type") != "text" or block.get("text")):
-            blocks[place] = {**block, "cache_control": MARK}
+    for index in range(len(blocks) - 1, -1, -1):
+        block = blocks[index]
+        if block.get("type") in CACHEABLE and (block.get("type") != "text" or block.get("text")):
+            blocks[index] = {**block, "cache_control": CACHE_CONTROL}
             return message.model_copy(update={"content": blocks})
     return None

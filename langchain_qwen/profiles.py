@@ -1,4 +1,4 @@
-"""The catalogue's facts in the shape of LangChain's model profiles."""
+"""The catalog's facts in the form of LangChain's model profiles."""
 
 from typing import Any, cast
 
@@ -6,14 +6,14 @@ from langchain_core.language_models.model_profile import ModelProfile as LangCha
 
 from qwen_core.models.profile import Modality, ModelProfile
 
-KNOWN = frozenset(LangChainProfile.__annotations__)
-"""What this version of LangChain has a place for; it warns of everything else."""
+PROFILE_KEYS = frozenset(LangChainProfile.__annotations__)
+"""The keys of this version of LangChain, which warns of any other."""
 
 
 def langchain_profile(
     profile: ModelProfile, *, enable_thinking: bool | None = None, reasoning_effort: str | None = None
 ) -> LangChainProfile:
-    """What LangChain's agents and middleware read of a model, as it is set up. What is unknown is left out."""
+    """Return what LangChain's agents and middleware read of a model as configured. Unknown facts are left out."""
     if enable_thinking is None and reasoning_effort is not None:
         enable_thinking = reasoning_effort != "none"
     thinks = profile.thinks(enable_thinking)
@@ -22,16 +22,18 @@ def langchain_profile(
         **limits(profile, thinks),
         **modalities(profile),
         **reasoning(profile),
-        **tools(profile, told_to_think=bool(enable_thinking)),
+        **tools(profile, thinking_requested=bool(enable_thinking)),
         "structured_output": bool(profile.json_schema) and not (thinks and profile.json_object_thinking is False),
         "temperature": "temperature" not in profile.refused_parameters,
     }
-    kept = {name: value for name, value in facts.items() if value is not None and name in KNOWN}
-    return cast(LangChainProfile, kept)
+    return cast(
+        LangChainProfile,
+        {name: value for name, value in facts.items() if value is not None and name in PROFILE_KEYS},
+    )
 
 
 def identity(profile: ModelProfile) -> dict[str, Any]:
-    """Which model it is, and whether its end was announced."""
+    """Return which model it is, and whether its retirement was announced."""
     status = "deprecated" if profile.retired_on else "active"
     return {
         "name": profile.name,
@@ -41,7 +43,7 @@ def identity(profile: ModelProfile) -> dict[str, Any]:
 
 
 def limits(profile: ModelProfile, thinks: bool) -> dict[str, Any]:
-    """The longest input and output, which thinking may shorten."""
+    """Return the maximum input and output, which thinking may reduce."""
     longest_input = profile.max_input_tokens_thinking if thinks else None
     longest_output = profile.max_output_tokens_thinking if thinks else None
     return {
@@ -51,7 +53,7 @@ def limits(profile: ModelProfile, thinks: bool) -> dict[str, Any]:
 
 
 def modalities(profile: ModelProfile) -> dict[str, Any]:
-    """What goes in and comes out. Media in a tool's result go on in a message of their own."""
+    """Return the modalities of input and output. Media in a tool result are sent in a message of their own."""
     into, out = profile.input_modalities, profile.output_modalities
     return {
         "text_inputs": _has("text", into),
@@ -71,7 +73,7 @@ def modalities(profile: ModelProfile) -> dict[str, Any]:
 
 
 def reasoning(profile: ModelProfile) -> dict[str, Any]:
-    """Whether it thinks, and how much of it can be asked for."""
+    """Return whether it thinks, and its reasoning efforts."""
     return {
         "reasoning_output": profile.thinking in ("optional", "always") if profile.thinking else None,
         "reasoning_effort_levels": list(profile.reasoning_efforts) or None,
@@ -79,11 +81,14 @@ def reasoning(profile: ModelProfile) -> dict[str, Any]:
     }
 
 
-def tools(profile: ModelProfile, *, told_to_think: bool) -> dict[str, Any]:
-    """Whether it calls tools and can be made to: not while it thinks, and a default to think yields."""
+def tools(profile: ModelProfile, *, thinking_requested: bool) -> dict[str, Any]:
+    """Return whether it calls tools and can be forced to.
+
+    Forcing and thinking exclude each other; thinking by default is then turned off, thinking on request is not.
+    """
     forced = profile.forced_tool_choice and profile.thinking != "always"
     if profile.thinking != "none":
-        forced = forced and not told_to_think
+        forced = forced and not thinking_requested
     return {
         "tool_calling": profile.tool_calling,
         "tool_choice": forced and profile.tool_calling is not False,

@@ -1,4 +1,4 @@
-"""``QwenRerank``: a document compressor for LangChain that puts the most relevant documents first."""
+"""``QwenRerank``: a document compressor for LangChain that sorts documents by relevance."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,9 +7,9 @@ from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, Field
 
-from langchain_qwen.brief_repr import BriefRepr
-from langchain_qwen.exceptions import langchain_errors
+from langchain_qwen.errors import langchain_errors
 from langchain_qwen.messages import block_to_parts
+from langchain_qwen.pydantic_internals import BriefRepr
 from qwen_core.adapters.retrieval_fields import RerankFields
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.execution.ordered import DEFAULT_CONCURRENCY
@@ -23,10 +23,10 @@ Item = str | Document | Mapping[str, Any]
 
 
 class QwenRerank(BriefRepr, RerankFields, BaseDocumentCompressor):
-    """Puts documents in the order of their relevance to the question.
+    """Sorts documents by their relevance to the query.
 
-    The relevance stands in each document's metadata as ``relevance_score``. Without ``top_n`` all documents are
-    kept. More documents than the model takes at once go in several calls and make one ranking.
+    Each document's metadata has its score as ``relevance_score``. Without ``top_n`` all documents are kept. If
+    there are more documents than the model's limit, several calls make one ranking.
 
     Example:
         >>> retriever = ContextualCompressionRetriever(  # doctest: +SKIP
@@ -37,18 +37,18 @@ class QwenRerank(BriefRepr, RerankFields, BaseDocumentCompressor):
     model_config = ConfigDict(extra="forbid", populate_by_name=True, arbitrary_types_allowed=True)
 
     max_concurrency: int = Field(default=DEFAULT_CONCURRENCY, ge=1)
-    """How many calls are on their way at once."""
+    """The maximum number of concurrent calls."""
     image_key: str | None = None
-    """The metadata that holds the URL of a document's image; where it is there, a model that sees ranks by it."""
+    """The metadata key of a document's image URL. If a document has it, a vision model ranks the image."""
 
     def rerank(self, query: Item, documents: Sequence[Item], *, top_n: int | None = None) -> list[Ranked]:
-        """The positions of the most relevant items and their scores, best first. Items may be images or videos."""
+        """Return indexes and scores of the most relevant items, best first. Items may be images or videos."""
         with langchain_errors:
             request = self._request(query, documents, top_n)
             return QwenClient(self.client_settings()).rerank(request, workers=self.max_concurrency).results
 
     async def arerank(self, query: Item, documents: Sequence[Item], *, top_n: int | None = None) -> list[Ranked]:
-        """The positions of the most relevant items and their scores, best first. Items may be images or videos."""
+        """Return indexes and scores of the most relevant items, best first. Items may be images or videos."""
         with langchain_errors:
             client = AsyncQwenClient(self.client_settings())
             request = self._request(query, documents, top_n)
@@ -57,14 +57,14 @@ class QwenRerank(BriefRepr, RerankFields, BaseDocumentCompressor):
     def compress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
     ) -> Sequence[Document]:
-        """Copies of the most relevant documents, best first."""
-        return in_new_order(documents, self.rerank(query, documents))
+        """Return copies of the most relevant documents, best first."""
+        return scored_documents(documents, self.rerank(query, documents))
 
     async def acompress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
     ) -> Sequence[Document]:
-        """Copies of the most relevant documents, best first, without blocking."""
-        return in_new_order(documents, await self.arerank(query, documents))
+        """Return copies of the most relevant documents, best first, without blocking."""
+        return scored_documents(documents, await self.arerank(query, documents))
 
     def _request(self, query: Item, documents: Sequence[Item], top_n: int | None) -> RerankRequest:
         return self.rerank_request(
@@ -73,21 +73,23 @@ class QwenRerank(BriefRepr, RerankFields, BaseDocumentCompressor):
 
 
 def to_part(item: Item, image_key: str | None) -> Part:
-    """The one thing that an item is."""
+    """Return the text, image or video of an item."""
     if isinstance(item, str):
         return TextPart(item)
     if isinstance(item, Document):
         image = item.metadata.get(image_key) if image_key else None
         return ImagePart(str(image)) if image else TextPart(item.page_content)
     block = item if "type" in item else {"type": next(iter(item), ""), **item}
-    found = block_to_parts(block)
-    if len(found) != 1:
-        raise UnsupportedFeatureError("An item to rank is one text, one image or one video.")
-    return found[0]
+    item_parts = block_to_parts(block)
+    if len(item_parts) != 1:
+        raise UnsupportedFeatureError(
+            f"An item to rank must be one text, one image or one video (got {len(item_parts)} parts)."
+        )
+    return item_parts[0]
 
 
-def in_new_order(documents: Sequence[Document], results: Sequence[Ranked]) -> list[Document]:
-    """Copies of the documents in the order of the ranking, with their scores."""
+def scored_documents(documents: Sequence[Document], results: Sequence[Ranked]) -> list[Document]:
+    """Return copies of the documents in the order of the ranking, with their scores."""
     return [
         documents[result.index].model_copy(
             update={"metadata": {**documents[result.index].metadata, "relevance_score": result.score}}

@@ -14,12 +14,10 @@ from qwen_core.lazy_names import lazy_names
 if TYPE_CHECKING:
     from llama_index_qwen.batch import QwenBatch
     from llama_index_qwen.costs import CostEventHandler, count_costs
-    from llama_index_qwen.embeddings import QwenEmbedding
-    from llama_index_qwen.exceptions import UnusableAnswerError
+    from llama_index_qwen.embeddings import QwenEmbedding, QwenMultiModalEmbedding, QwenSparseEmbedding
+    from llama_index_qwen.errors import UnusableAnswerError
     from llama_index_qwen.llm import Qwen
-    from llama_index_qwen.multimodal_embeddings import QwenMultiModalEmbedding
     from llama_index_qwen.rerank import QwenRerank
-    from llama_index_qwen.sparse_embeddings import QwenSparseEmbedding
     from qwen_core.execution.rate_limits import RateLimiter
 
 __all__ = [
@@ -42,11 +40,11 @@ __getattr__ = lazy_names(
         "Qwen": "llama_index_qwen.llm",
         "QwenBatch": "llama_index_qwen.batch",
         "QwenEmbedding": "llama_index_qwen.embeddings",
-        "QwenMultiModalEmbedding": "llama_index_qwen.multimodal_embeddings",
+        "QwenMultiModalEmbedding": "llama_index_qwen.embeddings",
         "QwenRerank": "llama_index_qwen.rerank",
-        "QwenSparseEmbedding": "llama_index_qwen.sparse_embeddings",
+        "QwenSparseEmbedding": "llama_index_qwen.embeddings",
         "RateLimiter": "qwen_core.execution.rate_limits",
-        "UnusableAnswerError": "llama_index_qwen.exceptions",
+        "UnusableAnswerError": "llama_index_qwen.errors",
         "count_costs": "llama_index_qwen.costs",
     },
 )

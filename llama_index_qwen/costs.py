@@ -1,15 +1,14 @@
-"""What a query, an agent or an index build cost: an event handler that sums by model, and a context manager.
+"""The cost of a query, an agent or an index build: an event handler with totals by model, and a context manager.
 
-Costs are by list price. Calls of other providers are not counted; a call of ours whose price is not known is,
-under ``unpriced``, so that an incomplete sum can be told from a complete one. Events carry no usage of embeddings
-and reranking: only the context manager counts those.
+Costs are by list price. Calls of other providers are not counted; calls of ours whose price is unknown are, under
+``unpriced``, so that an incomplete total can be told from a complete one. Events have no usage of embeddings and
+reranking: only the context manager counts those.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import msgspec
 from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events import BaseEvent
@@ -17,16 +16,16 @@ from llama_index.core.instrumentation.events.llm import LLMChatEndEvent, LLMComp
 from llama_index_instrumentation import get_dispatcher
 from pydantic import Field
 
+from qwen_core.adapters.costs import add_cost
 from qwen_core.execution.cost_totals import CostTotals
 from qwen_core.execution.usage_meter import count_usage
-from qwen_core.types.usage import Cost
 
 FINGERPRINT = frozenset({"model", "finish_reason"})
-"""What the raw dict of an answer has when it is one of ours."""
+"""Keys that the raw dict of every response of ours has."""
 
 
 class CostEventHandler(BaseEventHandler):
-    """Sums what ``Qwen`` calls cost. Safe to share between threads and tasks.
+    """Adds up the costs of ``Qwen`` calls. Safe to share between threads and tasks.
 
     Example:
         >>> costs = CostEventHandler()
@@ -39,28 +38,27 @@ class CostEventHandler(BaseEventHandler):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name that LlamaIndex knows it by."""
+        """Return the name in serialized form."""
         return "CostEventHandler"
 
     def handle(self, event: BaseEvent, **kwargs: Any) -> None:
-        """Count the call that an event ends, if it is the end of one."""
+        """Count the call that ended, if this is the event of its end."""
         if isinstance(event, LLMChatEndEvent | LLMCompletionEndEvent) and event.response is not None:
             self.add(event.response)
 
     def add(self, response: ChatResponse | CompletionResponse) -> None:
-        """Count the call of this answer, if it is one of ours."""
+        """Count the call of this response, if it is one of ours."""
         raw = response.raw
         if not isinstance(raw, dict) or not raw.keys() >= FINGERPRINT:
             return
-        cost = raw.get("cost")
-        self.totals.add(raw["model"], msgspec.convert(cost, Cost) if cost else None)
+        add_cost(self.totals, raw["model"], raw.get("cost"))
 
 
 @contextmanager
 def count_costs() -> Iterator[CostTotals]:
-    """Sum everything that is called inside, embeddings and reranking too.
+    """Add up all calls made inside, embeddings and reranking too.
 
-    LlamaIndex has one dispatcher for the process: what other threads ask a ``Qwen`` meanwhile is counted as well.
+    LlamaIndex has one dispatcher per process: calls of a ``Qwen`` in other threads meanwhile are counted as well.
 
     Example:
         >>> with count_costs() as costs:

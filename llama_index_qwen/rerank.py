@@ -1,4 +1,4 @@
-"""``QwenRerank``: a node postprocessor for LlamaIndex that puts the most relevant nodes first."""
+"""``QwenRerank``: a node postprocessor for LlamaIndex that sorts nodes by relevance."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,9 +11,8 @@ from llama_index.core.schema import BaseNode, ImageNode, MetadataMode, Node, Nod
 from llama_index_instrumentation import get_dispatcher
 from pydantic import ConfigDict
 
-from llama_index_qwen.media import media_url
-from llama_index_qwen.multimodal_embeddings import image_part
-from llama_index_qwen.retrieval_component import RetrievalComponent
+from llama_index_qwen.component import RetrievalComponent
+from llama_index_qwen.messages import image_part, media_url
 from qwen_core.adapters.retrieval_fields import RerankFields
 from qwen_core.models.catalogue import resolve
 from qwen_core.resources.client import AsyncQwenClient
@@ -26,10 +25,10 @@ dispatcher = get_dispatcher(__name__)
 
 
 class QwenRerank(RetrievalComponent, RerankFields, BaseNodePostprocessor):
-    """Puts nodes in the order of their relevance to the question, with the relevance as their score.
+    """Sorts nodes by their relevance to the query, with the relevance as their score.
 
-    Without ``top_n`` all nodes are kept. More nodes than the model takes at once go in several calls and make one
-    ranking. Images are shown to models that see.
+    Without ``top_n`` all nodes are kept. If there are more nodes than the model's limit, several calls make one
+    ranking. Images are sent to vision models.
 
     Example:
         >>> engine = index.as_query_engine(  # doctest: +SKIP
@@ -43,44 +42,44 @@ class QwenRerank(RetrievalComponent, RerankFields, BaseNodePostprocessor):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name in serialised form."""
+        """Return the name in serialized form."""
         return "QwenRerank"
 
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        query = asked(query_bundle)
+        query = require_query(query_bundle)
         if not nodes:
             return []
         with self._events(nodes, query) as ranked:
-            answer = QwenClient(self.client_settings()).rerank(self._request(nodes, query))
-            ranked += in_new_order(nodes, answer)
+            response = QwenClient(self.client_settings()).rerank(self._request(nodes, query))
+            ranked += scored_nodes(nodes, response)
         return ranked
 
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        query = asked(query_bundle)
+        query = require_query(query_bundle)
         if not nodes:
             return []
         with self._events(nodes, query) as ranked:
-            answer = await AsyncQwenClient(self.client_settings()).rerank(self._request(nodes, query))
-            ranked += in_new_order(nodes, answer)
+            response = await AsyncQwenClient(self.client_settings()).rerank(self._request(nodes, query))
+            ranked += scored_nodes(nodes, response)
         return ranked
 
     def _request(self, nodes: Sequence[NodeWithScore], query: QueryBundle) -> RerankRequest:
-        sees = "image" in resolve(self.model).input_modalities
-        wanted: str | Part = query.query_str
-        if sees and query.image_path and not query.query_str:
-            wanted = image_part(query.image_path)
+        has_vision = "image" in resolve(self.model).input_modalities
+        query_part: str | Part = query.query_str
+        if has_vision and query.image_path and not query.query_str:
+            query_part = image_part(query.image_path)
         elif query.image_path:
-            why = "a question is one text or one image" if sees else f"{self.model} sees no images"
-            warn(f"The image of the question is left out: {why}.")
-        return self.rerank_request(wanted, [document(node, sees) for node in nodes])
+            reason = "a query is one text or one image" if has_vision else f"{self.model} does not accept images"
+            warn(f"Left out the image of the query: {reason}.")
+        return self.rerank_request(query_part, [document(node, has_vision) for node in nodes])
 
     @contextmanager
     def _events(self, nodes: list[NodeWithScore], query: QueryBundle) -> Iterator[list[NodeWithScore]]:
-        """Tell of the beginning, and in any case of the end, of what happens inside."""
+        """Send the events of the start and, even after an error, of the end of the ranking."""
         ranked: list[NodeWithScore] = []
         top_n = self.top_n or len(nodes)
         dispatcher.event(ReRankStartEvent(query=query, nodes=nodes, top_n=top_n, model_name=self.model))
@@ -98,28 +97,28 @@ class QwenRerank(RetrievalComponent, RerankFields, BaseNodePostprocessor):
             dispatcher.event(ReRankEndEvent(nodes=ranked))
 
 
-def asked(query: QueryBundle | None) -> QueryBundle:
-    """The question, without which nothing is relevant."""
+def require_query(query: QueryBundle | None) -> QueryBundle:
+    """Return the query. Raises ValueError if there is none."""
     if query is None:
-        raise ValueError("A reranker needs the question: give query_bundle or query_str.")
+        raise ValueError("A reranker needs the query. Pass query_bundle or query_str.")
     return query
 
 
-def in_new_order(nodes: Sequence[NodeWithScore], answer: RerankResponse) -> list[NodeWithScore]:
-    """The same nodes in the order of the ranking, in new envelopes."""
-    return [NodeWithScore(node=nodes[result.index].node, score=result.score) for result in answer.results]
+def scored_nodes(nodes: Sequence[NodeWithScore], response: RerankResponse) -> list[NodeWithScore]:
+    """Return the nodes in the order of the ranking, each with its new score."""
+    return [NodeWithScore(node=nodes[result.index].node, score=result.score) for result in response.results]
 
 
-def document(found: NodeWithScore, sees: bool) -> Part:
-    """What is ranked: an image where the model sees it, else the text with its metadata."""
-    node = found.node
-    if sees and (url := image_url(node)):
+def document(scored: NodeWithScore, has_vision: bool) -> Part:
+    """Return what is ranked: the image if the model has vision, else the text with its metadata."""
+    node = scored.node
+    if has_vision and (url := image_url(node)):
         return ImagePart(url)
     return TextPart(node.get_content(metadata_mode=MetadataMode.EMBED))
 
 
 def image_url(node: BaseNode) -> str | None:
-    """Where a node's image is, if it has one: an ``ImageNode``, an ``ImageDocument``, or another ``Node``."""
+    """Return the URL of a node's image, if it has one: an ``ImageNode``, ``ImageDocument`` or another ``Node``."""
     if isinstance(node, ImageNode) and (node.image or node.image_path or node.image_url):
         data = node.image.encode() if isinstance(node.image, str) else None
         return media_url(data, node.image_path, node.image_url, node.image_mimetype)

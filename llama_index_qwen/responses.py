@@ -1,4 +1,4 @@
-"""The core's answers and events to LlamaIndex's responses. A whole answer and the last chunk are made alike."""
+"""The core's responses and events as LlamaIndex's. The last chunk of a stream is made like a response."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,18 +17,18 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
-from qwen_core.adapters.tool_arguments import parse_arguments
+from qwen_core.adapters.tool_arguments import sort_tool_calls
+from qwen_core.types import responses as core
 from qwen_core.types.accumulator import Accumulator
 from qwen_core.types.events import AudioDelta, Event, ReasoningDelta, TextDelta, ToolCallDelta
 from qwen_core.types.messages import ToolCallPart
-from qwen_core.types.responses import ChatResponse as Answer
-from qwen_core.types.responses import Choice, Citation, CitationSpan
+from qwen_core.types.responses import Citation, CitationSpan
 from qwen_core.types.usage import Usage
 from qwen_core.types.wav import wav_base64
 
 
 class ChunkBuilder:
-    """Turns the events of one answer into chunks: ``delta`` is new, ``message`` is all so far and never shared."""
+    """Converts the events of a response to chunks: ``delta`` is new, ``message`` is all so far, never shared."""
 
     __slots__ = ("_accumulator", "_reasoning", "_single_call", "_text")
 
@@ -39,7 +39,7 @@ class ChunkBuilder:
         self._reasoning = ""
 
     def add(self, event: Event) -> ChatResponse | None:
-        """The chunk for one event; None where the event has no place in the answer."""
+        """Return the chunk for one event; None if the event belongs to a tool call that is left out."""
         if isinstance(event, ToolCallDelta) and self._single_call and event.position > 0:
             return None
         self._accumulator.add(event)
@@ -70,32 +70,43 @@ class ChunkBuilder:
         return ChatResponse(message=message, delta=delta, additional_kwargs=additional_kwargs)
 
 
-def to_response(answer: Answer, *, single_call: bool = False, delta: str | None = None) -> ChatResponse:
-    """The response for a whole answer.
+def to_response(
+    response: core.ChatResponse, *, single_call: bool = False, delta: str | None = None
+) -> ChatResponse:
+    """Convert a response.
 
-    Calls whose arguments are not a whole JSON object are no calls: they stand in ``additional_kwargs`` under
-    ``invalid_tool_calls``, each with its reason. With ``single_call`` only the first call is kept.
+    Tool calls whose arguments are not a complete JSON object are listed in ``additional_kwargs`` under
+    ``invalid_tool_calls``, each with its error, and not among the calls.
+
+    Args:
+        response: the core's response.
+        single_call: whether only the first tool call is kept.
+        delta: the delta of the last chunk of a stream; None for a response that was not streamed.
     """
-    choice = answer.choices[0]
-    calls, invalid = sort_tool_calls(choice, single_call=single_call)
-    usage = openai_usage(answer.usage) if answer.usage else {}
+    choice = response.choices[0]
+    parts = choice.message.tool_calls[:1] if single_call else choice.message.tool_calls
+    calls, invalid = sort_tool_calls(parts, choice.finish_reason)
+    usage = openai_usage(response.usage) if response.usage else {}
     additional_kwargs: dict[str, Any] = {name: usage[name] for name in TOKEN_COUNTS if name in usage}
     additional_kwargs["finish_reason"] = choice.finish_reason
-    if answer.cost:
-        additional_kwargs["cost"] = msgspec.structs.asdict(answer.cost)
+    if response.cost:
+        additional_kwargs["cost"] = msgspec.structs.asdict(response.cost)
     if choice.raw_finish_reason not in (None, choice.finish_reason):
         additional_kwargs["raw_finish_reason"] = choice.raw_finish_reason
     if choice.empty_after_thinking:
         additional_kwargs["empty_after_thinking"] = True
     if invalid:
-        additional_kwargs["invalid_tool_calls"] = invalid
+        additional_kwargs["invalid_tool_calls"] = [
+            {"id": part.id, "name": part.name, "arguments": part.arguments, "error": error}
+            for part, error in invalid
+        ]
     return ChatResponse(
         message=ChatMessage(
             role=MessageRole.ASSISTANT,
-            blocks=answer_blocks(answer, calls),
+            blocks=response_blocks(response, calls),
             additional_kwargs={"tool_calls": [openai_tool_call(call) for call, _ in calls]} if calls else {},
         ),
-        raw=raw(answer, usage),
+        raw=raw_response(response, usage),
         delta=delta,
         logprobs=to_logprobs(choice.logprobs) if choice.logprobs else None,
         additional_kwargs=additional_kwargs,
@@ -103,7 +114,7 @@ def to_response(answer: Answer, *, single_call: bool = False, delta: str | None 
 
 
 def to_completion(response: ChatResponse) -> CompletionResponse:
-    """The same answer where a completion was asked for."""
+    """Convert a chat response to a completion response."""
     return CompletionResponse(
         text=response.message.content or "",
         additional_kwargs={**response.message.additional_kwargs, **response.additional_kwargs},
@@ -113,16 +124,16 @@ def to_completion(response: ChatResponse) -> CompletionResponse:
     )
 
 
-def answer_blocks(answer: Answer, calls: list[tuple[ToolCallPart, dict[str, Any]]]) -> list[Any]:
-    """Thinking, text, sources, audio, calls."""
-    choice = answer.choices[0]
+def response_blocks(response: core.ChatResponse, calls: list[tuple[ToolCallPart, dict[str, Any]]]) -> list[Any]:
+    """Return the blocks of a response: thinking, text, citations, audio, tool calls."""
+    choice = response.choices[0]
     blocks: list[Any] = []
     if choice.message.reasoning:
-        tokens = answer.usage.reasoning_tokens if answer.usage else None
+        tokens = response.usage.reasoning_tokens if response.usage else None
         blocks.append(ThinkingBlock(content=choice.message.reasoning, num_tokens=tokens))
     if choice.message.text or not calls:
         blocks.append(TextBlock(text=choice.message.text))
-    blocks += citation_blocks(answer.citations, choice.spans)
+    blocks += citation_blocks(response.citations, choice.spans)
     if choice.audio and choice.audio.data:
         blocks.append(AudioBlock(audio=wav_base64(choice.audio.data).encode(), format="wav"))
     blocks += [tool_call_block(call, arguments) for call, arguments in calls]
@@ -130,9 +141,9 @@ def answer_blocks(answer: Answer, calls: list[tuple[ToolCallPart, dict[str, Any]
 
 
 def citation_blocks(citations: Sequence[Citation], spans: Sequence[CitationSpan]) -> list[CitationBlock]:
-    """One for each place that cites a source, in the order of the text, then one for each source not cited.
+    """Return one block for each citing span, in the order of the text, then one for each source not cited.
 
-    ``start_index`` and ``end_index`` are the place in the answer's text.
+    ``start_index`` and ``end_index`` are the span in the response's text.
     """
     sources = {citation.index: citation for citation in citations}
     cited = {span.index for span in spans}
@@ -146,90 +157,77 @@ def citation_blocks(citations: Sequence[Citation], spans: Sequence[CitationSpan]
     ]
 
 
-def _citation_block(citation: Citation, **place: int) -> CitationBlock:
+def _citation_block(citation: Citation, **span: int) -> CitationBlock:
     return CitationBlock(
         cited_content=TextBlock(text=citation.title),
         source=citation.url,
         title=citation.title,
-        additional_location_info={"index": citation.index, **place},
+        additional_location_info={"index": citation.index, **span},
     )
 
 
-def sort_tool_calls(
-    choice: Choice, *, single_call: bool
-) -> tuple[list[tuple[ToolCallPart, dict[str, Any]]], list[dict[str, Any]]]:
-    """The calls that can be carried out, with their arguments, and those that cannot, with the reason."""
-    parts = choice.message.tool_calls[:1] if single_call else choice.message.tool_calls
-    calls: list[tuple[ToolCallPart, dict[str, Any]]] = []
-    invalid: list[dict[str, Any]] = []
-    for part in parts:
-        arguments, error = parse_arguments(part.arguments, truncated=choice.finish_reason == "length")
-        if arguments is None:
-            invalid.append({"id": part.id, "name": part.name, "arguments": part.arguments, "error": error})
-        else:
-            calls.append((part, arguments))
-    return calls, invalid
-
-
 def tool_call_block(call: ToolCallPart, arguments: dict[str, Any] | str) -> ToolCallBlock:
-    """A call as a block: with a dict when it is whole, with text while it is being written."""
+    """Return a call as a block: with a dict when it is complete, with text while it is being written."""
     return ToolCallBlock(tool_call_id=call.id, tool_name=call.name, tool_kwargs=arguments)
 
 
 def openai_tool_call(call: ToolCallPart) -> dict[str, Any]:
-    """A call as the plain dict that core looks for in ``additional_kwargs``."""
+    """Return a call as the dict that llama-index-core looks for in ``additional_kwargs``."""
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
-def raw(answer: Answer, usage: dict[str, Any]) -> dict[str, Any]:
-    """The body as it came, where it was one, and the facts by OpenAI's names, whichever the wire was.
+def raw_response(response: core.ChatResponse, usage: dict[str, Any]) -> dict[str, Any]:
+    """Return the response body, unless it was streamed, with the core's values by OpenAI's names on each protocol.
 
-    Without a ``usage`` LlamaIndex's token counter estimates; with an empty one it would count nothing.
+    Without ``usage`` LlamaIndex's token counter estimates; with an empty one it would count 0.
     """
-    facts = {
-        "id": answer.id,
-        "model": answer.model,
-        "created": answer.created,
-        "request_id": answer.request_id,
-        "finish_reason": answer.finish_reason,
-        "search_info": answer.search_info,
-        **(answer.extras or {}),
+    values = {
+        "id": response.id,
+        "model": response.model,
+        "created": response.created,
+        "request_id": response.request_id,
+        "finish_reason": response.finish_reason,
+        "search_info": response.search_info,
+        **(response.extras or {}),
         "usage": usage or None,
-        "cost": msgspec.structs.asdict(answer.cost) if answer.cost else None,
+        "cost": msgspec.structs.asdict(response.cost) if response.cost else None,
     }
-    body = answer.raw
+    body = response.raw
     body.pop("usage", None)
-    return {**body, **{name: value for name, value in facts.items() if value is not None}}
+    return {**body, **{name: value for name, value in values.items() if value is not None}}
 
 
 def openai_usage(usage: Usage) -> dict[str, Any]:
-    """Usage by OpenAI's names, which token counters and tracers read. What is unknown is left out.
+    """Return usage by OpenAI's names, which token counters and tracers read. Unknown counts are left out.
 
-    What has no name there, such as ``cache_type`` and ``x_details``, stands beside it as the wire wrote it.
+    Keys that OpenAI does not have, such as ``cache_type`` and ``x_details``, are kept as the service sent them.
     """
-    details = {side: known(usage, names, usage.raw.get(side)) for side, names in DETAILS.items()}
-    own = {name: value for name, value in usage.raw.items() if name not in RENAMED}
-    return {**known(usage, COUNTS, own), **{side: found for side, found in details.items() if found}}
+    details = {side: named_counts(usage, names, usage.raw.get(side)) for side, names in DETAILS.items()}
+    other = {name: value for name, value in usage.raw.items() if name not in RENAMED}
+    return {
+        **named_counts(usage, COUNTS, other),
+        **{side: counts for side, counts in details.items() if counts},
+    }
 
 
-def known(usage: Usage, names: Mapping[str, str], own: Any) -> dict[str, Any]:
-    """Those counts that are known, by their names here, and what the wire says beside them."""
+def named_counts(usage: Usage, names: Mapping[str, str], other: Any) -> dict[str, Any]:
+    """Return the known counts by their names here, and the other keys that the service sent."""
     counts = {name: count for name, ours in names.items() if (count := getattr(usage, ours)) is not None}
-    for name, value in own.items() if isinstance(own, dict) else ():
+    for name, value in other.items() if isinstance(other, dict) else ():
         if name not in names:
             counts[name] = value
     return counts
 
 
 def to_logprobs(entries: list[dict[str, Any]]) -> list[list[LogProb]]:
-    """For each position the token that was chosen, then the alternatives."""
+    """Return for each position the token that was sampled, then the alternatives."""
     return [
         [
             _logprob(entry),
             *(
-                _logprob(other)
-                for other in entry.get("top_logprobs") or ()
-                if other.get("token") != entry.get("token")
+                _logprob(alternative)
+                for alternative in entry.get("top_logprobs") or ()
+                if alternative.get("token") != entry.get("token")
             ),
         ]
         for entry in entries
@@ -267,4 +265,4 @@ DETAILS = {
     },
 }
 RENAMED = ("input_tokens", "output_tokens", *DETAILS)
-"""Keys of a wire's usage that stand under other names, or are put together again."""
+"""Keys of a protocol's usage that are renamed, or assembled anew."""

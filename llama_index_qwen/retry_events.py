@@ -1,4 +1,4 @@
-"""What LlamaIndex's instrumentation hears of attempts that failed: one event before each wait."""
+"""An event of LlamaIndex's instrumentation for each retry, sent before the wait."""
 
 from llama_index.core.instrumentation.events import BaseEvent
 from llama_index_instrumentation import get_dispatcher
@@ -10,7 +10,7 @@ dispatcher = get_dispatcher(__name__)
 
 
 class QwenRetryEvent(BaseEvent):
-    """An attempt failed and another follows."""
+    """A failed attempt that will be retried."""
 
     model: str
     attempt: int
@@ -22,12 +22,12 @@ class QwenRetryEvent(BaseEvent):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name in serialised form."""
+        """Return the name in serialized form."""
         return "QwenRetryEvent"
 
 
-def tell_of_retry(state: RetryCallState) -> None:
-    """Send the event. Holds no message: the service may quote the request in it."""
+def send_retry_event(state: RetryCallState) -> None:
+    """Send the event, without the error's message, in which the service may quote the request."""
     error = error_of(state)
     if error is None:
         return

@@ -1,4 +1,4 @@
-"""LlamaIndex's tools to definitions, and its model's answers to the calls that agents carry out."""
+"""LlamaIndex's tools as definitions, and responses as the tool calls that agents execute."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,26 +8,26 @@ from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import BaseTool
 from pydantic_core import from_json
 
-from llama_index_qwen.exceptions import UnusableAnswerError
+from llama_index_qwen.errors import UnusableAnswerError
 from qwen_core.adapters.tool_definitions import to_core_tool_choice
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.types.warnings import warn
 
 
-def tool_definition(tool: BaseTool | Mapping[str, Any]) -> Mapping[str, Any]:
-    """A tool in OpenAI's form: its whole schema, with ``$defs``, and its own name, by which it is called."""
+def to_openai_tool(tool: BaseTool | Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a tool in OpenAI's form: its complete schema, with ``$defs``, and the name that agents know."""
     if isinstance(tool, Mapping):
         return tool
     if not isinstance(tool, BaseTool):
         raise UnsupportedFeatureError(
-            f"{tool!r} is no tool.",
-            hint="FunctionTool.from_defaults makes one of a function; structured_predict takes a class.",
+            f"Expected a tool, got {tool!r}.",
+            hint="FunctionTool.from_defaults makes one of a function; structured_predict accepts a class.",
         )
     definition: dict[str, Any] = tool.metadata.to_openai_tool(skip_length_check=True)
     function = {**definition["function"], "name": tool.metadata.get_name()}
     fields = tool.metadata.fn_schema
     if fields is not None and "properties" not in function["parameters"]:
-        # Core leaves the root of a recursive class out.
+        # llama-index-core leaves out the root of a recursive class.
         function["parameters"] = fields.model_json_schema()
     return {**definition, "function": function}
 
@@ -39,9 +39,9 @@ def tool_options(
     tool_required: bool,
     tool_choice: str | bool | Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """What ``chat`` is to be called with. Nothing, where there are no tools.
+    """Return the arguments of ``chat``; none if there are no tools.
 
-    ``parallel_tool_calls=False`` also tells the converters to keep one call only, in streams too.
+    ``parallel_tool_calls=False`` also makes the converters keep one call only, in streams too.
     """
     if not tools:
         return {}
@@ -49,7 +49,7 @@ def tool_options(
     if choice is None and tool_required:
         choice = "required"
     options: dict[str, Any] = {
-        "tools": [tool_definition(tool) for tool in tools],
+        "tools": [to_openai_tool(tool) for tool in tools],
         "parallel_tool_calls": allow_parallel_tool_calls,
     }
     return options if choice is None else {**options, "tool_choice": choice}
@@ -58,36 +58,36 @@ def tool_options(
 def conversation(
     chat_history: Sequence[ChatMessage] | None, user_msg: str | ChatMessage | None
 ) -> list[ChatMessage]:
-    """History and question as a new list."""
+    """Return history and user message as a new list."""
     if isinstance(user_msg, str):
         user_msg = ChatMessage(role="user", content=user_msg)
     return [*(chat_history or ()), *([user_msg] if user_msg else [])]
 
 
 def tool_selections(response: ChatResponse, *, error_on_no_tool_call: bool) -> list[ToolSelection]:
-    """The calls in a response. Those that are still being written have the arguments that are known so far.
+    """Return the tool calls of a response. Those still being written have the arguments so far.
 
-    Raises where the model's calls were all unusable: an agent would take the empty answer for the final one. Warns
-    of those that are left out beside others.
+    Raises UnusableAnswerError if all calls are invalid: an agent would take the empty response for the final one.
+    Warns if some are left out.
     """
     selections = [
-        ToolSelection(tool_id=call_id, tool_name=name, tool_kwargs=known_arguments(arguments))
-        for call_id, name, arguments in written_calls(response.message)
+        ToolSelection(tool_id=call_id, tool_name=name, tool_kwargs=partial_arguments(arguments))
+        for call_id, name, arguments in block_calls(response.message)
     ]
     if invalid := response.additional_kwargs.get("invalid_tool_calls"):
         reasons = "; ".join(f"{call['name']}: {call['error']}" for call in invalid)
         if not selections:
-            raise UnusableAnswerError(f"The model's tool call cannot be carried out. {reasons}")
-        warn(f"One of the model's tool calls cannot be carried out and is left out. {reasons}")
+            raise UnusableAnswerError(f"The model's tool call is invalid. {reasons}")
+        warn(f"Left out invalid tool call(s) of the model. {reasons}")
     if not selections and error_on_no_tool_call:
         raise ValueError(
-            f"Expected at least one tool call, but got 0. The model said: {response.message.content!r}"
+            f"Expected at least one tool call, but got 0. The model responded: {response.message.content!r}"
         )
     return selections
 
 
-def written_calls(message: ChatMessage) -> list[tuple[str, str, Any]]:
-    """Id, name and arguments of the calls in an answer."""
+def block_calls(message: ChatMessage) -> list[tuple[str, str, Any]]:
+    """Return id, name and arguments of the calls in a response."""
     return [
         (block.tool_call_id or "", block.tool_name, block.tool_kwargs)
         for block in message.blocks
@@ -95,15 +95,15 @@ def written_calls(message: ChatMessage) -> list[tuple[str, str, Any]]:
     ]
 
 
-def known_arguments(arguments: Any) -> dict[str, Any]:
-    """Arguments as a dict, however much of them has been written."""
+def partial_arguments(arguments: Any) -> dict[str, Any]:
+    """Return arguments, which may be incomplete, as a dict."""
     if isinstance(arguments, str):
         arguments = partial_json(arguments)
     return arguments if isinstance(arguments, dict) else {}
 
 
 def partial_json(text: str) -> Any:
-    """The value of JSON that may be unfinished, strings included; None where there is nothing to read yet."""
+    """Return the value of JSON that may be incomplete, even within a string; None if there is none yet."""
     try:
         return from_json(text, allow_partial="trailing-strings")
     except ValueError:
@@ -111,7 +111,7 @@ def partial_json(text: str) -> Any:
 
 
 def keep_one_call(response: ChatResponse) -> ChatResponse:
-    """The response with its first call alone. The one that was given is left as it is."""
+    """Return the response with its first tool call only. The original is not altered."""
     calls = [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]
     further = {id(block) for block in calls[1:]}
     listed = response.message.additional_kwargs.get("tool_calls") or []

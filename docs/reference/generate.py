@@ -16,7 +16,7 @@ ROOT = FOLDER.parents[1]
 PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
     "langchain_qwen": {
         "langchain_qwen.middleware": ("QwenPromptCachingMiddleware",),
-        "langchain_qwen.exceptions": ("QwenError",),
+        "langchain_qwen.errors": ("QwenError",),
     },
     "llama_index_qwen": {},
     "qwen_core": {

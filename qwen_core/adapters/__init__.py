@@ -1,1 +1,1 @@
-"""What both frameworks' adapters do alike: fields, tool definitions, arguments, call ids, token counting."""
+"""The kit for frameworks: what the adapters of LangChain and LlamaIndex do alike."""

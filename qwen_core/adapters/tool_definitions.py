@@ -1,32 +1,47 @@
 """Tools and tool choices in OpenAI's form, which both frameworks speak, in the core's vocabulary."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from qwen_core.adapters.schemas import rooted
+from qwen_core.adapters.structured_output import rooted
 from qwen_core.types.errors import UnsupportedFeatureError
 from qwen_core.types.messages import Tool
 
 
+def split_tools(
+    tools: Sequence[Any], define: Callable[[Any], Mapping[str, Any]]
+) -> tuple[tuple[Tool, ...], tuple[dict[str, Any], ...]]:
+    """Return the function tools, and the built-in tools that the service runs.
+
+    Args:
+        tools: definitions in OpenAI's form, definitions of built-in tools, and tools of a framework.
+        define: return the definition of a framework's tool in OpenAI's form.
+    """
+    functions = [tool for tool in tools if not is_server_tool(tool)]
+    return to_core_tools(
+        [tool if isinstance(tool, Mapping) else define(tool) for tool in functions]
+    ), to_server_tools(tools)
+
+
 def to_core_tools(definitions: Sequence[Mapping[str, Any]]) -> tuple[Tool, ...]:
-    """Definitions as the core's tools."""
+    """Convert function definitions to the core's tools. Definitions of built-in tools are skipped."""
     return tuple(_tool(definition) for definition in definitions if not is_server_tool(definition))
 
 
-def to_server_tools(definitions: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """Those definitions that name tools of the service."""
+def to_server_tools(definitions: Sequence[Any]) -> tuple[dict[str, Any], ...]:
+    """Return those definitions that name built-in tools, which the service runs."""
     return tuple(dict(definition) for definition in definitions if is_server_tool(definition))
 
 
 def is_server_tool(definition: object) -> bool:
-    """Whether this names a tool that the service runs, such as ``{"type": "web_search"}``, and no function."""
+    """Return whether this names a built-in tool, such as ``{"type": "web_search"}``; it defines no function."""
     if not isinstance(definition, Mapping) or definition.get("type") in (None, "function", "object"):
         return False
     return not any(key in definition for key in ("function", "properties", "input_schema"))
 
 
 def to_core_tool_choice(choice: str | bool | Mapping[str, Any] | None) -> str | None:
-    """Every form of choice as one word: a mode, or the name of the one tool."""
+    """Convert every form of tool choice to a string: a mode, or the name of the forced tool."""
     if choice is None:
         return None
     if isinstance(choice, bool):
@@ -39,15 +54,15 @@ def to_core_tool_choice(choice: str | bool | Mapping[str, Any] | None) -> str | 
         return name
     if isinstance(kind := choice.get("type"), str):
         return to_core_tool_choice(kind)
-    raise UnsupportedFeatureError(f"tool_choice {choice!r} names no tool.")
+    raise UnsupportedFeatureError(f"tool_choice {choice!r} does not name a tool.")
 
 
 def _tool(definition: Mapping[str, Any]) -> Tool:
     function = definition.get("function")
     if definition.get("type") != "function" or not isinstance(function, Mapping):
         raise UnsupportedFeatureError(
-            f"Only function tools can be sent; this is of type {definition.get('type')!r}.",
-            hint='Tools that the service runs have a type of their own, such as {"type": "web_search"}.',
+            f"Only function tools can be sent (got a tool of type {definition.get('type')!r}).",
+            hint='Built-in tools have a type of their own, such as {"type": "web_search"}.',
         )
     return Tool(
         name=function["name"],

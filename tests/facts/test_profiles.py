@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from pydantic import BaseModel
 
 from langchain_qwen import ChatQwen
-from langchain_qwen.profiles import KNOWN, langchain_profile
+from langchain_qwen.profiles import PROFILE_KEYS, langchain_profile
 from llama_index_qwen import Qwen
 from qwen_core.models import all_models, resolve
 from qwen_emulator import Emulator
@@ -146,7 +146,7 @@ def test_every_model_profile_has_only_langchains_keys() -> None:
         for model in all_models():
             profile = ChatQwen(model=model, api_key="k").profile
             assert profile is not None
-            assert profile.keys() <= KNOWN
+            assert profile.keys() <= PROFILE_KEYS
 
 
 def test_users_profile_overrides_the_catalog() -> None:

@@ -11,7 +11,6 @@ from llama_index.core.base.llms.types import CacheControl, CachePoint, ChatMessa
 from pydantic import BaseModel, ValidationError
 
 from langchain_qwen import ChatQwen
-from langchain_qwen.chat_calls import chat_request
 from langchain_qwen.middleware import QwenPromptCachingMiddleware
 from llama_index_qwen import Qwen
 from qwen_core.errors import ContentFilterError
@@ -83,7 +82,7 @@ def structured_output_does_not_alter_the_model(bench: Bench) -> None:
 def repeated_calls_send_the_same_request(bench: Bench) -> None:
     chat = bench.chat(enable_thinking=True, extra_body={"a": {"b": 1}})
     before = chat.model_dump()
-    asked = [chat_request(chat, [HumanMessage("hi")], None, {}) for _ in range(2)]
+    asked = [chat._build_request([HumanMessage("hi")], None, {}) for _ in range(2)]
     assert asked[0] == asked[1]
     assert chat.model_dump() == before
 

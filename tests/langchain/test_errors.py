@@ -10,7 +10,7 @@ import pytest
 from langchain_core import exceptions as langchain
 from langchain_core.load import dumpd, dumps
 
-from langchain_qwen import exceptions
+from langchain_qwen import errors
 from qwen_core import errors as core
 from qwen_emulator import Emulator, Failure, faults
 from qwen_emulator.script import Scripted
@@ -22,30 +22,30 @@ KEY = "sk-test-secret"
 FAILURES: dict[str, tuple[Scripted, type[Exception], type[Exception], bool]] = {
     "400": (
         Failure.named("invalid_parameter"),
-        exceptions.BadRequestError,
+        errors.BadRequestError,
         langchain.ModelInvalidRequestError,
         False,
     ),
     "401": (
         Failure.named("invalid_api_key"),
-        exceptions.AuthenticationError,
+        errors.AuthenticationError,
         langchain.ModelAuthenticationError,
         False,
     ),
     "403": (
         Failure.named("access_denied"),
-        exceptions.PermissionDeniedError,
+        errors.PermissionDeniedError,
         langchain.ModelPermissionDeniedError,
         False,
     ),
-    "404": (Failure.named("model_not_found"), exceptions.NotFoundError, langchain.ModelNotFoundError, False),
-    "429": (Failure.named("rate_limit"), exceptions.RateLimitError, langchain.ModelRateLimitError, True),
-    "500": (Failure.named("internal_error"), exceptions.ServerError, langchain.ModelAPIError, True),
-    "502": (faults.html(502), exceptions.ServerError, langchain.ModelAPIError, True),
-    "503": (Failure.named("model_serving_error"), exceptions.ServerError, langchain.ModelAPIError, True),
+    "404": (Failure.named("model_not_found"), errors.NotFoundError, langchain.ModelNotFoundError, False),
+    "429": (Failure.named("rate_limit"), errors.RateLimitError, langchain.ModelRateLimitError, True),
+    "500": (Failure.named("internal_error"), errors.ServerError, langchain.ModelAPIError, True),
+    "502": (faults.html(502), errors.ServerError, langchain.ModelAPIError, True),
+    "503": (Failure.named("model_serving_error"), errors.ServerError, langchain.ModelAPIError, True),
     "reset": (
         faults.reset_before_headers(),
-        exceptions.APIConnectionError,
+        errors.APIConnectionError,
         langchain.ModelConnectionError,
         True,
     ),
@@ -78,7 +78,7 @@ async def test_http_status_becomes_langchain_error_class(
     error = caught.value
     assert isinstance(error, theirs) and isinstance(error, langchain.ModelError)
     assert (
-        isinstance(error, exceptions.QwenError)
+        isinstance(error, errors.QwenError)
         and isinstance(error, core.QwenError)
         and isinstance(error, getattr(core, own.__name__))
     )
@@ -106,7 +106,7 @@ def test_context_overflow_and_content_filter_are_langchain_errors(
 def test_mid_stream_error_carries_partial_text(service: Emulator, make: MakeModel) -> None:
     service.reply(Failure.named("internal_error", after_chunks=3))
     seen: list[str] = []
-    with pytest.raises(exceptions.ServerError) as caught:
+    with pytest.raises(errors.ServerError) as caught:
         for chunk in make().stream("Count from 1 to 50."):
             seen.append(chunk.text)
     assert caught.value.partial is not None
@@ -115,7 +115,7 @@ def test_mid_stream_error_carries_partial_text(service: Emulator, make: MakeMode
 
 
 def test_every_core_error_has_a_langchain_class() -> None:
-    known = set(exceptions.CLASSES)
+    known = set(errors.CLASSES)
     assert {kind for kind in all_subclasses(core.QwenError) if kind.__module__ == "qwen_core.errors"} <= known
 
 
@@ -156,7 +156,7 @@ def test_api_key_is_absent_from_repr_dumps_errors_and_logs(
     assert service.last_request.headers["authorization"] == f"Bearer {KEY}"
     for failure in ("invalid_api_key", "internal_error"):
         service.reply(Failure.named(failure))
-        with pytest.raises(exceptions.QwenError) as caught:
+        with pytest.raises(errors.QwenError) as caught:
             model.invoke("hi")
         for error in causes(caught.value):
             shown += [str(error), repr(error), repr(error.args), repr(vars(error))]

@@ -16,7 +16,7 @@ from langchain_core.messages import (
 )
 
 from langchain_qwen import ChatQwen
-from langchain_qwen.exceptions import UnsupportedFeatureError
+from langchain_qwen.errors import UnsupportedFeatureError
 from qwen_core.errors import QwenWarning
 from qwen_emulator import Emulator, Reply, ToolCall
 from tests.langchain.conftest import MakeModel, total
@@ -334,11 +334,11 @@ def test_langchain_internal_additional_kwargs_are_not_sent(service: Emulator, mo
 def test_unsupported_content_and_messages_are_refused(model: ChatQwen) -> None:
     with pytest.raises(UnsupportedFeatureError, match="holographic"):
         model.invoke([HumanMessage([{"type": "holographic", "data": "x"}])])
-    with pytest.raises(UnsupportedFeatureError, match="not text in UTF-8"):
+    with pytest.raises(UnsupportedFeatureError, match="not UTF-8 text"):
         model.invoke([HumanMessage([{"type": "text-plain", "base64": "////", "mime_type": "text/plain"}])])
     with pytest.raises(UnsupportedFeatureError, match="without text"):
         model.invoke([HumanMessage([{"type": "document", "title": "a"}])])
     with pytest.raises(UnsupportedFeatureError, match="RemoveMessage"):
         model.invoke([RemoveMessage(id="a")])
-    with pytest.raises(UnsupportedFeatureError, match="No role"):
+    with pytest.raises(UnsupportedFeatureError, match="Unknown role"):
         model.invoke([ChatMessage(role="pope", content="hi")])

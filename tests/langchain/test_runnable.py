@@ -18,7 +18,7 @@ from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField, RunnableConfig
 
 from langchain_qwen import ChatQwen
-from langchain_qwen.exceptions import QwenError, RateLimitError, ServerError
+from langchain_qwen.errors import QwenError, RateLimitError, ServerError
 from qwen_emulator import Emulator, Failure, Reply, ToolCall
 from tests.langchain.conftest import MakeModel, total
 

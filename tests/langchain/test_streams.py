@@ -14,9 +14,9 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import RunnableLambda
 
 from langchain_qwen import ChatQwen
-from langchain_qwen.chunks import to_chunk, to_result
-from langchain_qwen.exceptions import IncompleteStreamError, UnsupportedFeatureError
-from langchain_qwen.message_chunks import QwenMessageChunk
+from langchain_qwen.errors import IncompleteStreamError, UnsupportedFeatureError
+from langchain_qwen.output import to_chunk, to_result
+from langchain_qwen.pydantic_internals import QwenMessageChunk
 from qwen_core.types.events import TextDelta
 from qwen_core.types.messages import Message, ReasoningPart, TextPart, ToolCallPart
 from qwen_core.types.responses import ChatResponse, Choice
@@ -226,7 +226,7 @@ def test_n_returns_several_generations_but_cannot_stream(make: MakeModel, servic
     assert [generation.text for generation in result.generations[0]] == ["A", "B"]
     first, second = (generation.message.response_metadata for generation in result.generations[0])
     assert first["token_usage"] == second["token_usage"] and first["token_usage"] is not second["token_usage"]
-    with pytest.raises(UnsupportedFeatureError, match="n above 1"):
+    with pytest.raises(UnsupportedFeatureError, match="n must be 1"):
         list(make(n=2).stream("hi"))
 
 

@@ -13,7 +13,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
 from langchain_qwen import ChatQwen
-from langchain_qwen.message_chunks import QwenMessageChunk
+from langchain_qwen.pydantic_internals import QwenMessageChunk
 from qwen_emulator import Emulator, Reply, ToolCall
 from tests.langchain.conftest import MakeModel, deltas, total
 
@@ -191,7 +191,7 @@ def test_truncated_tool_calls_are_invalid_tool_calls(
     (invalid,) = message.invalid_tool_calls
     assert (invalid["id"], invalid["name"]) == ("c2", "write")
     assert (invalid["args"] or "") == arguments
-    assert "cut" in str(invalid["error"])
+    assert "truncated" in str(invalid["error"])
     assert message.text == "Now."
 
 

@@ -12,7 +12,7 @@ from pydantic import v1 as pydantic_v1
 from typing_extensions import TypedDict
 
 from langchain_qwen import ChatQwen
-from langchain_qwen.exceptions import UnsupportedFeatureError
+from langchain_qwen.errors import UnsupportedFeatureError
 from qwen_core.errors import QwenWarning
 from qwen_emulator import Emulator
 from tests.langchain.conftest import MakeModel, total
@@ -150,7 +150,7 @@ def test_tool_choice_in_every_form(service: Emulator, model: ChatQwen, choice: A
 
 
 def test_tool_choice_of_an_unbound_tool_is_refused(model: ChatQwen) -> None:
-    with pytest.raises(ValueError, match="none of the bound tools: get_weather"):
+    with pytest.raises(ValueError, match="must name one of the bound tools: get_weather"):
         model.bind_tools([get_weather], tool_choice="get_whether")
 
 

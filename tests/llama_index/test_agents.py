@@ -221,7 +221,7 @@ async def test_agent_raises_authentication_error(make: MakeModel, service: Emula
 async def test_agent_raises_on_truncated_tool_call(make: MakeModel, service: Emulator, streaming: bool) -> None:
     service.reply(Reply(tool_calls=[ToolCall("add", '{"a": 1, "b')], finish_reason="length"))
     agent = FunctionAgent(tools=[add], llm=make(), streaming=streaming)
-    with pytest.raises(InvalidResponseError, match="cut"):
+    with pytest.raises(InvalidResponseError, match="truncated"):
         await run(agent, "What is 1 plus 2?")
 
 

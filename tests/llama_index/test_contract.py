@@ -231,7 +231,7 @@ def test_n_returns_several_choices_but_cannot_stream(make: MakeModel, protocol: 
     llm = make(n=2)
     body = raw(llm.chat(QUESTION))
     assert len((body if protocol == "openai" else body["output"])["choices"]) == 2
-    with pytest.raises(UnsupportedFeatureError, match="n above 1"):
+    with pytest.raises(UnsupportedFeatureError, match="n must be 1"):
         list(llm.stream_chat(QUESTION))
 
 

@@ -42,7 +42,7 @@ def test_embedding_model_and_model_name_are_one_field(name: str) -> None:
     copy = model.model_copy(update={name: "text-embedding-v4"})
     assert copy.model == copy.model_name == "text-embedding-v4"
     assert QwenEmbedding().model == QwenEmbedding().model_name == "text-embedding-v4"
-    with pytest.raises(ValueError, match="two names"):
+    with pytest.raises(ValueError, match="must be equal"):
         QwenEmbedding(model="a", model_name="b")
 
 

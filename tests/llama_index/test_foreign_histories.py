@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 
-from llama_index_qwen.messages import to_core
+from llama_index_qwen.messages import from_llama_index
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_emulator import Emulator
 from tests.llama_index.conftest import MakeModel
@@ -128,12 +128,12 @@ def test_foreign_tool_calls_are_matched_with_their_results(
 
 def test_foreign_tool_call_without_name_is_refused() -> None:
     call = ChatMessage(role="assistant", content="", additional_kwargs={"tool_calls": [{"id": "x", "tool": "f"}]})
-    with pytest.raises(UnsupportedFeatureError, match="names no tool"):
-        to_core([call])
+    with pytest.raises(UnsupportedFeatureError, match="does not name a tool"):
+        from_llama_index([call])
 
 
 def test_foreign_tool_call_of_unknown_type_is_refused() -> None:
     call = ChatMessage(role="assistant", content="")
     call.additional_kwargs["tool_calls"] = [object()]
     with pytest.raises(UnsupportedFeatureError, match="of type object"):
-        to_core([call])
+        from_llama_index([call])

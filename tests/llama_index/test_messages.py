@@ -24,8 +24,7 @@ from llama_index.core.base.llms.types import (
 )
 from pydantic import ValidationError
 
-from llama_index_qwen.history_calls import message_tool_calls
-from llama_index_qwen.messages import blocks_to_parts, to_core
+from llama_index_qwen.messages import blocks_to_parts, from_llama_index, history_tool_calls
 from qwen_core.errors import QwenWarning, UnsupportedFeatureError
 from qwen_core.prepare.media import prepare_media
 from qwen_core.types.messages import (
@@ -90,7 +89,7 @@ BLOCKS: list[tuple[str, Any, Part]] = [
 
 @pytest.mark.parametrize(("block", "part"), [row[1:] for row in BLOCKS], ids=[row[0] for row in BLOCKS])
 def test_blocks_become_message_parts(block: Any, part: Part) -> None:
-    assert to_core([ChatMessage(role="user", blocks=[block])]) == (Message("user", (part,)),)
+    assert from_llama_index([ChatMessage(role="user", blocks=[block])]) == (Message("user", (part,)),)
     own_class: Any = type("OwnBlock", (type(block),), {})
     of_an_application = own_class.model_construct(**block.__dict__)
     assert blocks_to_parts([of_an_application]) == (part,)
@@ -120,12 +119,14 @@ def test_message_roles_are_mapped(role: MessageRole) -> None:
         "model": "assistant",
         "function": "tool",
     }.get(role.value, role.value)
-    first, _ = to_core([ChatMessage(role=role, content="a"), ChatMessage(role="user", content="b")])
+    first, _ = from_llama_index([ChatMessage(role=role, content="a"), ChatMessage(role="user", content="b")])
     assert first.role == expected
 
 
 def test_assistant_message_with_tool_call_id_stays_assistant() -> None:
-    (message,) = to_core([ChatMessage(role="assistant", content="42", additional_kwargs={"tool_call_id": "c1"})])
+    (message,) = from_llama_index(
+        [ChatMessage(role="assistant", content="42", additional_kwargs={"tool_call_id": "c1"})]
+    )
     assert message == Message("assistant", (TextPart("42"),))
 
 
@@ -135,7 +136,7 @@ def test_local_file_requires_allow_local_files(tmp_path: Path, url: bool) -> Non
     picture.write_bytes(PNG)
     block = ImageBlock(url=picture.as_uri()) if url else ImageBlock(path=picture)
     message = ChatMessage(role="user", blocks=[block])
-    request = ChatRequest(model="qwen3-vl-plus", messages=to_core([message]))
+    request = ChatRequest(model="qwen3-vl-plus", messages=from_llama_index([message]))
     with pytest.raises(UnsupportedFeatureError, match="allow_local_files"):
         prepare_media(request)
     (sent,) = prepare_media(msgspec.structs.replace(request, allow_local_files=True)).request.messages
@@ -154,10 +155,10 @@ def test_allow_local_files_field_sends_local_image(make: MakeModel, service: Emu
 
 def test_cache_point_marks_the_preceding_part() -> None:
     blocks = [TextBlock(text="long"), EPHEMERAL, TextBlock(text="short")]
-    (message,) = to_core([ChatMessage(role="user", blocks=blocks)])
+    (message,) = from_llama_index([ChatMessage(role="user", blocks=blocks)])
     assert message.parts == (TextPart("long", cache_control={"type": "ephemeral"}), TextPart("short"))
-    with pytest.warns(QwenWarning, match="marks nothing"):
-        to_core([ChatMessage(role="user", blocks=[EPHEMERAL, TextBlock(text="x")])])
+    with pytest.warns(QwenWarning, match="has no effect"):
+        from_llama_index([ChatMessage(role="user", blocks=[EPHEMERAL, TextBlock(text="x")])])
 
 
 def test_cache_point_is_sent_as_cache_control(make: MakeModel, service: Emulator) -> None:
@@ -178,24 +179,26 @@ CITATION = CitationBlock(
 @pytest.mark.parametrize("role", ["user", "system", "tool"])
 def test_citation_blocks_become_text(block: Any, role: str) -> None:
     asked = ChatMessage(role="user", content="?")
-    message, _ = to_core([ChatMessage(role=role, blocks=[block]), asked])
+    message, _ = from_llama_index([ChatMessage(role=role, blocks=[block]), asked])
     assert message.parts == (TextPart("Rivers\nSource: atlas.pdf"), TextPart("So it says."))
 
 
 def test_citation_block_of_assistant_message_is_dropped() -> None:
-    (message,) = to_core([ChatMessage(role="assistant", blocks=[TextBlock(text="So it says."), CITATION])])
+    (message,) = from_llama_index(
+        [ChatMessage(role="assistant", blocks=[TextBlock(text="So it says."), CITATION])]
+    )
     assert message.parts == (TextPart("So it says."),)
 
 
 @pytest.mark.parametrize("role", ["user", "system", "tool"])
 def test_tool_call_block_outside_assistant_message_is_refused(role: str) -> None:
     with pytest.raises(UnsupportedFeatureError, match="ToolCallBlock"):
-        to_core([ChatMessage(role=role, blocks=[BLOCK_CALL])])
+        from_llama_index([ChatMessage(role=role, blocks=[BLOCK_CALL])])
 
 
 def test_thinking_block_becomes_reasoning_part() -> None:
     message = ChatMessage(role="assistant", blocks=[ThinkingBlock(content="Hm."), TextBlock(text="Yes.")])
-    assert to_core([message])[0].parts == (ReasoningPart("Hm."), TextPart("Yes."))
+    assert from_llama_index([message])[0].parts == (ReasoningPart("Hm."), TextPart("Yes."))
 
 
 KEPT_BESIDE: list[tuple[ChatMessage, Message]] = [
@@ -219,7 +222,7 @@ KEPT_BESIDE: list[tuple[ChatMessage, Message]] = [
 
 @pytest.mark.parametrize(("message", "wanted"), KEPT_BESIDE)
 def test_additional_kwargs_name_and_partial_are_converted(message: ChatMessage, wanted: Message) -> None:
-    assert to_core([message]) == (wanted,)
+    assert from_llama_index([message]) == (wanted,)
 
 
 OPENAI_CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{ "a":1}'}}
@@ -251,13 +254,13 @@ def test_tool_calls_in_history_from_blocks_or_additional_kwargs(
 ) -> None:
     message = ChatMessage(role="assistant", blocks=blocks, additional_kwargs={})
     message.additional_kwargs["tool_calls"] = listed
-    assert message_tool_calls(message) == [ToolCallPart("c1", "f", expected)]
+    assert history_tool_calls(message) == [ToolCallPart("c1", "f", expected)]
 
 
 def test_invalid_tool_call_arguments_in_history_are_wrapped() -> None:
     call = ToolCallBlock(tool_call_id="c1", tool_name="f", tool_kwargs='{"a": "b')
     with pytest.warns(QwenWarning, match="not JSON"):
-        (message,) = to_core([ChatMessage(role="assistant", blocks=[call])])
+        (message,) = from_llama_index([ChatMessage(role="assistant", blocks=[call])])
     assert message.tool_calls[0].arguments == '{"arguments": "{\\"a\\": \\"b"}'
 
 

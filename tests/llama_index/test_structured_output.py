@@ -13,7 +13,7 @@ from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, Field, RootModel, model_validator
 
 from llama_index_qwen import Qwen, UnusableAnswerError
-from llama_index_qwen.structured_output import object_schema, parse_answer, structured_options
+from llama_index_qwen.structured_output import object_schema, parse_response, structured_options
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_core.models.catalogue import resolve
 from qwen_emulator import Emulator, RecordedRequest, Reply, ToolCall
@@ -113,7 +113,7 @@ def test_structured_output_from_tool_call_block() -> None:
     """Parse a response restored from JSON, or of a class that has no ``additional_kwargs``."""
     call = ToolCallBlock(tool_name="City", tool_kwargs={**PARIS.model_dump(), "name": "Köln"})
     response = ChatResponse(message=ChatMessage(role="assistant", blocks=[call]))
-    assert parse_answer(City, response).name == "Köln"
+    assert parse_response(City, response).name == "Köln"
 
 
 @four_ways
@@ -134,9 +134,9 @@ def test_structured_output_with_a_code_fence_inside(
 @pytest.mark.parametrize(
     ("text", "finish_reason", "message"),
     [
-        (JSON[:30], "length", "cut"),
+        (JSON[:30], "length", "truncated"),
         ('{"name": "Paris"}', None, "inhabitants"),
-        ("I would rather not.", None, "is no City"),
+        ("I would rather not.", None, "is not a City"),
     ],
     ids=["cut", "not of the schema", "refusal"],
 )

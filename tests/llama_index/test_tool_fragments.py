@@ -167,7 +167,7 @@ def test_invalid_tool_call_arguments_are_invalid_tool_calls(
     assert not any(isinstance(block, ToolCallBlock) for block in last.message.blocks)
     (invalid,) = last.additional_kwargs["invalid_tool_calls"]
     assert (invalid["name"], invalid["arguments"]) == ("f", arguments)
-    with pytest.raises(UnusableAnswerError, match="cannot be carried out"):
+    with pytest.raises(UnusableAnswerError, match="is invalid"):
         llm.get_tool_calls_from_response(last, error_on_no_tool_call=False)
 
 

@@ -22,8 +22,6 @@ OPEN: tuple[str, ...] = (
     "qwen_core/protocols",
     "qwen_core/resources",
     "qwen_core/types",
-    "langchain_qwen",
-    "llama_index_qwen",
     "README.md",
     "README.zh-CN.md",
     "docs",

@@ -16,7 +16,6 @@ SDKS = {"openai", "dashscope", "httpx", "httpx2", "aiohttp"}
 PURE = ("types", "models", "protocols", "prepare")
 IMPURE = SDKS | {"asyncio", "threading", "time", "anyio", "concurrent", "random", "secrets"}
 """No clock, lock, event loop, randomness or SDK in the pure layers."""
-KNOWN_CYCLES = pytest.mark.xfail(strict=True, reason="open: issue 18, steps 3 and 6")
 PACKAGES = ("qwen_core", "langchain_qwen", "llama_index_qwen", "qwen_emulator")
 
 
@@ -94,13 +93,7 @@ def test_framework_packages_do_not_import_each_other() -> None:
                 assert not {name.partition(".")[0] for name in names} & {other, "qwen_emulator"}, module
 
 
-@pytest.mark.parametrize(
-    "package",
-    [
-        package if package in ("qwen_core", "qwen_emulator") else pytest.param(package, marks=KNOWN_CYCLES)
-        for package in PACKAGES
-    ],
-)
+@pytest.mark.parametrize("package", PACKAGES)
 def test_no_import_cycle(package: str) -> None:
     graph = {
         name: {target for target in IMPORTS[name] if target in MODULES and target != name}

@@ -16,7 +16,7 @@ from langchain_tests.integration_tests import EmbeddingsIntegrationTests
 from langchain_tests.unit_tests import EmbeddingsUnitTests
 
 from langchain_qwen import QwenEmbeddings, QwenMultiModalEmbeddings, QwenRerank, QwenSparseEmbeddings
-from langchain_qwen.exceptions import AuthenticationError, RateLimitError
+from langchain_qwen.errors import AuthenticationError, RateLimitError
 from qwen_core import count_usage
 from qwen_core.errors import BadRequestError, UnsupportedFeatureError
 from qwen_emulator import Emulator, Failure

@@ -15,7 +15,7 @@ from llama_index.core.schema import ImageDocument, ImageNode, NodeWithScore, Que
 from llama_index_instrumentation import get_dispatcher
 
 from langchain_qwen import QwenRerank as LangChainRerank
-from langchain_qwen.exceptions import ContextOverflowError
+from langchain_qwen.errors import ContextOverflowError
 from llama_index_qwen import QwenRerank as LlamaIndexRerank
 from qwen_core import RerankRequest, count_usage
 from qwen_core.errors import (
@@ -237,7 +237,7 @@ def test_images_and_videos(service: Emulator) -> None:
 def test_an_image_beside_the_question_is_not_forgotten_in_silence(service: Emulator, model: str) -> None:
     nodes = [NodeWithScore(node=TextNode(text="A river."))]
     question = QueryBundle("river", image_path="https://example.com/river.png")
-    with pytest.warns(QwenWarning, match="image of the question is left out"):
+    with pytest.warns(QwenWarning, match="Left out the image of the query"):
         LlamaIndexRerank(model=model).postprocess_nodes(nodes, question)
     question = QueryBundle("", image_path="https://example.com/river.png")
     LlamaIndexRerank(model="qwen3-vl-rerank").postprocess_nodes(nodes, question)
@@ -318,7 +318,7 @@ def test_events_are_paired_whatever_happens(service: Emulator, seen: Seen, async
 def test_contracts(service: Emulator) -> None:
     assert issubclass(LangChainRerank, BaseDocumentCompressor)
     assert issubclass(LlamaIndexRerank, BaseNodePostprocessor)
-    with pytest.raises(ValueError, match="needs the question"):
+    with pytest.raises(ValueError, match="needs the query"):
         LlamaIndexRerank().postprocess_nodes([NodeWithScore(node=TextNode(text="x"))])
     LlamaIndexRerank().postprocess_nodes([NodeWithScore(node=TextNode(text="x"))], QueryBundle("x"))
     assert LlamaIndexRerank(model="gte-rerank-v2").model == "gte-rerank-v2"

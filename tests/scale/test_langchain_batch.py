@@ -17,7 +17,7 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from langchain_qwen import ChatQwen, QwenBatch, RateLimiter, get_cost_callback
-from langchain_qwen.exceptions import (
+from langchain_qwen.errors import (
     BatchError,
     ContentFilterError,
     PermissionDeniedError,
