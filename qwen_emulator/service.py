@@ -25,6 +25,11 @@ from qwen_emulator.tokens import Usage
 OSS_HEADER = "X-DashScope-OssResourceResolve"
 """Required for ``oss://`` URLs."""
 
+_BASE_URLS = (
+    "Base URLs of this emulator: /compatible-mode/v1 for OpenAI clients, /api/v1 for the dashscope SDK, and "
+    "/vllm/v1, /sglang/v1, /llama.cpp/v1 and /ollama/v1 for clients of self-hosted servers."
+)
+
 Handler: TypeAlias = Callable[["Service", RecordedRequest], RawReply]
 
 
@@ -93,16 +98,18 @@ class Service:
     def _routed(self, request: RecordedRequest) -> RawReply:
         encoder = encoder_for(request)
         allowed = [known for known in self.routes if known.path.fullmatch(request.path)]
+        if not allowed:
+            message = f"Unknown path {request.path}. {_BASE_URLS}"
+            unknown = Failure(404, "not_found", message, native_code="NotFound")
+            return encoder.encode_failure(unknown, request.request_id)
         if not any(known.open_to_all for known in allowed) and not self._key_accepted(request):
             return encoder.encode_failure(CATALOGUE["invalid_api_key"], request.request_id)
         for known in allowed:
             if known.method == request.method:
                 return self._handled(known, request, encoder)
-        status = 405 if allowed else 404
-        message = f"There is no {request.method} {request.path} here."
-        return encoder.encode_failure(
-            Failure(status, "not_found", message, native_code="NotFound"), request.request_id
-        )
+        message = f"{request.path} does not accept {request.method}."
+        refused = Failure(405, "not_found", message, native_code="NotFound")
+        return encoder.encode_failure(refused, request.request_id)
 
     def _handled(self, known: Route, request: RecordedRequest, encoder: Encoder) -> RawReply:
         try:

@@ -283,6 +283,14 @@ def test_a_key_is_needed(raw: Any, header: str) -> None:
         assert answered.json.get("code", answered.json.get("error", {}).get("code")) == code
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/v2/models"])
+def test_unknown_path_is_404_with_the_base_urls_even_without_a_key(raw: Any, path: str) -> None:
+    response = raw.send("POST", path, {}, {"Authorization": ""})
+    message = response.json.get("message") or response.json["error"]["message"]
+    assert response.status == 404
+    assert path in message and "/compatible-mode/v1" in message
+
+
 def test_only_the_right_key_if_one_is_set() -> None:
     with Emulator(api_key="sk-right") as emulator:
         from http.client import HTTPConnection
