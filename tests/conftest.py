@@ -1,4 +1,4 @@
-"""What holds for every test: one server, and properties that are about answers and not about a busy machine."""
+"""Configuration of every test: one emulator, and hypothesis without deadlines, which fail on a busy machine."""
 
 from collections.abc import Iterator
 
@@ -13,6 +13,6 @@ settings.load_profile("untimed")
 
 @pytest.fixture(scope="session")
 def shared_emulator() -> Iterator[Emulator]:
-    """One server for the whole run; a fixture that gives it to a test empties it first."""
+    """Start one emulator for the whole run; fixtures that pass it to a test reset it first."""
     with Emulator() as emulator:
         yield emulator

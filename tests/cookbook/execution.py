@@ -1,6 +1,6 @@
-"""Runs a notebook in this process as Jupyter does: in a loop that runs already, so that cells may await.
+"""Run a notebook in this process as Jupyter does: in a running event loop, so that cells may await.
 
-A kernel of its own costs six seconds of CPU a notebook, most of them for imports that a worker of pytest has made.
+A separate kernel costs six seconds of CPU per notebook, mostly for imports that the pytest worker has done.
 """
 
 import atexit
@@ -20,7 +20,7 @@ from traitlets.config import Config
 
 
 class Hook(DisplayHook):
-    """Keeps the value of a cell."""
+    """Store the value of a cell."""
 
     def __call__(self, result: Any = None) -> None:
         if result is None or self.quiet():
@@ -30,14 +30,14 @@ class Hook(DisplayHook):
 
 
 class Publisher(DisplayPublisher):
-    """Keeps what a cell displays."""
+    """Store what a cell displays."""
 
     def publish(self, data: dict[str, Any], *_: Any, **__: Any) -> None:
         self.shell.show("display_data", data)
 
 
 class Printed(io.TextIOBase):
-    """Keeps what a cell prints."""
+    """Store what a cell prints."""
 
     def __init__(self, shell: "NotebookShell", name: str) -> None:
         self._shell, self._name = shell, name
@@ -59,16 +59,16 @@ class NotebookShell(InteractiveShell):
     shown: list[Any]
 
     def show(self, kind: str, data: dict[str, Any]) -> None:
-        """One output of the cell that runs. Of a picture in two forms the first is enough."""
+        """Add an output of the running cell. Keep only the PNG of an image in two formats."""
         forms = {name: value for name, value in data.items() if name != "image/jpeg" or "image/png" not in data}
         self.shown.append(new_output(kind, data={name: _text(value) for name, value in forms.items()}))
 
     def showtraceback(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the error itself is raised."""
+        """Print nothing: the error itself is raised."""
 
 
 async def execute(notebook: Any) -> None:
-    """Runs all cells, and puts what they show into the notebook. An error of a cell is raised."""
+    """Run all cells and store their outputs in the notebook. Raise an error of a cell."""
     with _shell() as shell:
         for number, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), 1):
             cell.outputs, cell.execution_count = await _run(shell, cell.source), number
@@ -92,7 +92,7 @@ def _text(value: Any) -> Any:
 
 @contextmanager
 def _shell() -> Iterator[NotebookShell]:
-    """A shell that is the process's own for a while, as `display` wants it."""
+    """Install a shell as the process's own for a while, as `display` requires."""
     main = sys.modules["__main__"]
     shell = NotebookShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     try:

@@ -1,6 +1,6 @@
-"""Every notebook runs from its first cell to its last without a key, and shows what it is stored with.
+"""Every notebook runs from first to last cell without an API key and shows its stored outputs.
 
-``QWEN_UPDATE_SNAPSHOT=1 python -m pytest tests/cookbook`` stores what they show now.
+``QWEN_UPDATE_SNAPSHOT=1 python -m pytest tests/cookbook`` stores the current outputs.
 """
 
 import os
@@ -16,17 +16,17 @@ from tests.cookbook.execution import execute
 
 COOKBOOK = Path(__file__).parents[2] / "cookbook"
 NOTEBOOKS = sorted(path.stem for path in COOKBOOK.glob("*.ipynb"))
-OF_OWN_SERVERS = "12_self_hosted"
+SELF_HOSTED = "12_self_hosted"
 WARNINGS = pytest.mark.filterwarnings("ignore", "error::qwen_core.errors.QwenWarning")
 WIDTH = 100
-"""Characters of a line of code that a browser shows."""
-OF_THIS_MACHINE = re.compile(r"/(?:tmp|root|home|work|Users|usr)/|127\.0\.0\.1|localhost")
+"""Number of characters of a code line that a browser shows."""
+MACHINE_SPECIFIC = re.compile(r"/(?:tmp|root|home|work|Users|usr)/|127\.0\.0\.1|localhost")
 KEY = re.compile(r"sk-(?!emulator)\w{8}")
 
 
 @pytest.fixture(autouse=True)
-def nothing_set_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A machine as Jupyter finds it, without a key. What a notebook sets is undone."""
+def no_api_key_in_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Remove API keys from the environment and undo what a notebook sets."""
     for name in ("DASHSCOPE_API_KEY", "DASHSCOPE_API_BASE", "QWEN_MODEL", "QWEN_OWN_SERVER"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -38,7 +38,7 @@ def nothing_set_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @WARNINGS
 @pytest.mark.parametrize("name", NOTEBOOKS)
-async def test_runs(name: str) -> None:
+async def test_notebook_runs_with_its_stored_outputs(name: str) -> None:
     notebook = read(name)
     stored = [said(cell) for cell in notebook.cells]
     await execute(notebook)
@@ -50,8 +50,10 @@ async def test_runs(name: str) -> None:
 
 @WARNINGS
 @pytest.mark.parametrize("name", ["02_tools_and_agents", "05_thinking", "06_search", "13_agent_middleware"])
-async def test_runs_with_a_key(name: str, qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that script the emulator do without: here it is the service, which is told nothing."""
+async def test_notebook_runs_with_an_api_key(
+    name: str, qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run notebooks that script no replies with an API key: the emulator stands for the service."""
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-of-somebody")
     monkeypatch.setenv("DASHSCOPE_API_BASE", qwen_emulator.base_url)
     await execute(read(name))
@@ -60,7 +62,7 @@ async def test_runs_with_a_key(name: str, qwen_emulator: Emulator, monkeypatch: 
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_is_stored_with_good_outputs(name: str) -> None:
+def test_notebook_outputs_have_no_errors_paths_or_keys(name: str) -> None:
     notebook = read(name)
     nbformat.validate(notebook)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
@@ -68,36 +70,36 @@ def test_is_stored_with_good_outputs(name: str) -> None:
     for output in outputs:
         assert output.output_type != "error" and output.get("name") != "stderr"
     told = "\n".join(text for cell in notebook.cells for text in said(cell))
-    assert not OF_THIS_MACHINE.findall(told)
+    assert not MACHINE_SPECIFIC.findall(told)
     assert not KEY.findall(told + "\n".join(cell.source for cell in notebook.cells))
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_fits_a_page(name: str) -> None:
+def test_notebook_code_lines_fit_a_page(name: str) -> None:
     code = [cell.source for cell in read(name).cells if cell.cell_type == "code"]
     assert [line for source in code for line in source.splitlines() if len(line) > WIDTH] == []
 
 
-def test_the_way_to_the_service_is_one() -> None:
-    names = [name for name in NOTEBOOKS if name != OF_OWN_SERVERS]
+def test_notebooks_share_one_setup_cell() -> None:
+    names = [name for name in NOTEBOOKS if name != SELF_HOSTED]
     code = [[cell.source for cell in read(name).cells if cell.cell_type == "code"] for name in names]
     ways = [source for sources in code for source in sources if "environ" in source]
     assert len(ways) >= 9 and len(set(ways)) == 1
     assert [sources[-1] for sources in code if not sources[-1].endswith("emulator.stop()")] == []
 
 
-def test_the_readme_lists_them_in_order() -> None:
+def test_cookbook_readme_lists_notebooks_in_order() -> None:
     listed = re.findall(r"\]\((\w+)\.ipynb\)", (COOKBOOK / "README.md").read_text("utf-8"))
     assert listed == NOTEBOOKS
 
 
 def read(name: str) -> Any:
-    """A notebook of the cookbook."""
+    """Read a notebook of the cookbook."""
     return nbformat.read(COOKBOOK / f"{name}.ipynb", as_version=4)
 
 
 def said(cell: Any) -> list[str]:
-    """What a cell shows. Bytes of pictures differ with fonts and libraries: it counts that they are there."""
+    """Return the outputs of a cell. Image bytes differ with fonts and libraries: only their presence counts."""
     return [
         output.get("text") or "\n".join(without_media(kind, output.data[kind]) for kind in sorted(output.data))
         for output in cell.get("outputs", ())
@@ -105,5 +107,5 @@ def said(cell: Any) -> list[str]:
 
 
 def without_media(kind: str, value: str) -> str:
-    """One form of an output, without the bytes of pictures and sounds."""
+    """Return one format of an output, without the bytes of images and audio."""
     return kind if kind.startswith("image/") else re.sub(r"base64,[\w+/=]+", "base64", value)

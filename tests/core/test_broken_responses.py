@@ -16,7 +16,7 @@ from tests.core.surfaces import STREAMS, WAYS, Run, async_generate, generate
 
 
 @pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "backoff", lambda attempt: 0.0)
 
 

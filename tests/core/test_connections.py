@@ -213,7 +213,7 @@ async def test_async_calls_create_no_reference_cycles(settings: ClientSettings, 
 
 
 @pytest.fixture
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "backoff", lambda attempt: 0.0)
 
 
@@ -229,7 +229,7 @@ REFUSED = pytest.mark.parametrize(
 
 
 @REFUSED
-@pytest.mark.usefixtures("disabled_gc", "no_waiting")
+@pytest.mark.usefixtures("disabled_gc", "no_backoff")
 def test_failed_calls_create_no_reference_cycles(
     replies: list[Any], settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
@@ -245,7 +245,7 @@ def test_failed_calls_create_no_reference_cycles(
 
 
 @REFUSED
-@pytest.mark.usefixtures("disabled_gc", "no_waiting")
+@pytest.mark.usefixtures("disabled_gc", "no_backoff")
 async def test_failed_async_calls_create_no_reference_cycles(
     replies: list[Any], settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:

@@ -22,10 +22,10 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DASHSCOPE_API_BASE", raising=False)
 
 
-@pytest.mark.parametrize(("wire", "path"), [("openai", "/compatible-mode/v1"), ("dashscope", "/api/v1")])
+@pytest.mark.parametrize(("protocol", "path"), [("openai", "/compatible-mode/v1"), ("dashscope", "/api/v1")])
 @pytest.mark.parametrize(("region", "host"), SHARED.items())
-def test_region_resolves_to_its_shared_host(region: str, host: str, wire: ProtocolName, path: str) -> None:
-    assert resolve_endpoint(wire, region=region) == (f"https://{host}{path}", {})
+def test_region_resolves_to_its_shared_host(region: str, host: str, protocol: ProtocolName, path: str) -> None:
+    assert resolve_endpoint(protocol, region=region) == (f"https://{host}{path}", {})
 
 
 def test_default_region_is_cn_beijing() -> None:
@@ -69,7 +69,7 @@ def test_unknown_region_error_lists_known_regions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "wire", "wanted"),
+    ("given", "protocol", "wanted"),
     [
         ("https://h.example", "openai", "https://h.example/compatible-mode/v1"),
         ("https://h.example/", "dashscope", "https://h.example/api/v1"),
@@ -81,8 +81,8 @@ def test_unknown_region_error_lists_known_regions() -> None:
         ("http://127.0.0.1:8000", "openai", "http://127.0.0.1:8000/compatible-mode/v1"),
     ],
 )
-def test_base_url_is_completed_with_the_protocol_path(given: str, wire: ProtocolName, wanted: str) -> None:
-    assert resolve_endpoint(wire, base_url=given, region="us").base_url == wanted
+def test_base_url_is_completed_with_the_protocol_path(given: str, protocol: ProtocolName, wanted: str) -> None:
+    assert resolve_endpoint(protocol, base_url=given, region="us").base_url == wanted
 
 
 def test_base_url_defaults_to_dashscope_api_base(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,10 +135,10 @@ def test_region_of_host_is_recognized(host: str, region: str | None) -> None:
     assert region_of(host) == region
 
 
-@pytest.mark.parametrize("wire", ["openai", "dashscope"])
-def test_connection_repr_omits_api_key(wire: ProtocolName) -> None:
+@pytest.mark.parametrize("protocol", ["openai", "dashscope"])
+def test_connection_repr_omits_api_key(protocol: ProtocolName) -> None:
     settings = ClientSettings(api_key="sk-secret", default_headers=(("X-A", "sk-secret"),))
-    connection = resolve_connection(settings, wire, asynchronous=False)
+    connection = resolve_connection(settings, protocol, asynchronous=False)
     assert connection.api_key == "sk-secret" and "sk-secret" not in repr(connection)
 
 

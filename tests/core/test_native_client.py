@@ -241,11 +241,11 @@ def test_other_errors_do_not_switch_the_endpoint(
     assert paths(qwen_emulator) == [TEXT]
 
 
-# Which wire ``auto`` means.
+# Protocol selection with protocol="auto".
 
 
 @pytest.mark.parametrize(
-    ("fields", "wire"),
+    ("fields", "protocol"),
     [
         ({}, "openai"),
         ({"enable_search": True}, "dashscope"),
@@ -258,10 +258,10 @@ def test_other_errors_do_not_switch_the_endpoint(
 )
 @pytest.mark.filterwarnings("ignore:search_options have no effect")
 def test_protocol_auto_selects_native_for_search_sources(
-    fields: dict[str, Any], wire: Any, auto: ClientSettings, qwen_emulator: Emulator
+    fields: dict[str, Any], protocol: Any, auto: ClientSettings, qwen_emulator: Emulator
 ) -> None:
     generate(auto, asking("qwen-plus", **fields))
-    assert qwen_emulator.last_request.path.startswith(PATHS[wire])
+    assert qwen_emulator.last_request.path.startswith(PATHS[protocol])
 
 
 def test_protocol_auto_selects_native_for_ocr_task(auto: ClientSettings) -> None:

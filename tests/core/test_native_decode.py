@@ -40,7 +40,7 @@ def texts(events: Sequence[Event]) -> list[str]:
     return [event.text for event in events if isinstance(event, TextDelta)]
 
 
-def whole(**body: Any) -> ChatResponse:
+def decode(**body: Any) -> ChatResponse:
     return PROTOCOL.decode_chat(json.dumps(body).encode(), PROFILE)
 
 
@@ -89,7 +89,7 @@ def test_null_finish_reason_raises_incomplete_stream_error(unfinished: Any) -> N
         read(message(unfinished, content="Half an ans"))
     assert caught.value.request_id == "r"
     with pytest.raises(IncompleteStreamError) as caught:
-        whole(output=message(unfinished, content="Half an ans"), request_id="r")
+        decode(output=message(unfinished, content="Half an ans"), request_id="r")
     assert caught.value.partial is not None and caught.value.partial.text == "Half an ans"
 
 
@@ -139,7 +139,7 @@ def test_audio_with_invalid_base64_raises_invalid_response_error() -> None:
 
 def test_choices_without_index_keep_their_order() -> None:
     output = {"choices": [message("stop", content=text)["choices"][0] for text in ("one", "two")]}
-    assert [choice.message.text for choice in whole(output=output).choices] == ["one", "two"]
+    assert [choice.message.text for choice in decode(output=output).choices] == ["one", "two"]
 
 
 @pytest.mark.parametrize("index", [-1, 16, 10**9])
@@ -174,7 +174,7 @@ def test_usage_is_the_last_non_empty_one() -> None:
 
 
 def test_usage_reads_top_level_cached_tokens() -> None:
-    usage = whole(output=message("stop", content="x"), usage={"input_tokens": 9, "cached_tokens": 4}).usage
+    usage = decode(output=message("stop", content="x"), usage={"input_tokens": 9, "cached_tokens": 4}).usage
     assert usage is not None and usage.cached_tokens == 4 and usage.total_tokens is None
 
 
@@ -189,7 +189,7 @@ def test_unreadable_payload_raises_invalid_response_error(payload: bytes) -> Non
 )
 def test_success_without_output_raises_invalid_response_error(body: dict[str, Any]) -> None:
     with pytest.raises(InvalidResponseError):
-        whole(**body)
+        decode(**body)
     decoder = PROTOCOL.stream_decoder(PROFILE)
     assert decoder.feed(json.dumps(body).encode()) == ()
     with pytest.raises(IncompleteStreamError):

@@ -62,13 +62,13 @@ CALLS: dict[str, tuple[str, str, list[tuple[str, str]]]] = {
     "json": (BLOCK, "", [("get_weather", ARGUMENTS)]),
     "text before": (f"Let me look.\n\n{BLOCK}", "Let me look.", [("get_weather", ARGUMENTS)]),
     "text after": (f"{BLOCK}\nDone.", "\nDone.", [("get_weather", ARGUMENTS)]),
-    "two": (f"{BLOCK}\n{BLOCK}", "", [("get_weather", ARGUMENTS)] * 2),
-    "arguments as text": (
+    "two calls": (f"{BLOCK}\n{BLOCK}", "", [("get_weather", ARGUMENTS)] * 2),
+    "arguments as a string": (
         '<tool_call>{"name": "get_weather", "arguments": "{\\"city\\": \\"Rome\\"}"}</tool_call>',
         "",
         [("get_weather", '{"city": "Rome"}')],
     ),
-    "the closing tag inside a string": (
+    "closing tag inside a string": (
         '<tool_call>{"name": "get_weather", "arguments": {"city": "</tool_call>"}}</tool_call>',
         "",
         [("get_weather", '{"city": "</tool_call>"}')],
@@ -86,10 +86,10 @@ CALLS: dict[str, tuple[str, str, list[tuple[str, str]]]] = {
         "",
         [("get_weather", '{"city":"null","near":null}')],
     ),
-    "cut short": (BLOCK[:50], BLOCK[:50], []),
-    "a tool that nobody offered": (BLOCK.replace("get_w", "w"), BLOCK.replace("get_w", "w"), []),
-    "prose about tags": ("Write <tool_call> first.", "Write <tool_call> first.", []),
-    "a tag at the very end": ("a <tool", "a <tool", []),
+    "truncated": (BLOCK[:50], BLOCK[:50], []),
+    "unknown tool": (BLOCK.replace("get_w", "w"), BLOCK.replace("get_w", "w"), []),
+    "tags mentioned in prose": ("Write <tool_call> first.", "Write <tool_call> first.", []),
+    "incomplete tag at the end": ("a <tool", "a <tool", []),
 }
 
 
@@ -110,9 +110,9 @@ THOUGHTS: dict[str, tuple[str, str, str, str]] = {
     "not at the beginning": ("qwen3", "A <think> b </think>", "", "A <think> b </think>"),
     "never closed": ("qwen3", "<think>\nOne. </thi", "One. </thi", ""),
     "no tag": ("qwen3", "Hello", "", "Hello"),
-    "a beginning that is none": ("qwen3", "<thinking>", "", "<thinking>"),
-    "begins inside": ("qwen3-thinking", "One.\n</think>\n\nHello", "One.", "Hello"),
-    "begins inside, and with the tag": ("qwen3-thinking", "<think>One.</think>Hello", "One.", "Hello"),
+    "incomplete opening tag": ("qwen3", "<thinking>", "", "<thinking>"),
+    "starts inside reasoning": ("qwen3-thinking", "One.\n</think>\n\nHello", "One.", "Hello"),
+    "starts inside reasoning, with the tag": ("qwen3-thinking", "<think>One.</think>Hello", "One.", "Hello"),
 }
 
 

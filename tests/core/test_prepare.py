@@ -22,15 +22,15 @@ def adapted(model: str, **fields: Any) -> tuple[ChatRequest, tuple[str, ...]]:
     return adapt(ChatRequest(model=model, messages=(USER,), **fields), resolve(model))
 
 
-def said(role: Role, **fields: Any) -> Message:
+def text_message(role: Role, **fields: Any) -> Message:
     return Message(role, (TextPart("ok"),), **fields)
 
 
-def calling(*ids: str) -> Message:
+def tool_call_message(*ids: str) -> Message:
     return Message("assistant", tuple(ToolCallPart(call_id, f"tool_{call_id}", "{}") for call_id in ids))
 
 
-def result(of: str | None, text: str = "ok") -> Message:
+def tool_result(of: str | None, text: str = "ok") -> Message:
     return Message("tool", (TextPart(text),), tool_call_id=of)
 
 
@@ -38,9 +38,16 @@ def result(of: str | None, text: str = "ok") -> Message:
     "messages",
     [
         (USER,),
-        (said("assistant", partial=True),),
-        (calling("a", "b"), result("b"), result("a")),
-        (calling("a"), result("a"), calling("b"), result("b"), said("assistant"), USER),
+        (text_message("assistant", partial=True),),
+        (tool_call_message("a", "b"), tool_result("b"), tool_result("a")),
+        (
+            tool_call_message("a"),
+            tool_result("a"),
+            tool_call_message("b"),
+            tool_result("b"),
+            text_message("assistant"),
+            USER,
+        ),
     ],
 )
 def test_conversation_the_api_accepts_is_unchanged(messages: tuple[Message, ...]) -> None:
@@ -48,17 +55,19 @@ def test_conversation_the_api_accepts_is_unchanged(messages: tuple[Message, ...]
     assert adapt(given, resolve(OPTIONAL_OFF)) == (given, ())
 
 
-@pytest.mark.parametrize("after", [(), (USER,), (said("assistant"), USER), (calling("c"), result("c"))])
+@pytest.mark.parametrize(
+    "after", [(), (USER,), (text_message("assistant"), USER), (tool_call_message("c"), tool_result("c"))]
+)
 def test_tool_call_without_result_gets_a_placeholder_result(after: tuple[Message, ...]) -> None:
-    given = ChatRequest(model=OPTIONAL_OFF, messages=(USER, calling("a", "b"), result("b"), *after))
+    given = ChatRequest(model=OPTIONAL_OFF, messages=(USER, tool_call_message("a", "b"), tool_result("b"), *after))
     request, warnings = adapt(given, resolve(OPTIONAL_OFF))
-    added = result("a", "There is no result of this call.")
+    added = tool_result("a", "There is no result of this call.")
     assert request.messages == (*given.messages[:3], added, *after)
     assert len(warnings) == 1 and "tool_a" in warnings[0] and "tool_b" not in warnings[0]
 
 
 def test_tool_result_without_tool_call_is_sent_as_user_message() -> None:
-    messages = (USER, said("assistant"), result("a", "42"), USER)
+    messages = (USER, text_message("assistant"), tool_result("a", "42"), USER)
     request, warnings = adapt(ChatRequest(model=OPTIONAL_OFF, messages=messages), resolve(OPTIONAL_OFF))
     assert request.messages[2].role == "user" and "42" in request.messages[2].text
     assert request.messages[:2] == messages[:2] and request.messages[3:] == messages[3:]
@@ -66,24 +75,24 @@ def test_tool_result_without_tool_call_is_sent_as_user_message() -> None:
 
 
 def test_tool_result_with_unknown_tool_call_id_is_sent_unchanged() -> None:
-    given = ChatRequest(model=OPTIONAL_OFF, messages=(USER, calling("a"), result("b")))
+    given = ChatRequest(model=OPTIONAL_OFF, messages=(USER, tool_call_message("a"), tool_result("b")))
     request, warnings = adapt(given, resolve(OPTIONAL_OFF))
-    assert request.messages[2] == result("b") and len(warnings) == 1
+    assert request.messages[2] == tool_result("b") and len(warnings) == 1
 
 
 def test_conversation_ending_with_assistant_message_gets_a_continue_message() -> None:
-    messages = (USER, said("assistant"))
+    messages = (USER, text_message("assistant"))
     request, warnings = adapt(ChatRequest(model=OPTIONAL_OFF, messages=messages), resolve(OPTIONAL_OFF))
     assert request.messages[:-1] == messages
     assert (request.messages[-1].role, request.messages[-1].text) == ("user", "Continue.")
     assert len(warnings) == 1 and "is from the assistant" in warnings[0]
 
 
-@pytest.mark.parametrize("before", [(), (said("system"), USER), (USER, said("assistant"))])
+@pytest.mark.parametrize("before", [(), (text_message("system"), USER), (USER, text_message("assistant"))])
 def test_trailing_system_message_is_sent_as_user(before: tuple[Message, ...]) -> None:
-    given = ChatRequest(model=OPTIONAL_OFF, messages=(*before, said("system")), response_format=JSON)
+    given = ChatRequest(model=OPTIONAL_OFF, messages=(*before, text_message("system")), response_format=JSON)
     request, _ = adapt(given, resolve(OPTIONAL_OFF))
-    assert request.messages[-1] == said("user") and len(request.messages) >= len(given.messages)
+    assert request.messages[-1] == text_message("user") and len(request.messages) >= len(given.messages)
 
 
 @pytest.mark.parametrize("choice", ["required", "get_weather"])
@@ -169,7 +178,7 @@ def test_response_format_with_server_tools_becomes_a_system_instruction(wanted: 
 
 
 def test_schema_instruction_is_appended_to_the_system_message() -> None:
-    given = ChatRequest(model=OPTIONAL_OFF, messages=(said("system"), USER), response_format=SCHEMA)
+    given = ChatRequest(model=OPTIONAL_OFF, messages=(text_message("system"), USER), response_format=SCHEMA)
     request, _ = adapt(given, resolve(OPTIONAL_OFF))
     system, user = request.messages
     assert (system.role, system.parts[0], user) == ("system", TextPart("ok"), USER)

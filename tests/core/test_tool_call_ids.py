@@ -10,15 +10,15 @@ HISTORIES: dict[str, tuple[list[tuple[str, str]], list[str | None], list[str], l
     "distinct ids": ([("a", "f"), ("b", "g")], ["b", "a"], ["a", "b"], ["b", "a"]),
     "tool names instead of ids": ([("x", "f"), ("y", "g")], ["g", "f"], ["x", "y"], ["y", "x"]),
     "one id for all calls": ([("f", "f")] * 3, ["f", "f", "f"], ["f", "f-2", "f-3"], ["f", "f-2", "f-3"]),
-    "an id that is taken": (
+    "id already used": (
         [("f", "f"), ("f-2", "g"), ("f", "f")],
         ["f", "f-2", "f"],
         ["f", "f-2", "f-3"],
         ["f", "f-2", "f-3"],
     ),
     "results without ids": ([("a", "f"), ("b", "g")], [None, None], ["a", "b"], ["a", "b"]),
-    "an id that only the result has": ([("a", "f"), ("g", "g")], ["z"], ["a", "g"], ["g"]),
-    "a result of no call": ([("a", "f")], ["a", "z"], ["a"], ["a", "z"]),
+    "result with unknown id": ([("a", "f"), ("g", "g")], ["z"], ["a", "g"], ["g"]),
+    "result without a call": ([("a", "f")], ["a", "z"], ["a"], ["a", "z"]),
 }
 
 

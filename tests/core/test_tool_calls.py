@@ -33,29 +33,32 @@ CASES: dict[str, tuple[list[list[Fragment]], list[tuple[str, str]]]] = {
         [[("a", 0, "f", '{"a":1}')], [("b", 0, "g", '{"b"')], [("", 0, None, ":2}")]],
         [("f", '{"a":1}'), ("g", '{"b":2}')],
     ),
-    "a huge index": ([[("a", 200000, "f", "{")], [("", 200000, None, "}")]], [("f", "{}")]),
+    "huge index": ([[("a", 200000, "f", "{")], [("", 200000, None, "}")]], [("f", "{}")]),
     "two calls in one chunk": (
         [[("a", 0, "f", "{"), ("b", 1, "g", "{")], [("", 1, None, "}"), ("", 0, None, "}")]],
         [("f", "{}"), ("g", "{}")],
     ),
-    "two whole calls without id or index": (
+    "two complete calls without id or index": (
         [[(None, None, "f", "{}"), (None, None, "f", "{}")]],
         [("f", "{}")] * 2,
     ),
-    "a new id for each fragment": ([[("a", 0, "f", "{")], [("b", 0, None, "}")]], [("f", "{}")]),
-    "no ids, names tell": ([[(None, None, "f", "{}")], [(None, None, "g", "{}")]], [("f", "{}"), ("g", "{}")]),
+    "new id per fragment": ([[("a", 0, "f", "{")], [("b", 0, None, "}")]], [("f", "{}")]),
+    "no ids, told apart by name": (
+        [[(None, None, "f", "{}")], [(None, None, "g", "{}")]],
+        [("f", "{}"), ("g", "{}")],
+    ),
     "no ids, no index, the name repeated": ([[(None, None, "f", "{")], [(None, None, "f", "}")]], [("f", "{}")]),
     "equal fragments": (
         [[("a", 0, "f", '{"a":"')], *([("", 0, None, piece)] for piece in ("ha", "ha", '"}'))],
         [("f", '{"a":"haha"}')],
     ),
-    "the id comes late": ([[(None, 0, "f", "{")], [("a", 0, None, "}")]], [("f", "{}")]),
-    "an object for arguments": ([[("a", 0, "f", {"x": 1})]], [("f", '{"x":1}')]),
-    "spaces are kept": (
+    "id in a later fragment": ([[(None, 0, "f", "{")], [("a", 0, None, "}")]], [("f", "{}")]),
+    "arguments as an object": ([[("a", 0, "f", {"x": 1})]], [("f", '{"x":1}')]),
+    "white space in arguments": (
         [[("a", 0, "f", '{"city": "New')], [("", 0, None, ' York"}')]],
         [("f", '{"city": "New York"}')],
     ),
-    "a whole number that grows": ([[("a", 0, "f", '{"a":1')], [("", 0, None, "0}")]], [("f", '{"a":10}')]),
+    "growing integer": ([[("a", 0, "f", '{"a":1')], [("", 0, None, "0}")]], [("f", '{"a":10}')]),
 }
 
 

@@ -29,8 +29,8 @@ def whole(body: dict[str, Any]) -> RawReply:
     return RawReply(200, {"Content-Type": "application/json"}, (json.dumps(body).encode(),))
 
 
-def on(wire: str, emulator: Emulator) -> ClientSettings:
-    return ClientSettings(api_key=KEY, base_url=emulator.base_url, protocol=wire, max_retries=0)  # type: ignore[arg-type]
+def settings_on(protocol: str, emulator: Emulator) -> ClientSettings:
+    return ClientSettings(api_key=KEY, base_url=emulator.base_url, protocol=protocol, max_retries=0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("run", WAYS)
@@ -96,7 +96,7 @@ def test_repeated_content_items_are_kept_in_extras(
     content = [{"image": "https://a"}, {"text": "b"}, {"image": "https://c"}, {"image_hw": [[1, 2]]}]
     choices = [{"message": {"content": content}, "finish_reason": "stop"}]
     qwen_emulator.reply(whole({"output": {"choices": choices}}))
-    answer = run(on("dashscope", qwen_emulator), request_)
+    answer = run(settings_on("dashscope", qwen_emulator), request_)
     assert answer.text == "b"
     assert answer.extras == {"image": ["https://a", "https://c"], "image_hw": [[1, 2]]}
 
@@ -105,7 +105,7 @@ def test_repeated_content_items_are_kept_in_extras(
 def test_refusal_becomes_text(run: Run, request_: ChatRequest, qwen_emulator: Emulator) -> None:
     said = {"content": None, "refusal": "I cannot help with that."}
     qwen_emulator.reply(whole({"choices": [{"message": said, "finish_reason": "stop"}]}))
-    assert run(on("openai", qwen_emulator), request_).text == "I cannot help with that."
+    assert run(settings_on("openai", qwen_emulator), request_).text == "I cannot help with that."
 
 
 @pytest.mark.parametrize("run", STREAMS)
@@ -119,7 +119,7 @@ def test_streamed_refusal_becomes_text(run: Run, request_: ChatRequest, qwen_emu
     chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
     events = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
     qwen_emulator.reply(RawReply(200, {"Content-Type": "text/event-stream"}, (events.encode(),)))
-    assert run(on("openai", qwen_emulator), request_).text == "I can't."
+    assert run(settings_on("openai", qwen_emulator), request_).text == "I can't."
 
 
 def test_include_tool_usage_counts_are_shown(qwen_emulator: Emulator) -> None:
@@ -135,7 +135,7 @@ def test_include_tool_usage_counts_are_shown(qwen_emulator: Emulator) -> None:
     assert message.response_metadata["token_usage"]["x_tools"] == parsed
     assert Qwen(**address, extra_body=asked).complete("hi").raw["usage"]["x_tools"] == parsed
     request = ChatRequest(model="qwen-plus", messages=(Message("user", (TextPart("hi"),)),), extra_body=asked)
-    counted = QwenClient(on("openai", qwen_emulator)).generate(request).usage
+    counted = QwenClient(settings_on("openai", qwen_emulator)).generate(request).usage
     assert counted is not None and counted.plugins == parsed
 
 
@@ -156,7 +156,7 @@ def test_citation_index_and_title_are_coerced_to_int_and_str(
     sources = [{"index": "1", "title": 3, "url": "https://a"}, "b", {"index": None, "url": "https://c"}]
     choices = [{"message": {"content": "a"}, "finish_reason": "stop"}]
     qwen_emulator.reply(whole({"output": {"choices": choices, "search_info": {"search_results": sources}}}))
-    found = run(on("dashscope", qwen_emulator), request_).citations
+    found = run(settings_on("dashscope", qwen_emulator), request_).citations
     assert [(source.index, source.title, source.url) for source in found] == [
         (1, "3", "https://a"),
         (3, "", "https://c"),
@@ -206,6 +206,6 @@ def test_numeric_error_code_in_stream_is_read_as_http_status(
     line = json.dumps({"error": {"code": code, "message": "Refused"}}).encode()
     qwen_emulator.reply(RawReply(200, {"Content-Type": "text/event-stream"}, (b"data: " + line + b"\n\n",)))
     with pytest.raises(QwenError, match="Refused") as caught:
-        run(on("openai", qwen_emulator), request_)
+        run(settings_on("openai", qwen_emulator), request_)
     assert type(caught.value) is kind
     assert caught.value.status_code == (int(code) if int(code) > 99 else None)

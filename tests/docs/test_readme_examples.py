@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qwen_emulator import Emulator
-from tests.media.generated_media import picture
+from tests.media.generated_media import png_image
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = [
@@ -18,7 +18,7 @@ EXAMPLES = [
     )
 ]
 
-OWN_SERVERS = {8000: "vllm", 11434: "ollama"}
+SELF_HOSTED_SERVERS = {8000: "vllm", 11434: "ollama"}
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -30,9 +30,9 @@ def test_readme_example_runs(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "rivers.txt").write_text("The Nile is a river in Africa. It flows north.", "utf-8")
-    for port, server in OWN_SERVERS.items():
+    for port, server in SELF_HOSTED_SERVERS.items():
         example = example.replace(f"http://localhost:{port}/v1", qwen_emulator.self_hosted_url(server))
-    (tmp_path / "picture.png").write_bytes(picture())
+    (tmp_path / "picture.png").write_bytes(png_image())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ImportWarning)
         exec(compile(example, "README.md", "exec"), {})

@@ -46,7 +46,7 @@ BODY = {
 
 
 @pytest.fixture(autouse=True)
-def nobody_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def reset_retirement_warnings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("DASHSCOPE_API_BASE", raising=False)
     WARNED.clear()
     yield

@@ -27,7 +27,7 @@ HELLO = [ChatMessage(role="user", content="Hello")]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def garbage_collected() -> Iterator[None]:
+def collect_garbage_afterwards() -> Iterator[None]:
     """Collect the event loops and connections that LlamaIndex leaves open, before other tests run."""
     yield
     gc.collect()

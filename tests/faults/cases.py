@@ -28,7 +28,7 @@ class Expected:
     status: int | None = None
     code: str | None = None
     part: str = ""
-    """What had arrived and is on the error."""
+    """The partial text on the error."""
     request_id: bool = False
     requests: int = 1
 
@@ -45,7 +45,7 @@ class Case:
     native_stream: Expected | str | None = "same"
     everywhere: bool = True
     stalls: bool = False
-    """The service falls silent: only then is it worth while to give up soon."""
+    """The service stops sending: a short read timeout is used only then."""
 
     def expected(self, protocol: str, mode: str) -> Expected | None:
         """Return the expected outcome on this protocol in this mode."""
@@ -185,23 +185,23 @@ def after(seconds: str, times: int) -> Failure:
 
 
 REPEATED: tuple[Case, ...] = (
-    refused("429 for ever", RATE, "RateLimitError", TRIES),
-    refused("503 for ever", CATALOGUE["model_serving_error"], "ServerError", TRIES),
-    refused("401 for ever", CATALOGUE["invalid_api_key"], "AuthenticationError"),
+    refused("429 permanently", RATE, "RateLimitError", TRIES),
+    refused("503 permanently", CATALOGUE["model_serving_error"], "ServerError", TRIES),
+    refused("401 permanently", CATALOGUE["invalid_api_key"], "AuthenticationError"),
     row("429 once", (RATE, STORY), SECOND, SECOND),
     row("429 twice", (replace(RATE, times=2), STORY), THIRD, THIRD),
     row("429 once, Retry-After in seconds", (after("0.05", 1), STORY), SECOND, SECOND),
     row("429 twice, Retry-After 0", (after("0", 2), STORY), THIRD, THIRD, everywhere=False),
     row(
-        "429 once, Retry-After a date gone by",
+        "429 once, Retry-After date in the past",
         (after("Wed, 21 Oct 2015 07:28:00 GMT", 1), STORY),
         SECOND,
         SECOND,
         everywhere=False,
     ),
-    row("429 once, Retry-After nonsense", (after("soon", 1), STORY), SECOND, SECOND, everywhere=False),
+    row("429 once, invalid Retry-After", (after("soon", 1), STORY), SECOND, SECOND, everywhere=False),
     refused(
-        "429, Retry-After behind the deadline",
+        "429, Retry-After after the deadline",
         replace(RATE, headers={"retry-after": "30"}),
         "RateLimitError",
         everywhere=False,
@@ -225,7 +225,7 @@ def breaking(name: str, fault: Any, whole: Expected | None, **changes: Any) -> C
 
 CONNECTION: tuple[Case, ...] = (
     row("reset before headers, once", faults.reset_before_headers(), SECOND, SECOND),
-    row("reset before headers, for ever", (faults.reset_before_headers(),) * TRIES, BROKEN, BROKEN),
+    row("reset before headers, permanently", (faults.reset_before_headers(),) * TRIES, BROKEN, BROKEN),
     row("closed before headers, once", faults.closed_before_headers(), SECOND, SECOND),
     row("stall before headers", faults.stall_before_headers(), SILENT, SILENT, stalls=True),
     row("stall after headers", faults.stall_after_headers(), SILENT, SILENT, everywhere=False, stalls=True),
@@ -233,14 +233,14 @@ CONNECTION: tuple[Case, ...] = (
         breaking("stall in mid-stream", faults.stall_after(STORY, 2), SILENT, error="APITimeoutError"), stalls=True
     ),
     breaking("reset in mid-stream", faults.reset_after(STORY, 2), CUT_WHOLE),
-    breaking("cut in mid-stream", faults.cut_after(STORY, 2), CUT_WHOLE),
+    breaking("truncated in mid-stream", faults.cut_after(STORY, 2), CUT_WHOLE),
     breaking("clean close in mid-stream", faults.cut_after(STORY, 2, "close"), CUT_WHOLE),
-    row("cut before the first event, once", faults.cut_after(STORY, 0), CUT_WHOLE, SECOND),
-    row("cut behind the finish", faults.cut_after(STORY, 6), None, RIGHT),
-    row("reset behind the finish", faults.reset_after(STORY, 6), None, RIGHT),
-    row("stall behind the finish", faults.stall_after(STORY, 6), None, RIGHT, everywhere=False, stalls=True),
-    row("stall behind everything", faults.stall_after(STORY, 99), None, RIGHT, everywhere=False, stalls=True),
-    row("a redirect", RawReply(302, {"location": "http://127.0.0.1:9/"}), MOVED, MOVED),
+    row("truncated before the first event, once", faults.cut_after(STORY, 0), CUT_WHOLE, SECOND),
+    row("truncated after the finish reason", faults.cut_after(STORY, 6), None, RIGHT),
+    row("reset after the finish reason", faults.reset_after(STORY, 6), None, RIGHT),
+    row("stall after the finish reason", faults.stall_after(STORY, 6), None, RIGHT, everywhere=False, stalls=True),
+    row("stall after the last event", faults.stall_after(STORY, 99), None, RIGHT, everywhere=False, stalls=True),
+    row("redirect", RawReply(302, {"location": "http://127.0.0.1:9/"}), MOVED, MOVED),
     row("one byte per segment", faults.byte_by_byte(STORY), RIGHT, RIGHT),
     row("slow chunks", faults.slow(STORY, 0.02), RIGHT, RIGHT, everywhere=False),
 )
@@ -289,7 +289,7 @@ ERRORS: tuple[Case, ...] = (
     ),
     row("429 as the first event, once", (replace(RATE, after_chunks=0), STORY), SECOND, SECOND),
     row(
-        "429 as the first event, for ever",
+        "429 as the first event, permanently",
         (replace(RATE, after_chunks=0, times=EVERY),),
         wrong("RateLimitError", status=429, code=RATE.code, request_id=True, requests=TRIES),
         wrong("RateLimitError", code=RATE.code, request_id=True, requests=TRIES),
@@ -315,13 +315,13 @@ ERRORS: tuple[Case, ...] = (
 )
 
 BODIES: tuple[Case, ...] = (
-    body("502 with a page", faults.html(502), BAD_GATEWAY),
-    row("502 with a page, once", (faults.html(502), STORY), SECOND, SECOND),
+    body("502 with an HTML page", faults.html(502), BAD_GATEWAY),
+    row("502 with an HTML page, once", (faults.html(502), STORY), SECOND, SECOND),
     body("503 without a body", faults.empty(503), UNAVAILABLE),
-    body("503 whose body never ends", faults.endless_error(503), UNAVAILABLE),
-    body("400 with a page", faults.html(400), BAD_REQUEST),
+    body("503 with an endless body", faults.endless_error(503), UNAVAILABLE),
+    body("400 with an HTML page", faults.html(400), BAD_REQUEST),
     body("400 without a body", faults.empty(400), BAD_REQUEST),
-    body("200 with a page", faults.html(200), NO_JSON),
+    body("200 with an HTML page", faults.html(200), NO_JSON),
     body("200 with plain text", faults.not_json(), NO_JSON),
     row("200 without a body", (faults.empty(),) * TRIES, NO_JSON, NOTHING),
     row("200 without an event", (faults.empty(content_type="text/event-stream"),) * TRIES, None, NOTHING),
@@ -333,7 +333,7 @@ BODIES: tuple[Case, ...] = (
         native_stream=wrong("InvalidResponseError", part=CUT_NATIVE.part),
     ),
     row("truncated last event", faults.truncated(STORY), None, RIGHT, native_stream=replace(CUT, part=TEXT)),
-    row("truncated whole body", faults.truncated(STORY), NO_JSON, None),
+    row("truncated complete body", faults.truncated(STORY), NO_JSON, None),
     row(
         "no finish reason, [DONE]", faults.without_finish(STORY), replace(CUT, part=TEXT), replace(CUT, part=TEXT)
     ),
@@ -343,12 +343,12 @@ BODIES: tuple[Case, ...] = (
         replace(CUT, part=TEXT),
         replace(CUT, part=TEXT),
     ),
-    row("partial answer", faults.partial_answer(STORY), replace(CUT, part=TEXT), replace(CUT, part=TEXT)),
+    row("partial response", faults.partial_answer(STORY), replace(CUT, part=TEXT), replace(CUT, part=TEXT)),
     row("no [DONE]", faults.without_done(STORY), RIGHT, RIGHT),
-    row("JSON where SSE was asked", faults.json_for_stream(STORY), RIGHT, RIGHT),
-    row("SSE where JSON was asked", faults.stream_for_json(STORY), RIGHT, RIGHT, native_whole=None),
+    row("JSON instead of SSE", faults.json_for_stream(STORY), RIGHT, RIGHT),
+    row("SSE instead of JSON", faults.stream_for_json(STORY), RIGHT, RIGHT, native_whole=None),
     row("all events in one segment", faults.at_once(STORY), RIGHT, RIGHT, everywhere=False),
-    row("pieces of 7 bytes", faults.in_segments(STORY, 7), RIGHT, RIGHT, everywhere=False),
+    row("segments of 7 bytes", faults.in_segments(STORY, 7), RIGHT, RIGHT, everywhere=False),
     row("CRLF", faults.crlf(STORY), RIGHT, RIGHT),
     row("CRLF, one byte per segment", faults.crlf(faults.byte_by_byte(STORY)), RIGHT, RIGHT, everywhere=False),
     row("comments", faults.comments(STORY), RIGHT, RIGHT),
@@ -356,20 +356,20 @@ BODIES: tuple[Case, ...] = (
     row("data: without a space", faults.without_spaces(STORY), RIGHT, RIGHT, everywhere=False),
     row("no blank lines", faults.without_blank_lines(STORY), None, None, native_stream=RIGHT),
     row("gzip", faults.gzipped(STORY), RIGHT, RIGHT),
-    row("gzip that is none", replace_header(STORY), wrong("InvalidResponseError"), wrong("InvalidResponseError")),
+    row("invalid gzip", replace_header(STORY), wrong("InvalidResponseError"), wrong("InvalidResponseError")),
     row("no usage", faults.without_usage(STORY), RIGHT, RIGHT),
     row("usage everywhere", faults.usage_everywhere(STORY), RIGHT, RIGHT, everywhere=False),
     row("unknown fields", faults.unknown_fields(STORY), RIGHT, RIGHT),
     row("choices: null", faults.choices_null(Reply(("", *PIECES)), 0), None, RIGHT),
     row("choices: []", faults.choices_empty(Reply(("", *PIECES)), 0), None, RIGHT),
-    row("doubled finish", faults.doubled_finish(STORY), RIGHT, RIGHT),
+    row("finish reason sent twice", faults.doubled_finish(STORY), RIGHT, RIGHT),
     row(
         "line separators in the text",
         Reply((faults.LINE_SEPARATORS,)),
         replace(RIGHT, text=faults.LINE_SEPARATORS),
         replace(RIGHT, text=faults.LINE_SEPARATORS),
     ),
-    row("a chunk of 4 MB", faults.huge_chunk(), replace(RIGHT, text=HUGE), replace(RIGHT, text=HUGE)),
+    row("chunk of 4 MB", faults.huge_chunk(), replace(RIGHT, text=HUGE), replace(RIGHT, text=HUGE)),
 )
 
 CASES: tuple[Case, ...] = (*CONNECTION, *ERRORS, *BODIES, *REPEATED, *CODES)

@@ -111,14 +111,14 @@ def run(cell: Cell, emulator: Emulator) -> Result:
         error = raised
     if time.monotonic() - begin > LIMIT + READ:
         return Result("hang", f"took {time.monotonic() - begin:.1f} s")
-    result = judge_answer(expected, outcome) if outcome is not None else judge_error(expected, error, emulator)
+    result = check_text(expected, outcome) if outcome is not None else check_error(expected, error, emulator)
     seen = len(emulator.requests)
     if not result.complaint and seen != expected.requests:
         return Result("wrong", f"{seen} requests instead of {expected.requests}")
     return result
 
 
-def judge_answer(expected: Expected, outcome: Outcome) -> Result:
+def check_text(expected: Expected, outcome: Outcome) -> Result:
     """Check the text of a call that raised no error."""
     if expected.text is None:
         return Result("loss", f"{outcome.text[:60]!r} instead of {expected.error}")
@@ -129,7 +129,7 @@ def judge_answer(expected: Expected, outcome: Outcome) -> Result:
     return Result("answer")
 
 
-def judge_error(expected: Expected, error: Any, emulator: Emulator) -> Result:
+def check_error(expected: Expected, error: Any, emulator: Emulator) -> Result:
     """Check the class and attributes of an error."""
     if type(error).__name__ != expected.error or not isinstance(error, QwenError):
         return Result("wrong", f"{type(error).__name__}({str(error)[:200]}) instead of {expected.error or 'text'}")

@@ -1,9 +1,9 @@
 """Run other integrations under the same faults, for the README's table: ``python -m tests.faults.peers``.
 
-Judged more mildly than our own matrix, because the others have no errors of ours: any exception is right where an
-error is, and so is the whole text, which a peer may have asked for again. Each peer has its defaults, and a
-timeout where it takes one. Those that are not installed are left out: the main environment holds LangChain's, that
-of ``make lowest`` LlamaIndex's.
+The criteria are milder than in our own matrix, because the others do not have our error classes: any exception
+counts as the right error, and so does the complete text, which a peer may have got by a retry. Each
+peer has its defaults, and a timeout if it accepts one. Those that are not installed are skipped: the main
+environment has LangChain's, that of ``make lowest`` LlamaIndex's.
 """
 
 import argparse

@@ -79,7 +79,11 @@ async def drained(events: AsyncIterator[Any]) -> list[Any]:
 
 @pytest.fixture(
     params=[
-        *(pytest.param((wire, ask), id=f"{wire} {name}") for wire in PROTOCOLS for name, ask in CHATS.items()),
+        *(
+            pytest.param((protocol, ask), id=f"{protocol} {name}")
+            for protocol in PROTOCOLS
+            for name, ask in CHATS.items()
+        ),
         *(pytest.param(("auto", ask), id=name) for name, ask in FILES.items()),
     ]
 )

@@ -43,7 +43,7 @@ class Seen(NamedTuple):
     sources: list[str]
     """URLs, one for each citation."""
     spans: list[str]
-    """The texts that the citations point at."""
+    """Return the texts that the citations refer to."""
     reasoning_tokens: int | None
     cached_tokens: int | None
     cache_creation_tokens: int | None

@@ -165,13 +165,13 @@ def test_citation_marker_spans_are_found(form: str, text: str, places: list[tupl
     assert [(span.start, span.end) for span in find_spans(text, pattern, known)] == places
 
 
-def test_marker_pattern_is_none_without_enable_citation() -> None:
+def test_no_marker_pattern_without_enable_citation() -> None:
     assert marker_pattern(search_request()) is None
     assert marker_pattern(ChatRequest(model="m", messages=())) is None
 
 
 @pytest.mark.parametrize(
-    ("options", "installed", "wire", "warned"),
+    ("options", "installed", "protocol", "warned"),
     [
         ({}, True, "dashscope", False),
         ({}, False, "openai", False),
@@ -183,11 +183,11 @@ def test_marker_pattern_is_none_without_enable_citation() -> None:
     ],
 )
 def test_protocol_auto_selects_native_for_search_sources(
-    options: dict[str, Any], installed: bool, wire: str, warned: bool, monkeypatch: pytest.MonkeyPatch
+    options: dict[str, Any], installed: bool, protocol: str, warned: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selection, "sdk_is_installed", lambda: installed)
     chosen = select_protocol("auto", resolve("qwen-plus"), search_request(**options))
-    assert (chosen.protocol.name, bool(chosen.warnings)) == (wire, warned)
+    assert (chosen.protocol.name, bool(chosen.warnings)) == (protocol, warned)
 
 
 @pytest.mark.parametrize("protocol", ["auto"])

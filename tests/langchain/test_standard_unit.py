@@ -13,7 +13,7 @@ from langchain_qwen import ChatQwen, QwenEmbeddings
 
 
 @pytest.fixture(autouse=True)
-def known_to_load(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def chat_qwen_is_loadable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Register ChatQwen: ``test_serdes`` loads ``allowed_objects="all"``, which are LangChain's vendors only."""
     load_module = importlib.import_module("langchain_core.load.load")
     path = ("langchain_qwen", "chat_models", "ChatQwen")

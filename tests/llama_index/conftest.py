@@ -65,7 +65,7 @@ def make_embedding(service: Emulator, protocol: str) -> MakeEmbedding:
 
 
 @pytest.fixture
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retry without backoff."""
     monkeypatch.setattr(retry, "backoff", lambda attempt: 0.0)
 
@@ -107,7 +107,7 @@ def _astream_chat(llm: Qwen, messages: list[ChatMessage], **options: Any) -> Cha
 
 
 @pytest.fixture(autouse=True)
-def loop_of_core(request: pytest.FixtureRequest) -> Iterator[None]:
+def core_event_loop_closed(request: pytest.FixtureRequest) -> Iterator[None]:
     """Close the main thread's event loop, which LlamaIndex uses and on Python 3.11 leaves unclosed."""
     if inspect.iscoroutinefunction(request.function):
         yield

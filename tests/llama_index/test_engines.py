@@ -37,7 +37,7 @@ ANSWER, SOURCE = "DASHSCOPE_API_KEY", "regions-and-keys.md"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def garbage_collected() -> Iterator[None]:
+def collect_garbage_afterwards() -> Iterator[None]:
     """Collect what LlamaIndex left open, before other tests warn of it."""
     yield
     gc.collect()

@@ -41,7 +41,7 @@ def test_failure_raises_typed_error(
     assert len(service.requests) == 1
 
 
-@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.usefixtures("no_backoff")
 def test_max_retries_is_applied_once(make: MakeModel, service: Emulator, way: Way) -> None:
     service.reply(Failure.named("rate_limit", times=2))
     assert way(make(max_retries=2), QUESTION).message.content

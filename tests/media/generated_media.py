@@ -10,7 +10,7 @@ from importlib.metadata import version
 RED, GREEN, BLUE = (220, 30, 30), (40, 160, 60), (40, 60, 210)
 
 
-def picture(width: int = 48, height: int = 32, colour: tuple[int, int, int] = RED) -> bytes:
+def png_image(width: int = 48, height: int = 32, colour: tuple[int, int, int] = RED) -> bytes:
     """Return a PNG of one colour."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
@@ -21,7 +21,7 @@ def picture(width: int = 48, height: int = 32, colour: tuple[int, int, int] = RE
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
-def sound(seconds: float = 1.5, rate: int = 8000) -> bytes:
+def wav_audio(seconds: float = 1.5, rate: int = 8000) -> bytes:
     """Return a WAV of silence."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as writer:
@@ -32,7 +32,7 @@ def sound(seconds: float = 1.5, rate: int = 8000) -> bytes:
     return buffer.getvalue()
 
 
-def film() -> bytes:
+def mp4_video() -> bytes:
     """Return the first bytes of an MP4, the only part that the tests need."""
     return b"\0\0\0\x18ftypisom\0\0\2\0isomiso2" + bytes(200)
 
@@ -47,7 +47,7 @@ def data_uri(content: bytes, mime_type: str = "image/png") -> str:
     return f"data:{mime_type};base64,{text64(content)}"
 
 
-FRAMES = tuple(data_uri(picture(colour=colour)) for colour in (RED, RED, GREEN, BLUE))
+FRAMES = tuple(data_uri(png_image(colour=colour)) for colour in (RED, RED, GREEN, BLUE))
 
 
 LLAMA_INDEX = tuple(int(number) for number in version("llama-index-core").split(".")[:3])

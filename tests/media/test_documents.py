@@ -32,7 +32,7 @@ def settings(service: Emulator) -> ClientSettings:
 
 
 @pytest.fixture(autouse=True)
-def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def forget_uploaded_files(monkeypatch: pytest.MonkeyPatch) -> None:
     KNOWN_FILES._by_account.clear()
     monkeypatch.setattr(files, "FIRST_WAIT", 0.001)
 

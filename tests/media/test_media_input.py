@@ -22,9 +22,19 @@ from llama_index.core.prompts import RichPromptTemplate
 from qwen_core.errors import UnsupportedFeatureError
 from qwen_emulator import Emulator
 from tests.media.conftest import Ask, Make, ask_llm
-from tests.media.generated_media import BLUE, FRAMES, GREEN, LLAMA_INDEX, data_uri, film, picture, sound, text64
+from tests.media.generated_media import (
+    BLUE,
+    FRAMES,
+    GREEN,
+    LLAMA_INDEX,
+    data_uri,
+    mp4_video,
+    png_image,
+    text64,
+    wav_audio,
+)
 
-PNG, WAV, MP4 = picture(), sound(), film()
+PNG, WAV, MP4 = png_image(), wav_audio(), mp4_video()
 IMAGE_ANSWER = "48×32 pixels and mostly red"
 AUDIO_ANSWER = "1.5 seconds"
 VIDEO_ANSWER = "4 frames, from red to green to blue"
@@ -164,7 +174,7 @@ def test_images_in_history_are_sent(chat: Make, service: Emulator) -> None:
     history = [
         HumanMessage([IMAGE_BLOCKS["OpenAI"], "What is this?"]),
         AIMessage("A red picture."),
-        HumanMessage([{"type": "image", "url": data_uri(picture(20, 20, BLUE))}, "And this?"]),
+        HumanMessage([{"type": "image", "url": data_uri(png_image(20, 20, BLUE))}, "And this?"]),
     ]
     assert "20×20 pixels and mostly blue" in chat().invoke(history).content
     assert base64_sent(service, PNG) == 1
@@ -182,7 +192,8 @@ def test_images_in_tool_messages_are_sent_as_user_message(chat: Make, service: E
         AIMessage("", tool_calls=calls, additional_kwargs={"reasoning_content": "I draw."}),
         ToolMessage([IMAGE_BLOCKS["v1 base64"]], tool_call_id="red"),
         ToolMessage(
-            [{"type": "text", "text": "Done."}, {"image": data_uri(picture(20, 20, GREEN))}], tool_call_id="green"
+            [{"type": "text", "text": "Done."}, {"image": data_uri(png_image(20, 20, GREEN))}],
+            tool_call_id="green",
         ),
     ]
     answer = chat().bind_tools([draw]).invoke(history)

@@ -16,12 +16,12 @@ from qwen_core.types.messages import Message, TextPart
 from qwen_core.types.wav import wav
 from qwen_emulator import Emulator, RawReply, Reply
 from tests.media.conftest import KEY, Make
-from tests.media.generated_media import data_uri, picture, sound
+from tests.media.generated_media import data_uri, png_image, wav_audio
 
 SPEECH = {"modalities": ["text", "audio"], "audio": {"voice": "Cherry", "format": "wav"}}
 OMNI = {"openai": "qwen3.5-omni-plus", "dashscope": "qwen-omni-turbo"}
 QUESTION = [HumanMessage("Say hello")]
-IMAGE_BLOCK = {"type": "image", "url": data_uri(picture())}
+IMAGE_BLOCK = {"type": "image", "url": data_uri(png_image())}
 
 
 def seconds(content: bytes) -> float:
@@ -161,7 +161,7 @@ def test_ocr_options_return_ocr_result(chat: Make, llm: Make, service: Emulator,
     total: Any = None
     for chunk in chat(**fields).stream([HumanMessage([IMAGE_BLOCK])]):
         total = chunk if total is None else total + chunk
-    response = llm(**fields).chat([ChatMessage(role="user", blocks=[ImageBlock(image=picture())])])
+    response = llm(**fields).chat([ChatMessage(role="user", blocks=[ImageBlock(image=png_image())])])
     results = [
         whole.response_metadata.get("ocr_result"),
         total.response_metadata.get("ocr_result"),
@@ -198,7 +198,7 @@ def test_image_sizes_are_returned(chat: Make, llm: Make) -> None:
     fields = {"protocol": "dashscope", "extra_body": {"vl_enable_image_hw_output": True}}
     message = chat(**fields).invoke([HumanMessage([IMAGE_BLOCK, "What?"])])
     assert message.response_metadata["image_hw"] == [[32, 48]]
-    blocks = [ImageBlock(image=picture()), TextBlock(text="What?")]
+    blocks = [ImageBlock(image=png_image()), TextBlock(text="What?")]
     *_, last = llm(**fields).stream_chat([ChatMessage(role="user", blocks=blocks)])
     assert last.raw["image_hw"] == [[32, 48]]
 
@@ -211,7 +211,7 @@ def test_visual_reasoning_model_returns_reasoning_content(chat: Make) -> None:
 @pytest.mark.parametrize("model", ["qwen3-asr-flash", "qwen3-omni-30b-a3b-captioner"])
 def test_transcription_and_captioning_models(chat: Make, service: Emulator, model: str) -> None:
     options = {"asr_options": {"language": "en", "enable_itn": True}}
-    block = {"type": "audio", "url": data_uri(sound(2.0), "audio/wav")}
+    block = {"type": "audio", "url": data_uri(wav_audio(2.0), "audio/wav")}
     message = chat(model=model, extra_body=options).invoke([HumanMessage([block])])
     assert "2.0 seconds" in message.content
     assert service.last_request.parameters["asr_options"] == options["asr_options"]
@@ -222,5 +222,5 @@ def test_usage_counts_tokens_by_modality(chat: Make, llm: Make) -> None:
     blocks: list[Any] = [IMAGE_BLOCK, {"type": "video", "video": [IMAGE_BLOCK] * 4}, "What?"]
     details = chat().invoke([HumanMessage(blocks)]).usage_metadata["input_token_details"]
     assert details["image"] > 0 and details["video"] > 0
-    response = llm().chat([ChatMessage(role="user", blocks=[ImageBlock(image=picture()), TextBlock(text="?")])])
+    response = llm().chat([ChatMessage(role="user", blocks=[ImageBlock(image=png_image()), TextBlock(text="?")])])
     assert response.raw["usage"]["prompt_tokens_details"]["image_tokens"] > 0

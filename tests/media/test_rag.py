@@ -9,9 +9,9 @@ from llama_index.core.schema import MediaResource, Node
 from llama_index_qwen import QwenEmbedding
 from qwen_emulator import Emulator
 from tests.media.conftest import KEY, Make, ask_llm
-from tests.media.generated_media import BLUE, GREEN, LLAMA_INDEX, RED, data_uri, picture, text64
+from tests.media.generated_media import BLUE, GREEN, LLAMA_INDEX, RED, data_uri, png_image, text64
 
-IMAGES = {"red": picture(48, 32, RED), "green": picture(20, 40, GREEN), "blue": picture(64, 64, BLUE)}
+IMAGES = {"red": png_image(48, 32, RED), "green": png_image(20, 40, GREEN), "blue": png_image(64, 64, BLUE)}
 
 
 @pytest.mark.skipif(LLAMA_INDEX < (0, 14, 23), reason="old engines pass no images on")

@@ -15,7 +15,7 @@ from qwen_core.errors import BadRequestError, QwenWarning, UnsupportedFeatureErr
 from qwen_core.prepare import media_checks as checks
 from qwen_emulator import Emulator
 from tests.media.conftest import Ask, Make
-from tests.media.generated_media import data_uri, picture, sound, text64
+from tests.media.generated_media import data_uri, png_image, text64, wav_audio
 
 SECRET = "the-secret-in-the-file"
 
@@ -129,7 +129,7 @@ def test_allow_local_files_folders_are_enforced(
     inside, outside = tmp_path / "inside", tmp_path / "outside"
     for folder in (inside, outside):
         folder.mkdir()
-        (folder / "a.png").write_bytes(picture())
+        (folder / "a.png").write_bytes(png_image())
     (inside / "link.png").symlink_to(outside / "a.png")
     (inside / "folder").symlink_to(outside)
     model = chat(allow_local_files=[str(inside)])
@@ -148,7 +148,7 @@ def test_allow_local_files_folders_are_enforced(
     assert not service.requests
     assert not opened_files
     model.invoke([HumanMessage([{"type": "image", "url": str(inside / "a.png")}])])
-    assert text64(picture()) in service.last_request.raw.decode()
+    assert text64(png_image()) in service.last_request.raw.decode()
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "empty", "missing"])
@@ -174,7 +174,7 @@ def test_oversized_local_files_are_refused(
 ) -> None:
     path = tmp_path / name
     with path.open("wb") as file:
-        file.write(picture() if kind == "image" else sound())
+        file.write(png_image() if kind == "image" else wav_audio())
         file.truncate(101 * checks.MEGABYTE)
     with pytest.raises(BadRequestError, match=r"at most \d+ MB"):
         chat(allow_local_files=True).invoke([HumanMessage([{"type": kind, "url": str(path)}])])
@@ -202,11 +202,11 @@ def jpeg(width: int, height: int) -> bytes:
 
 
 BROKEN = {
-    "truncated": picture()[:60],
+    "truncated": png_image()[:60],
     "text": b"this is no picture",
     "empty": b"",
-    "tiny PNG": picture(4, 4),
-    "PNG strip": picture(4000, 10),
+    "tiny PNG": png_image(4, 4),
+    "PNG strip": png_image(4000, 10),
     "tiny JPEG": jpeg(4, 40),
     "JPEG strip": jpeg(4000, 10),
     "tiny GIF": b"GIF89a" + struct.pack("<HH", 40, 4) + bytes(9),
@@ -258,7 +258,7 @@ def test_oversized_data_uri_is_refused_without_decoding(
 
 
 def test_request_over_the_total_media_size_is_refused(chat: Make, service: Emulator) -> None:
-    url = data_uri(sound(seconds=450), "audio/wav")
+    url = data_uri(wav_audio(seconds=450), "audio/wav")
     with pytest.raises(BadRequestError, match="64 MB"):
         chat().invoke([HumanMessage([{"type": "audio", "url": url}] * 8)])
     assert not service.requests
@@ -266,7 +266,7 @@ def test_request_over_the_total_media_size_is_refused(chat: Make, service: Emula
 
 def test_media_content_is_not_quoted_in_the_error(chat: Make, service: Emulator) -> None:
     """Pass base64 as a URL: it is read as a path, and the error must not quote it."""
-    text = text64(picture())
+    text = text64(png_image())
     with pytest.raises(UnsupportedFeatureError) as caught:
         chat().invoke([HumanMessage([{"type": "image_url", "image_url": {"url": text * 4}}])])
     assert text[:40] not in str(caught.value)
@@ -291,9 +291,9 @@ UNSEEN = r"qwen-plus is documented to accept text only. The image in messages"
 
 def test_image_for_text_only_model_warns(chat: Make, llm: Make, service: Emulator) -> None:
     """Warn for tool results too, as screenshot tools return them. Send it: the documentation may be outdated."""
-    block = {"type": "image", "base64": text64(picture()), "mime_type": "image/png"}
+    block = {"type": "image", "base64": text64(png_image()), "mime_type": "image/png"}
     asked = AIMessage("", tool_calls=[{"name": "look", "args": {}, "id": "c1"}])
-    image = ImageBlock(url=data_uri(picture()))
+    image = ImageBlock(url=data_uri(png_image()))
     call = ToolCallBlock(tool_call_id="c1", tool_name="look", tool_kwargs={})
     result = ChatMessage(role="tool", blocks=[image], additional_kwargs={"tool_call_id": "c1"})
     model, other = chat(model="qwen-plus"), llm(model="qwen-plus")
@@ -306,7 +306,7 @@ def test_image_for_text_only_model_warns(chat: Make, llm: Make, service: Emulato
     for place, ask in ways:
         with pytest.warns(QwenWarning, match=rf"{UNSEEN}\[{place}\]"), pytest.raises(BadRequestError):
             ask()
-        assert text64(picture()) in service.last_request.raw.decode()
+        assert text64(png_image()) in service.last_request.raw.decode()
 
 
 @pytest.mark.parametrize("protocol", ["openai"])

@@ -13,9 +13,9 @@ from qwen_core.errors import QwenError
 from qwen_core.prepare import local_files
 from qwen_emulator import Emulator, Failure
 from tests.media.conftest import KEY, Ask, Make
-from tests.media.generated_media import FRAMES, picture
+from tests.media.generated_media import FRAMES, png_image
 
-PNG = picture()
+PNG = png_image()
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_large_local_files_are_uploaded(chat: Make, ask: Ask, service: Emulator,
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
     (tmp_path / "a" / "bild ü.png").write_bytes(PNG)
-    (tmp_path / "b" / "bild ü.png").write_bytes(picture(20, 20))
+    (tmp_path / "b" / "bild ü.png").write_bytes(png_image(20, 20))
     blocks = [{"type": "image", "url": str(tmp_path / folder / "bild ü.png")} for folder in ("a", "b")]
     answer = ask(chat(allow_local_files=[str(tmp_path)]), [*blocks, {"type": "text", "text": "What?"}])
     assert "48×32 pixels" in answer and "20×20 pixels" in answer

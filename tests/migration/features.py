@@ -184,7 +184,7 @@ def lc_sources(peer: Peer, emulator: Emulator) -> bool:
     return "https://example.com/weather" in repr(answer)
 
 
-def lc_pictures(peer: Peer, emulator: Emulator) -> bool:
+def lc_images(peer: Peer, emulator: Emulator) -> bool:
     from langchain_core.messages import HumanMessage
 
     content: list[Any] = [{"type": "text", "text": "What is it?"}, {"type": "image", "url": PICTURE}]
@@ -192,7 +192,7 @@ def lc_pictures(peer: Peer, emulator: Emulator) -> bool:
     return asked(emulator).status == 200 and PICTURE in asked(emulator).raw.decode()
 
 
-def lc_cut(peer: Peer, emulator: Emulator) -> bool:
+def lc_truncated(peer: Peer, emulator: Emulator) -> bool:
     emulator.reply(faults.cut_after(STORY, 2, "close"))
     try:
         added(peer.make(emulator, **peer.streaming).stream("Tell a story."))
@@ -253,7 +253,7 @@ def li_sources(peer: Peer, emulator: Emulator) -> bool:
     return "https://example.com/weather" in repr(answer.message)
 
 
-def li_pictures(peer: Peer, emulator: Emulator) -> bool:
+def li_images(peer: Peer, emulator: Emulator) -> bool:
     from llama_index.core.llms import ChatMessage, ImageBlock, TextBlock
 
     llm = peer.make(emulator, model=SEEING)
@@ -261,7 +261,7 @@ def li_pictures(peer: Peer, emulator: Emulator) -> bool:
     return asked(emulator).status == 200 and PICTURE in asked(emulator).raw.decode()
 
 
-def li_cut(peer: Peer, emulator: Emulator) -> bool:
+def li_truncated(peer: Peer, emulator: Emulator) -> bool:
     emulator.reply(faults.cut_after(STORY, 2, "close"))
     try:
         last_of(peer.make(emulator).stream_chat(li_messages()))
@@ -287,8 +287,8 @@ FEATURES: dict[str, tuple[Probe | None, Probe | None]] = {
     "a tool call that is required": (lc_forced, li_forced),
     "a JSON schema is sent as one": (lc_schema, None),
     "sources of a web search": (lc_sources, li_sources),
-    "the framework's own image blocks": (lc_pictures, li_pictures),
-    "a stream cut short is an error": (lc_cut, li_cut),
+    "the framework's own image blocks": (lc_images, li_images),
+    "a stream cut short is an error": (lc_truncated, li_truncated),
     "a throttled stream is tried again": (lc_retried, li_retried),
     "knows the model's context window": (lc_profile, li_window),
     "can be pickled": (pickles, pickles),

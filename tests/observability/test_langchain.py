@@ -18,7 +18,7 @@ from opentelemetry.instrumentation.langchain import LangchainInstrumentor
 from langchain_qwen import ChatQwen
 from qwen_core.errors import RateLimitError
 from qwen_emulator import Emulator, Failure, Reply, ToolCall
-from tests.media.generated_media import picture
+from tests.media.generated_media import png_image
 from tests.observability.conftest import HEADER, KEY, SpansOf, all_text, facts
 
 ANSWER = Reply(text="Four.", reasoning="2 and 2", usage={"cached_tokens": 3})
@@ -116,7 +116,7 @@ def test_langchain_spans_have_errors(
 def test_langchain_spans_have_images_only_as_input(
     service: Emulator, spans_of: SpansOf, instrumentor: Any, names: dict[str, str]
 ) -> None:
-    spans, data = spans_of(instrumentor), base64.b64encode(picture()).decode()
+    spans, data = spans_of(instrumentor), base64.b64encode(png_image()).decode()
     image = {"type": "image", "base64": data, "mime_type": "image/png"}
     chat_model().invoke([HumanMessage([{"type": "text", "text": "What is this?"}, image])])
     assert all_text(spans).count(data) == (2 if names is OPENINFERENCE else 1)

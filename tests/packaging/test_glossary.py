@@ -28,8 +28,6 @@ OPEN: tuple[str, ...] = (
     "docs/reference",
     "cookbook",
     "tests/emulator",
-    "tests/features",
-    "tests/retrieval",
 )
 """Areas that are not clean yet."""
 

@@ -47,7 +47,7 @@ def counted(usage: Usage | None) -> tuple[tuple[str, int], ...]:
     return tuple((name, getattr(usage, name)) for name in names if usage and getattr(usage, name))
 
 
-def other_word(raw: str | None, reason: str | None) -> str:
+def protocol_finish_reason(raw: str | None, reason: str | None) -> str:
     """Return the protocol's own finish reason if it differs from ours."""
     return raw if raw and raw != reason else ""
 
@@ -67,7 +67,7 @@ def from_core(response: ChatResponse) -> Outcome:
         broken_calls=broken,
         citations=tuple(citation.url for citation in response.citations),
         finish_reason=response.finish_reason or "",
-        raw_finish_reason=other_word(response.choices[0].raw_finish_reason, response.finish_reason),
+        raw_finish_reason=protocol_finish_reason(response.choices[0].raw_finish_reason, response.finish_reason),
         usage=counted(response.usage),
     )
 

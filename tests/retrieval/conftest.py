@@ -1,4 +1,4 @@
-"""What the retrieval tests share: an emulator in the place of the service, and no waiting between retry."""
+"""Fixtures of the retrieval tests: an emulator of the service, and no backoff between attempts."""
 
 import asyncio
 import warnings
@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any, TypeVar
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # an old core on a new pydantic warns while it is imported
+    warnings.simplefilter("ignore")  # an old llama-index-core on a new pydantic warns at import
     import llama_index.core  # noqa: F401
 
 import pytest
@@ -27,7 +27,7 @@ both_protocols = pytest.mark.parametrize("protocol", ["openai", NATIVE])
 
 @pytest.fixture
 def service(qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """The emulator, found through the environment as a user's setup is; nothing learned from it before."""
+    """Configure the emulator through environment variables and forget learned batch limits."""
     monkeypatch.setenv("DASHSCOPE_API_BASE", qwen_emulator.base_url)
     monkeypatch.setenv("DASHSCOPE_API_KEY", KEY)
     KNOWN_LIMITS.clear()
@@ -36,14 +36,14 @@ def service(qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 @pytest.fixture
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries at once."""
+def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry without backoff."""
     monkeypatch.setattr(retry, "backoff", lambda attempt: 0.0)
 
 
 @pytest.fixture(params=["sync", "async"])
 def both_ways(request: pytest.FixtureRequest) -> Callable[[Callable[[], T], Callable[[], Awaitable[T]]], T]:
-    """Calls the one function, or runs the other in a loop of its own."""
+    """Return a function that calls the sync function or runs the async one in a new event loop."""
 
     def call(sync: Callable[[], T], asynchronous: Callable[[], Awaitable[T]]) -> T:
         async def run() -> T:
@@ -55,10 +55,10 @@ def both_ways(request: pytest.FixtureRequest) -> Callable[[Callable[[], T], Call
 
 
 def sent_texts(service: Emulator) -> list[list[str]]:
-    """The texts of each embedding request, in the order of arrival."""
+    """Return the texts of each embedding request, in order of arrival."""
     return [texts_of(request.body) for request in service.requests]
 
 
 def texts_of(body: dict[str, Any]) -> list[str]:
-    """The texts of one embedding request, on either wire."""
+    """Return the texts of one embedding request, on either protocol."""
     return list(body["input"]["texts"] if isinstance(body["input"], dict) else body["input"])

@@ -1,4 +1,4 @@
-"""How many texts become how few requests, what happens when one is refused, and what the answers must be."""
+"""Batching of embeddings: batch sizes, refused batches, and validation of the responses."""
 
 import threading
 import warnings
@@ -58,16 +58,16 @@ def request_for(
         ("dimension 7 is invalid, it should be in [64, 128]", None),
     ],
 )
-def test_the_limit_that_a_refusal_states(message: str, limit: int | None) -> None:
+def test_stated_batch_limit_is_parsed_from_the_error(message: str, limit: int | None) -> None:
     assert stated_limit(BadRequestError(message)) == limit
     assert stated_limit(RateLimitError(message)) is None
 
 
 @both_protocols
-def test_a_refused_batch_is_cut_as_the_refusal_says_and_that_is_remembered(
+def test_refused_batch_is_split_and_the_limit_is_remembered(
     protocol: str, service: Emulator, both_ways: Callable[..., EmbeddingResponse]
 ) -> None:
-    # The catalogue does not know this model; its service takes 7 at once and says so.
+    # The catalog does not know this model; the service accepts 7 texts per batch and says so.
     def strict(request: Any) -> Failure | None:
         texts = request.body["input"] if protocol == "openai" else request.body["input"]["texts"]
         return Failure(400, "InvalidParameter", f"{REFUSAL} 7.: input.contents") if len(texts) > 7 else None
@@ -85,16 +85,16 @@ def test_a_refused_batch_is_cut_as_the_refusal_says_and_that_is_remembered(
     service.reset()
     service.reply(strict)
     QwenClient(way).embed(request, batch_size=25)
-    assert sorted(map(len, sent_texts(service))) == [4, 7, 7, 7]  # never refused again
+    assert sorted(map(len, sent_texts(service))) == [4, 7, 7, 7]  # not refused again
 
 
-def test_what_was_learned_is_of_one_model_on_one_host(service: Emulator) -> None:
+def test_learned_batch_limit_is_per_model_and_host(service: Emulator) -> None:
     KNOWN_LIMITS.put("elsewhere.example", "text-embedding-v2", 5)
     QwenClient(settings("openai", service)).embed(request_for("text-embedding-v2"))
     assert [len(texts) for texts in sent_texts(service)] == [25]
 
 
-def test_a_batch_within_the_limit_is_not_sent_twice(service: Emulator) -> None:
+def test_refused_batch_within_the_stated_limit_is_not_retried(service: Emulator) -> None:
     service.reply(Failure(400, "InvalidParameter", f"{REFUSAL} 10.: input.contents", times=5))
     with pytest.raises(BadRequestError, match="larger than 10"):
         QwenClient(settings("openai", service)).embed(request_for(texts=TEXTS[:10]))
@@ -102,8 +102,8 @@ def test_a_batch_within_the_limit_is_not_sent_twice(service: Emulator) -> None:
 
 
 @both_protocols
-def test_only_the_throttled_batch_is_sent_again(
-    protocol: str, service: Emulator, no_waiting: None, both_ways: Callable[..., EmbeddingResponse]
+def test_only_the_throttled_batch_is_retried(
+    protocol: str, service: Emulator, no_backoff: None, both_ways: Callable[..., EmbeddingResponse]
 ) -> None:
     service.reply(Failure.named("rate_limit"), Failure.named("burst_rate"))
     way = settings(protocol, service, max_retries=4)
@@ -115,7 +115,7 @@ def test_only_the_throttled_batch_is_sent_again(
     assert len(succeeded) == 5 and len(set(succeeded)) == 3
 
 
-def test_no_more_calls_at_once_than_workers(service: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_batches_are_limited_by_workers(service: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     running, most, lock = 0, 0, threading.Lock()
 
     def watch(request: Any) -> None:
@@ -143,7 +143,9 @@ def test_no_more_calls_at_once_than_workers(service: Emulator, monkeypatch: pyte
     assert 2 <= most <= 3
 
 
-def test_batches_and_workers_that_are_none(service: Emulator, both_ways: Callable[..., EmbeddingResponse]) -> None:
+def test_invalid_batch_size_is_refused_and_zero_workers_is_accepted(
+    service: Emulator, both_ways: Callable[..., EmbeddingResponse]
+) -> None:
     sync = QwenClient(settings("openai", service))
     twin = AsyncQwenClient(settings("openai", service))
     request = request_for()
@@ -158,7 +160,9 @@ def test_batches_and_workers_that_are_none(service: Emulator, both_ways: Callabl
         both_ways(lambda: sync.rerank(ranking), lambda: twin.rerank(ranking))
 
 
-def test_a_failure_stops_the_rest(service: Emulator, both_ways: Callable[..., EmbeddingResponse]) -> None:
+def test_failed_batch_stops_the_remaining_batches(
+    service: Emulator, both_ways: Callable[..., EmbeddingResponse]
+) -> None:
     service.reply(Failure.named("invalid_parameter", times=100))
     request = request_for(texts=tuple(f"text {number}" for number in range(1000)))
     way = settings("openai", service)
@@ -171,7 +175,7 @@ def test_a_failure_stops_the_rest(service: Emulator, both_ways: Callable[..., Em
 
 
 @both_protocols
-def test_usage_is_counted_in_threads_and_tasks(
+def test_count_usage_includes_threads_and_tasks(
     protocol: str, service: Emulator, both_ways: Callable[..., EmbeddingResponse]
 ) -> None:
     way = settings(protocol, service)
@@ -196,7 +200,7 @@ def test_usage_is_counted_in_threads_and_tasks(
         (lambda rows: [{**rows[0], "embedding": [1.0]}, *rows[1:]], "different lengths"),
     ],
 )
-def test_wrong_vectors_are_an_error(
+def test_invalid_embedding_vectors_raise_invalid_response_error(
     protocol: str, service: Emulator, edit: Callable[[list[Any]], list[Any]], message: str
 ) -> None:
     def change(payload: dict[str, Any]) -> dict[str, Any]:
@@ -218,14 +222,16 @@ def test_wrong_vectors_are_an_error(
         RawReply(200, {"content-type": "application/json"}, (b"",)),
     ],
 )
-def test_what_is_no_answer_is_an_error(protocol: str, service: Emulator, reply: RawReply) -> None:
+def test_unreadable_embedding_response_raises_invalid_response_error(
+    protocol: str, service: Emulator, reply: RawReply
+) -> None:
     service.reply(reply)
     with pytest.raises(InvalidResponseError):
         QwenClient(settings(protocol, service)).embed(request_for(texts=TEXTS[:1]))
 
 
 @both_protocols
-def test_an_error_in_a_success_is_raised_as_what_it_is(protocol: str, service: Emulator) -> None:
+def test_error_body_with_status_200_raises_the_typed_error(protocol: str, service: Emulator) -> None:
     body = (
         b'{"code":"Throttling.RateQuota","message":"Requests rate limit exceeded","request_id":"r","output":null}'
     )
@@ -234,7 +240,7 @@ def test_an_error_in_a_success_is_raised_as_what_it_is(protocol: str, service: E
         QwenClient(settings(protocol, service, max_retries=0)).embed(request_for(texts=TEXTS[:1]))
 
 
-def test_strings_are_sent_even_of_odd_texts(service: Emulator) -> None:
+def test_unusual_texts_are_sent_unchanged(service: Emulator) -> None:
     odd = ("", " ", "日本語 🙂", "\u2028", "x" * 5000)
     QwenClient(settings("openai", service)).embed(request_for(texts=odd))
     assert sent_texts(service) == [list(odd)]
@@ -242,7 +248,7 @@ def test_strings_are_sent_even_of_odd_texts(service: Emulator) -> None:
 
 
 @needs_native
-def test_sparse_and_dense_vectors_of_one_call(service: Emulator) -> None:
+def test_output_type_dense_and_sparse_returns_both_vectors(service: Emulator) -> None:
     way = settings("dashscope", service)
     both = QwenClient(way).embed(request_for(output_type="dense&sparse", dimensions=64))
     dense = QwenClient(way).embed(request_for(dimensions=64))
@@ -254,7 +260,7 @@ def test_sparse_and_dense_vectors_of_one_call(service: Emulator) -> None:
 
 @needs_native
 @pytest.mark.parametrize(
-    ("fields", "wire"),
+    ("fields", "protocol"),
     [
         ({}, "openai"),
         ({"role": "query"}, "openai"),
@@ -264,13 +270,15 @@ def test_sparse_and_dense_vectors_of_one_call(service: Emulator) -> None:
         ({"output_type": "sparse"}, "dashscope"),
     ],
 )
-def test_auto_takes_the_native_wire_only_for_what_only_it_has(fields: dict[str, Any], wire: str) -> None:
+def test_protocol_auto_selects_native_only_for_native_embedding_features(
+    fields: dict[str, Any], protocol: str
+) -> None:
     request = request_for(**fields)
-    assert select_protocol("auto", resolve(request.model), request).protocol.name == wire
+    assert select_protocol("auto", resolve(request.model), request).protocol.name == protocol
     assert select_protocol("openai", resolve(request.model), request).protocol.name == "openai"
 
 
-def test_what_the_compatible_wire_cannot_say(service: Emulator) -> None:
+def test_openai_protocol_refuses_sparse_and_warns_of_instruct(service: Emulator) -> None:
     client = QwenClient(settings("openai", service))
     with pytest.raises(UnsupportedFeatureError, match="Sparse vectors"):
         client.embed(request_for(output_type="sparse"))

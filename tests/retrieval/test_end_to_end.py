@@ -1,4 +1,4 @@
-"""On real documents: ingest, hybrid retrieval in an embedded store, rerank, streamed answer with sources, chat."""
+"""RAG on real documents: ingestion, hybrid retrieval in Qdrant, rerank, streamed answer with sources, chat."""
 
 import asyncio
 import importlib.util
@@ -45,7 +45,7 @@ cookbook: Any = load(Path(__file__).parents[2] / "cookbook" / "rag_recall.py")
 
 @both_protocols
 @pytest.mark.parametrize("framework", ["langchain", "llama_index"])
-def test_recall(framework: str, protocol: str, service: Emulator) -> None:
+def test_rag_recall_reaches_the_floor(framework: str, protocol: str, service: Emulator) -> None:
     search = cookbook.FRAMEWORKS[framework](protocol)
     asked = cookbook.questions()
     assert len(asked) == 24
@@ -56,7 +56,7 @@ def test_recall(framework: str, protocol: str, service: Emulator) -> None:
 
 
 @both_protocols
-def test_langchain(protocol: Any, service: Emulator) -> None:
+def test_langchain_rag_streams_answers_with_sources(protocol: Any, service: Emulator) -> None:
     from langchain_qdrant import QdrantVectorStore, RetrievalMode
 
     from langchain_qwen import QwenEmbeddings, QwenSparseEmbeddings
@@ -94,7 +94,7 @@ def test_langchain(protocol: Any, service: Emulator) -> None:
 
 
 @both_protocols
-def test_llama_index(protocol: Any, service: Emulator) -> None:
+def test_llama_index_rag_streams_answers_with_sources(protocol: Any, service: Emulator) -> None:
     from llama_index.core.memory import ChatMemoryBuffer
     from llama_index.core.schema import TextNode
 
@@ -118,7 +118,7 @@ def test_llama_index(protocol: Any, service: Emulator) -> None:
     assert response.source_nodes[0].node.metadata["source"] == "embeddings-and-rerank.md"
     assert len(response.source_nodes) == 3
 
-    # LlamaIndex's default memory opens a database and never closes it.
+    # LlamaIndex's default memory never closes its database.
     engine = index.as_chat_engine(chat_mode="context", memory=ChatMemoryBuffer.from_defaults(llm=llm), **options)
     first: Any = engine.stream_chat(QUESTION)
     assert ANSWER in "".join(first.response_gen)
@@ -129,7 +129,7 @@ def test_llama_index(protocol: Any, service: Emulator) -> None:
 
 
 @both_protocols
-def test_llama_index_async(protocol: Any, service: Emulator) -> None:
+def test_llama_index_async_rag_streams_answers_with_sources(protocol: Any, service: Emulator) -> None:
     from llama_index.core import Document, VectorStoreIndex
     from llama_index.core.ingestion import IngestionPipeline
 

@@ -1,4 +1,4 @@
-"""Rerankers in both frameworks and on both wires: order, limits, errors, events, and what is sent."""
+"""Rerankers in both frameworks on both protocols: order, limits, errors, events, requests."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ from qwen_core.errors import (
 from qwen_core.resources.rerank import RERANKING
 from qwen_core.types.messages import ImagePart, TextPart, VideoPart
 from qwen_emulator import Emulator, Failure, RawReply
-from tests.media.generated_media import data_uri, picture
+from tests.media.generated_media import data_uri, png_image
 from tests.retrieval.conftest import KEY, both_protocols, needs_native
 
 QUESTION = "Which river is long?"
@@ -70,7 +70,7 @@ def framework(request: pytest.FixtureRequest) -> Callable[..., Any]:
 
 @pytest.fixture(params=[False, True], ids=["sync", "async"])
 def rank(request: pytest.FixtureRequest, framework: Callable[..., Any]) -> Rank:
-    """Ranks texts in one framework, in one way."""
+    """Return a function that ranks texts in one framework, sync or async."""
     return lambda texts, **fields: framework(texts, request.param, **fields)
 
 
@@ -81,7 +81,7 @@ def documents_of(body: dict[str, Any]) -> list[Any]:
 @both_protocols
 @pytest.mark.parametrize("model", ["qwen3-rerank", "gte-rerank-v2", "qwen3.7-text-rerank", "my-own-reranker"])
 @pytest.mark.filterwarnings("ignore::qwen_core.errors.QwenWarning")
-def test_every_model_on_both_wires(protocol: str, model: str, rank: Rank, service: Emulator) -> None:
+def test_rerank_models_on_both_protocols(protocol: str, model: str, rank: Rank, service: Emulator) -> None:
     ranked = rank(TEXTS, protocol=protocol, model=model)
     assert [text for text, _ in ranked[:2]] == ["The Nile is a long river.", "A river flows."]
     assert len(ranked) == 4 and [score for _, score in ranked] == sorted((s for _, s in ranked), reverse=True)
@@ -93,7 +93,7 @@ def test_every_model_on_both_wires(protocol: str, model: str, rank: Rank, servic
 
 
 @both_protocols
-def test_what_is_sent(protocol: str, rank: Rank, service: Emulator) -> None:
+def test_rerank_request_is_encoded(protocol: str, rank: Rank, service: Emulator) -> None:
     assert len(rank(TEXTS, protocol=protocol, top_n=2, instruct="Find rivers.", extra_body={"x": 1})) == 2
     body = service.last_request.body
     options = {"top_n": 2, "instruct": "Find rivers.", "x": 1}
@@ -107,18 +107,20 @@ def test_what_is_sent(protocol: str, rank: Rank, service: Emulator) -> None:
         }
 
 
-def test_nothing_to_rank_needs_no_call(rank: Rank, service: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rerank_of_no_documents_sends_no_request(
+    rank: Rank, service: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("DASHSCOPE_API_KEY")
     assert rank([]) == []
     assert not service.requests
 
 
-def test_top_n_above_the_number_of_documents(rank: Rank, service: Emulator) -> None:
+def test_top_n_is_capped_by_the_number_of_documents(rank: Rank, service: Emulator) -> None:
     assert len(rank(TEXTS, top_n=50)) == 4
     assert service.last_request.body["top_n"] == 4
 
 
-def test_empty_texts_come_last_and_are_not_sent(rank: Rank, service: Emulator) -> None:
+def test_empty_documents_are_ranked_last_without_being_sent(rank: Rank, service: Emulator) -> None:
     ranked = rank(["", *TEXTS, " \n"])
     assert [text for text, _ in ranked[-2:]] == ["", " \n"] and [score for _, score in ranked[-2:]] == [0, 0]
     assert service.last_request.body["documents"] == TEXTS
@@ -129,7 +131,7 @@ def test_empty_texts_come_last_and_are_not_sent(rank: Rank, service: Emulator) -
 
 
 @both_protocols
-def test_many_documents_make_one_ranking(protocol: str, rank: Rank, service: Emulator) -> None:
+def test_many_documents_are_merged_into_one_ranking(protocol: str, rank: Rank, service: Emulator) -> None:
     texts = [f"Bread number {number}." for number in range(1100)]
     texts[777] = "The Nile is a long river."
     texts[1050] = "Which river is long? The Nile river is long."
@@ -140,13 +142,13 @@ def test_many_documents_make_one_ranking(protocol: str, rank: Rank, service: Emu
     assert usage.calls == 3 and usage.total_tokens > 4000
 
 
-def test_long_documents_are_spread_by_tokens(rank: Rank, service: Emulator) -> None:
+def test_long_documents_are_split_into_requests_by_tokens(rank: Rank, service: Emulator) -> None:
     texts = [f"word{number} " * 1500 for number in range(40)]
     ranked = rank(texts, model="qwen3-rerank")
     assert len(ranked) == 40 and len(service.requests) >= 2
 
 
-def test_a_limit_that_the_service_states(rank: Rank, service: Emulator) -> None:
+def test_stated_document_limit_splits_the_request(rank: Rank, service: Emulator) -> None:
     def strict(request: Any) -> Failure | None:
         too_many = len(request.body["documents"]) > 3
         message = "The number of documents should not be larger than 3"
@@ -158,7 +160,7 @@ def test_a_limit_that_the_service_states(rank: Rank, service: Emulator) -> None:
     assert sorted(len(request.body["documents"]) for request in service.requests) == [1, 3, 3, 7]
 
 
-def test_a_text_that_is_too_long_is_named(rank: Rank, service: Emulator) -> None:
+def test_oversized_document_raises_context_overflow_error(rank: Rank, service: Emulator) -> None:
     with pytest.raises(Exception, match="document 1") as caught:
         rank(["short", "word " * 9000])
     assert "ContextOverflowError" in type(caught.value).__name__
@@ -170,7 +172,7 @@ def test_a_text_that_is_too_long_is_named(rank: Rank, service: Emulator) -> None
     ("failure", "error"),
     [("invalid_api_key", AuthenticationError), ("rate_limit", RateLimitError)],
 )
-def test_errors_are_typed(
+def test_rerank_errors_are_typed(
     protocol: str, rank: Rank, failure: str, error: type[Exception], service: Emulator
 ) -> None:
     service.reply(Failure.named(failure))
@@ -178,7 +180,7 @@ def test_errors_are_typed(
         rank(TEXTS, protocol=protocol, max_retries=0)
 
 
-def test_throttling_is_waited_out(rank: Rank, service: Emulator, no_waiting: None) -> None:
+def test_rerank_rate_limit_is_retried(rank: Rank, service: Emulator, no_backoff: None) -> None:
     service.reply(Failure.named("rate_limit", times=5))
     assert len(rank(TEXTS)) == 4
     assert len(service.requests) == 6
@@ -192,21 +194,25 @@ def test_throttling_is_waited_out(rank: Rank, service: Emulator, no_waiting: Non
         [{"index": 0, "relevance_score": 0.5}] * 4,
     ],
 )
-def test_a_ranking_that_does_not_fit_is_an_error(rank: Rank, service: Emulator, results: list[Any]) -> None:
+def test_invalid_rerank_results_raise_invalid_response_error(
+    rank: Rank, service: Emulator, results: list[Any]
+) -> None:
     body = json.dumps({"results": results}).encode()
     service.reply(RawReply(200, {"content-type": "application/json"}, (body,)))
     with pytest.raises(InvalidResponseError):
         rank(TEXTS)
 
 
-def test_without_a_key(rank: Rank, service: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rerank_without_api_key_raises_authentication_error(
+    rank: Rank, service: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("DASHSCOPE_API_KEY")
     with pytest.raises(AuthenticationError, match="DASHSCOPE_API_KEY"):
         rank(TEXTS)
 
 
 @needs_native
-def test_images_and_videos(service: Emulator) -> None:
+def test_rerank_of_images_and_videos(service: Emulator) -> None:
     model = LangChainRerank(model="qwen3-vl-rerank")
     items: list[Any] = [
         "A river.",
@@ -234,7 +240,7 @@ def test_images_and_videos(service: Emulator) -> None:
 
 @needs_native
 @pytest.mark.parametrize("model", ["qwen3-vl-rerank", "qwen3-rerank"])
-def test_an_image_beside_the_question_is_not_forgotten_in_silence(service: Emulator, model: str) -> None:
+def test_query_image_beside_text_warns(service: Emulator, model: str) -> None:
     nodes = [NodeWithScore(node=TextNode(text="A river."))]
     question = QueryBundle("river", image_path="https://example.com/river.png")
     with pytest.warns(QwenWarning, match="Left out the image of the query"):
@@ -245,7 +251,7 @@ def test_an_image_beside_the_question_is_not_forgotten_in_silence(service: Emula
 
 
 @needs_native
-def test_image_nodes_are_seen_by_models_that_see(service: Emulator) -> None:
+def test_image_nodes_are_sent_as_images_to_vision_rerankers(service: Emulator) -> None:
     nodes = [
         NodeWithScore(node=ImageNode(text="alt", image_url="https://example.com/river.png")),
         NodeWithScore(node=TextNode(text="A river.")),
@@ -257,17 +263,17 @@ def test_image_nodes_are_seen_by_models_that_see(service: Emulator) -> None:
     ]
     LlamaIndexRerank(model="qwen3-rerank").postprocess_nodes(nodes, query_str="river")
     assert documents_of(service.last_request.body) == ["alt", "A river."]
-    document = NodeWithScore(node=ImageDocument(image=picture(), image_mimetype="image/png"))
+    document = NodeWithScore(node=ImageDocument(image=png_image(), image_mimetype="image/png"))
     LlamaIndexRerank(model="qwen3-vl-rerank").postprocess_nodes([document], query_str="river")
-    assert documents_of(service.last_request.body) == [{"image": data_uri(picture())}]
+    assert documents_of(service.last_request.body) == [{"image": data_uri(png_image())}]
 
 
-def test_media_on_the_compatible_wire(service: Emulator) -> None:
+def test_rerank_of_media_is_refused_on_openai_protocol(service: Emulator) -> None:
     with pytest.raises(UnsupportedFeatureError, match="Only texts"):
         LangChainRerank(protocol="openai").rerank("x", [{"image": "https://example.com/a.png"}])
 
 
-def test_media_limits() -> None:
+def test_rerank_requests_are_split_by_media_limits() -> None:
     images = tuple(ImagePart(f"https://example.com/{number}.png") for number in range(90))
     videos = tuple(VideoPart(f"https://example.com/{number}.mp4") for number in range(5))
     request = RerankRequest(model="qwen3-vl-rerank", query=TextPart("x"), documents=(*images, *videos))
@@ -276,7 +282,7 @@ def test_media_limits() -> None:
 
 
 class Seen(BaseEventHandler):
-    """Collects the events of reranking."""
+    """Record rerank events."""
 
     events: list[Any]
 
@@ -298,7 +304,7 @@ def seen() -> Iterator[Seen]:
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_events_are_paired_whatever_happens(service: Emulator, seen: Seen, asynchronous: bool) -> None:
+def test_rerank_start_and_end_events_are_paired(service: Emulator, seen: Seen, asynchronous: bool) -> None:
     debug = LlamaDebugHandler(print_trace_on_end=False)
     fields: dict[str, Any] = {"callback_manager": CallbackManager([debug]), "max_retries": 0}
     with_llama_index(TEXTS, asynchronous, top_n=2, **fields)
@@ -315,7 +321,7 @@ def test_events_are_paired_whatever_happens(service: Emulator, seen: Seen, async
     assert len(debug.get_event_pairs(CBEventType.RERANKING)) == 2
 
 
-def test_contracts(service: Emulator) -> None:
+def test_rerank_classes_meet_both_frameworks_contracts(service: Emulator) -> None:
     assert issubclass(LangChainRerank, BaseDocumentCompressor)
     assert issubclass(LlamaIndexRerank, BaseNodePostprocessor)
     with pytest.raises(ValueError, match="needs the query"):
@@ -333,7 +339,7 @@ def test_contracts(service: Emulator) -> None:
             kind(**{"top_k": 3})
 
 
-def test_in_a_langchain_retriever(service: Emulator) -> None:
+def test_rerank_in_contextual_compression_retriever(service: Emulator) -> None:
     retrievers = pytest.importorskip("langchain_classic.retrievers")
     from langchain_core.vectorstores import InMemoryVectorStore
 

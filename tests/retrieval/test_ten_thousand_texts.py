@@ -1,4 +1,4 @@
-"""A large job against a service that throttles: nothing lost, nothing sent twice, nothing piled up."""
+"""A large embedding job on a throttling service: nothing lost, nothing sent twice, constant memory."""
 
 import asyncio
 import logging
@@ -44,7 +44,7 @@ def llama_index_async(protocol: Any) -> list[list[float]]:
 
 
 class EveryTenth:
-    """Refuses every tenth request, and keeps what the others asked for."""
+    """Refuse every tenth request and record the texts of the others."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -71,11 +71,11 @@ class EveryTenth:
         (llama_index_async, "openai"),
     ],
 )
-def test_all_vectors_in_order_and_no_batch_served_twice(
+def test_ten_thousand_embeddings_keep_order_without_duplicate_batches(
     job: Job,
     protocol: str,
     service: Emulator,
-    no_waiting: None,
+    no_backoff: None,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -95,8 +95,8 @@ def test_all_vectors_in_order_and_no_batch_served_twice(
     assert "10000/10000" in capsys.readouterr().err
 
 
-def test_memory_does_not_pile_up(service: Emulator) -> None:
-    """What is held at the peak is the result itself and little more, and does not depend on how many batches."""
+def test_embedding_memory_does_not_grow_with_batches(service: Emulator) -> None:
+    """Measure peak memory beside the result; it does not depend on the number of batches."""
     model = QwenEmbeddings(protocol="openai", dimensions=DIMENSIONS)
     model.embed_documents(TEXTS[:200])
 

@@ -152,7 +152,7 @@ def test_missing_batch_job_in_journal_raises_not_found_error(
     assert made(service) == (0, 0)
 
 
-def lose(path: str, service: Emulator) -> None:
+def lose_first_response(path: str, service: Emulator) -> None:
     """Lose the first HTTP response from this path after the service has processed the request."""
     lost: list[RecordedRequest] = []
 
@@ -169,7 +169,7 @@ def lose(path: str, service: Emulator) -> None:
 def test_lost_http_response_creates_no_duplicate_batch(
     run: Run, settings: ClientSettings, service: Emulator, path: str, tmp_path: Path
 ) -> None:
-    lose(path, service)
+    lose_first_response(path, service)
     with pytest.raises(APIConnectionError):
         run(settings, numbered(2), journal=tmp_path)
     assert texts(run(settings, numbered(2), journal=tmp_path)) == ["0", "1"]
@@ -429,7 +429,7 @@ def test_uncertain_batch_creation_failure_is_raised(
     refuse_second(service, "/batches", failure)
     with pytest.raises(QwenError, match=r"later|limit"):
         run(settings, numbered(4), journal=tmp_path, **TWO_FILES)
-    lose("/batches", service)
+    lose_first_response("/batches", service)
     with pytest.raises(APIConnectionError):
         run(settings, numbered(4), journal=tmp_path, **TWO_FILES)
     assert texts(run(settings, numbered(4), journal=tmp_path, **TWO_FILES)) == ["0", "1", "2", "3"]

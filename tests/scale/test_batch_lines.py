@@ -18,7 +18,7 @@ from qwen_core.resources.batches import Limits
 from qwen_core.resources.batches.lines import Line, prepare, split, within_window
 from qwen_core.types.messages import ImagePart, Message, TextPart, Tool
 from qwen_core.types.requests import ChatRequest
-from tests.media.generated_media import picture
+from tests.media.generated_media import png_image
 from tests.scale.conftest import ask
 
 SETTINGS = ClientSettings(api_key="sk", base_url="http://127.0.0.1:1")
@@ -131,7 +131,7 @@ def test_model_without_batches_warns_once() -> None:
 
 def test_local_images_are_inlined_in_batch_lines(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
-    path.write_bytes(picture())
+    path.write_bytes(png_image())
     parts = (ImagePart(str(path)), TextPart("What?"))
     request = ChatRequest(
         model="qwen3-vl-plus", messages=(Message("user", parts),), allow_local_files=(str(tmp_path),)

@@ -26,19 +26,23 @@ PATIENCE = 120.0
 def worker_of(driver: int) -> int | None:
     """Return the id of a worker process of this driver's cluster, or None."""
     for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal() and "ray::MapWorker" in said_of(folder) and descends(int(folder.name), driver):
+        if (
+            folder.name.isdecimal()
+            and "ray::MapWorker" in command_line(folder)
+            and is_descendant(int(folder.name), driver)
+        ):
             return int(folder.name)
     return None
 
 
-def said_of(folder: Path) -> str:
+def command_line(folder: Path) -> str:
     try:
         return (folder / "cmdline").read_text()
     except OSError:
         return ""
 
 
-def descends(process: int, ancestor: int) -> bool:
+def is_descendant(process: int, ancestor: int) -> bool:
     while process > 1 and process != ancestor:
         try:
             process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])

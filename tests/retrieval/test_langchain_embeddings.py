@@ -1,4 +1,4 @@
-"""LangChain's embeddings: its own suites on both wires, what is sent for questions and texts, copies, caches."""
+"""LangChain embeddings: langchain-tests' suites on both protocols, text_type, copies, caches."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ from qwen_emulator import Emulator, Failure
 from tests.retrieval.conftest import KEY, both_protocols, needs_native, sent_texts
 
 TEXTS = [f"text number {number}" for number in range(23)]
-PICTURE = {"type": "image", "url": "https://example.com/cat.png"}
+IMAGE_BLOCK = {"type": "image", "url": "https://example.com/cat.png"}
 
 
 @pytest.mark.usefixtures("service")
@@ -40,12 +40,12 @@ class EmbeddingsSuite(EmbeddingsIntegrationTests):
         return self.fields
 
 
-class TestOnTheCompatibleWire(EmbeddingsSuite):
+class TestOpenAIProtocol(EmbeddingsSuite):
     fields: ClassVar[dict[str, Any]] = {"protocol": "openai"}
 
 
 @needs_native
-class TestOnTheNativeWire(EmbeddingsSuite):
+class TestDashScopeProtocol(EmbeddingsSuite):
     fields: ClassVar[dict[str, Any]] = {"protocol": "dashscope", "instruct": "Find answers."}
 
 
@@ -75,8 +75,8 @@ class TestUnit(EmbeddingsUnitTests):
 
 
 @both_protocols
-def test_texts_of_answers_are_embedded_and_ranked(service: Emulator, protocol: Any) -> None:
-    """``message.text`` is a text of LangChain's own class, and ``StrOutputParser`` hands it on."""
+def test_message_text_can_be_embedded_and_reranked(service: Emulator, protocol: Any) -> None:
+    """Embed ``message.text``, a str subclass of LangChain that ``StrOutputParser`` passes on."""
     text = StrOutputParser().invoke(AIMessage("The Nile flows north."))
     embeddings = QwenEmbeddings(protocol=protocol)
     assert embeddings.embed_documents([text]) == embeddings.embed_documents(["The Nile flows north."])
@@ -85,7 +85,7 @@ def test_texts_of_answers_are_embedded_and_ranked(service: Emulator, protocol: A
 
 
 @both_protocols
-def test_order_batches_and_dimensions(
+def test_embeddings_keep_order_across_batches_with_dimensions(
     protocol: Any, service: Emulator, both_ways: Callable[..., list[list[float]]]
 ) -> None:
     model = QwenEmbeddings(protocol=protocol, dimensions=128)
@@ -97,7 +97,7 @@ def test_order_batches_and_dimensions(
 
 
 @needs_native
-def test_questions_and_texts_are_told_apart(service: Emulator, both_ways: Callable[..., object]) -> None:
+def test_text_type_is_query_or_document(service: Emulator, both_ways: Callable[..., object]) -> None:
     model = QwenEmbeddings(protocol="dashscope", instruct="Find the answer.")
     both_ways(lambda: model.embed_query("Why?"), lambda: model.aembed_query("Why?"))
     both_ways(lambda: model.embed_documents(["Because."]), lambda: model.aembed_documents(["Because."]))
@@ -109,7 +109,7 @@ def test_questions_and_texts_are_told_apart(service: Emulator, both_ways: Callab
 
 
 @needs_native
-def test_auto_protocol(service: Emulator) -> None:
+def test_protocol_auto_selects_native_for_instruct(service: Emulator) -> None:
     QwenEmbeddings().embed_query("x")
     QwenEmbeddings(instruct="Find answers.").embed_query("x")
     QwenEmbeddings(instruct="Find answers.").embed_documents(["x"])
@@ -117,7 +117,7 @@ def test_auto_protocol(service: Emulator) -> None:
 
 
 @needs_native
-def test_hybrid_vectors(service: Emulator, both_ways: Callable[..., Any]) -> None:
+def test_embed_hybrid_returns_dense_and_sparse(service: Emulator, both_ways: Callable[..., Any]) -> None:
     model = QwenEmbeddings(dimensions=64)
     both = both_ways(lambda: model.embed_hybrid(TEXTS), lambda: model.aembed_hybrid(TEXTS))
     assert len(both.dense) == len(both.sparse) == 23
@@ -126,7 +126,7 @@ def test_hybrid_vectors(service: Emulator, both_ways: Callable[..., Any]) -> Non
 
 
 @needs_native
-def test_sparse_vectors(service: Emulator, both_ways: Callable[..., Any]) -> None:
+def test_sparse_embeddings(service: Emulator, both_ways: Callable[..., Any]) -> None:
     model = QwenSparseEmbeddings()
     vector = both_ways(lambda: model.embed_query("red wind"), lambda: model.aembed_query("red wind"))
     assert service.last_request.body["parameters"] == {"text_type": "query", "output_type": "sparse"}
@@ -135,15 +135,17 @@ def test_sparse_vectors(service: Emulator, both_ways: Callable[..., Any]) -> Non
     assert texts == [vector]
 
 
-def test_sparse_vectors_need_the_native_wire(service: Emulator) -> None:
+def test_sparse_embeddings_are_refused_on_openai_protocol(service: Emulator) -> None:
     with pytest.raises(UnsupportedFeatureError, match="Sparse vectors"):
         QwenSparseEmbeddings(protocol="openai").embed_query("x")
 
 
 @needs_native
-def test_contents_of_any_kind(service: Emulator, both_ways: Callable[..., list[list[float]]]) -> None:
+def test_embed_contents_mixes_text_and_images(
+    service: Emulator, both_ways: Callable[..., list[list[float]]]
+) -> None:
     model = QwenMultiModalEmbeddings(dimensions=256)
-    contents: list[Any] = ["a", "b", [PICTURE], ["A cat.", PICTURE], "c"]
+    contents: list[Any] = ["a", "b", [IMAGE_BLOCK], ["A cat.", IMAGE_BLOCK], "c"]
     vectors = both_ways(lambda: model.embed_contents(contents), lambda: model.aembed_contents(contents))
     assert [len(vector) for vector in vectors] == [256] * 5
     bodies = sorted((request.body for request in service.requests), key=lambda body: json.dumps(body["input"]))
@@ -158,7 +160,7 @@ def test_contents_of_any_kind(service: Emulator, both_ways: Callable[..., list[l
 
 
 @needs_native
-def test_local_images_only_where_allowed(service: Emulator, tmp_path: Path) -> None:
+def test_local_images_require_allow_local_files(service: Emulator, tmp_path: Path) -> None:
     picture = tmp_path / "dot.gif"
     picture.write_bytes(b"GIF89a" + (16).to_bytes(2, "little") * 2 + b"\0\0\0;")
     with pytest.raises(BadRequestError):
@@ -168,7 +170,7 @@ def test_local_images_only_where_allowed(service: Emulator, tmp_path: Path) -> N
     assert service.last_request.body["input"]["contents"][0]["image"].startswith("data:image/gif;base64,")
 
 
-def test_errors_are_langchains_own(service: Emulator, both_ways: Callable[..., object]) -> None:
+def test_embedding_errors_are_langchain_error_classes(service: Emulator, both_ways: Callable[..., object]) -> None:
     service.reply(Failure.named("rate_limit"))
     model = QwenEmbeddings(max_retries=0)
     with pytest.raises(RateLimitError):
@@ -179,7 +181,7 @@ def test_errors_are_langchains_own(service: Emulator, both_ways: Callable[..., o
 
 
 @pytest.mark.parametrize("kind", [QwenEmbeddings, QwenSparseEmbeddings, QwenMultiModalEmbeddings])
-def test_copies_carry_no_key(kind: type[Any], service: Emulator) -> None:
+def test_pickles_and_repr_omit_api_key(kind: type[Any], service: Emulator) -> None:
     model = kind()
     copy = pickle.loads(pickle.dumps(model))
     assert copy == model and copy.api_key.get_secret_value() == KEY
@@ -187,14 +189,14 @@ def test_copies_carry_no_key(kind: type[Any], service: Emulator) -> None:
     assert model.model_copy(deep=True) == model
 
 
-def test_progress_and_usage(service: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_embedding_show_progress_and_count_usage(service: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     with count_usage() as usage:
         QwenEmbeddings(show_progress=True).embed_documents(TEXTS)
     assert "23/23" in capsys.readouterr().err
     assert usage.calls == 3 and usage.total_tokens > 0
 
 
-def test_cache_backed(service: Emulator) -> None:
+def test_cache_backed_embeddings(service: Emulator) -> None:
     classic = pytest.importorskip("langchain_classic.embeddings")
     model = QwenEmbeddings(dimensions=64)
     store = InMemoryByteStore()
@@ -208,6 +210,6 @@ def test_cache_backed(service: Emulator) -> None:
     assert all(KEY not in key for key in store.yield_keys())
 
 
-def test_unknown_arguments_are_errors() -> None:
+def test_unknown_constructor_argument_is_refused() -> None:
     with pytest.raises(ValueError, match="chunk_size"):
         QwenEmbeddings(chunk_size=4)  # type: ignore[call-arg]
