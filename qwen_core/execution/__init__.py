@@ -1,1 +1,1 @@
-"""How a request is carried out: attempts, batches, limits, logs, and what blocks. Used by the clients."""
+"""Plan a call and carry it out: exchange, retries, batches, rate limits, observers."""

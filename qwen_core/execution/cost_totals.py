@@ -1,4 +1,4 @@
-"""Costs added up over many calls, by model and currency."""
+"""Add up costs over many calls, by model and currency."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from qwen_core.types.usage import Cost
 
 
 class CostTotals:
-    """Adds costs up by model and currency, over a chain, an agent or an index build; safe across threads.
+    """Adds up costs by model and currency, over a chain, an agent or an index build.
 
-    Calls without a price are counted apart, so that an incomplete sum can be told from a complete one.
+    Safe to share between threads.
+
+    Calls without a price are counted apart, so that an incomplete sum is recognizable.
     """
 
     def __init__(self) -> None:
@@ -25,7 +27,7 @@ class CostTotals:
         return f"CostTotals(by_currency={sums}, calls={self.calls}, unpriced={self.unpriced})"
 
     def add(self, model: str, cost: Cost | None) -> None:
-        """Add one call; ``cost`` is None when its price is not known."""
+        """Add one call; ``cost`` is None if its price is not known."""
         with self._lock:
             self._calls[model] = self._calls.get(model, 0) + 1
             if cost is None:
@@ -34,7 +36,7 @@ class CostTotals:
             self._add((model, cost.currency), cost)
 
     def merge(self, other: CostTotals) -> None:
-        """Add all that was added to other totals."""
+        """Add everything in the other totals."""
         with self._lock:
             for key, summed in other.by_model.items():
                 self._add(key, summed)
@@ -48,7 +50,7 @@ class CostTotals:
 
     @property
     def by_model(self) -> Mapping[tuple[str, str], Cost]:
-        """The sum for each (model, currency). Its tier is None where calls fell into different tiers."""
+        """The sum for each (model, currency). Its tier is None if calls fell into different tiers."""
         return dict(self._sums)
 
     @property

@@ -137,7 +137,7 @@ class Exchange(Attempts):
             response = error.response
             error = plan.protocol.error(response.status, response.body, normalize_headers(response.headers))
         if seen and isinstance(error, APIConnectionError):
-            error = IncompleteStreamError(f"The answer was cut. {error.message}")
+            error = IncompleteStreamError(f"The response is incomplete. {error.message}")
         if seen and error.partial is None:
             error.partial = accumulate(seen)
         if isinstance(error, IncompleteStreamError) and error.partial is None:
@@ -154,8 +154,8 @@ class Exchange(Attempts):
         if self.plan.connection.api_key or not isinstance(error, AuthenticationError):
             return None
         return (
-            "No key was sent: the environment's is for Alibaba's service. Pass api_key=...; or "
-            'server="dashscope", if base_url leads to Alibaba after all.'
+            "No key was sent: the environment's is for Alibaba's service. Pass api_key=..., or "
+            'server="dashscope" if base_url is Alibaba\'s after all.'
         )
 
     def reroute_or_raise(self, error: QwenError | HTTPStatusError) -> None:

@@ -111,7 +111,7 @@ class UsageCount(Observer):
 LOG = CallLog()
 OF_CHATS = (LOG,)
 OF_BATCHES = (LOG, UsageCount())
-"""Neither framework has a place for the usage of embeddings and rerankers, so that it is counted here."""
+"""Neither framework reports the usage of embeddings and rerankers, so that it is counted here."""
 
 
 def with_token_charge(observers: Sequence[Observer], settings: ClientSettings) -> Sequence[Observer]:

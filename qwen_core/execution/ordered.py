@@ -1,4 +1,4 @@
-"""Many calls, a bounded number of them at once, their results in the order of what was asked."""
+"""Make many calls, a limited number of them at once, and return the results in the order of the items."""
 
 import asyncio
 from collections import deque
@@ -14,7 +14,7 @@ R = TypeVar("R")
 DEFAULT_CONCURRENCY = 8
 
 AHEAD = 4
-"""For each thread so many items are handed out ahead, so that the others work on while the first one waits."""
+"""Items submitted ahead for each thread, so that the others go on while the first one waits."""
 
 
 def map_in_order(
@@ -23,11 +23,11 @@ def map_in_order(
     workers: int = DEFAULT_CONCURRENCY,
     on_done: Callable[[T], object] | None = None,
 ) -> list[R]:
-    """The results, from as many threads as there are workers. After the first failure nothing more is begun.
+    """Return the results, computed by up to ``workers`` threads. Starts nothing more after the first error.
 
-    Each thread works in the caller's context; ``on_done`` is called in the caller's thread.
+    Each thread runs in the caller's context; ``on_done`` is called in the caller's thread.
     """
-    workers = limited(workers, items)
+    workers = worker_count(workers, items)
     results: list[R] = []
 
     def take(item: T, result: R) -> None:
@@ -54,8 +54,8 @@ def map_in_order(
         pool.shutdown(wait=not waiting, cancel_futures=True)
 
 
-def limited(workers: int, items: Sequence[object]) -> int:
-    """How many workers there is work for; one at least, whatever was asked for."""
+def worker_count(workers: int, items: Sequence[object]) -> int:
+    """Return the number of workers that there is work for, at least 1."""
     return max(1, min(workers, len(items)))
 
 
@@ -65,17 +65,17 @@ async def async_map_in_order(
     workers: int = DEFAULT_CONCURRENCY,
     on_done: Callable[[T], object] | None = None,
 ) -> list[R]:
-    """The results, from as many tasks as there are workers. The first failure cancels the rest."""
+    """Return the results, computed by up to ``workers`` tasks. The first error cancels the rest."""
     results: list[Any] = [None] * len(items)
     source = iter(enumerate(items))
 
     async def work() -> None:
-        for place, item in source:
-            results[place] = await function(item)
+        for index, item in source:
+            results[index] = await function(item)
             if on_done:
                 on_done(item)
 
-    tasks = [asyncio.ensure_future(work()) for _ in range(limited(workers, items))]
+    tasks = [asyncio.ensure_future(work()) for _ in range(worker_count(workers, items))]
     try:
         await asyncio.gather(*tasks)
     finally:

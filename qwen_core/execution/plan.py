@@ -47,7 +47,7 @@ class CallPlan(msgspec.Struct, frozen=True, kw_only=True):
         tool_names: the caller's name for each tool name that was replaced.
         citation_marker: what a citation in the text looks like, if citations were asked for.
         parses_output: whether reasoning or tool calls are parsed out of the text.
-        warnings: for the caller, in order. Whoever carries out the plan shows them.
+        warnings: for the caller, in order (``show_warnings``).
     """
 
     request: AnyRequest

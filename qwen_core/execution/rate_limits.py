@@ -1,8 +1,8 @@
-"""A limit on requests and tokens per minute that many models can share, across threads and event loops.
+"""Limit requests and tokens per minute, for many models together, across threads and event loops.
 
 One object serves LangChain (``rate_limiter=``: ``acquire``, ``aacquire``) and LlamaIndex (``rate_limiter=``:
-``acquire``, ``async_acquire``). Tokens are known only after an answer, so that they are charged then: a bucket may
-go below nothing, and whoever comes next waits until it is above again.
+``acquire``, ``async_acquire``). Tokens are known only after a response, and are charged then: a bucket's level may
+become negative, and the next caller waits until it is positive again.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ MINUTE = 60.0
 
 
 class Bucket:
-    """So many a minute, and so many at once. Not safe between threads: ``RateLimiter`` locks."""
+    """A token bucket: so many per minute, and so many at once. Not thread-safe: ``RateLimiter`` locks."""
 
     __slots__ = ("_level", "_rate", "_size", "_then")
 
@@ -27,12 +27,12 @@ class Bucket:
         self._then = now
 
     def wait(self, amount: float, now: float) -> float:
-        """Seconds until that much is there; at most a full bucket is waited for."""
+        """Return the seconds until the amount is available. At most a full bucket is waited for."""
         self._fill(now)
         return max(0.0, (min(amount, self._size) - self._level) / self._rate)
 
     def take(self, amount: float, now: float) -> None:
-        """Take it, whether it is there or not."""
+        """Take the amount, even if it is not available."""
         self._fill(now)
         self._level -= amount
 
@@ -42,14 +42,14 @@ class Bucket:
 
 
 class RateLimiter:
-    """Lets calls begin no faster than allowed.
+    """Delays calls to stay within a rate limit.
 
     Args:
-        requests_per_minute: None does not limit them.
-        tokens_per_minute: input and output together; None does not limit them.
-        burst: how many requests may begin at once; the service looks at single seconds too (compatible 1.4), so
-            that the default is what one second allows, and at least one.
-        clock: seconds from anywhere, for tests.
+        requests_per_minute: None sets no limit.
+        tokens_per_minute: input and output together; None sets no limit.
+        burst: how many requests may begin at once. The service limits single seconds too (compatible 1.4), so that
+            the default is what one second allows, and at least 1.
+        clock: returns seconds from any starting point, for tests.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class RateLimiter:
     ) -> None:
         for name, limit in (("requests", requests_per_minute), ("tokens", tokens_per_minute)):
             if limit is not None and not 0 < limit < inf:
-                raise ValueError(f"{name}_per_minute must be a number above 0, not {limit}.")
+                raise ValueError(f"{name}_per_minute must be a number above 0 (got {limit}).")
         self.requests_per_minute = requests_per_minute
         self.tokens_per_minute = tokens_per_minute
         self.burst = burst
@@ -69,7 +69,7 @@ class RateLimiter:
         self._begin()
 
     def acquire(self, num_tokens: int = 0, *, blocking: bool = True) -> bool:
-        """Wait until a request may begin. With ``blocking=False`` say at once whether it may."""
+        """Wait until a request may begin. With ``blocking=False``, return at once whether it may."""
         while wait := self._try(num_tokens):
             if not blocking:
                 return False
@@ -77,7 +77,7 @@ class RateLimiter:
         return True
 
     async def aacquire(self, num_tokens: int = 0, *, blocking: bool = True) -> bool:
-        """The same without blocking the event loop."""
+        """Wait until a request may begin, without blocking the event loop."""
         while wait := self._try(num_tokens):
             if not blocking:
                 return False
@@ -85,11 +85,11 @@ class RateLimiter:
         return True
 
     async def async_acquire(self, num_tokens: int = 0) -> None:
-        """LlamaIndex's name for it."""
+        """Wait until a request may begin: LlamaIndex's name for ``aacquire``."""
         await self.aacquire(num_tokens)
 
     def spend(self, tokens: int) -> None:
-        """Charge the tokens of an answer, less what was estimated for it."""
+        """Charge the tokens of a response."""
         if self._tokens is not None and tokens:
             with self._lock:
                 self._tokens.take(tokens, self._clock())
@@ -105,20 +105,20 @@ class RateLimiter:
             self._tokens = Bucket(self.tokens_per_minute, self.tokens_per_minute, now)
 
     def _try(self, num_tokens: int) -> float:
-        """Take what one request needs, or say how long to wait."""
-        # A bucket in debt lets no one begin, whoever says nothing of tokens included.
-        wanted = [(self._requests, 1.0), (self._tokens, float(num_tokens))]
+        """Take what one request needs, or return how long to wait."""
+        # A bucket in debt delays every request, even one that estimates no tokens.
+        needed = [(self._requests, 1.0), (self._tokens, float(num_tokens))]
         with self._lock:
             now = self._clock()
-            wait = max([bucket.wait(amount, now) for bucket, amount in wanted if bucket is not None], default=0.0)
+            wait = max([bucket.wait(amount, now) for bucket, amount in needed if bucket is not None], default=0.0)
             if wait == 0.0:
-                for bucket, amount in wanted:
+                for bucket, amount in needed:
                     if bucket is not None:
                         bucket.take(amount, now)
             return wait
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copy in another process begins anew: limits across processes are not kept here.
+        # A copy in another process starts full: limits are not shared across processes.
         names = ("requests_per_minute", "tokens_per_minute", "burst", "_clock")
         return {name: getattr(self, name) for name in names}
 

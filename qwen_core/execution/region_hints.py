@@ -1,4 +1,4 @@
-"""What to do about a refusal that may come from asking in the wrong region."""
+"""Advise on errors that may come from calling the wrong region."""
 
 from qwen_core.config.endpoints import region_of
 from qwen_core.models.profile import ModelProfile
@@ -6,7 +6,7 @@ from qwen_core.types.errors import AuthenticationError, NotFoundError, QwenError
 
 
 def region_hint(error: QwenError, host: str, profile: ModelProfile) -> str | None:
-    """The advice for a refusal by a host whose region is known; None where the error's own advice is as good."""
+    """Return advice for an error of a host whose region is known, or None if the error's own advice is as good."""
     region = region_of(host)
     if region is None or not isinstance(error, AuthenticationError | NotFoundError):
         return None
@@ -14,7 +14,7 @@ def region_hint(error: QwenError, host: str, profile: ModelProfile) -> str | Non
     if isinstance(error, AuthenticationError):
         return (
             f"Check the API key (api_key=... or DASHSCOPE_API_KEY). {host} is the host of region {region} and "
-            f"takes only keys of that region: if yours is of another, set region=... to it.{offered}"
+            f"accepts only keys of that region: if yours is from another, set region=... to it.{offered}"
         )
     if region in profile.regions or not offered:
         return None

@@ -1,4 +1,4 @@
-"""Counts what embedding and rerank calls cost, for whoever asks: neither framework has a place for it."""
+"""Count the usage of embedding and rerank calls: neither framework reports it."""
 
 import threading
 from collections.abc import Iterator
@@ -10,20 +10,20 @@ from qwen_core.types.usage import Cost
 
 
 class UsageMeter:
-    """Tokens as the service counted them, by model. Safe to share between threads and tasks."""
+    """Tokens by model, as the service counted them. Safe to share between threads and tasks."""
 
     def __init__(self, costs: CostTotals | None = None) -> None:
         self._lock = threading.Lock()
         self.costs = CostTotals() if costs is None else costs
-        """What they cost, by list price, where the region and the price are known."""
+        """Their cost by list price, if region and price are known."""
         self.calls = 0
         self.uncounted_calls = 0
-        """Calls of which the service did not say what they cost."""
+        """Calls whose usage the service did not report."""
         self.tokens_by_model: dict[str, int] = {}
 
     @property
     def total_tokens(self) -> int:
-        """The tokens of all counted calls."""
+        """The tokens of all calls together."""
         return sum(self.tokens_by_model.values())
 
     def add(self, model: str, tokens: int | None, cost: Cost | None = None) -> None:
@@ -42,9 +42,9 @@ _METERS: ContextVar[tuple[UsageMeter, ...]] = ContextVar("qwen_usage_meters", de
 
 @contextmanager
 def count_usage(costs: CostTotals | None = None) -> Iterator[UsageMeter]:
-    """Count every embedding and rerank call that is made inside, in its threads and tasks too.
+    """Count every embedding and rerank call made in this block, in its threads and tasks too.
 
-    ``costs`` are totals to add to, instead of new ones.
+    ``costs`` are totals to add to instead of new ones.
 
     Example:
         >>> with count_usage() as usage:
@@ -61,6 +61,6 @@ def count_usage(costs: CostTotals | None = None) -> Iterator[UsageMeter]:
 
 
 def record_usage(model: str, tokens: int | None, cost: Cost | None = None) -> None:
-    """Tell every meter that is running."""
+    """Add one call to every meter that is running."""
     for meter in _METERS.get():
         meter.add(model, tokens, cost)

@@ -1,4 +1,4 @@
-"""Texts and other contents to vectors, in the batches that a model takes. Pure; the clients carry it out."""
+"""Split embedding requests into the batches that a model accepts, and join and check the responses."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -19,23 +19,23 @@ from qwen_core.types.requests import (
 )
 
 DEFAULT_BATCH = 10
-"""Texts in one call where the catalogue knows no limit: the smallest documented (compatible 5.4)."""
+"""Texts in one call if the catalog has no limit: the smallest documented one (compatible 5.4)."""
 
 
 def size(request: AnyEmbeddingRequest) -> int:
-    """How many vectors a request asks for."""
+    """Return the number of vectors that a request asks for."""
     return len(request.texts if isinstance(request, EmbeddingRequest) else request.contents)
 
 
 def split(request: AnyEmbeddingRequest, limit: int | None) -> list[AnyEmbeddingRequest]:
-    """Requests of at most so many texts or contents each, in order."""
+    """Return requests of at most ``limit`` texts or contents each, in order."""
     if isinstance(request, EmbeddingRequest):
         return list(split_texts(request, limit or resolve(request.model).embedding_batch or DEFAULT_BATCH))
     return list(split_contents(request, limit or resolve(request.model).embedding_batch or 1))
 
 
 def split_texts(request: EmbeddingRequest, limit: int) -> list[EmbeddingRequest]:
-    """Requests of at most so many texts each, in order."""
+    """Return requests of at most ``limit`` texts each, in order."""
     return [
         msgspec.structs.replace(request, texts=request.texts[start : start + limit])
         for start in range(0, len(request.texts), limit)
@@ -43,7 +43,7 @@ def split_texts(request: EmbeddingRequest, limit: int) -> list[EmbeddingRequest]
 
 
 def split_contents(request: MultimodalEmbeddingRequest, limit: int) -> list[MultimodalEmbeddingRequest]:
-    """Requests of so many texts each; and one for each content with media, or of several parts.
+    """Return requests of ``limit`` texts each, and one for each content with media or several parts.
 
     How many images and videos a call may hold differs from model to model and from page to page.
     """
@@ -56,45 +56,47 @@ def split_contents(request: MultimodalEmbeddingRequest, limit: int) -> list[Mult
 
 
 def is_one_text(content: Sequence[object]) -> bool:
-    """Whether a content is a text and nothing else."""
+    """Return whether a content is a single text."""
     return len(content) == 1 and isinstance(content[0], TextPart)
 
 
 def join(
-    request: AnyEmbeddingRequest, batches: Sequence[AnyEmbeddingRequest], answers: Sequence[EmbeddingResponse]
+    request: AnyEmbeddingRequest, batches: Sequence[AnyEmbeddingRequest], responses: Sequence[EmbeddingResponse]
 ) -> EmbeddingResponse:
-    """One response for all batches. Raises where a batch came back with a vector too few, too many or empty."""
-    for batch, answer in zip(batches, answers, strict=True):
-        check(batch, answer)
-    last = answers[-1] if answers else EmbeddingResponse(model=request.model)
+    """Return one response for all batches. Raises InvalidResponseError if a batch lacks or repeats a vector."""
+    for batch, response in zip(batches, responses, strict=True):
+        check(batch, response)
+    last = responses[-1] if responses else EmbeddingResponse(model=request.model)
     return EmbeddingResponse(
-        vectors=[vector for answer in answers for vector in answer.vectors],
-        sparse_vectors=[vector for answer in answers for vector in answer.sparse_vectors],
+        vectors=[vector for response in responses for vector in response.vectors],
+        sparse_vectors=[vector for response in responses for vector in response.sparse_vectors],
         model=last.model,
-        total_tokens=total_tokens(answers),
+        total_tokens=total_tokens(responses),
         request_id=last.request_id,
     )
 
 
-def check(request: AnyEmbeddingRequest, answer: EmbeddingResponse) -> None:
-    """Raise where the vectors are not those asked for. Only a sparse vector may be empty."""
+def check(request: AnyEmbeddingRequest, response: EmbeddingResponse) -> None:
+    """Raise InvalidResponseError if the vectors do not match the request. Only a sparse vector may be empty."""
     output_type = (request.output_type if isinstance(request, EmbeddingRequest) else None) or "dense"
-    for kind, vectors in (("dense", answer.vectors), ("sparse", answer.sparse_vectors)):
-        wanted = size(request) if kind in output_type else 0
-        if wanted and len(vectors) != wanted:
+    for kind, vectors in (("dense", response.vectors), ("sparse", response.sparse_vectors)):
+        expected = size(request) if kind in output_type else 0
+        if expected and len(vectors) != expected:
             raise InvalidResponseError(
-                f"{wanted} {kind} vectors were asked for but {len(vectors)} came back.",
+                f"The request asked for {expected} {kind} vectors, and the response has {len(vectors)}.",
                 model=request.model,
-                request_id=answer.request_id,
+                request_id=response.request_id,
             )
-    if len(lengths := {len(vector) for vector in answer.vectors}) > 1:
+    if len(lengths := {len(vector) for vector in response.vectors}) > 1:
         raise InvalidResponseError(
-            f"Vectors of different lengths came back: {', '.join(map(str, sorted(lengths)))}.",
+            f"The response has vectors of different lengths: {', '.join(map(str, sorted(lengths)))}.",
             model=request.model,
-            request_id=answer.request_id,
+            request_id=response.request_id,
         )
-    if not all(answer.vectors):
-        raise InvalidResponseError("An empty vector came back.", model=request.model, request_id=answer.request_id)
+    if not all(response.vectors):
+        raise InvalidResponseError(
+            "The response has an empty vector.", model=request.model, request_id=response.request_id
+        )
 
 
 EMBEDDING: BatchPlan[AnyEmbeddingRequest, EmbeddingResponse] = BatchPlan(

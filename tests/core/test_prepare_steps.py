@@ -1,6 +1,7 @@
 """The steps that adapt a request to a model: skipping one that has nothing to do changes nothing."""
 
 import random
+from typing import Any
 
 from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
@@ -21,7 +22,7 @@ MESSAGES = [
 ]
 TOOLS = [(), (Tool("t"),), (Tool("t", cache_control=CACHE), Tool("u"))]
 MODELS = ["qwen-plus", "qwq-plus", "qwen-mt-plus", "qwen3-vl-plus", "my-own", "qwen3.7-max", "qwen-max"]
-PARAMETERS = {
+PARAMETERS: dict[str, list[Any]] = {
     "enable_thinking": [True, False],
     "thinking_budget": [100],
     "reasoning_effort": ["none", "low", "high"],
@@ -47,7 +48,9 @@ def adapt_by_all_steps(request: ChatRequest, profile: ModelProfile) -> tuple[Cha
 def test_skipped_steps_change_nothing() -> None:
     choose = random.Random(18)
     for _ in range(5000):
-        parameters = {name: choose.choice(values) for name, values in PARAMETERS.items() if choose.random() < 0.25}
+        parameters: dict[str, Any] = {
+            name: choose.choice(values) for name, values in PARAMETERS.items() if choose.random() < 0.25
+        }
         request = ChatRequest(
             model=choose.choice(MODELS),
             messages=tuple(choose.choices(MESSAGES, k=choose.randint(0, 4))),

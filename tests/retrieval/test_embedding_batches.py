@@ -194,7 +194,7 @@ def test_count_usage_includes_threads_and_tasks(
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda rows: rows[:-1], "asked for but"),
+        (lambda rows: rows[:-1], "asked for"),
         (lambda rows: [*rows[:-1], rows[0]], "positions"),
         (lambda rows: [{**row, "embedding": []} for row in rows], "empty vector"),
         (lambda rows: [{**rows[0], "embedding": [1.0]}, *rows[1:]], "different lengths"),
