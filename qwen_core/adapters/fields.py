@@ -1,6 +1,6 @@
-"""The fields that every public model class shares, and what they mean for the core.
+"""The fields that the public model classes share, and their conversion for the core.
 
-With ``retrieval_parameters`` the only module of the core that uses pydantic, because both frameworks' models are
+With ``retrieval_fields`` the only module of the core that uses pydantic, because both frameworks' models are
 pydantic models.
 """
 
@@ -30,12 +30,12 @@ else:
 
 
 def default_model() -> str:
-    """The environment's model, else ``qwen-plus``."""
+    """Return the environment's model, else ``qwen-plus``."""
     return os.environ.get(MODEL_VARIABLE) or DEFAULT_MODEL
 
 
 class EnvApiKey(SecretStr):
-    """The environment's key. It can be told from one that was given, also in a model that is made from another."""
+    """The API key of the environment. It can be told from one that was passed, also in a copied model."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SecretStr) and self.get_secret_value() == other.get_secret_value()
@@ -44,7 +44,7 @@ class EnvApiKey(SecretStr):
 
 
 def env_api_key() -> EnvApiKey | None:
-    """The environment's key, if there is one."""
+    """Return the API key of the environment, if there is one."""
     key = os.environ.get(API_KEY_VARIABLE)
     return EnvApiKey(key) if key else None
 
@@ -64,7 +64,7 @@ ARGUMENT_NAMES_ELSEWHERE = {
     "reuse_client": "always true, with connections for each event loop, and not said,",
     "should_use_structured_outputs": "pydantic_program_mode, or not said: the model's own way is known,",
 }
-"""What other integrations call a field, and what it is called here."""
+"""Names of fields in other integrations, and their names here."""
 
 CALL_ARGUMENT_NAMES_ELSEWHERE = {
     **ARGUMENT_NAMES_ELSEWHERE,
@@ -73,39 +73,39 @@ CALL_ARGUMENT_NAMES_ELSEWHERE = {
     "model_name": "model",
     "stop_sequences": "stop",
 }
-"""The same for the arguments of one call."""
+"""Names of the arguments of one call in other integrations, and their names here."""
 
 
 class ConnectionFields(BaseModel):
     """How the service is reached. The same on chat models, embeddings and rerankers."""
 
-    # Nobody makes one of these alone: what pydantic builds for it would only delay the import.
-    # What is refused is not quoted: it may be a key, under another integration's name for it.
+    # No instance of this class alone exists: what pydantic builds for it would only delay the import.
+    # Invalid values are not quoted: they may be keys, under another integration's name.
     model_config = ConfigDict(defer_build=True, hide_input_in_errors=True)
 
     api_key: SecretOrText | None = Field(default_factory=env_api_key, repr=False)
-    """The key; default: ``DASHSCOPE_API_KEY``. Looked for at the first call."""
+    """API key; default: ``DASHSCOPE_API_KEY``. Checked at the first call."""
     region: str | None = None
     """``cn-beijing`` (default), ``ap-southeast-1``, ``us-east-1``, ..., or ``cn intl us hk de jp``."""
     workspace: str | None = None
-    """The workspace id: its own host where the region has one, else the workspace header."""
+    """Workspace id: its own host if the region has one, else the workspace header."""
     base_url: str | None = None
-    """Wins over region; default: ``DASHSCOPE_API_BASE``. A bare host gets the protocol's path."""
+    """Base URL, which overrides region; default: ``DASHSCOPE_API_BASE``. A bare host gets the protocol's path."""
     protocol: ProtocolChoice = "auto"
     """``auto``, ``openai`` or ``dashscope``."""
     server: ServerName | None = None
-    """``vllm``, ``sglang``, ``llama.cpp``, ``ollama`` or ``other``: a server of your own at ``base_url``. Default:
-    ``dashscope``, but ``other`` where neither host nor path of ``base_url`` is Alibaba's."""
+    """``vllm``, ``sglang``, ``llama.cpp``, ``ollama`` or ``other``: a self-hosted server at ``base_url``. Default:
+    ``dashscope``, but ``other`` if neither host nor path of ``base_url`` is Alibaba's."""
     timeout: float | Timeout | None = None
-    """Seconds without any sign of life from the service, or ``Timeout(connect=..., read=..., total=...)``."""
+    """Seconds without data from the service, or ``Timeout(connect=..., read=..., total=...)``."""
     max_retries: int = Field(default=DEFAULT_MAX_RETRIES, ge=0)
-    """How often a call that was refused or never answered is tried again."""
+    """Maximum number of retries of a call that was refused or got no response."""
     default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
-    """Sent with every call."""
+    """HTTP headers of every call."""
     http_client: Any = Field(default=None, exclude=True, repr=False)
-    """A client of the SDK's HTTP library, used as it is."""
+    """A client of the SDK's HTTP library, used unchanged."""
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
-    """The same for asynchronous calls. It belongs to one event loop."""
+    """An asynchronous client of the SDK's HTTP library, used unchanged. It belongs to one event loop."""
 
     @model_validator(mode="before")
     @classmethod
@@ -116,7 +116,7 @@ class ConnectionFields(BaseModel):
         return fields
 
     def client_settings(self) -> ClientSettings:
-        """These fields as the core takes them."""
+        """Return these fields as settings of the core."""
         if self.base_url is None:
             resolve_region(self.region)
         key = self.api_key
@@ -138,7 +138,7 @@ class ConnectionFields(BaseModel):
         )
 
     def known_profile(self) -> ModelProfile:
-        """What is known of the model where it is served. Never fails."""
+        """Return the profile of the model on its server. Never fails."""
         server = self_hosted_server(
             self.server,
             base_url=self.base_url,
@@ -172,10 +172,10 @@ class ConnectionFields(BaseModel):
 
 
 class ChatFields(ConnectionFields):
-    """What is asked of a chat model. ``None`` means not said: nothing is sent, the model's own default holds."""
+    """The parameters of a chat model. ``None``: not sent, so that the model's own default applies."""
 
     model: str = Field(default_factory=default_model)
-    """The model's name; default: ``QWEN_MODEL``, else ``qwen-plus``. Unknown names work."""
+    """Model name; default: ``QWEN_MODEL``, else ``qwen-plus``. Unknown names work."""
 
     temperature: float | None = None
     """Sampling temperature. Higher values make the output more random. Range: [0, 2)."""
@@ -258,9 +258,9 @@ class ChatFields(ConnectionFields):
     """Fields to merge into the request's body, unchanged. They override all others."""
 
     def chat_request(self, messages: tuple[Message, ...], overrides: Mapping[str, Any]) -> ChatRequest:
-        """The request that these fields and one call's own arguments make. The call's arguments win.
+        """Return the request for these fields and one call's own arguments, which override them.
 
-        Raises UnsupportedFeatureError for an argument that nobody knows: it would be lost.
+        Raises UnsupportedFeatureError for unknown arguments: they would be lost.
         """
         unknown = overrides.keys() - REQUEST_FIELDS
         if unknown:
@@ -285,12 +285,12 @@ class ChatFields(ConnectionFields):
 
 
 def argument_hint(name: str) -> str:
-    """What to do with an argument that no call takes."""
+    """Return what to do with an argument that no call takes."""
     if name in CALL_ARGUMENT_NAMES_ELSEWHERE:
         return f"{name} of other integrations is {CALL_ARGUMENT_NAMES_ELSEWHERE[name]} here."
     if name in ConnectionFields.model_fields:
-        return f"{name} is the model's, not a call's: model.model_copy(update={{{name!r}: ...}}) has another."
-    return "Parameters of the service that have no name here go into extra_body={...}."
+        return f"`{name}` is a field of the model: set it in model.model_copy(update={{{name!r}: ...}})."
+    return "Use extra_body={...} for parameters of the service that have no name here."
 
 
 REQUEST_FIELDS = frozenset(ChatRequest.__struct_fields__) - {"messages"}

@@ -1,4 +1,4 @@
-"""The fields that embedding models and rerankers share, and what they mean for the core."""
+"""The fields that embedding models and rerankers share, and their conversion for the core."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -22,40 +22,41 @@ from qwen_core.types.requests import (
 )
 
 INDEXING_RETRIES = 8
-"""With the waits of ``calls.retries`` about 40 seconds; rates are counted by the minute (compatible 6)."""
+"""With the waits of ``execution.retry`` about 40 seconds; rate limits count by the minute (compatible 6)."""
 
 
 class RetrievalFields(ConnectionFields):
-    """What embedding models and rerankers share."""
+    """The parameters that embedding models and rerankers share."""
 
     max_retries: int = Field(default=INDEXING_RETRIES, ge=0)
-    """How often a call that was refused is tried again; more often than a chat, so that a job of a thousand calls
-    outlives the throttling of a minute."""
+    """Maximum number of retries of a call that was refused; higher than for a chat, so that a job of a thousand
+    calls survives the throttling of a minute."""
     instruct: str | None = None
-    """The task in a sentence, in English. For embeddings it goes with queries, and needs the native protocol."""
+    """Instruction that describes the task in a sentence, in English. For embeddings it goes with queries, and
+    needs the native protocol."""
     extra_body: dict[str, Any] | None = None
-    """Merged over the body as it is."""
+    """Fields to merge into the request's body, unchanged. They override all others."""
 
 
 class EmbeddingFields(RetrievalFields):
-    """What is asked of an embedding model."""
+    """The parameters of an embedding model."""
 
     model: str = DEFAULT_EMBEDDING_MODEL
-    """The model's name. Unknown names work."""
+    """Model name. Unknown names work."""
     dimensions: int | None = Field(default=None, ge=1)
-    """The length of the vectors; None: the model's own default."""
+    """Length of the vectors; None: the model's own default."""
 
 
 class MultimodalEmbeddingFields(EmbeddingFields):
-    """What is asked of an embedding model for texts, images and videos."""
+    """The parameters of an embedding model for texts, images and videos."""
 
     model: str = DEFAULT_MULTIMODAL_EMBEDDING_MODEL
-    """The model's name. Unknown names work."""
+    """Model name. Unknown names work."""
     allow_local_files: bool | list[str] = False
-    """Whether media given as paths are read from this disk and sent: none, all, or those in these folders."""
+    """Whether media given as paths are read from this disk: none, all, or those in these folders."""
 
     def multimodal_request(self, contents: Iterable[tuple[Part, ...]]) -> MultimodalEmbeddingRequest:
-        """The request for contents of any kind, each of which becomes one vector."""
+        """Return the request for contents of any kind, each of which becomes one vector."""
         return MultimodalEmbeddingRequest(
             model=self.model,
             contents=prepare_contents(self.model, contents, allowed_files(self.allow_local_files)),
@@ -66,16 +67,16 @@ class MultimodalEmbeddingFields(EmbeddingFields):
 
 
 class TextEmbeddingFields(EmbeddingFields):
-    """What is asked of an embedding model for texts."""
+    """The parameters of an embedding model for texts."""
 
     text_type: TextType | None = None
-    """None: questions are ``query`` and texts ``document``, said on the native protocol, which alone can say it.
-    Given, all texts are of that type, and ``protocol="auto"`` means the native one."""
+    """Type of all texts, for which ``protocol="auto"`` uses the native protocol. None: questions are ``query`` and
+    texts ``document``, sent only over the native protocol, which alone has this parameter."""
 
     def embedding_request(
         self, texts: Sequence[str], role: TextType = "document", output_type: OutputType | None = None
     ) -> EmbeddingRequest:
-        """The request for these texts."""
+        """Return the request for these texts."""
         return EmbeddingRequest(
             model=self.model,
             texts=tuple(texts),
@@ -89,19 +90,19 @@ class TextEmbeddingFields(EmbeddingFields):
 
 
 class RerankFields(RetrievalFields):
-    """What is asked of a reranker."""
+    """The parameters of a reranker."""
 
     model: str = DEFAULT_RERANK_MODEL
-    """The model's name. Unknown names work."""
+    """Model name. Unknown names work."""
     top_n: int | None = Field(default=None, ge=1)
-    """How many of the best to keep; None: all."""
+    """Number of best documents to keep; None: all."""
     allow_local_files: bool | list[str] = False
-    """Whether media given as paths are read from this disk and sent: none, all, or those in these folders."""
+    """Whether media given as paths are read from this disk: none, all, or those in these folders."""
 
     def rerank_request(
         self, query: str | Part, documents: Iterable[str | Part], top_n: int | None = None
     ) -> RerankRequest:
-        """The request to rank these documents. The call's ``top_n`` wins."""
+        """Return the request to rank these documents. The call's ``top_n`` overrides the field."""
         items = [(as_part(query),), *((as_part(document),) for document in documents)]
         ready = prepare_contents(self.model, items, allowed_files(self.allow_local_files))
         return RerankRequest(
@@ -115,10 +116,10 @@ class RerankFields(RetrievalFields):
 
 
 def allowed_files(allowed: bool | list[str]) -> bool | tuple[str, ...]:
-    """What was allowed, as the core takes it."""
+    """Return the allowed folders as the core expects them."""
     return tuple(allowed) or False if isinstance(allowed, list) else allowed
 
 
 def as_part(text_or_part: str | Part) -> Part:
-    """A text as a part."""
+    """Return a text as a part."""
     return TextPart(text_or_part) if isinstance(text_or_part, str) else text_or_part

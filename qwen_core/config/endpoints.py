@@ -1,4 +1,4 @@
-"""Where requests go: regions, workspaces and base URLs.
+"""Resolve regions, workspaces and base URLs to endpoints.
 
 Hosts are those of the "Base URL" page (protocol documents: compatible 1.1, native 1.1); the finance host is
 third-party knowledge.
@@ -27,11 +27,11 @@ DEFAULT_REGION = "cn-beijing"
 PATHS: dict[ProtocolName, str] = {"openai": "/compatible-mode/v1", "dashscope": "/api/v1"}
 RERANK_PATH = "/compatible-api/v1"
 SELF_HOSTED_PATH = "/v1"
-"""Where vLLM, SGLang, llama.cpp and Ollama have the OpenAI-compatible API."""
+"""The path of the OpenAI-compatible API on vLLM, SGLang, llama.cpp and Ollama."""
 
 
 class Region(NamedTuple):
-    """A region's shared host, and whether each workspace has a host of its own there."""
+    """A region's shared host, and whether each workspace has its own host there."""
 
     shared_host: str | None
     workspace_hosts: bool = True
@@ -59,7 +59,7 @@ SHORT_FORMS = {
 
 ALIBABA_DOMAIN = "aliyuncs.com"
 BATCH_HOST = "batch.dashscope.aliyuncs.com"
-"""Batch Chat: answers like any other host, later and at half the price (compatible 1.1)."""
+"""Batch Chat: responds like any other host, later and at half the price (compatible 1.1)."""
 
 REGION_OF_HOST = {region.shared_host: name for name, region in REGIONS.items() if region.shared_host}
 REGION_OF_HOST[BATCH_HOST] = "cn-beijing"
@@ -70,23 +70,23 @@ WORKSPACE_HOST = (
 
 
 class Endpoint(NamedTuple):
-    """A base URL that ends in the protocol's path, and the headers that go with it."""
+    """A base URL that ends in the protocol's path, and the headers that belong to it."""
 
     base_url: str
     headers: dict[str, str]
 
     @property
     def host(self) -> str:
-        """The host and, where there is one, the port."""
+        """The host, with the port if there is one."""
         return host_of(self.base_url)
 
 
 def resolve_region(region: str | None) -> str:
-    """The region's full name; raises for a name that is none."""
+    """Return the region's full name; raise UnsupportedFeatureError for an unknown one."""
     name = SHORT_FORMS.get(region or DEFAULT_REGION, region or DEFAULT_REGION)
     if name not in REGIONS:
         known = ", ".join([*REGIONS, *SHORT_FORMS])
-        raise UnsupportedFeatureError(f"Unknown region {region!r}. Known regions: {known}; or give base_url.")
+        raise UnsupportedFeatureError(f"Unknown region {region!r}. Known regions: {known}; or set base_url.")
     return name
 
 
@@ -98,17 +98,17 @@ def resolve_endpoint(
     base_url: str | None = None,
     self_hosted: bool = False,
 ) -> Endpoint:
-    """Where requests of this protocol go.
+    """Return the endpoint for requests of this protocol.
 
-    ``base_url``, else the environment's ``DASHSCOPE_API_BASE``, wins over the region. A bare host gets the
-    protocol's path; a URL with a path is used as it is, except that the other protocol's own path is exchanged for
-    this protocol's, so that one base URL serves both. On a server of the user's own a bare host gets ``/v1``.
+    ``base_url``, else the environment's ``DASHSCOPE_API_BASE``, overrides the region. A bare host gets the
+    protocol's path; a URL with a path is used unchanged, except that the other protocol's own path is replaced by
+    this protocol's, so that one base URL serves both. On a self-hosted server a bare host gets ``/v1``.
     """
     explicit = base_url or os.environ.get(BASE_URL_VARIABLE)
     if self_hosted:
         if not explicit:
             raise UnsupportedFeatureError(
-                "A server of your own needs a base_url, such as http://localhost:8000/v1."
+                "A self-hosted server needs a base_url, such as http://localhost:8000/v1."
             )
         return Endpoint(_with_path(explicit, protocol, SELF_HOSTED_PATH), {})
     workspace_header = {"X-DashScope-WorkSpace": workspace} if workspace else {}
@@ -122,25 +122,28 @@ def resolve_endpoint(
     if shared_host is None:
         raise UnsupportedFeatureError(
             f"Region {name} has no shared host.",
-            hint="Give workspace=... (its id is in the console) or base_url=...",
+            hint="Set workspace=... (its id is in the console) or base_url=...",
         )
     return Endpoint(f"https://{shared_host}{PATHS[protocol]}", workspace_header)
 
 
 def is_alibaba(host: str) -> bool:
-    """Whether a host is in Alibaba's domain."""
+    """Return whether a host is in Alibaba's domain."""
     return host == ALIBABA_DOMAIN or host.endswith(f".{ALIBABA_DOMAIN}")
 
 
 @lru_cache(maxsize=256)
 def region_of(host: str) -> str | None:
-    """The region that a host of the service is in; None for any other host."""
+    """Return the region of a host of the service; None for any other host."""
     found = re.fullmatch(WORKSPACE_HOST, host, re.IGNORECASE)
     return found["region"] if found else REGION_OF_HOST.get(host)
 
 
 def split_base_url(url: str) -> SplitResult:
-    """The parts of a base URL, or of a host alone. Raises where it is none; a password in it is not shown."""
+    """Split a base URL or a host.
+
+    Raises UnsupportedFeatureError if it is invalid, without showing a password in it.
+    """
     url = url if "://" in url else f"https://{url}"
     try:
         parts = urlsplit(url)
@@ -154,19 +157,19 @@ def split_base_url(url: str) -> SplitResult:
 
 @lru_cache(maxsize=256)
 def host_of(url: str) -> str:
-    """The host and port of a URL, without the user and password that may stand before them."""
+    """Return the host and port of a URL, without the user and password that may precede them."""
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def quote_id(id: str) -> str:
-    """An id as a part of a path. Raises for what would lead to another place."""
+    """Quote an id for use in a URL path. Raises BadRequestError for one that would lead to another path."""
     if not id.strip(".") or not id.isascii() or not id.isprintable():
-        raise BadRequestError(f"{id!r} is no id.")
+        raise BadRequestError(f"{id!r} is not a valid id.")
     return quote(id, safe="")
 
 
 def rerank_url(base_url: str) -> str:
-    """The base URL of the flat rerank route on the same host as a compatible base URL."""
+    """Return the base URL of the flat rerank route on the same host as a compatible base URL."""
     parts = urlsplit(base_url)
     path = parts.path.rstrip("/")
     if path.endswith(PATHS["openai"]):
@@ -180,7 +183,7 @@ def unencrypted_key_warning(base_url: str) -> str | None:
     parts = urlsplit(base_url)
     if parts.scheme != "http" or _is_local(parts.hostname or ""):
         return None
-    return f"The API key is sent unencrypted: {parts.hostname} is reached by plain http. Use https."
+    return f"The API key is sent unencrypted, because base_url uses plain http for {parts.hostname}. Use https."
 
 
 @lru_cache(maxsize=256)

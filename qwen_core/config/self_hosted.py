@@ -1,9 +1,9 @@
-"""Which server answers: Alibaba's service, or one of the user's own; and what each of those takes, as data.
+"""Detect which server is behind a base URL: Alibaba's service or a self-hosted one; and what the latter support.
 
 Facts are from the servers' sources and documents: vLLM ``openai/chat_completion/protocol.py`` (002032e) and
-"Reasoning Outputs" (v0.26), SGLang ``srt/entrypoints/openai/protocol.py`` (004c82e) and "Rerank models",
-llama.cpp ``tools/server/README.md`` and ``server-common.cpp`` (b11434), Ollama ``openai/openai.go`` and
-``openai-compatibility.mdx`` (fb30760).
+"Reasoning Outputs" (v0.26), SGLang ``srt/entrypoints/openai/protocol.py`` (004c82e) and "Rerank models", llama.cpp
+``tools/server/README.md`` and ``server-common.cpp`` (b11434), Ollama ``openai/openai.go`` and
+``openai-compatibility.mdx`` (fb30760). Their names for the parameters of a request are in ``types.parameters``.
 """
 
 import os
@@ -22,10 +22,8 @@ ToolChoices = Literal["any", "modes", "none"]
 class Server(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of server that is not Alibaba's.
 
-    reasoning_keys         where it looks for the reasoning of earlier answers
-    tool_choices           ``modes``: no function by name. ``none``: it leaves the choice to the model
-
-    What it calls the parameters of a request is in ``types.parameters``.
+    reasoning_keys   the keys of the reasoning of earlier responses
+    tool_choices     ``modes``: no function by name. ``none``: it leaves the choice to the model
     """
 
     name: ServerName
@@ -40,7 +38,7 @@ SERVERS: dict[ServerName, Server] = {
         Server(name="sglang"),
         Server(
             name="llama.cpp",
-            # A function by name is an object there, which its reader of strings takes for "auto".
+            # It reads tool_choice as a string only: the object that names a function would mean "auto".
             tool_choices="modes",
         ),
         Server(
@@ -48,7 +46,7 @@ SERVERS: dict[ServerName, Server] = {
             reasoning_keys=("reasoning",),
             tool_choices="none",
         ),
-        # One of these four, or another: keys that one of them does not know, it ignores.
+        # One of these four, or another: each ignores the keys that it does not know.
         Server(name="other", reasoning_keys=("reasoning_content", "reasoning")),
     )
 }
@@ -57,10 +55,10 @@ SERVERS: dict[ServerName, Server] = {
 def self_hosted_server(
     name: ServerName | None, *, base_url: str | None, region: str | None, workspace: str | None, protocol: str
 ) -> Server | None:
-    """The server where it is not Alibaba's service; None where it is.
+    """Return the kind of a self-hosted server; None for Alibaba's service.
 
-    Unless it is named, it is one of the user's own where neither host nor path of the base URL is Alibaba's, such
-    as ``http://localhost:8000/v1``; and neither a region, a workspace nor the native protocol is asked for.
+    Unless ``name`` is given, a server is self-hosted if neither host nor path of the base URL is Alibaba's, such
+    as ``http://localhost:8000/v1``, and neither a region, a workspace nor the native protocol is set.
     """
     if name is not None:
         return SERVERS.get(name)
@@ -72,7 +70,7 @@ def self_hosted_server(
 
 @lru_cache(maxsize=256)
 def is_external_url(url: str) -> bool:
-    """Whether neither host nor path of this base URL is Alibaba's."""
+    """Return whether neither host nor path of this base URL is Alibaba's."""
     parts = split_base_url(url)
     host, path = (parts.hostname or "").lower(), parts.path.rstrip("/")
     if is_alibaba(host) or region_of(host):

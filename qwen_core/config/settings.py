@@ -1,4 +1,4 @@
-"""How the service is reached: what a client needs beside the request itself."""
+"""The settings of a client: how the service is reached."""
 
 import os
 import re
@@ -21,10 +21,10 @@ HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Immutable, and equal to another when both may share connections.
+    """The settings of a client. Immutable, and equal to others if both may share connections.
 
-    ``timeout`` is in seconds, see ``Timeout``; None is what the service itself keeps to. ``http_client`` and
-    ``http_async_client`` are clients of the SDK's HTTP library, used as they are.
+    ``timeout`` is in seconds, see ``Timeout``; None is what the service itself allows. ``http_client`` and
+    ``http_async_client`` are clients of the SDK's HTTP library, used unchanged.
     """
 
     api_key: str | None = None
@@ -33,22 +33,22 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str | None = None
     protocol: ProtocolChoice = "auto"
     server: ServerName | None = None
-    """Which kind of server answers; None: Alibaba's service, unless the base URL leads elsewhere."""
+    """The kind of server; None: Alibaba's service, unless the base URL is not Alibaba's."""
     api_key_from_env: bool = False
-    """Whether ``api_key`` is the environment's, which is meant for Alibaba's service."""
+    """Whether ``api_key`` is from the environment, which is meant for Alibaba's service."""
     timeout: float | Timeout | None = None
     max_retries: int = DEFAULT_MAX_RETRIES
     default_headers: tuple[tuple[str, str], ...] = ()
     http_client: Any = None
     http_async_client: Any = None
     spend: Callable[[int], object] | None = None
-    """Told the tokens of each answer: ``RateLimiter.spend``."""
+    """Called with the tokens of each response: ``RateLimiter.spend``."""
 
     def __repr__(self) -> str:
         return f"ClientSettings(region={self.region!r}, base_url={self.base_url!r}, protocol={self.protocol!r})"
 
     def self_hosted_server(self) -> Server | None:
-        """The server where it is not Alibaba's service; None where it is."""
+        """Return the kind of a self-hosted server; None for Alibaba's service."""
         return self_hosted_server(
             self.server,
             base_url=self.base_url,
@@ -58,10 +58,10 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def omits_api_key(self) -> bool:
-        """Whether a server of the user's own gets no key.
+        """Return whether no API key is sent, because the server is self-hosted.
 
-        It gets the environment's only where its base URL stands in the environment too: Alibaba's key is nothing
-        for others.
+        Such a server gets the environment's key only if its base URL is in the environment too: Alibaba's key must
+        not be sent to others.
         """
         keyless = self.api_key_from_env or not self.api_key
         return bool(self.base_url) and keyless and self.self_hosted_server() is not None
@@ -84,11 +84,13 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
             )
         if not is_header_text(key):
             # The HTTP library would refuse it too, and quote it.
-            raise AuthenticationError("The API key holds characters that no key has: line breaks or non-ASCII.")
+            raise AuthenticationError(
+                "The API key contains line breaks or non-ASCII characters, which no key has. Check how it is read."
+            )
         return key
 
     def endpoint(self, protocol: ProtocolName) -> Endpoint:
-        """Where requests of this protocol go."""
+        """Return the endpoint for requests of this protocol."""
         own = self.self_hosted_server() is not None
         return resolve_endpoint(
             protocol, region=self.region, workspace=self.workspace, base_url=self.base_url, self_hosted=own
@@ -96,21 +98,21 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_header_text(text: Any) -> bool:
-    """Whether HTTP takes this as the value of a header."""
+    """Return whether HTTP accepts this as the value of a header."""
     return isinstance(text, str) and text.isascii() and text.isprintable()
 
 
 def check_headers(headers: Iterable[tuple[str, str]]) -> None:
-    """Raise for a header that HTTP does not take: its library would too, untyped, and quote the value."""
+    """Raise UnsupportedFeatureError for an invalid header: the HTTP library's own error would quote the value."""
     for name, value in headers:
         if not (isinstance(name, str) and HEADER_NAME.fullmatch(name)):
-            raise UnsupportedFeatureError(f"{name!r} is no name of a header.")
+            raise UnsupportedFeatureError(f"{name!r} is not a valid HTTP header name.")
         if not is_header_text(value):
-            raise UnsupportedFeatureError(f"The value of the header {name!r} is not printable ASCII.")
+            raise UnsupportedFeatureError(f"The value of the HTTP header {name!r} must be printable ASCII.")
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
-    """What one transport is made for: settings with everything resolved. Hashable, so that equal ones share."""
+    """The settings of one transport, all resolved. Hashable, so that equal ones share."""
 
     protocol: ProtocolName
     base_url: str
@@ -134,8 +136,8 @@ def connect(
     """Return the connection to this server, None being Alibaba's service."""
     if protocol == "dashscope" and server is not None:
         raise UnsupportedFeatureError(
-            "Only Alibaba's service has the native DashScope protocol and the temporary store of large files.",
-            hint='Give smaller files or URLs; or server="dashscope", if base_url leads to Alibaba after all.',
+            "Only Alibaba's service supports the native DashScope protocol and temporary storage of large files.",
+            hint='Use smaller files or URLs; or set server="dashscope" if base_url is Alibaba\'s service.',
         )
     endpoint = resolve_endpoint(
         protocol,

@@ -1,4 +1,4 @@
-"""How long a call may take: what a user says, and what it means for one attempt. The clock is passed in."""
+"""The timeouts of a call, and what they mean for one attempt. The clock is passed in."""
 
 from threading import TIMEOUT_MAX
 from typing import NamedTuple
@@ -9,19 +9,21 @@ CONNECT = 10.0
 READ = 600.0
 """What the service allows a call on its shared hosts (compatible 1.4)."""
 TOTAL = 3600.0
-"""What the service allows at all (compatible 1.4): after that nothing comes that is worth waiting for."""
+"""What the service allows at most (compatible 1.4): no response comes after that."""
 LONGEST = TIMEOUT_MAX
-"""What the clocks of a computer can wait for: some 290 years."""
+"""The longest wait that the platform supports: some 290 years."""
 
 
 class Timeout(NamedTuple):
-    """Seconds, each for another kind of waiting. ``timeout=30`` is ``Timeout(connect=10, read=30, attempts=30)``.
+    """Timeouts in seconds, one for each kind of waiting.
+
+    ``timeout=30`` is ``Timeout(connect=10, read=30, attempts=30)``.
 
     Attributes:
-        connect: until the connection stands.
-        read: without any sign of life, before the answer and between two pieces of it. None: as long as ``total``.
-        total: for everything, all attempts, the waits between them and a stream up to its end. None: no bound.
-            It is looked at whenever a piece arrives, so that a call ends at most one ``read`` later.
+        connect: until the connection is established.
+        read: without any data, before the response and between two chunks of it. None: as long as ``total``.
+        total: for everything: all attempts, the waits between them and a stream up to its end. None: no limit.
+            It is checked whenever a chunk arrives, so that a call ends at most one ``read`` later.
         attempts: since the first attempt, until no further one begins. None: as long as ``total``.
     """
 
@@ -32,17 +34,17 @@ class Timeout(NamedTuple):
 
 
 def as_timeout(value: "float | Timeout | None") -> Timeout:
-    """What the user meant. A number is the longest silence; None is what the service itself keeps to.
+    """Convert a user's timeout. A number is the longest time without data; None is what the service itself allows.
 
-    Raises BadRequestError for what is no time to wait.
+    Raises BadRequestError for a value that is not positive or too large.
     """
     if value is None:
         return Timeout()
     for seconds in value if isinstance(value, Timeout) else (value,):
         if seconds is not None and not 0 < seconds <= LONGEST:
             raise BadRequestError(
-                f"A timeout of {seconds} cannot be kept to: it is in seconds, and more than none.",
-                hint="Timeout(read=None, total=None) sets no bound.",
+                f"timeout must be a positive number of seconds (got {seconds}).",
+                hint="Use Timeout(read=None, total=None) for no limit.",
             )
     if isinstance(value, Timeout):
         return value
@@ -50,16 +52,16 @@ def as_timeout(value: "float | Timeout | None") -> Timeout:
 
 
 class Deadline(NamedTuple):
-    """The moments that bound one call, on the clock that began it."""
+    """The moments that limit one call, on the clock that it started with."""
 
     end: float | None
-    """When it fails, whatever it is doing."""
+    """When the call fails, whatever it is doing."""
     last_attempt: float | None
     """When no further attempt begins."""
 
     @classmethod
     def of(cls, timeout: Timeout, now: float) -> "Deadline":
-        """The moments for a call that begins now."""
+        """Return the moments for a call that begins now."""
         spans = [span for span in (timeout.attempts, timeout.total) if span is not None]
         return cls(
             end=None if timeout.total is None else now + timeout.total,
@@ -67,14 +69,14 @@ class Deadline(NamedTuple):
         )
 
     def allows_attempt(self, moment: float) -> bool:
-        """Whether an attempt may begin at that moment."""
+        """Return whether an attempt may begin at that moment."""
         return self.last_attempt is None or moment < self.last_attempt
 
 
 def attempt_timeouts(timeout: Timeout, end: float | None, now: float) -> dict[str, float | None]:
-    """What the HTTP library is told for one attempt: no wait is longer than what is left of the call.
+    """Return the HTTP library's timeouts for one attempt: no wait is longer than what is left of the call.
 
-    Waiting for a free connection is not limited on its own: others' calls end in bounded time.
+    Waiting for a free connection is not limited on its own: other calls end in limited time.
     """
     left = None if end is None else max(end - now, 0.001)
     silence = _shorter(timeout.read, left)

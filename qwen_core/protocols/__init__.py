@@ -1,1 +1,1 @@
-"""The wires: pure functions between requests, bytes and events. Nothing here does I/O."""
+"""The protocols: pure functions between requests, bytes and events. Nothing here does I/O."""

@@ -1,4 +1,4 @@
-"""What every wire must offer, and what they share."""
+"""Define what every protocol offers, and what they share."""
 
 import typing
 from collections.abc import Mapping, Sequence
@@ -20,15 +20,15 @@ from qwen_core.types.requests import (
 from qwen_core.types.responses import ChatResponse
 
 NATIVE_EXTRA = 'pip install "qwen-integrations[dashscope]"'
-"""What installs the SDK that carries the native wire."""
+"""The command that installs the SDK of the native protocol."""
 MAX_CHOICES = 16
-"""The service allows 4 (compatible, section 2); a number beyond this is no choice but an attack on memory."""
+"""The service allows 4 (compatible, section 2); an index beyond this is an attack on memory."""
 
 
 class EncodedRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What to send: a path below the base URL, a JSON body, headers, and what was changed on the way.
+    """A request as it is sent: a path below the base URL, a JSON body, headers, and warnings of what was changed.
 
-    ``cumulative`` where the body asks for a stream whose chunks repeat all that came before.
+    ``cumulative`` if the body asks for a stream whose chunks repeat all that came before.
     """
 
     path: str
@@ -39,63 +39,63 @@ class EncodedRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StreamDecoder(typing.Protocol):
-    """Turns the payloads of one answer into events. One object for each answer."""
+    """Decodes the payloads of one response into events. One object for each response."""
 
     def feed(self, payload: bytes, status: int | None = None) -> Sequence[Event]:
-        """The events of one payload. Raises a QwenError where the payload is an error.
+        """Return the events of one payload. Raises a QwenError if the payload is an error.
 
-        ``status`` is the HTTP status that the frame itself gave, where it is one of an error.
+        ``status`` is the HTTP status that the SSE event itself gave, if it is an error.
         """
 
     def close(self) -> Sequence[Event]:
-        """The end of the answer. Raises IncompleteStreamError where the model had not finished."""
+        """End the response. Raises IncompleteStreamError if the model had not finished."""
 
     @property
     def done(self) -> bool:
-        """Whether the wire said that nothing follows."""
+        """Whether the protocol said that nothing follows."""
 
     @property
     def finished(self) -> bool:
-        """Whether the model said of every choice that it is finished; the usage may still follow."""
+        """Whether every choice has a finish reason; the usage may still follow."""
 
 
 class Protocol(typing.Protocol):
-    """One wire. All functions are pure."""
+    """A protocol. All methods are pure."""
 
     name: ProtocolName
 
     def encode_chat(self, request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
-        """What to send for this request."""
+        """Encode a chat request."""
 
     def decode_chat(
         self, payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None
     ) -> ChatResponse:
-        """The answer in a whole body: a stream of one chunk."""
+        """Decode a response that is one body: a stream of one chunk."""
 
     def stream_decoder(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> StreamDecoder:
-        """A decoder for one streamed answer. ``headers`` are of the answer, with lower-case names."""
+        """Return a decoder for one streamed response. ``headers`` are the response's, with lower-case names."""
 
     def error(self, status: int, payload: bytes, headers: Mapping[str, str]) -> QwenError:
-        """The error that an answer with this status means."""
+        """Return the error of an HTTP response with this status."""
 
     def other_endpoint(self, path: str, error: QwenError) -> NativeEndpoint | None:
-        """The endpoint that has the model instead, where this error says that the one at this path has not."""
+        """Return the endpoint that has the model, if this error says that the one at this path has not."""
 
     def encode_embeddings(self, request: AnyEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
-        """What to send for one batch."""
+        """Encode one batch of an embedding request."""
 
     def decode_embeddings(self, payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
-        """The vectors of one batch."""
+        """Decode the vectors of one batch."""
 
     def encode_rerank(self, request: RerankRequest, profile: ModelProfile) -> EncodedRequest:
-        """What to send for one batch of documents."""
+        """Encode one batch of documents to rank."""
 
     def decode_rerank(self, payload: bytes, headers: Mapping[str, str]) -> RerankResponse:
-        """The ranking of one batch, by its own positions."""
+        """Decode the ranking of one batch, by its own indices."""
 
 
 def merge_body(body: dict[str, Any], extra: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The body with the user's own fields over it; objects on both sides are merged."""
+    """Merge the user's own fields into the body; objects on both sides are merged."""
     for name, value in (extra or {}).items():
         current = body.get(name)
         if isinstance(current, dict) and isinstance(value, Mapping):

@@ -1,7 +1,7 @@
-"""Where an answer cites the sources of a web search: markers in its text, resolved to places and sources.
+"""Resolve the markers by which a response cites the sources of a web search.
 
-Markers are plain text, ``[1]`` or ``[ref_1]``, and refer to a source by its index (native 5.4). They are looked
-for once, when the answer is whole, and only where the request asked for them: code may say ``a[1]`` too.
+Markers are plain text, ``[1]`` or ``[ref_1]``, and refer to a source by its index (native 5.4). They are searched
+once, when the response is complete, and only if the request asked for them: code may contain ``a[1]`` too.
 """
 
 import re
@@ -18,7 +18,7 @@ DEFAULT_FORMAT = "[<number>]"
 
 
 def marker_pattern(request: ChatRequest) -> re.Pattern[str] | None:
-    """What a marker looks like in the answer to this request; None where it asked for none."""
+    """Return the pattern of the markers in the response to this request; None if it asked for none."""
     options: dict[str, Any] = {**(request.search_options or {})}
     if not request.enable_search or not options.get("enable_citation"):
         return None
@@ -27,7 +27,7 @@ def marker_pattern(request: ChatRequest) -> re.Pattern[str] | None:
 
 
 def find_spans(text: str, pattern: re.Pattern[str], citations: Sequence[Citation]) -> tuple[CitationSpan, ...]:
-    """The markers in the text that refer to a source there is."""
+    """Return the markers in the text that refer to one of the sources."""
     known = {citation.index for citation in citations}
     return tuple(
         CitationSpan(start=found.start(), end=found.end(), index=index)
@@ -37,7 +37,7 @@ def find_spans(text: str, pattern: re.Pattern[str], citations: Sequence[Citation
 
 
 def cite_response(response: ChatResponse, pattern: re.Pattern[str] | None) -> ChatResponse:
-    """The answer with its markers resolved."""
+    """Return the response with its markers resolved."""
     if pattern is None or not response.citations:
         return response
     choices = tuple(
@@ -50,20 +50,20 @@ def cite_response(response: ChatResponse, pattern: re.Pattern[str] | None) -> Ch
 def cite_events(
     events: Sequence[Event], seen: Sequence[Event], pattern: re.Pattern[str] | None
 ) -> Sequence[Event]:
-    """The last events of a stream with the markers in all of its text resolved."""
+    """Return the last events of a stream with the markers in all of its text resolved."""
     if pattern is None:
         return events
     return [cite_end(event, (*seen, *events), pattern) if isinstance(event, Finish) else event for event in events]
 
 
 def cite_end(finish: Finish, events: Sequence[Event], pattern: re.Pattern[str]) -> Finish:
-    """The end of a stream with the markers resolved."""
+    """Return the end of a stream with the markers resolved."""
     if not finish.citations:
         return finish
     texts = [""] * len(finish.choices)
-    pieces = [(event.choice, event.text) for event in events if isinstance(event, TextDelta)]
+    deltas = [(event.choice, event.text) for event in events if isinstance(event, TextDelta)]
     for index in range(len(texts)):
-        texts[index] = "".join(text for choice, text in pieces if choice == index)
+        texts[index] = "".join(text for choice, text in deltas if choice == index)
     ends: list[ChoiceEnd] = [
         msgspec.structs.replace(end, spans=find_spans(text, pattern, finish.citations))
         for end, text in zip(finish.choices, texts, strict=True)

@@ -1,4 +1,4 @@
-"""What both wires do alike when a request becomes a body: history, tools, and what a wire has no place for."""
+"""Encode what the protocols have in common: the conversation, tools, and parameters."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
@@ -27,10 +27,10 @@ from qwen_core.types.requests import TOOL_CHOICE_MODES, ChatRequest
 
 Content = str | list[dict[str, Any]]
 EncodeContent = Callable[[tuple[Part, ...], str], Content]
-"""Makes a message's content of its visible parts. The separator stands between texts that become one."""
+"""Encodes the visible parts of a message as its content. The separator joins texts into one."""
 
 NOT_SHOWN = (ToolCallPart, ReasoningPart, AudioPart)
-"""Parts of an answer beside its content. What a model said aloud is in its text too, and none takes it back."""
+"""Parts of a response outside of its content. Audio output is in the text too, and no model accepts it back."""
 
 OSS_HEADERS = {"X-DashScope-OssResourceResolve": "enable"}
 
@@ -38,7 +38,10 @@ OSS_HEADERS = {"X-DashScope-OssResourceResolve": "enable"}
 def encode_messages(
     request: ChatRequest, profile: ModelProfile, encode_content: EncodeContent
 ) -> list[SentMessage]:
-    """The conversation. Old reasoning is replayed within the current tool round, and before it where asked."""
+    """Encode the conversation.
+
+    Old reasoning is sent again within the current tool round, and before it if ``preserve_thinking`` is set.
+    """
     keep = request.preserve_thinking
     keep_all = profile.preserve_thinking_default if keep is None else keep
     messages: Sequence[Message] = request.messages
@@ -55,9 +58,9 @@ def encode_messages(
 def encode_message(
     message: Message, encode_content: EncodeContent, reasoning_keys: tuple[ReasoningKey, ...]
 ) -> SentMessage:
-    """One message, with its reasoning under these keys.
+    """Encode one message, with its reasoning under these keys.
 
-    Texts of a user stay separate lines; those of an answer were one text and become it again.
+    Texts of a user stay separate lines; those of an assistant were one text and become it again.
     """
     parts = message.parts
     if message.role != "assistant":
@@ -86,13 +89,13 @@ def encode_message(
 
 
 class ShownMessage(Message, frozen=True):
-    """A message in the user's name that shows what tools returned. Nobody asked anything in it."""
+    """A user message that shows what tools returned. It asks nothing."""
 
 
 def with_tool_media(messages: Sequence[Message]) -> Iterator[Message]:
-    """The conversation with the media of tool results in a user message after the last result of the round.
+    """Move the media of tool results into a user message after the last result of the round.
 
-    A tool message holds text alone (compatible 3, native 4.2).
+    A tool message holds only text (compatible 3, native 4.2).
     """
     shown: list[Part] = []
     for message in messages:
@@ -115,10 +118,10 @@ SHOWN = "This is what the tool returned:"
 
 
 def with_file_messages(messages: Iterable[Message]) -> Iterator[Message]:
-    """The conversation with uploaded files where the service looks for them.
+    """Move uploaded files to where the service looks for them.
 
-    Ids stand in a system message of their own, ``fileid://a,fileid://b``, after the message that sets the role
-    (compatible 3, native 4.1). A user's files come just before the user's words.
+    Their ids form a system message of their own, ``fileid://a,fileid://b``, after the message that sets the role
+    (compatible 3, native 4.1). A user's files come just before the user's text.
     """
     for message in messages:
         ids = [part.file_id for part in message.parts if isinstance(part, FilePart) and part.file_id]
@@ -132,7 +135,10 @@ def with_file_messages(messages: Iterable[Message]) -> Iterator[Message]:
 
 
 def joined_text(parts: tuple[Part, ...], separator: str) -> str | None:
-    """The text, where there is nothing but text. A cache mark needs a list of parts (compatible 2.5)."""
+    """Return the text if there is nothing else.
+
+    A prompt cache breakpoint needs a list of parts (compatible 2.5).
+    """
     if len(parts) == 1 and isinstance(parts[0], TextPart) and parts[0].cache_control is None:
         return parts[0].text
     if all(isinstance(part, TextPart) and part.cache_control is None for part in parts):
@@ -141,7 +147,7 @@ def joined_text(parts: tuple[Part, ...], separator: str) -> str | None:
 
 
 def with_values(target: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    """The object with those fields that are known."""
+    """Add those of the fields to the object that are not None."""
     target.update((name, value) for name, value in fields.items() if value is not None)
     return target
 
@@ -177,16 +183,17 @@ def set_parameters(request: ChatRequest, names: Iterable[str]) -> list[str]:
 def refuse(request: ChatRequest, names: Iterable[str], protocol: str, hint: str) -> None:
     """Raise UnsupportedFeatureError for the first of these parameters that the caller set."""
     for name in set_parameters(request, names):
-        raise UnsupportedFeatureError(f"{name} cannot be sent over the {protocol} protocol.", hint=hint)
+        raise UnsupportedFeatureError(f"`{name}` is not available over the {protocol} protocol.", hint=hint)
 
 
-def refuse_part(part: Part, wire: str) -> UnsupportedFeatureError:
-    """The error for a part that cannot stand in a content on this wire."""
-    return UnsupportedFeatureError(f"A {type(part).__name__} cannot stand in this place on the {wire} protocol.")
+def refuse_part(part: Part, protocol: str) -> UnsupportedFeatureError:
+    """Return the error for a part that is not supported in a message on this protocol."""
+    kind = type(part).__name__.removesuffix("Part")
+    return UnsupportedFeatureError(f"{kind} parts are not supported in this message on the {protocol} protocol.")
 
 
 def encode_tools(request: ChatRequest) -> dict[str, Any]:
-    """``tools`` and ``tool_choice``; without tools, neither: the service refuses an empty list."""
+    """Encode ``tools`` and ``tool_choice``; without tools, neither: the service refuses an empty list."""
     if not request.tools:
         return {}
     tools: dict[str, Any] = {"tools": [encode_tool(tool) for tool in request.tools]}
@@ -196,7 +203,7 @@ def encode_tools(request: ChatRequest) -> dict[str, Any]:
 
 
 def encode_tool(tool: Tool) -> dict[str, Any]:
-    """A function definition, its schema untouched."""
+    """Encode a function definition, its schema unchanged."""
     function = with_values(
         {"name": tool.name, "description": tool.description, "parameters": tool.parameters}, strict=tool.strict
     )
@@ -204,14 +211,14 @@ def encode_tool(tool: Tool) -> dict[str, Any]:
 
 
 def encode_tool_choice(choice: str) -> str | dict[str, Any]:
-    """A mode as it is; any other word is the name of the function to call."""
+    """Encode a mode unchanged; any other word is the name of the function to call."""
     if choice in TOOL_CHOICE_MODES:
         return choice
     return {"type": "function", "function": {"name": choice}}
 
 
 def oss_headers(messages: Sequence[Message]) -> dict[str, str]:
-    """What has to be sent along where a URL is one of the temporary store's (compatible 2.6, native 1.5)."""
+    """Return the headers that URLs of temporary storage require (compatible 2.6, native 1.5)."""
     if not has_media(messages):
         return {}
     urls = (url for message in messages for part in message.parts for url in part_urls(part))

@@ -1,7 +1,7 @@
-"""Reasoning and tool calls that a server left in the text: events in, events out. Off unless the user says so.
+"""Parse reasoning and tool calls that a server left in the text: events in, events out. Off by default.
 
-A self-hosted server without the right flags leaves ``<think>`` and ``<tool_call>`` in the content, cut anywhere
-between two chunks (compatible, section 7). What the server took out itself is never touched again.
+A self-hosted server without the right flags leaves ``<think>`` and ``<tool_call>`` in the content, divided
+anywhere between two chunks (compatible, section 7). What the server extracted itself is never touched again.
 """
 
 import json
@@ -19,15 +19,15 @@ from qwen_core.types.requests import ChatRequest
 THINK, THINK_END = "<think>", "</think>"
 CALL, CALL_END = "<tool_call>", "</tool_call>"
 
-WrittenCall = tuple[str, str]
+ParsedCall = tuple[str, str]
 """The name of a tool, and the JSON text of the arguments."""
 
 
 class EventFilter(Protocol):
-    """Takes the events of one answer in order, and gives back what shall stand in their place."""
+    """Filters the events of one response, in order."""
 
     def add(self, event: Event) -> Iterator[Event]:
-        """The events in place of this one."""
+        """Yield the events that replace this one."""
 
 
 class FilteringDecoder:
@@ -41,20 +41,20 @@ class FilteringDecoder:
 
     @property
     def done(self) -> bool:
-        """Whether the wire said that nothing follows."""
+        """Whether the protocol said that nothing follows."""
         return self._decoder.done
 
     @property
     def finished(self) -> bool:
-        """Whether the model said that it is finished."""
+        """Whether every choice has a finish reason."""
         return self._decoder.finished
 
     def feed(self, payload: bytes, status: int | None = None) -> Sequence[Event]:
-        """The events of one payload."""
+        """Return the events of one payload."""
         return self._pass(self._decoder.feed(payload, status))
 
     def close(self) -> Sequence[Event]:
-        """The end of the answer."""
+        """End the response."""
         return self._pass(self._decoder.close())
 
     def _pass(self, events: Sequence[Event]) -> Sequence[Event]:
@@ -64,7 +64,7 @@ class FilteringDecoder:
 
 
 def output_filters(request: ChatRequest | None) -> list[EventFilter]:
-    """New filters for one answer, in their order; none where none was asked for."""
+    """Return new filters for one response, in their order; none by default."""
     filters: list[EventFilter] = []
     if request is None:
         return filters
@@ -81,25 +81,25 @@ class ChoiceFilter(Protocol):
     """A filter for the events of one choice."""
 
     def add(self, event: Event) -> Iterator[Event]:
-        """The events in place of this one."""
+        """Yield the events that replace this one."""
 
     def end(self, finish: Finish) -> Iterator[Event]:
-        """What was held back until the end."""
+        """Yield what was held back until the end."""
 
     @property
-    def called(self) -> bool:
+    def has_calls(self) -> bool:
         """Whether tool calls were found."""
 
 
 class PerChoice:
-    """Gives each choice of an answer a filter of its own."""
+    """Filters each choice of a response with a filter of its own."""
 
     def __init__(self, make: Callable[[int], ChoiceFilter]) -> None:
         self._make = make
         self._choices: dict[int, ChoiceFilter] = {}
 
     def add(self, event: Event) -> Iterator[Event]:
-        """The events in place of this one."""
+        """Yield the events that replace this one."""
         if not isinstance(event, Finish):
             number = event.choice
             if number not in self._choices:
@@ -110,12 +110,12 @@ class PerChoice:
         for number, choice in sorted(self._choices.items()):
             yield from choice.end(event)
             # The server saw only text, and so said "stop".
-            if choice.called and ends[number].finish_reason == "stop":
+            if choice.has_calls and ends[number].finish_reason == "stop":
                 ends[number] = msgspec.structs.replace(ends[number], finish_reason="tool_calls")
         yield msgspec.structs.replace(event, choices=tuple(ends))
 
 
-class Held:
+class TagBuffer:
     """Text that may be the beginning of a tag, and the white space before it."""
 
     __slots__ = ("text",)
@@ -124,37 +124,37 @@ class Held:
         self.text = ""
 
     def take(self, text: str, tag: str) -> tuple[str, bool]:
-        """What lies before the tag or cannot belong to it, and whether the tag has come. The rest is held."""
+        """Return what precedes the tag or cannot belong to it, and whether the tag has arrived. Holds the rest."""
         text = self.text + text
         before, found, after = text.partition(tag)
         if found:
             self.text = after
             return before, True
-        end = len(text) - longest_beginning(text, tag)
+        end = len(text) - tag_prefix_length(text, tag)
         end = len(text[:end].rstrip())
         self.text = text[end:]
         return text[:end], False
 
     def release(self) -> str:
-        """What was held, for good."""
+        """Return the held text, and hold nothing."""
         text, self.text = self.text, ""
         return text
 
 
 class ThinkTags:
-    """Moves the text of ``<think>`` at the beginning of an answer into its reasoning."""
+    """Moves the text of ``<think>`` at the beginning of a response into its reasoning."""
 
-    called = False
+    has_calls = False
 
     def __init__(self, choice: int, *, begins_inside: bool) -> None:
         self._choice = choice
-        self._held = Held()
+        self._held = TagBuffer()
         self._take = self._before
         self._untagged = self._inside if begins_inside else self._after
         self._fresh = True
 
     def add(self, event: Event) -> Iterator[Event]:
-        """The events in place of this one."""
+        """Yield the events that replace this one."""
         if isinstance(event, TextDelta):
             yield from self._take(event.text)
             return
@@ -165,7 +165,7 @@ class ThinkTags:
         yield event
 
     def end(self, finish: Finish) -> Iterator[Event]:
-        """What was held back until the end."""
+        """Yield what was held back until the end."""
         yield from self._released()
 
     def _released(self) -> Iterator[Event]:
@@ -215,24 +215,24 @@ class ThinkTags:
 
 
 class TaggedCalls:
-    """Makes tool calls of ``<tool_call>`` blocks, with JSON or with Qwen-Coder's XML in them.
+    """Converts ``<tool_call>`` blocks, with JSON or with Qwen-Coder's XML in them, to tool calls.
 
-    From the first tag on all text waits for the end of the answer: only then is it known that the server sends no
-    calls of its own. A block that is not a whole call of a tool that was offered stays text.
+    From the first tag on all text waits for the end of the response: only then is it known that the server sends
+    no tool calls of its own. A block that is not a complete call of an offered tool stays text.
     """
 
     def __init__(self, choice: int, tools: dict[str, Tool]) -> None:
-        self.called = False
+        self.has_calls = False
         self._choice = choice
         self._tools = tools
-        self._held = Held()
+        self._held = TagBuffer()
         self._waiting: list[str] = []
         self._reasoning: list[str] = []
         self._answered = False
         self._proper = False
 
     def add(self, event: Event) -> Iterator[Event]:
-        """The events in place of this one."""
+        """Yield the events that replace this one."""
         if isinstance(event, ToolCallDelta) and not self._proper:
             self._proper = True
             yield from self._text(self._rest())
@@ -251,24 +251,24 @@ class TaggedCalls:
             yield from self._text(before)
 
     def end(self, finish: Finish) -> Iterator[Event]:
-        """What was held back until the end."""
+        """Yield what was held back until the end."""
         rest = self._rest()
         if self._proper:
             yield from self._text(rest)
             return
-        found = list(pieces(rest, self._tools)) if rest else []
-        calls = [piece for piece in found if not isinstance(piece, str)]
+        found = list(split_calls(rest, self._tools)) if rest else []
+        calls = [part for part in found if not isinstance(part, str)]
         if not calls and not self._answered and not rest.strip():
             # Some models write the call before they stop thinking.
             thought = "".join(self._reasoning)
             start = thought.find(CALL)
-            inside = list(pieces(thought[start:], self._tools)) if start >= 0 else []
-            if inside and all(not isinstance(piece, str) or not piece.strip() for piece in inside):
-                calls = [piece for piece in inside if not isinstance(piece, str)]
+            inside = list(split_calls(thought[start:], self._tools)) if start >= 0 else []
+            if inside and all(not isinstance(part, str) or not part.strip() for part in inside):
+                calls = [part for part in inside if not isinstance(part, str)]
         if calls:
-            rest = "".join(piece for piece in found if isinstance(piece, str) and piece.strip())
+            rest = "".join(part for part in found if isinstance(part, str) and part.strip())
         yield from self._text(rest)
-        self.called = bool(calls)
+        self.has_calls = bool(calls)
         for position, (name, arguments) in enumerate(calls):
             id = f"call_{finish.id or 'qwen'}_{position}"
             yield ToolCallDelta(position, arguments, id, name, self._choice)
@@ -284,13 +284,13 @@ class TaggedCalls:
             yield TextDelta(text, self._choice)
 
 
-def longest_beginning(text: str, tag: str) -> int:
-    """How much of the end of a text is the beginning of a tag."""
+def tag_prefix_length(text: str, tag: str) -> int:
+    """Return the length of the end of a text that is the beginning of a tag."""
     return next((size for size in range(min(len(tag) - 1, len(text)), 0, -1) if text.endswith(tag[:size])), 0)
 
 
-def pieces(text: str, tools: dict[str, Tool]) -> Iterator[str | WrittenCall]:
-    """The text between calls, and the calls."""
+def split_calls(text: str, tools: dict[str, Tool]) -> Iterator[str | ParsedCall]:
+    """Yield the text between tool calls, and the tool calls."""
     kept = position = 0
     while (start := text.find(CALL, position)) >= 0:
         begin = start + len(CALL)
@@ -307,15 +307,15 @@ def pieces(text: str, tools: dict[str, Tool]) -> Iterator[str | WrittenCall]:
 
 @decodable
 class HermesCall(msgspec.Struct):
-    """The JSON of a call; the arguments stay as the model wrote them."""
+    """The JSON of a tool call; the arguments stay as the model wrote them."""
 
     name: str
     arguments: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-def json_call(text: str, begin: int, tools: dict[str, Tool]) -> tuple[WrittenCall, int] | None:
-    """A call written as JSON, and where its block ends."""
-    begin = skip_white(text, begin)
+def json_call(text: str, begin: int, tools: dict[str, Tool]) -> tuple[ParsedCall, int] | None:
+    """Return a tool call written as JSON, and the end of its block."""
+    begin = skip_whitespace(text, begin)
     try:
         _, end = json.JSONDecoder().raw_decode(text, begin)
         call = msgspec.json.decode(text[begin:end], type=HermesCall)
@@ -324,12 +324,12 @@ def json_call(text: str, begin: int, tools: dict[str, Tool]) -> tuple[WrittenCal
             arguments = msgspec.json.decode(arguments, type=str)
     except (ValueError, msgspec.MsgspecError, RecursionError):
         return None
-    return offered_call((call.name, arguments), text, end, tools)
+    return check_offered((call.name, arguments), text, end, tools)
 
 
-def xml_call(text: str, begin: int, tools: dict[str, Tool]) -> tuple[WrittenCall, int] | None:
-    """A call written as Qwen-Coder does, and where its block ends."""
-    begin = skip_white(text, begin)
+def xml_call(text: str, begin: int, tools: dict[str, Tool]) -> tuple[ParsedCall, int] | None:
+    """Return a tool call written as Qwen-Coder does, and the end of its block."""
+    begin = skip_whitespace(text, begin)
     if not text.startswith("<function=", begin):
         return None
     name_end, end = text.find(">", begin), text.find("</function>", begin)
@@ -345,19 +345,19 @@ def xml_call(text: str, begin: int, tools: dict[str, Tool]) -> tuple[WrittenCall
         key = key.strip()
         values[key] = typed_value(value.removeprefix("\n").removesuffix("\n"), tools.get(name), key)
     arguments = msgspec.json.encode(values).decode()
-    return offered_call((name, arguments), text, end + len("</function>"), tools)
+    return check_offered((name, arguments), text, end + len("</function>"), tools)
 
 
-def offered_call(call: WrittenCall, text: str, end: int, tools: dict[str, Tool]) -> tuple[WrittenCall, int] | None:
-    """The call and the end of its block, if nothing else is in the block and the tool was offered."""
-    end = skip_white(text, end)
+def check_offered(call: ParsedCall, text: str, end: int, tools: dict[str, Tool]) -> tuple[ParsedCall, int] | None:
+    """Return the tool call and the end of its block, if nothing else is in the block and the tool was offered."""
+    end = skip_whitespace(text, end)
     if call[0] not in tools or not (end == len(text) or text.startswith(CALL_END, end)):
         return None
     return call, min(end + len(CALL_END), len(text))
 
 
 def typed_value(value: str, tool: Tool | None, key: str) -> Any:
-    """A value that was written as bare text, as what the tool's schema says it is."""
+    """Convert a value that was written as bare text to the type in the tool's schema."""
     schema = (tool.parameters.get("properties") or {}).get(key) if tool else None
     options = [schema, *(schema.get("anyOf") or ())] if isinstance(schema, dict) else []
     kinds = [option.get("type") for option in options if isinstance(option, dict)]
@@ -369,8 +369,8 @@ def typed_value(value: str, tool: Tool | None, key: str) -> Any:
         return value
 
 
-def skip_white(text: str, position: int) -> int:
-    """The position of the next character that is not white space."""
+def skip_whitespace(text: str, position: int) -> int:
+    """Return the position of the next character that is not white space."""
     while position < len(text) and text[position].isspace():
         position += 1
     return position

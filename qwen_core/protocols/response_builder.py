@@ -1,7 +1,7 @@
-"""An answer while its chunks arrive: what is known of it so far, and how it ends. The same on both wires.
+"""Build a response while its chunks arrive: its choices, its events and how it ends, for all protocols.
 
-A decoder reads its wire's JSON and tells it here; from here come the events. Nothing in this module knows a key
-of either wire's envelope.
+A decoder parses its protocol's JSON and passes the content on to here. No module but the decoder knows a key of
+the protocol's envelope.
 """
 
 import re
@@ -23,14 +23,14 @@ from qwen_core.types.responses import ChatResponse, Citation, finish_reason
 from qwen_core.types.usage import Usage
 
 OUT_OF_TIME = (
-    "The service's own time was over: 600 seconds on a shared host, 3,600 on a workspace's (workspace=...). What "
-    "it had written is in the error's `partial`."
+    "The service reached its time limit: 600 seconds on a shared host, 3,600 on a workspace's (workspace=...). "
+    "The error's `partial` holds what it had generated."
 )
-"""What a header says of an answer without an end (compatible 1.4)."""
+"""The cause of an incomplete response, according to a header (compatible 1.4)."""
 
 
 class ChoiceBuilder:
-    """One choice while its chunks arrive. ``cumulative`` chunks repeat all that came before."""
+    """Builds one choice. ``cumulative`` chunks repeat all that came before."""
 
     __slots__ = (
         "answered",
@@ -60,7 +60,7 @@ class ChoiceBuilder:
         self.arguments: dict[int, str] = {}
 
     def add(self, text: str | None, reasoning: str | None, events: list[Event]) -> None:
-        """More text, more reasoning, or neither."""
+        """Add text, reasoning, or neither."""
         if self.cumulative:
             text, reasoning = self._new_part(text or "", reasoning or "")
         if reasoning:
@@ -73,7 +73,7 @@ class ChoiceBuilder:
             events.append(TextDelta(text, self.index))
 
     def add_tool_calls(self, calls: Sequence[ToolCall], events: list[Event]) -> None:
-        """Fragments of tool calls. Where several come without an index, their places are their indexes."""
+        """Add deltas of tool calls. If several have no index, their positions are their indices."""
         for position, call in enumerate(calls):
             index = position if call.index is None and len(calls) > 1 else call.index
             function = call.function
@@ -85,7 +85,7 @@ class ChoiceBuilder:
                     function.arguments if function else None,
                 )
             except ValueError as reason:
-                raise InvalidResponseError(f"The answer cannot be read: {reason}.") from reason
+                raise InvalidResponseError(f"The response cannot be decoded: {reason}.") from reason
             if self.cumulative:
                 before = self.arguments.get(delta.position, "")
                 self.arguments[delta.position] = delta.arguments or before
@@ -93,27 +93,29 @@ class ChoiceBuilder:
             events.append(delta)
 
     def add_audio(self, audio: Audio, events: list[Event]) -> None:
-        """A piece of speech. The older omni models write their text only into its transcript."""
+        """Add audio. The older omni models write their text only into its transcript."""
         transcript = audio.transcript or ""
         if transcript and not self.has_text:
             events.append(TextDelta(transcript, self.index))
         try:
             a2b_base64(audio.data or "")
         except ValueError as reason:
-            raise InvalidResponseError(f"The answer cannot be read: its sound is no base64: {reason}.") from reason
+            raise InvalidResponseError(
+                f"The response cannot be decoded: its audio is not base64: {reason}."
+            ) from reason
         if audio.data or transcript:
             self.answered = True
             events.append(AudioDelta(audio.data or "", transcript, audio.id, audio.expires_at, self.index))
 
     def end(self, raw_finish_reason: str | None, logprobs: Mapping[str, Any] | None) -> None:
-        """What a chunk says about the end, if anything: the native wire writes ``"null"`` until then."""
+        """Record the finish reason of a chunk, if any: the native protocol writes ``"null"`` until the end."""
         if raw_finish_reason and raw_finish_reason != "null" and not self.finish_reason:
             self.finish_reason = raw_finish_reason
         if logprobs:
             self.logprobs += logprobs.get("content") or ()
 
     def _new_part(self, text: str, reasoning: str) -> tuple[str, str]:
-        """What a cumulative chunk adds."""
+        """Return what a cumulative chunk adds."""
         new_text = text.removeprefix(self.previous_text)
         new_reasoning = reasoning.removeprefix(self.previous_reasoning)
         self.previous_text = text or self.previous_text
@@ -122,7 +124,7 @@ class ChoiceBuilder:
 
 
 class ResponseBuilder:
-    """One answer while its chunks arrive."""
+    """Builds one response."""
 
     __slots__ = (
         "began",
@@ -152,29 +154,29 @@ class ResponseBuilder:
         self.extras: dict[str, Any] = {}
 
     def choice(self, index: int) -> ChoiceBuilder:
-        """The choice of that number."""
+        """Return the builder of the choice with this index."""
         if not 0 <= index < MAX_CHOICES:
-            raise InvalidResponseError(f"The answer cannot be read: a choice has the index {index}.")
+            raise InvalidResponseError(f"The response cannot be decoded: a choice has the index {index}.")
         while len(self.choices) <= index:
             self.choices.append(ChoiceBuilder(len(self.choices), self.cumulative))
         return self.choices[index]
 
     @property
     def finished(self) -> bool:
-        """Whether the model said of every choice that it is finished."""
+        """Whether every choice has a finish reason."""
         return self.began and all([choice.finish_reason for choice in self.choices])
 
     def close(self, usage: Usage | None, citations: tuple[Citation, ...] = ()) -> list[Event]:
-        """The end. Raises where a choice has no finish reason: such an answer was cut."""
+        """End the response. Raises IncompleteStreamError if a choice has no finish reason."""
         if not self.began:
-            raise IncompleteStreamError("The answer ended before it began.", request_id=self.find_request_id())
+            raise IncompleteStreamError("The stream ended before any response.", request_id=self.find_request_id())
         ends: list[ChoiceEnd] = []
         events: list[Event] = []
         for choice in self.choices:
             reason = finish_reason(choice.finish_reason, bool(choice.tools))
             if reason is None:
                 raise IncompleteStreamError(
-                    "The answer ended without a finish reason: it was cut.",
+                    "The stream ended without a finish_reason; the response is incomplete.",
                     request_id=self.find_request_id(),
                     hint=OUT_OF_TIME if self.headers.get("x-dashscope-partialresponse") == "true" else None,
                 )
@@ -197,7 +199,7 @@ class ResponseBuilder:
         return events
 
     def find_request_id(self) -> str | None:
-        """What Alibaba's support asks for: from the headers, else from the body."""
+        """Return the id that Alibaba's support asks for: from the headers, else from the body."""
         return (
             self.headers.get("x-request-id")
             or self.request_id
@@ -206,25 +208,25 @@ class ResponseBuilder:
         )
 
     def error(self, status: int | None, error: Any, code: Any, message: Any) -> QwenError:
-        """The error that stands in a chunk's place: an object, a text, or a code and a message of its own."""
+        """Return the error in a chunk: an object, a text, or a code and a message of its own."""
         fields = error if isinstance(error, dict) else {"code": code, "message": error or message}
         code, message = code_and_message(fields)
         return make_error(status or status_in(code), code, message, request_id=self.find_request_id())
 
 
 def status_in(code: str | None) -> int | None:
-    """The HTTP status that servers of one's own write for a code into a stream, as vLLM and llama.cpp do."""
+    """Return the HTTP status that self-hosted servers write for a code into a stream, as vLLM and llama.cpp do."""
     return int(code) if code and re.fullmatch(r"[45]\d\d", code) else None
 
 
 class ResponseDecoder(StreamDecoder, Protocol):
-    """A decoder that keeps what it knows in an open answer."""
+    """A decoder that keeps what it knows in a response builder."""
 
     builder: ResponseBuilder
 
 
 def decode_response(decoder: ResponseDecoder, payload: bytes) -> ChatResponse:
-    """The answer in a whole body: a stream of one chunk."""
+    """Decode a response that is one body: a stream of one chunk."""
     events = list(decoder.feed(payload))
     if not decoder.builder.began:
         raise invalid_response(payload, "it has no choices")

@@ -1,4 +1,4 @@
-"""What both wires do alike with embeddings and rankings: their answers' order, and the usage beside them."""
+"""Share what the protocols have in common in embeddings and rankings: their order, and the usage."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @decodable
 class RetrievalUsage(msgspec.Struct):
-    """Tokens of an embedding or rerank call. Multimodal models count by kind (native, samples)."""
+    """The tokens of an embedding or rerank call. Multimodal models count by kind (native, samples)."""
 
     total_tokens: int | None = None
     input_tokens: int | None = None
@@ -23,14 +23,14 @@ class RetrievalUsage(msgspec.Struct):
 
 @decodable
 class Result(msgspec.Struct):
-    """A document's position and score. ``document`` beside them is not asked for (native 7.3)."""
+    """A document's index and score. The ``document`` is not requested (native 7.3)."""
 
     index: int
     relevance_score: float
 
 
 def total_tokens(usage: RetrievalUsage | None) -> int | None:
-    """The total, given or added up; None where nothing was said."""
+    """Return the total, given or added up; None if it is unknown."""
     if usage is None or usage.total_tokens is not None:
         return usage.total_tokens if usage else None
     known = [count for count in (usage.input_tokens, usage.image_tokens) if count is not None]
@@ -38,16 +38,21 @@ def total_tokens(usage: RetrievalUsage | None) -> int | None:
 
 
 def sort_by_index(rows: Sequence[tuple[int, T]]) -> list[T]:
-    """What belongs to positions 0, 1, 2, ... Raises where one is missing or there twice."""
+    """Return the items in the order of their indices.
+
+    Raises InvalidResponseError if one is missing or repeated.
+    """
     ordered = sorted(rows, key=lambda row: row[0])
     if [index for index, _ in ordered] != list(range(len(rows))):
-        raise InvalidResponseError(f"The vectors' positions are {[index for index, _ in ordered]}.")
+        raise InvalidResponseError(
+            f"The indices of the vectors should be 0, 1, 2, ..., but are {[index for index, _ in ordered]}."
+        )
     return [row for _, row in ordered]
 
 
 def sort_by_score(results: Sequence[Result]) -> list[Ranked]:
-    """The results, best first. Raises where one document is there twice."""
+    """Return the results, best first. Raises InvalidResponseError if one document is repeated."""
     ranked = [Ranked(result.index, result.relevance_score) for result in results]
     if len({result.index for result in ranked}) != len(ranked):
-        raise InvalidResponseError("The ranking names a document twice.")
+        raise InvalidResponseError("The ranking contains a document twice.")
     return sorted(ranked, key=lambda result: -result.score)

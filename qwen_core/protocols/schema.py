@@ -1,4 +1,4 @@
-"""JSON shapes that both wires have in common, as types.
+"""JSON schemas that the protocols share, as types.
 
 Strict for what we send, loose for what we receive. Sources: protocol documents, compatible 2-4 and native 4-5.
 """
@@ -14,14 +14,14 @@ from qwen_core.types.decodable import decodable
 
 
 class SentFunction(msgspec.Struct, frozen=True):
-    """A call's function in history: ``arguments`` is JSON text."""
+    """The function of a tool call in the history: ``arguments`` is JSON text."""
 
     name: str
     arguments: str
 
 
 class SentToolCall(msgspec.Struct, frozen=True):
-    """A call that an earlier answer asked for."""
+    """A tool call of an earlier response."""
 
     id: str
     function: SentFunction
@@ -29,10 +29,10 @@ class SentToolCall(msgspec.Struct, frozen=True):
 
 
 class SentMessage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A message. What ``content`` may be is each wire's own matter.
+    """A message. Each protocol decides what ``content`` may be.
 
-    ``reasoning_content`` is replayed under its own key and never inside the content (compatible 2.1, native 4.1).
-    Some servers of the user's own call it ``reasoning`` (compatible 7).
+    ``reasoning_content`` is sent under its own key and never inside the content (compatible 2.1, native 4.1). Some
+    self-hosted servers call it ``reasoning`` (compatible 7).
     """
 
     role: str
@@ -49,7 +49,7 @@ class SentMessage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
 
 
 class Function(msgspec.Struct):
-    """A fragment of a call's function. ``name`` is absent, null or repeated after the first fragment."""
+    """A delta of a tool call's function. ``name`` is absent, null or repeated after the first delta."""
 
     name: str | None = None
     arguments: str | dict[str, Any] | None = None
@@ -57,7 +57,7 @@ class Function(msgspec.Struct):
 
 @decodable
 class ToolCall(msgspec.Struct):
-    """A fragment of a call. ``id`` is ``""`` after the first fragment, or repeated (both documents, 0)."""
+    """A delta of a tool call. ``id`` is ``""`` after the first delta, or repeated (both documents, 0)."""
 
     index: int | None = None
     id: str | None = None
@@ -66,7 +66,7 @@ class ToolCall(msgspec.Struct):
 
 @decodable
 class Audio(msgspec.Struct):
-    """A piece of speech: base64 of raw PCM even where the format says ``wav`` (compatible 4)."""
+    """A chunk of audio: base64 of raw PCM even if the format says ``wav`` (compatible 4)."""
 
     data: str | None = None
     transcript: str | None = None

@@ -1,7 +1,7 @@
-"""Bytes of an event stream in, payloads out, whatever the segments.
+"""Parse the bytes of an event stream into payloads, however they are divided into TCP segments.
 
-Follows the event stream format (WHATWG), with one allowance: captures of the native wire lack the blank line
-between frames (native 5.3), so a new field after ``data`` begins a new event too.
+Follows the event stream format (WHATWG), with one allowance: captures of the native protocol lack the blank line
+between SSE events (native 5.3), so a new field after ``data`` begins a new event too.
 """
 
 from qwen_core.types.errors import InvalidResponseError
@@ -12,14 +12,14 @@ DATA_LINE = b"\ndata:"
 SPACE = ord(" ")
 
 MAX_EVENT = 64 * 1024 * 1024
-"""Bytes between two payloads: a longer line, or more comments, is no answer but an attack on memory."""
+"""Maximum number of bytes between two payloads: a longer line, or more comments, is an attack on memory."""
 
 
 class EventStreamParser:
-    """Cuts the bytes of one stream into the contents of its ``data`` fields. Linear in the bytes.
+    """Parses the bytes of one stream into the contents of its ``data`` fields. Linear in the bytes.
 
-    ``status`` is the error status that the native wire writes into a comment of the frame, which then is the
-    last one (native 6.1).
+    ``status`` is the error status that the native protocol writes into a comment of the SSE event, which then is
+    the last one (native 6.1).
     """
 
     __slots__ = ("_data", "_pending", "_silence", "_skip_newline", "status")
@@ -32,7 +32,7 @@ class EventStreamParser:
         self.status: int | None = None
 
     def feed(self, segment: bytes) -> list[bytes]:
-        """The payloads that this segment completes."""
+        """Return the payloads that this segment completes."""
         if not segment:
             return []
         if self._skip_newline or b"\r" in segment:
@@ -56,13 +56,13 @@ class EventStreamParser:
         return payloads
 
     def close(self) -> list[bytes]:
-        """The payload of a last event that no blank line ended."""
+        """Return the payload of a last event that no blank line ended."""
         line = b"".join(self._pending)
         self._pending.clear()
         return self._take(line + b"\n\n")
 
     def _with_plain_newlines(self, segment: bytes) -> bytes:
-        """The segment with every line end as a newline. One that is cut between its two bytes is one."""
+        """Return the segment with every line end as a newline, also one divided between its two bytes."""
         if self._skip_newline:
             segment = segment.removeprefix(b"\n")
         self._skip_newline = segment.endswith(b"\r")
@@ -72,11 +72,11 @@ class EventStreamParser:
         self._silence += size
         if self._silence > MAX_EVENT:
             raise InvalidResponseError(
-                f"The answer cannot be read: more than {MAX_EVENT >> 20} MiB came without an event."
+                f"The response cannot be decoded: more than {MAX_EVENT >> 20} MiB arrived without an event."
             )
 
     def _take(self, lines: bytes) -> list[bytes]:
-        """The payloads that these whole lines complete: from ``data`` to ``data``, over what stands between."""
+        """Return the payloads that these complete lines contain: from ``data`` to ``data``."""
         payloads: list[bytes] = []
         data = self._data
         size = len(lines)

@@ -1,4 +1,4 @@
-"""From the bytes of an answer to its events: framing and decoding together, whatever form the body has."""
+"""Parse the bytes of a response into events: SSE and decoding together, whatever form the body has."""
 
 from collections.abc import Sequence
 
@@ -11,16 +11,16 @@ from qwen_core.types.events import Event
 from qwen_core.types.responses import ChatResponse
 
 DECODE_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What a decoder stumbles over where whoever answers sends what no document knows."""
+"""Exceptions of a decoder that was sent what no document describes."""
 
 BOM = b"\xef\xbb\xbf"
 
 MAX_BLANK = 64 * 1024
-"""Bytes of white space before an answer; some gateways send a little while they wait."""
+"""Maximum number of bytes of white space before a response; some gateways send a little while they wait."""
 
 
 class StreamParser:
-    """Reads one answer. An event stream is expected; a JSON body in its place is read too."""
+    """Parses one response. An event stream is expected; a JSON body instead is parsed too."""
 
     __slots__ = (
         "_beginning",
@@ -47,17 +47,17 @@ class StreamParser:
 
     @property
     def done(self) -> bool:
-        """Whether nothing follows that is worth reading: ``close`` tells what it came to."""
+        """Whether nothing follows that is worth reading; ``close`` tells the outcome."""
         return self._decoder.done or self._failure is not None
 
     def is_finished(self) -> bool:
-        """Whether the answer is complete, so that a connection that breaks now takes nothing along."""
+        """Return whether the response is complete, so that a connection that breaks now loses nothing."""
         return self._decoder.finished
 
     def feed(self, segment: bytes) -> Sequence[Event]:
-        """The events that this segment completes.
+        """Return the events that this segment completes.
 
-        An error behind some events does not take them along: they are returned, and ``close`` raises it.
+        An error after some events does not discard them: they are returned, and ``close`` raises it.
         """
         try:
             if self._is_json is None:
@@ -76,7 +76,7 @@ class StreamParser:
         self._body.append(segment)
         self._body_size += len(segment)
         if self._body_size > MAX_EVENT:
-            raise InvalidResponseError(f"The answer cannot be read: it is longer than {MAX_EVENT >> 20} MiB.")
+            raise InvalidResponseError(f"The response cannot be decoded: it is longer than {MAX_EVENT >> 20} MiB.")
         return ()
 
     def _decode(self, payloads: Sequence[bytes]) -> Sequence[Event]:
@@ -95,9 +95,9 @@ class StreamParser:
         return events
 
     def close(self) -> Sequence[Event]:
-        """The events that the end completes. Raises IncompleteStreamError where the answer was cut.
+        """Return the events that the end completes. Raises IncompleteStreamError if the response is incomplete.
 
-        Where it was cut behind some last events, they are returned, the reader is not ``closed``, and the next
+        If it is incomplete after some last events, they are returned, the parser is not ``closed``, and the next
         ``close`` raises.
         """
         self.closed = True
@@ -117,7 +117,9 @@ class StreamParser:
             except InvalidResponseError as error:
                 if self._decoder.finished:
                     break
-                raise IncompleteStreamError("The answer was cut in the middle of an event.") from error
+                raise IncompleteStreamError(
+                    "The stream ended in the middle of an event; the response is incomplete."
+                ) from error
         if not self._read_any and self._beginning.strip() and not looks_like_event_stream(self._beginning):
             raise invalid_response(self._beginning, "it is neither an event stream nor JSON")
         try:
@@ -141,12 +143,12 @@ class StreamParser:
 
 
 def looks_like_event_stream(body: bytes) -> bool:
-    """Whether a body that should be JSON is an event stream."""
+    """Return whether a body that should be JSON is an event stream."""
     return body.removeprefix(BOM).lstrip().startswith((b"data:", b"id:", b"event:", b":"))
 
 
 def parse_body(body: bytes, decoder: StreamDecoder) -> ChatResponse:
-    """The answer in an event stream that came as one body. A failure carries what came before it."""
+    """Parse an event stream that came as one body. An error carries what came before it."""
     reader = StreamParser(decoder)
     events = list(reader.feed(body))
     try:

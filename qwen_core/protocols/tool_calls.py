@@ -1,7 +1,7 @@
-"""Which fragment belongs to which tool call. Decided here, once, for both wires.
+"""Decide which delta belongs to which tool call. Done here, once, for all protocols.
 
-The order: a non-empty id that is known, or is new and not a continuation; else a known index; else the latest
-call. Servers send ids that are empty, repeated or invented anew, indexes that are missing, drift, are equal for
+The order: a non-empty id that is known, or is new and not a continuation; else a known index; else the latest tool
+call. Servers send ids that are empty, repeated or invented anew, indices that are missing, drift, are equal for
 two calls or are huge, and names that are null, empty or repeated (known failures 1-16).
 """
 
@@ -15,7 +15,7 @@ MAX_TOOL_CALLS = 1024
 
 
 class PartialToolCall:
-    """What is known of a call while it is being written."""
+    """What is known of a tool call while its deltas arrive."""
 
     __slots__ = ("id", "name", "position")
 
@@ -26,7 +26,10 @@ class PartialToolCall:
 
 
 class ToolCallAssembler:
-    """Gives each fragment of one choice its call. Ids and names are passed on once, arguments as they come."""
+    """Assigns each delta of one choice to its tool call.
+
+    Ids and names are emitted once, arguments as they come.
+    """
 
     __slots__ = ("_by_id", "_by_index", "_calls", "_choice")
 
@@ -40,7 +43,7 @@ class ToolCallAssembler:
         return bool(self._calls)
 
     def add(self, id: str | None, index: int | None, name: str | None, arguments: Any) -> ToolCallDelta:
-        """The event for one fragment."""
+        """Return the event for one delta."""
         call = self._find(id or "", index, name or "")
         new_id = id if id and not call.id else None
         new_name = name if name and not call.name else None
@@ -55,7 +58,10 @@ class ToolCallAssembler:
         return ToolCallDelta(call.position, json_arguments(arguments), new_id, new_name, self._choice)
 
     def missing_ids(self, answer_id: str | None) -> list[ToolCallDelta]:
-        """Ids for the calls that came without one, so that their results can name them. Deterministic."""
+        """Return ids for the tool calls that came without one, so that results can name them.
+
+        The ids are deterministic.
+        """
         return [
             ToolCallDelta(call.position, id=f"call_{answer_id or 'qwen'}_{call.position}", choice=self._choice)
             for call in self._calls
@@ -85,7 +91,7 @@ class ToolCallAssembler:
 
 
 def json_arguments(arguments: Any) -> str:
-    """Arguments as JSON text; some servers send an object where the wire promises text."""
+    """Return arguments as JSON text; some servers send an object where the protocol promises text."""
     if arguments is None:
         return ""
     return arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()

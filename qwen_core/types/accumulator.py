@@ -1,4 +1,4 @@
-"""Events in, answer out: the one place where deltas become a message."""
+"""Accumulate the events of a response into a message. No other module does."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from qwen_core.types.responses import Audio, ChatResponse, Choice
 
 
 class PartialToolCall:
-    """A tool call while its fragments arrive."""
+    """A tool call while its deltas arrive."""
 
     __slots__ = ("arguments", "id", "name")
 
@@ -19,7 +19,7 @@ class PartialToolCall:
 
 
 class PartialChoice:
-    """One choice while its deltas arrive."""
+    """A choice while its deltas arrive."""
 
     __slots__ = ("audio", "audio_expires_at", "audio_id", "reasoning", "text", "tool_calls", "transcript")
 
@@ -33,7 +33,7 @@ class PartialChoice:
         self.audio_expires_at: int | None = None
 
     def add_tool_call(self, delta: ToolCallDelta) -> None:
-        """Append a fragment to the call at its position."""
+        """Append a delta to the tool call at its position."""
         while len(self.tool_calls) <= delta.position:
             self.tool_calls.append(PartialToolCall())
         call = self.tool_calls[delta.position]
@@ -42,7 +42,7 @@ class PartialChoice:
         call.arguments.append(delta.arguments)
 
     def add_audio(self, delta: AudioDelta) -> None:
-        """Append a piece of audio."""
+        """Append an audio delta."""
         if delta.data:
             self.audio.append(delta.data)
         if delta.transcript:
@@ -51,7 +51,7 @@ class PartialChoice:
         self.audio_expires_at = delta.expires_at or self.audio_expires_at
 
     def message(self) -> Message:
-        """What has arrived so far, as an assistant message."""
+        """Return what has arrived so far as an assistant message."""
         parts: list[Part] = []
         if self.reasoning:
             parts.append(ReasoningPart("".join(self.reasoning)))
@@ -60,8 +60,8 @@ class PartialChoice:
         parts += [ToolCallPart(call.id, call.name, "".join(call.arguments)) for call in self.tool_calls]
         return Message("assistant", tuple(parts))
 
-    def finished(self, end: ChoiceEnd | None) -> Choice:
-        """The choice with the reason it ended for, if it has ended."""
+    def to_choice(self, end: ChoiceEnd | None) -> Choice:
+        """Return the choice, with its finish reason if it has ended."""
         audio = None
         if self.audio or self.transcript:
             audio = Audio(
@@ -83,7 +83,7 @@ class PartialChoice:
 
 
 class Accumulator:
-    """Collects the events of one answer. Usable for snapshots at any moment."""
+    """Collects the events of one response. Usable for snapshots at any moment."""
 
     __slots__ = ("choices", "finish")
 
@@ -92,13 +92,13 @@ class Accumulator:
         self.finish: Finish | None = None
 
     def choice(self, index: int = 0) -> PartialChoice:
-        """The choice of that number, made when first asked for."""
+        """Return the choice with this index, created at first use."""
         while len(self.choices) <= index:
             self.choices.append(PartialChoice())
         return self.choices[index]
 
     def add(self, event: Event) -> None:
-        """Take one event."""
+        """Add one event."""
         if isinstance(event, TextDelta):
             self.choice(event.choice).text.append(event.text)
         elif isinstance(event, ReasoningDelta):
@@ -111,13 +111,13 @@ class Accumulator:
             self.finish = event
 
     def response(self, payload: bytes | None = None) -> ChatResponse:
-        """The answer as far as it has come."""
+        """Return the response as far as it has arrived."""
         finish = self.finish
         if finish is None:
-            return ChatResponse(choices=tuple(choice.finished(None) for choice in self.choices))
+            return ChatResponse(choices=tuple(choice.to_choice(None) for choice in self.choices))
         self.choice(len(finish.choices) - 1)
         return ChatResponse(
-            choices=tuple(choice.finished(end) for choice, end in zip(self.choices, finish.choices, strict=True)),
+            choices=tuple(choice.to_choice(end) for choice, end in zip(self.choices, finish.choices, strict=True)),
             usage=finish.usage,
             id=finish.id,
             model=finish.model,
@@ -132,19 +132,19 @@ class Accumulator:
 
 
 def accumulate(events: Iterable[Event], payload: bytes | None = None) -> ChatResponse:
-    """The answer that these events make."""
+    """Return the response that these events make."""
     accumulator = Accumulator()
     for event in events:
         accumulator.add(event)
     return accumulator.response(payload)
 
 
-def join_base64(pieces: list[str]) -> str:
-    """Join base64 texts that were encoded one by one; each may end in padding of its own."""
-    if len(pieces) == 1:
-        return pieces[0]
-    if not any(piece.endswith("=") or len(piece) % 4 for piece in pieces[:-1]):
-        return "".join(pieces)
+def join_base64(texts: list[str]) -> str:
+    """Join base64 texts that were encoded one by one; each may end in its own padding."""
+    if len(texts) == 1:
+        return texts[0]
+    if not any(text.endswith("=") or len(text) % 4 for text in texts[:-1]):
+        return "".join(texts)
     import base64
 
-    return base64.b64encode(b"".join(base64.b64decode(piece) for piece in pieces)).decode()
+    return base64.b64encode(b"".join(base64.b64decode(text) for text in texts)).decode()

@@ -1,4 +1,4 @@
-"""``decodable``: marks a struct that JSON is decoded into."""
+"""Prepare structs that JSON is decoded into."""
 
 from typing import TypeVar
 

@@ -1,14 +1,14 @@
-"""Blocks that raise other errors in the place of some."""
+"""Translate the exceptions of a block into others."""
 
 from collections.abc import Callable
 from types import TracebackType
 
 
 class ErrorTranslation:
-    """``with translation:`` raises what ``translate`` makes of an error; None leaves it as it is.
+    """A context manager that raises what ``translate`` returns for an exception; None leaves it unchanged.
 
-    One object serves any number of blocks, at once too: a block costs a tenth of one that a generator makes.
-    ``translate`` sets the new error's cause.
+    One object serves any number of blocks, also at the same time: a block costs a tenth of one made by a
+    generator. ``translate`` sets the new exception's cause.
     """
 
     __slots__ = ("_translate",)
@@ -32,6 +32,6 @@ class ErrorTranslation:
 
 
 def with_cause(error: BaseException, cause: BaseException | None) -> BaseException:
-    """The error with its cause, as ``raise ... from`` sets it."""
+    """Set the cause of an exception, as ``raise ... from`` does, and return it."""
     error.__cause__ = cause
     return error

@@ -1,23 +1,24 @@
-"""What can go wrong, as types, and the one table that tells which it was.
+"""The errors, and the one table that classifies the service's error codes and messages.
 
     QwenError
       AuthenticationError      the key is missing, wrong, or of another region
       PermissionDeniedError    no right to the model or workspace, or the account is overdue
       NotFoundError            no such model
-      BadRequestError          the request is wrong
-        ContextOverflowError     the input is longer than the model takes
+      BadRequestError          the request is invalid
+        ContextOverflowError     the input is longer than the model supports
         ContentFilterError       moderation refused the input or withdrew the output
-        UnsupportedFeatureError  the request cannot be expressed here; nothing was sent
+        UnsupportedFeatureError  the request is not supported here; nothing was sent
       RateLimitError           too many requests or tokens for now
       QuotaExceededError       a quota is used up; waiting does not help
       ServerError              the service failed
-      APITimeoutError          no answer in time
-      APIConnectionError       the service could not be reached, or the connection broke before any answer
-      IncompleteStreamError    the answer was cut; ``partial`` holds what had arrived
-      InvalidResponseError     the answer cannot be understood
-      BatchError               a batch job ended without an answer to the request
+      APITimeoutError          no response in time
+      APIConnectionError       the service was not reached, or the connection broke before any response
+      IncompleteStreamError    the response is incomplete; ``partial`` holds what had arrived
+      InvalidResponseError     the response cannot be decoded
+      BatchError               a batch job ended without a response to the request
 
-Codes and messages come from the "Error codes" pages of both wires (protocol documents: compatible 6, native 6).
+Codes and messages come from the "Error codes" pages of both protocols (protocol documents: compatible 6, native
+6).
 """
 
 import re
@@ -31,22 +32,22 @@ if TYPE_CHECKING:
 
 
 class QwenError(Exception):
-    """Something failed. Says what, where, and what to do.
+    """The base of all errors. Says what failed, where, and what to do.
 
     Attributes:
-        message: the service's own words, or ours where nothing was sent.
-        status_code: the HTTP status, or None where there was none.
-        code: the service's error code, by one name on both wires.
-        raw_code: the code as this wire wrote it.
+        message: the service's own words, or ours if nothing was sent.
+        status_code: the HTTP status, or None if there was no HTTP response.
+        code: the service's error code, under one name for both protocols.
+        raw_code: the code as the protocol wrote it.
         request_id: what Alibaba's support asks for.
         retry_after: seconds that the service asked to wait.
         is_retryable: whether the same call may succeed later and cannot be billed twice.
         host: the host that was called.
-        model: the model that was asked for.
-        partial: what had arrived of a streamed answer before it failed.
-        batch_id: the batch job that the request was in, or the name of its file where a job was refused.
+        model: the model that was requested.
+        partial: what had arrived of a streamed response before it failed.
+        batch_id: the batch job that the request was in, or the name of its file if a job was refused.
         advice: what to do about errors of this class.
-        hint: what to do about this very one, in the place of the advice.
+        hint: what to do about this error, instead of the advice.
     """
 
     is_retryable: bool = False
@@ -101,7 +102,7 @@ def _rebuild(kind: type[QwenError], message: str, state: dict[str, Any]) -> Qwen
 
 
 class AuthenticationError(QwenError):
-    """The key is missing, wrong, or belongs to another region or billing plan."""
+    """The API key is missing, wrong, or belongs to another region or billing plan."""
 
     advice = (
         "Check the API key (api_key=... or DASHSCOPE_API_KEY). A key works only on the hosts of its own region: "
@@ -110,7 +111,7 @@ class AuthenticationError(QwenError):
 
 
 class PermissionDeniedError(QwenError):
-    """The key is good but has no right to this model or workspace, or the account is overdue."""
+    """The API key is valid but has no right to this model or workspace, or the account is overdue."""
 
     advice = "Check in the Model Studio console that the model is enabled, not retired, and the account is paid."
 
@@ -122,11 +123,11 @@ class NotFoundError(QwenError):
 
 
 class BadRequestError(QwenError):
-    """The service refused the request as wrong."""
+    """The service rejected the request as invalid."""
 
 
 class ContextOverflowError(BadRequestError):
-    """The input is longer than the model's window."""
+    """The input is longer than the model's context window."""
 
     advice = "Shorten the history or the documents, or choose a model with a larger window."
 
@@ -135,15 +136,15 @@ class ContentFilterError(BadRequestError):
     """Moderation refused the input, or withdrew the output.
 
     ``blocked`` tells which. A flagged message that stays in the history makes every later call fail too:
-    ``history_is_poisoned`` says that one stands there and has to be removed. A withdrawn answer is in ``partial``
-    as far as it came; it must not be shown, nor be put into the history.
+    ``history_is_poisoned`` says that there is one, which has to be removed. A withdrawn response is in ``partial``
+    as far as it arrived; do not show it, nor add it to the history.
     """
 
     advice = "Remove or rephrase the flagged text; while it stays in the history, later calls fail too."
 
     @property
     def blocked(self) -> Literal["input", "output"] | None:
-        """What moderation stopped; None where the service did not say."""
+        """What moderation stopped; None if the service did not say."""
         message = self.message.lower()
         if "input" in message:
             return "input"
@@ -151,23 +152,23 @@ class ContentFilterError(BadRequestError):
 
     @property
     def history_is_poisoned(self) -> bool:
-        """Whether the conversation as it was sent will be refused again."""
+        """Whether the conversation would be refused if it were sent unchanged."""
         return self.blocked != "output"
 
 
 class UnsupportedFeatureError(BadRequestError):
-    """The request cannot be expressed on this wire or with this installation. Nothing was sent."""
+    """The request is not supported by this protocol or installation. Nothing was sent."""
 
 
 class RateLimitError(QwenError):
     """Too many requests or tokens for the moment."""
 
     is_retryable = True
-    advice = "Wait and try again, or lower the concurrency."
+    advice = "Wait and retry, or lower the concurrency."
 
 
 class QuotaExceededError(QwenError):
-    """A quota is used up. Waiting a moment does not help."""
+    """A quota is used up. Waiting does not help."""
 
     advice = "Switch off the free-tier-only mode, buy quota, or wait for the plan's next period."
 
@@ -176,46 +177,46 @@ class ServerError(QwenError):
     """The service failed."""
 
     is_retryable = True
-    advice = "The service failed; try again."
+    advice = "The service failed; retry the call."
 
 
 class APITimeoutError(QwenError):
-    """No answer in time. Not retried: the service may have done, and billed, the work."""
+    """No response arrived in time. Not retried: the service may have done, and billed, the work."""
 
     advice = "Raise timeout=..., or stream."
 
 
 class APIConnectionError(QwenError):
-    """The service could not be reached, or the connection broke before any answer came."""
+    """The service was not reached, or the connection broke before any response."""
 
     is_retryable = True
     advice = "Check the network, the proxy and base_url."
 
 
 class IncompleteStreamError(QwenError):
-    """The answer ended before the model said that it had finished. ``partial`` holds what had arrived."""
+    """The response ended without a finish reason. ``partial`` holds what had arrived."""
 
-    advice = "What arrived is in the error's `partial`; ask again for a whole answer."
+    advice = "What arrived is in the error's `partial`; retry for a complete response."
 
 
 class InvalidResponseError(QwenError):
-    """The answer cannot be understood. Is this host a Qwen service?"""
+    """The response cannot be decoded. The host may not be a Qwen service."""
 
     advice = "Check base_url and protocol."
 
 
 class BatchError(QwenError):
-    """A batch job failed, expired or was cancelled before it got to the request. Nothing was billed for it."""
+    """A batch job failed, expired or was cancelled before it processed the request. Nothing was billed for it."""
 
-    advice = "What the job did answer is kept; retry_failed submits the rest once more."
+    advice = "Completed responses are kept; retry_failed submits the rest again."
 
 
 class QwenWarning(UserWarning):
-    """Something was changed so that the model could take it, and the answer may show it."""
+    """Something was changed to make the request supported, which may change the response."""
 
 
 class Rule(NamedTuple):
-    """One row of the classification. A row matches when all that it states holds."""
+    """One row of the classification. A row matches if all that it states holds."""
 
     error: type[QwenError]
     code: str = ""
@@ -237,7 +238,7 @@ RULES: tuple[Rule, ...] = (
         ContentFilterError,
         code=r"data_?inspection_?failed",
         message=r"output (\w+ )?data may contain",
-        hint="The answer was withdrawn: do not show it, and leave it out of the history.",
+        hint="The response was withdrawn: do not show it, and leave it out of the history.",
     ),
     Rule(
         ContentFilterError,
@@ -263,13 +264,13 @@ RULES: tuple[Rule, ...] = (
         BadRequestError,
         message=r"file parsing in progress",
         retryable=True,
-        hint="Try again in a few seconds.",
+        hint="Retry in a few seconds.",
     ),
     Rule(
         BadRequestError,
         code=r"internal_?error",
         message=r"list index out of range|role must be in|expecting ',' delimiter|role must be user or assistant",
-        hint="The history is not in the form that the model takes, or holds tool arguments that are not JSON.",
+        hint="The history is not in the form that the model supports, or has tool arguments that are not JSON.",
     ),
     Rule(BadRequestError, message=r"role must be user or assistant"),
     Rule(APITimeoutError, code=r"RequestTimeOut|ResponseTimeout|InternalError\.Timeout"),
@@ -290,7 +291,7 @@ RULES: tuple[Rule, ...] = (
     Rule(RateLimitError, status=429),
 )
 
-# The service's own pairs: what the native wire calls what, in the words of the compatible one.
+# The service's own pairs: native codes and the compatible protocol's codes.
 CODE_NAMES = {
     "InvalidApiKey": "invalid_api_key",
     "AccessDenied": "access_denied",
@@ -307,14 +308,14 @@ CODE_NAMES = {
 
 @cache
 def _patterns() -> tuple[tuple[Rule, re.Pattern[str], re.Pattern[str]], ...]:
-    """The rules with their patterns, compiled at the first error: at import they would cost 3 ms."""
+    """Return the rules with their patterns, compiled at the first error: at import they would cost 3 ms."""
     return tuple(
         (rule, re.compile(rule.code, re.IGNORECASE), re.compile(rule.message, re.IGNORECASE)) for rule in RULES
     )
 
 
 def classify(status: int | None, code: str | None, message: str) -> Rule:
-    """The row for an error answer. Codes decide before statuses: in a native stream every status is 400."""
+    """Return the rule for an error. Codes decide before statuses: in a native stream every status is 400."""
     for rule, code_pattern, message_pattern in _patterns():
         if rule.status is not None and rule.status != status:
             continue
@@ -326,7 +327,7 @@ def classify(status: int | None, code: str | None, message: str) -> Rule:
     if status is None or status >= 500:
         return Rule(ServerError)
     if 300 <= status < 400:
-        return Rule(InvalidResponseError, hint="A redirect is not followed: set base_url to the right place.")
+        return Rule(InvalidResponseError, hint="Redirects are not followed: set base_url to the final URL.")
     return Rule(BadRequestError)
 
 
@@ -339,11 +340,14 @@ def make_error(
     headers: Mapping[str, str] | None = None,
     partial: "ChatResponse | None" = None,
 ) -> QwenError:
-    """The typed error for what the service said. ``headers`` are of the answer, with lower-case names."""
+    """Return the typed error for what the service reported.
+
+    ``headers`` are the response's, with lower-case names.
+    """
     rule = classify(status, code, message)
     headers = headers or {}
     error = rule.error(
-        message or f"The service answered with status {status} and no message.",
+        message or f"The service responded with HTTP status {status} and no message.",
         status_code=status,
         code=code,
         request_id=request_id or headers.get("x-request-id"),
@@ -357,7 +361,7 @@ def make_error(
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds that ``retry-after-ms`` or ``retry-after`` (seconds, or an HTTP date) ask to wait."""
+    """Return the seconds to wait from ``retry-after-ms`` or ``retry-after`` (seconds, or an HTTP date)."""
     seconds = headers.get("retry-after")
     for text, unit in ((headers.get("retry-after-ms"), 1000), (seconds, 1)):
         with suppress(TypeError, ValueError):

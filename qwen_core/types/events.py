@@ -1,7 +1,7 @@
-"""What a stream is made of, and nothing else.
+"""The events of a stream.
 
-Deltas carry only what is new. ``choice`` numbers the alternatives of one answer. A complete stream ends with
-exactly one ``Finish``; a stream without one was cut, which is an error and never an event.
+Deltas carry only what is new. ``choice`` is the index of a choice. A complete stream ends with exactly one
+``Finish``; a stream without one is incomplete, which is an error and never an event.
 """
 
 from typing import Any
@@ -13,24 +13,24 @@ from qwen_core.types.usage import Cost, Usage
 
 
 class TextDelta(msgspec.Struct, frozen=True):
-    """More visible text."""
+    """New visible text."""
 
     text: str
     choice: int = 0
 
 
 class ReasoningDelta(msgspec.Struct, frozen=True):
-    """More reasoning."""
+    """New reasoning."""
 
     text: str
     choice: int = 0
 
 
 class ToolCallDelta(msgspec.Struct, frozen=True):
-    """A fragment of a tool call.
+    """New content of a tool call.
 
-    ``position`` counts the calls of one choice from 0, whatever the wire's own index said. ``id`` and
-    ``name`` come once each, with the first fragment that knows them.
+    ``position`` counts the tool calls of one choice from 0, whatever index the protocol gave. ``id`` and ``name``
+    come once each, with the first delta that has them.
     """
 
     position: int
@@ -41,7 +41,7 @@ class ToolCallDelta(msgspec.Struct, frozen=True):
 
 
 class AudioDelta(msgspec.Struct, frozen=True):
-    """A piece of spoken audio: base64 of raw PCM."""
+    """New audio: base64 of raw PCM."""
 
     data: str = ""
     transcript: str = ""
@@ -51,7 +51,10 @@ class AudioDelta(msgspec.Struct, frozen=True):
 
 
 class ChoiceEnd(msgspec.Struct, frozen=True):
-    """Why one choice ended. ``empty_after_thinking``: nothing followed the reasoning, whatever the reason says."""
+    """The end of one choice.
+
+    ``empty_after_thinking``: nothing followed the reasoning, whatever the reason says.
+    """
 
     finish_reason: FinishReason | None
     raw_finish_reason: str | None
@@ -61,9 +64,9 @@ class ChoiceEnd(msgspec.Struct, frozen=True):
 
 
 class Finish(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of an answer: why, at what cost, and where it came from.
+    """The end of a response: finish reasons, usage, and where it came from.
 
-    ``extras`` holds what a wire says beside all this, under the wire's own names; see ``ChatResponse``.
+    ``extras`` holds what a protocol returns in addition, under its own names; see ``ChatResponse``.
     """
 
     choices: tuple[ChoiceEnd, ...]
@@ -79,7 +82,7 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def finish_reason(self) -> FinishReason | None:
-        """Why the first choice ended."""
+        """The finish reason of the first choice."""
         return self.choices[0].finish_reason
 
 

@@ -1,4 +1,4 @@
-"""JSON of what users hand over, which need not be plain: texts of LangChain, numbers of numpy, dates."""
+"""Encode JSON from users' values, which need not be plain: strings of LangChain, numbers of numpy, dates."""
 
 import json
 import math
@@ -14,7 +14,7 @@ REPAIR = "Repair the text first: text.encode('utf-16', 'surrogatepass').decode('
 
 
 def to_plain(value: Any) -> str | int | float:
-    """The text or the number that this object is."""
+    """Convert a string-like or number-like object to str, int or float."""
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, Integral):
@@ -26,7 +26,7 @@ def to_plain(value: Any) -> str | int | float:
 
 
 def to_builtin(value: Any) -> Any:
-    """What JSON has for this object: dates, UUIDs and decimal numbers are texts, sets are lists."""
+    """Convert an object to what JSON has for it: dates, UUIDs and decimals to strings, sets to lists."""
     return msgspec.to_builtins(value, enc_hook=to_plain)
 
 
@@ -38,9 +38,9 @@ FAILURES = (UnicodeEncodeError, TypeError, ValueError, OverflowError, RecursionE
 
 
 def encode_json(value: Any) -> bytes:
-    """JSON in bytes.
+    """Encode a value as JSON.
 
-    Raises UnsupportedFeatureError, with the place, for what JSON has no form for: other objects, half characters,
+    Raises UnsupportedFeatureError, with the path, for what JSON cannot represent: other objects, lone surrogates,
     infinite numbers.
     """
     try:
@@ -48,17 +48,17 @@ def encode_json(value: Any) -> bytes:
     except FAILURES as reason:
         raise encoding_error(value, _encode, reason) from reason
     if b"null" in encoded:
-        # As which msgspec writes a number that is none, too. To look for it is all that most bodies pay.
+        # msgspec writes NaN as null, too. Most bodies pay for no more than this search.
         refuse_non_finite(value)
     return encoded
 
 
 FINITE = frozenset({str, int, bool, bytes, type(None), type(msgspec.UNSET)})
-"""Types of most values, none of which holds a number that JSON has no form for."""
+"""Types of most values, none of which is or contains a number that JSON cannot represent."""
 
 
 def refuse_non_finite(value: Any) -> None:
-    """Raise for a number that is infinite or none at all: it would be sent as ``null``."""
+    """Raise UnsupportedFeatureError for an infinite number or NaN: it would be sent as ``null``."""
     try:
         check_finite(value)
     except ValueError as reason:
@@ -66,18 +66,18 @@ def refuse_non_finite(value: Any) -> None:
 
 
 def check_finite(value: Any) -> None:
-    """ValueError where a number in this value has no form in JSON."""
+    """Raise ValueError if a number in this value cannot be represented in JSON."""
     pending = [value]
     while pending:
-        whole = pending.pop()
-        parts = member_values(whole)
+        value = pending.pop()
+        parts = member_values(value)
         pending += [part for part in parts if type(part) not in FINITE]
-        if parts is NO_MEMBERS and isinstance(whole, Real) and not math.isfinite(whole):
-            raise ValueError(f"{float(whole)} is no number there")
+        if parts is LEAF and isinstance(value, Real) and not math.isfinite(value):
+            raise ValueError(f"{float(value)} is not a JSON number")
 
 
 def json_text(value: Any) -> str:
-    """JSON as a text within another, such as the arguments of a tool call. Half characters are escaped there."""
+    """Encode a value as JSON text inside other JSON, such as tool arguments. Lone surrogates are escaped there."""
     try:
         text = _to_text(value)
         return text if text.isascii() or is_valid_unicode(text) else _to_ascii(value)
@@ -86,7 +86,7 @@ def json_text(value: Any) -> str:
 
 
 def is_valid_unicode(text: str) -> bool:
-    """Whether no half of a character stands alone: Python's texts may hold one, UTF-8 has no form for it."""
+    """Return whether the text has no lone surrogate: Python's str may hold one, UTF-8 cannot encode it."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -95,22 +95,25 @@ def is_valid_unicode(text: str) -> bool:
 
 
 def encoding_error(value: Any, encode: Callable[[Any], object], reason: Exception) -> UnsupportedFeatureError:
-    """The error for a value that cannot be encoded: what it is, where it stands, what to do."""
+    """Return the error for a value that cannot be encoded: what it is, its path, what to do."""
     try:
-        where = path_of(value, encode).removeprefix(".") or "What is to be sent"
+        where = path_of(value, encode).removeprefix(".") or "The request"
     except RecursionError:
-        return UnsupportedFeatureError("What is to be sent is nested too deeply for JSON, or holds itself.")
+        return UnsupportedFeatureError("The request is nested too deeply for JSON, or contains itself.")
     if isinstance(reason, UnicodeEncodeError):
-        half = f"U+{ord(reason.object[reason.start]):04X}"
+        surrogate = f"U+{ord(reason.object[reason.start]):04X}"
         return UnsupportedFeatureError(
-            f"{where} holds half of a character ({half}), which UTF-8 has no form for, and cannot be sent.",
+            f"{where} contains a lone surrogate ({surrogate}), which cannot be encoded in UTF-8.",
             hint=REPAIR,
         )
-    return UnsupportedFeatureError(f"{where} has no form in JSON and cannot be sent: {reason}.")
+    return UnsupportedFeatureError(f"{where} cannot be encoded as JSON: {reason}.")
 
 
 def path_of(value: Any, encode: Callable[[Any], object]) -> str:
-    """The way to the first thing that cannot be encoded, such as ``.messages[2].content``; empty for the whole."""
+    """Return the path of the first value that cannot be encoded.
+
+    Such as ``.messages[2].content``; empty for the root.
+    """
     for name, part in members(value):
         try:
             encode(part)
@@ -120,26 +123,26 @@ def path_of(value: Any, encode: Callable[[Any], object]) -> str:
 
 
 def members(value: Any) -> Iterator[tuple[str, Any]]:
-    """What a value is made of, each with the way there."""
+    """Yield the members of a value, each with its path."""
     parts = member_values(value)
     if isinstance(value, list | tuple):
         yield from ((f"[{index}]", part) for index, part in enumerate(parts))
-    elif parts is not NO_MEMBERS:
+    elif parts is not LEAF:
         names = value.__struct_fields__ if isinstance(value, msgspec.Struct) else value
         for name, part in zip(names, parts, strict=True):
             if part is not msgspec.UNSET:
                 yield f".{name}", part
 
 
-NO_MEMBERS: tuple[Any, ...] = ()
+LEAF: tuple[Any, ...] = ()
 
 
 def member_values(value: Any) -> Collection[Any]:
-    """What a value is made of; ``NO_MEMBERS`` for what is not made of others."""
+    """Return the members of a value; ``LEAF`` if it is not a container."""
     if isinstance(value, dict):
         return value.values()
     if isinstance(value, (list, tuple)):
         return value
     if isinstance(value, msgspec.Struct):
         return msgspec.structs.astuple(value)
-    return value.values() if isinstance(value, Mapping) else NO_MEMBERS
+    return value.values() if isinstance(value, Mapping) else LEAF

@@ -1,7 +1,7 @@
-"""Messages and the parts they are made of.
+"""Messages and the content parts they are made of.
 
-Plain immutable values that both frameworks and both wires share. A message has a role and parts; a tool
-result is a message of role ``tool`` that names the call it answers.
+Plain immutable values that both frameworks and all protocols share. A message has a role and parts; a tool result
+is a message with the role ``tool`` that names the tool call it belongs to.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,20 +13,20 @@ Role = Literal["system", "user", "assistant", "tool"]
 
 
 class TextPart(msgspec.Struct, frozen=True, tag="text"):
-    """Visible text. ``cache_control`` marks the end of a prefix that the service shall cache."""
+    """Visible text. ``cache_control`` marks the end of a prefix to cache: a prompt cache breakpoint."""
 
     text: str
     cache_control: dict[str, str] | None = None
 
 
 class ReasoningPart(msgspec.Struct, frozen=True, tag="reasoning"):
-    """What the model thought before it answered. Never part of the visible text."""
+    """Reasoning of the model before its answer. Never part of the visible text."""
 
     text: str
 
 
 class ImagePart(msgspec.Struct, frozen=True, tag="image"):
-    """An image by URL: ``https:``, ``data:`` or ``oss:``. The pixel limits are counts of pixels."""
+    """An image by URL: ``https:``, ``data:`` or ``oss:``. The limits are numbers of pixels."""
 
     url: str
     min_pixels: int | None = None
@@ -53,7 +53,7 @@ class AudioPart(msgspec.Struct, frozen=True, tag="audio"):
 
 
 class FilePart(msgspec.Struct, frozen=True, tag="file"):
-    """A document: by URL (``data:`` included), or by the id under which it was uploaded."""
+    """A document: by URL (also ``data:``), or by the id of an uploaded file."""
 
     url: str | None = None
     file_id: str | None = None
@@ -61,7 +61,7 @@ class FilePart(msgspec.Struct, frozen=True, tag="file"):
 
 
 class ToolCallPart(msgspec.Struct, frozen=True, tag="tool_call"):
-    """A call that the model asks for. ``arguments`` is the JSON text exactly as the model wrote it."""
+    """A tool call of the model. ``arguments`` is the JSON text exactly as the model wrote it."""
 
     id: str
     name: str
@@ -78,9 +78,9 @@ PartIndex = tuple[int, int]
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One turn of a conversation.
+    """One message of a conversation.
 
-    ``tool_call_id`` belongs to role ``tool``. ``partial`` on a last assistant message asks the model to
+    ``tool_call_id`` belongs to the role ``tool``. ``partial`` on a last assistant message asks the model to
     continue that text.
     """
 
@@ -99,19 +99,19 @@ class Message(msgspec.Struct, frozen=True):
 
     @property
     def reasoning(self) -> str:
-        """The reasoning text, joined."""
+        """The reasoning, joined."""
         return "".join(part.text for part in self.parts if isinstance(part, ReasoningPart))
 
     @property
     def tool_calls(self) -> tuple[ToolCallPart, ...]:
-        """The calls that this message asks for."""
+        """The tool calls of this message."""
         return tuple(part for part in self.parts if isinstance(part, ToolCallPart))
 
 
 class Tool(msgspec.Struct, frozen=True):
-    """A function that the model may call. ``parameters`` is its JSON schema, sent untouched.
+    """A function that the model may call. ``parameters`` is its JSON schema, sent unchanged.
 
-    ``cache_control`` marks the end of a prefix that the service shall cache, which the system message then bears.
+    ``cache_control`` is a prompt cache breakpoint, which moves to the system message.
     """
 
     name: str
@@ -122,38 +122,38 @@ class Tool(msgspec.Struct, frozen=True):
 
 
 LONG_CONVERSATION = 300_000
-"""Characters from which on counting and encoding a conversation may take a tenth of a second."""
+"""Number of characters above which counting and encoding a conversation may take a tenth of a second."""
 
 
 def is_long(messages: Iterable[Message]) -> bool:
-    """Whether a conversation takes so long to count and to encode that an event loop should not wait for it."""
+    """Return whether a conversation is too long to count and encode on an event loop."""
     return text_length(messages) > LONG_CONVERSATION
 
 
 def text_length(messages: Iterable[Message]) -> int:
-    """The characters of all visible text."""
+    """Return the number of characters of all visible text."""
     return sum([len(part.text) for message in messages for part in message.parts if type(part) is TextPart])
 
 
 def part_types(messages: Iterable[Message]) -> set[type[Part]]:
-    """The kinds of parts that there are."""
+    """Return the types of the parts of these messages."""
     return {type(part) for message in messages for part in message.parts}
 
 
 def has_media(messages: Iterable[Message]) -> bool:
-    """Whether anything in these messages is more than words."""
+    """Return whether these messages have any part other than text, reasoning and tool calls."""
     return not part_types(messages).isdisjoint(MEDIA_PARTS)
 
 
 def part_urls(part: Part) -> tuple[str, ...]:
-    """The URL of an image, a video, a sound or a document; those of a video's frames; none of another part."""
+    """Return the URLs of a media part: one, or those of a video's frames; none for other parts."""
     if not isinstance(part, MEDIA_PARTS) or not part.url:
         return ()
     return (part.url,) if isinstance(part.url, str) else part.url
 
 
 def cache_breakpoints(messages: Iterable[Message]) -> Iterator[PartIndex]:
-    """Where cache marks stand."""
+    """Yield the positions of the prompt cache breakpoints."""
     for message_index, message in enumerate(messages):
         for part_index, part in enumerate(message.parts):
             if type(part) in CACHEABLE_PARTS and part.cache_control:  # type: ignore[union-attr]

@@ -1,6 +1,6 @@
-"""The options that the service takes as objects, as types: what an editor can complete and pydantic can check.
+"""Types of the options that the service takes as objects, for completion in editors and validation by pydantic.
 
-A key that is not named here is sent all the same: the service learns options faster than this file.
+A key that is not declared here is sent all the same: the service adds options faster than this file does.
 """
 
 import sys
@@ -16,51 +16,51 @@ else:
 ANY_KEY = {"extra": "allow"}
 
 ReasoningParserName = Literal["qwen3", "qwen3-thinking"]
-"""``qwen3``: where the answer begins with ``<think>``. ``qwen3-thinking``: also where that tag was in the prompt,
-so that every answer begins inside. The names are SGLang's."""
+"""``qwen3``: the text begins with ``<think>``. ``qwen3-thinking``: the tag may also be in the prompt, so that the
+text begins inside the reasoning. The names are SGLang's."""
 ToolCallParserName = Literal["hermes"]
 
 
 class SearchOptions(TypedDict, total=False):
-    """How the service searches the web (native 3.1, compatible 2.4).
+    """Options of the web search (native 3.1, compatible 2.4).
 
     Over the OpenAI-compatible protocol only ``forced_search``, ``search_strategy`` and ``enable_search_extension``
-    have an effect; ``protocol="auto"`` takes the native one for the others.
+    have an effect; ``protocol="auto"`` uses the native one for the others.
     """
 
     __pydantic_config__ = ANY_KEY  # type: ignore[misc]
 
     enable_source: bool
-    """Whether the sources are reported. Asked for unless it is set."""
+    """Whether to return the sources. Default: true."""
     enable_citation: bool
-    """Whether markers in the text cite them."""
+    """Whether markers in the text cite the sources."""
     citation_format: str
     """``"[<number>]"`` or ``"[ref_<number>]"``."""
     forced_search: bool
-    """Whether to search even where the model would not."""
+    """Whether to search even if the model would not."""
     search_strategy: str
-    """``turbo``, ``max``, ``agent`` or ``agent_max``; each at its price."""
+    """``turbo``, ``max``, ``agent`` or ``agent_max``; each has its own price."""
     prepend_search_result: bool
-    """Whether a stream begins with the sources."""
+    """Whether a stream starts with the sources."""
     enable_search_extension: bool
-    """Whether vertical data, such as weather and stocks, are looked up too."""
+    """Whether to look up vertical data too, such as weather and stocks."""
     freshness: int
-    """How old results may be, in days: 7, 30, 180 or 365."""
+    """Maximum age of results in days: 7, 30, 180 or 365."""
     assigned_site_list: list[str]
-    """The only sites to search."""
+    """The sites to search; no others are searched."""
     intention_options: dict[str, Any]
-    """``{"prompt_intervene": "..."}``: what the search shall be about."""
+    """``{"prompt_intervene": "..."}``: what to search for."""
 
 
 class Translation(TypedDict):
-    """One term or sentence and how it has to be translated."""
+    """A term or sentence and its translation."""
 
     source: str
     target: str
 
 
 class TranslationOptions(TypedDict, total=False):
-    """What a translation model is told (native 3). Languages by their English names."""
+    """Options of a translation model (native 3). Languages by their English names."""
 
     __pydantic_config__ = ANY_KEY  # type: ignore[misc]
 
@@ -71,6 +71,6 @@ class TranslationOptions(TypedDict, total=False):
     terms: list[Translation]
     """Terms with their translations."""
     tm_list: list[Translation]
-    """Sentences with their translations, to translate alike."""
+    """Sentences with their translations, as examples."""
     domains: str
-    """The subject and the style, in English words."""
+    """The subject and the style, in English."""

@@ -1,6 +1,6 @@
-"""What is asked of a model, before any wire is chosen. One field for each thing that can be asked.
+"""Requests to models, independent of the protocol. One field for each parameter.
 
-``None`` means: not said, so nothing is sent and the model's own default holds.
+``None`` means that the parameter is not sent, so that the model's own default applies.
 """
 
 from typing import Any, Literal
@@ -13,21 +13,21 @@ from qwen_core.types.options import SearchOptions, TranslationOptions
 ToolChoice = str
 """``"auto"``, ``"none"``, ``"required"``, or the name of the one function that must be called."""
 TOOL_CHOICE_MODES = ("auto", "none", "required")
-"""The choices that are no function's name."""
+"""The choices that are not the name of a function."""
 
 TextType = Literal["query", "document"]
 OutputType = Literal["dense", "sparse", "dense&sparse"]
 
 SparseVector = dict[int, float]
-"""Weights by token number."""
+"""Weights by token id."""
 
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One call to a chat model. Field names are those of the public classes; see README for their meaning.
+    """A request to a chat model. ``types.parameters`` says what each field means.
 
-    ``tool_call_parser`` and ``reasoning_parser`` are not sent: they say how the answer is read.
-    ``allow_local_files`` says which files of this machine media may be read from, ``show_progress`` whether their
-    upload is shown. ``extra_body`` is merged over the body as it is. ``extra_headers`` go with this call alone.
+    ``tool_call_parser`` and ``reasoning_parser`` are not sent: they parse the response. ``allow_local_files`` says
+    which local files media may be read from, ``show_progress`` whether their upload shows a progress bar.
+    ``extra_body`` is merged into the body unchanged. ``extra_headers`` are sent with this call only.
     """
 
     model: str
@@ -81,10 +81,11 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Texts to turn into vectors.
+    """Texts to embed.
 
-    ``role`` is what the texts are; the wire that can tells the service. ``text_type`` and ``instruct`` are what
-    the caller wants said: without them any wire will do. ``dimensions`` is the length of each dense vector.
+    ``role`` says what the texts are; a protocol that has a parameter for it tells the service. ``text_type`` and
+    ``instruct`` are set by the caller: without them any protocol will do. ``dimensions`` is the length of each
+    dense vector.
     """
 
     model: str
@@ -98,7 +99,7 @@ class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MultimodalEmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Contents to turn into vectors of one space. The parts of one content become one vector together."""
+    """Contents to embed into one vector space. The parts of one content are embedded together."""
 
     model: str
     contents: tuple[tuple[Part, ...], ...]
@@ -113,7 +114,7 @@ AnyEmbeddingRequest = EmbeddingRequest | MultimodalEmbeddingRequest
 class EmbeddingResponse(msgspec.Struct, frozen=True, kw_only=True):
     """One vector for each text, in the order of the texts; ``total_tokens`` as the service counted.
 
-    Of ``vectors`` and ``sparse_vectors`` each is as long as the texts where it was asked for, else empty.
+    ``vectors`` and ``sparse_vectors`` are as long as the texts if they were requested, else empty.
     """
 
     vectors: list[list[float]] = msgspec.field(default_factory=list)
@@ -124,9 +125,9 @@ class EmbeddingResponse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RerankRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Documents to put in the order of their relevance to a query; texts, images or videos.
+    """Documents to rank by their relevance to a query: texts, images or videos.
 
-    ``positions`` are the documents' positions in a longer list that this one was cut from.
+    ``positions`` are the documents' positions in a longer list that this one is part of.
     """
 
     model: str
@@ -139,7 +140,7 @@ class RerankRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ranked(msgspec.Struct, frozen=True):
-    """One document's position in the list that was sent, and its relevance between 0 and 1."""
+    """A document's index in the list that was sent, and its relevance between 0 and 1."""
 
     index: int
     score: float

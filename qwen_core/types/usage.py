@@ -1,4 +1,4 @@
-"""Token usage, in one vocabulary for both wires. ``None`` means unknown, never zero."""
+"""Token usage, in one vocabulary for all protocols. ``None`` means unknown, never zero."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from qwen_core.types.decodable import decodable
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """What one call consumed, in tokens, as the service counted it.
+    """The tokens that one call consumed, as the service counted them.
 
-    Cached and cache-creation tokens are inside ``input_tokens``; reasoning tokens are inside
-    ``output_tokens``. The fields without prefix split the input by modality. ``plugins`` counts the tools
-    that the service ran itself, such as web search. ``raw`` is the wire's own object.
+    Cached and cache-creation tokens are part of ``input_tokens``; reasoning tokens are part of ``output_tokens``.
+    The fields without prefix split the input by modality. ``plugins`` counts the built-in tools that the service
+    ran, such as web search. ``raw`` is the service's own object.
     """
 
     input_tokens: int | None = None
@@ -33,9 +33,10 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def usage_from_counts(*, raw: dict[str, Any], cache_type: Any, plugins: Any, **tokens: Any) -> Usage:
-    """The usage that a server reported. What is no whole number is unknown: sums and prices are made of these.
+    """Return the usage that a server reported.
 
-    A total that was not reported is the sum of both sides, where both are known.
+    Counts that are not integers are unknown: sums and prices are made of these. A total that was not reported is
+    the sum of input and output, if both are known.
     """
     found = {name: count for name, value in tokens.items() if (count := as_integer(value)) is not None}
     if "total_tokens" not in found and {"input_tokens", "output_tokens"} <= found.keys():
@@ -49,7 +50,7 @@ def usage_from_counts(*, raw: dict[str, Any], cache_type: Any, plugins: Any, **t
 
 
 def as_integer(value: Any) -> int | None:
-    """The number, also where it is written with a fraction of nothing; None where it is none."""
+    """Return the value as an int if it is integral (3 or 3.0), else None."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if type(value) is int else None
@@ -59,9 +60,9 @@ def as_integer(value: Any) -> int | None:
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """The price of one call, in ``currency``.
 
-    ``input`` is what all input tokens cost, those read from or written to the cache included; ``cached`` is the
-    part of it for tokens read from the cache. ``tier`` names the range of input lengths that applied, None
-    where there is only one.
+    ``input`` is the price of all input tokens, including those read from or written to the cache; ``cached`` is
+    the part of it for tokens read from the cache. ``tier`` names the range of input lengths that applied, None if
+    there is only one.
     """
 
     currency: str

@@ -1,6 +1,6 @@
-"""Warnings that point at the line of the user's that led to them, however deep in the libraries they arise.
+"""Issue warnings that point at the user's line that caused them, however deep in the libraries they arise.
 
-Python shows that line, and shows a warning once for each: a place in this package would tell nobody anything.
+Python shows that line, and shows a warning once for each: a line of this package would tell nobody anything.
 """
 
 import sys
@@ -17,11 +17,11 @@ LIBRARIES = frozenset(
         "asyncio", "concurrent", "contextlib", "functools", "pydantic", "tenacity", "threading",
     }
 )  # fmt: skip
-"""What lies between a user's line and ours."""
+"""Packages whose frames lie between a user's line and ours."""
 
 
 def warn(message: str) -> None:
-    """Give a ``QwenWarning``. It points at our line where no user's is on the stack, as in a thread of a pool."""
+    """Issue a ``QwenWarning``. It points at our line if no user's is on the stack, as in a thread of a pool."""
     callers = list(walk_stack(sys._getframe(1)))
     packages = [frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in callers]
     users = next((index for index, package in enumerate(packages) if package not in LIBRARIES), 0)

@@ -1,6 +1,7 @@
-"""Spoken answers as files: the service sends raw PCM, 16 bit mono at 24 kHz, whatever format was asked for.
+"""Convert generated audio to files.
 
-Source: protocol document "compatible", section 4.
+The service sends raw PCM, 16 bit mono at 24 kHz, whatever format was requested. Source: protocol document
+"compatible", section 4.
 """
 
 import base64
@@ -12,7 +13,7 @@ CHANNELS = 1
 
 
 def wav(pcm: bytes) -> bytes:
-    """A WAV file of the sound. One that is a file already stays as it is."""
+    """Return PCM audio as a WAV file. A WAV file is returned unchanged."""
     if pcm[:4] == b"RIFF" and pcm[8:12] == b"WAVE":
         return pcm
     second = RATE * WIDTH * CHANNELS
@@ -36,5 +37,5 @@ def wav(pcm: bytes) -> bytes:
 
 
 def wav_base64(pcm_base64: str) -> str:
-    """The same from base64 to base64."""
+    """Convert base64 of PCM audio to base64 of a WAV file."""
     return base64.b64encode(wav(base64.b64decode(pcm_base64))).decode()

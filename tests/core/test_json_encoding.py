@@ -84,9 +84,9 @@ def test_lone_surrogate_in_message_is_refused_with_its_path(way: Run, settings: 
 
 def test_lone_surrogate_in_embedding_and_rerank_is_refused(settings: ClientSettings) -> None:
     client = QwenClient(settings)
-    with pytest.raises(UnsupportedFeatureError, match=r"\[1\] holds half"):
+    with pytest.raises(UnsupportedFeatureError, match=r"\[1\] contains a lone surrogate"):
         client.embed(EmbeddingRequest(model="text-embedding-v4", texts=("a", LONE_SURROGATE)))
-    with pytest.raises(UnsupportedFeatureError, match=r"\[1\] holds half"):
+    with pytest.raises(UnsupportedFeatureError, match=r"\[1\] contains a lone surrogate"):
         client.rerank(
             RerankRequest(
                 model="qwen3-rerank", query=TextPart("a"), documents=(TextPart("a"), TextPart(LONE_SURROGATE))
@@ -95,9 +95,9 @@ def test_lone_surrogate_in_embedding_and_rerank_is_refused(settings: ClientSetti
 
 
 NON_FINITE_NUMBERS = [
-    ({"temperature": float("nan")}, "temperature has no form in JSON .*nan"),
-    ({"extra_body": {"a": {"b": [1.0, float("-inf")]}}}, r"a\.b\[1\] has no form in JSON .*-inf"),
-    ({"extra_body": {"a": numpy.float32("inf")}}, "a has no form in JSON .*inf"),
+    ({"temperature": float("nan")}, "temperature cannot be encoded as JSON: .*nan"),
+    ({"extra_body": {"a": {"b": [1.0, float("-inf")]}}}, r"a\.b\[1\] cannot be encoded as JSON: .*-inf"),
+    ({"extra_body": {"a": numpy.float32("inf")}}, "a cannot be encoded as JSON: .*inf"),
 ]
 
 
@@ -124,7 +124,7 @@ def test_explicit_none_is_encoded_as_null() -> None:
 def test_self_referencing_value_is_refused() -> None:
     value: list[Any] = []
     value.append(value)
-    with pytest.raises(UnsupportedFeatureError, match="holds itself"):
+    with pytest.raises(UnsupportedFeatureError, match="contains itself"):
         encode_json(value)
 
 
@@ -181,11 +181,13 @@ def test_tool_call_arguments_in_history_are_encoded_as_json_or_refused(
     ask(NON_JSON_ARGUMENTS, "done")
     (call,) = qwen_emulator.requests[-1].messages[1]["tool_calls"]
     assert json.loads(call["function"]["arguments"]) == ENCODED_ARGUMENTS
-    with pytest.raises(UnsupportedFeatureError, match=r"^messages\[1\]: a has no form in JSON .*builtins\.object"):
+    with pytest.raises(
+        UnsupportedFeatureError, match=r"^messages\[1\]: a cannot be encoded as JSON: .*builtins\.object"
+    ):
         ask({"a": object()}, "done")
-    with pytest.raises(UnsupportedFeatureError, match=r"^messages\[1\]: b\[0\] has no form in JSON"):
+    with pytest.raises(UnsupportedFeatureError, match=r"^messages\[1\]: b\[0\] cannot be encoded as JSON"):
         ask({"b": [float("nan")]}, "done")
-    with pytest.raises(UnsupportedFeatureError, match=r"messages\[2\]\.content holds half"):
+    with pytest.raises(UnsupportedFeatureError, match=r"messages\[2\]\.content contains a lone surrogate"):
         ask({}, LONE_SURROGATE)
 
 

@@ -85,7 +85,7 @@ def test_malformed_usage_raises_invalid_response_error(
     choices = [{"message": {"content": "a"}, "finish_reason": "stop"}]
     body = {"choices": choices, "output": {"choices": choices}, "usage": {"prompt_tokens_details": [1]}}
     qwen_emulator.reply(whole(body))
-    with pytest.raises(InvalidResponseError, match="cannot be read"):
+    with pytest.raises(InvalidResponseError, match="cannot be decoded"):
         run(settings, request_)
 
 

@@ -192,10 +192,10 @@ def test_protocol_auto_selects_native_for_search_sources(
 
 @pytest.mark.parametrize("protocol", ["auto"])
 def test_protocol_auto_stays_openai_if_native_lacks_a_parameter(ask: Ask, qwen_emulator: Emulator) -> None:
-    with pytest.warns(QwenWarning, match="without the sources.*no place for frequency_penalty"):
+    with pytest.warns(QwenWarning, match="sources of the search.*does not support frequency_penalty"):
         seen = ask(enable_search=True, frequency_penalty=0.5)
     assert seen.text and seen.sources == []
-    with pytest.warns(QwenWarning, match="freshness in search_options.*no place for frequency_penalty"):
+    with pytest.warns(QwenWarning, match="freshness in search_options.*does not support frequency_penalty"):
         ask(enable_search=True, search_options={"freshness": 7}, frequency_penalty=0.5)
     assert [request.protocol for request in qwen_emulator.requests] == ["openai"] * 2
 
@@ -206,10 +206,10 @@ PDF = "https://files.example/a.pdf"
 def test_protocol_auto_with_document_and_enable_search_stays_openai(qwen_emulator: Emulator) -> None:
     address: dict[str, Any] = {"api_key": KEY, "base_url": qwen_emulator.base_url, "model": "qwen3.8-max"}
     question = HumanMessage([{"type": "text", "text": "What is new here?"}, {"type": "file", "url": PDF}])
-    with pytest.warns(QwenWarning, match="without the sources.*documents"):
+    with pytest.warns(QwenWarning, match="sources of the search.*documents"):
         assert ChatQwen(**address, enable_search=True).invoke([question]).text
     block = DocumentBlock(url=PDF, title="a.pdf", document_mimetype="application/pdf")
-    with pytest.warns(QwenWarning, match="without the sources.*documents"):
+    with pytest.warns(QwenWarning, match="sources of the search.*documents"):
         Qwen(**address, enable_search=True).chat([ChatMessage(role="user", blocks=[block])])
     assert [request.protocol for request in qwen_emulator.requests] == ["openai"] * 2
 

@@ -144,7 +144,7 @@ def test_upload_is_not_retried(store: Any, service: Emulator) -> None:
 @pytest.mark.parametrize("id", ["", ".", "..", "a\nb", "\ud83d"])
 def test_invalid_file_id_is_refused(store: Any, service: Emulator, id: str) -> None:
     for ask in (store.get, store.content, store.delete):
-        with pytest.raises(BadRequestError, match="is no id"):
+        with pytest.raises(BadRequestError, match="is not a valid id"):
             ask(id)
     assert not service.requests
 

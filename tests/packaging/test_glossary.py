@@ -17,11 +17,8 @@ ROOT = Path(__file__).parents[2]
 
 OPEN: tuple[str, ...] = (
     "qwen_core/adapters",
-    "qwen_core/config",
     "qwen_core/execution",
-    "qwen_core/protocols",
     "qwen_core/resources",
-    "qwen_core/types",
     "README.md",
     "README.zh-CN.md",
     "docs",

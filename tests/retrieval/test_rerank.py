@@ -269,7 +269,7 @@ def test_image_nodes_are_sent_as_images_to_vision_rerankers(service: Emulator) -
 
 
 def test_rerank_of_media_is_refused_on_openai_protocol(service: Emulator) -> None:
-    with pytest.raises(UnsupportedFeatureError, match="Only texts"):
+    with pytest.raises(UnsupportedFeatureError, match="rerank only texts"):
         LangChainRerank(protocol="openai").rerank("x", [{"image": "https://example.com/a.png"}])
 
 

@@ -386,6 +386,6 @@ def test_cache_control_is_dropped_with_warning(service: Emulator) -> None:
 
 def test_self_hosted_media_is_not_uploaded_to_alibabas_store(service: Emulator) -> None:
     settings = chain_model(service, "vllm").client_settings()
-    with pytest.raises(UnsupportedFeatureError, match="temporary store"):
+    with pytest.raises(UnsupportedFeatureError, match="temporary storage"):
         TemporaryStore(settings)
     assert service.requests == []

@@ -1,4 +1,4 @@
-"""The native DashScope wire: text and multimodal generation, embedding and reranking."""
+"""The native DashScope protocol: text and multimodal generation, embedding and reranking."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ from qwen_core.types.responses import ChatResponse
 
 
 class DashScopeNative:
-    """See ``Protocol``."""
+    """The native DashScope protocol: see ``Protocol``."""
 
     name: ProtocolName = "dashscope"
 

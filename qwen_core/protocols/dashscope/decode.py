@@ -1,4 +1,4 @@
-"""Payloads to events and answers, on the native DashScope wire."""
+"""Decode payloads into events and responses, on the native DashScope protocol."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,21 +18,21 @@ _decode_chunk = msgspec.json.Decoder(Chunk).decode
 
 
 class ChatStreamDecoder:
-    """Turns the chunks of one answer into events. A whole answer is one chunk.
+    """Decodes the chunks of one response into events. A complete body is one chunk.
 
-    The wire has no sign that nothing follows (section 5.3), so that ``done`` stays false.
+    The protocol has no sign that nothing follows (section 5.3), so that ``done`` stays false.
     """
 
     __slots__ = ("builder", "done")
 
     def __init__(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> None:
         self.builder = ResponseBuilder(profile, headers)
-        # An answer does not name its model, translations aside: it is the one that was asked for.
+        # A response does not name its model, except a translation: it is the one that was requested.
         self.builder.model = profile.name
         self.done = False
 
     def feed(self, payload: bytes, status: int | None = None) -> Sequence[Event]:
-        """The events of one payload. Raises a QwenError for an error, or for what cannot be read."""
+        """Return the events of one payload. Raises a QwenError for an error, or if it cannot be decoded."""
         if not payload:
             return ()
         try:
@@ -59,11 +59,11 @@ class ChatStreamDecoder:
 
     @property
     def finished(self) -> bool:
-        """Whether the model said of every choice that it is finished."""
+        """Whether every choice has a finish reason."""
         return self.builder.finished
 
     def close(self) -> Sequence[Event]:
-        """The end. Raises where a choice has no finish reason: such an answer was cut."""
+        """End the response. Raises IncompleteStreamError if a choice has no finish reason."""
         builder = self.builder
         return builder.close(decode_usage(builder.usage), decode_citations(builder.search_info))
 
@@ -73,20 +73,20 @@ class ChatStreamDecoder:
         if message is None:
             return
         content = message.content
-        text, sounds = (content, ()) if isinstance(content, str) else self._take_items(content or ())
+        text, audio = (content, ()) if isinstance(content, str) else self._take_items(content or ())
         builder.add(text, message.reasoning_content, events)
-        for sound in sounds:
-            builder.add_audio(sound, events)
+        for chunk in audio:
+            builder.add_audio(chunk, events)
         if message.tool_calls:
             builder.add_tool_calls(message.tool_calls, events)
 
     def _take_items(self, items: Sequence[Any]) -> tuple[str, Sequence[Audio]]:
-        """The text and the sounds of a list content. What else it holds, such as ``ocr_result``, is an extra.
+        """Return the text and the audio of a list content. Other items, such as ``ocr_result``, become extras.
 
-        Of several under one key, such as images, a list.
+        Several items under one key, such as images, become a list.
         """
         texts: list[str] = []
-        sounds: list[Audio] = []
+        audio: list[Audio] = []
         others: dict[str, list[Any]] = {}
         for item in items:
             if not isinstance(item, dict):
@@ -96,12 +96,12 @@ class ChatStreamDecoder:
                 if key == "text":
                     texts.append(str(value or ""))
                 elif key == "audio" and isinstance(value, dict):
-                    sounds.append(Audio(**{name: value.get(name) for name in Audio.__struct_fields__}))
+                    audio.append(Audio(**{name: value.get(name) for name in Audio.__struct_fields__}))
                 elif key != "type" and value:
                     others.setdefault(key, []).append(value)
         for key, found in others.items():
             self.builder.extras[key] = found if len(found) > 1 else found[0]
-        return "".join(texts), sounds
+        return "".join(texts), audio
 
     def _take_surroundings(self, output: Output, events: list[Event]) -> None:
         builder = self.builder
@@ -117,17 +117,20 @@ class ChatStreamDecoder:
 
 
 def text_choice(output: Output) -> Choice:
-    """The one choice of the text format."""
+    """Return the one choice of the text format."""
     return Choice(message=Message(content=output.text), finish_reason=output.finish_reason)
 
 
 def decode_chat(payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> ChatResponse:
-    """The answer in a whole body."""
+    """Decode a response that is one body."""
     return decode_response(ChatStreamDecoder(profile, headers), payload)
 
 
 def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
-    """Usage in our names (section 5.2). Older models count media at the top, newer ones in the details too."""
+    """Return the usage in our names (section 5.2).
+
+    Older models count media at the top, newer ones in the details too.
+    """
     if not raw:
         return None
     prompt: dict[str, Any] = raw.get("prompt_tokens_details") or {}
@@ -153,7 +156,7 @@ def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
 
 
 def decode_citations(search_info: dict[str, Any] | None) -> tuple[Citation, ...]:
-    """The sources that markers in the text refer to by ``index`` (section 5.4). One without a URL is none."""
+    """Return the sources that markers in the text refer to by ``index`` (section 5.4). A source needs a URL."""
     results = (search_info or {}).get("search_results") or ()
     return tuple(
         Citation(

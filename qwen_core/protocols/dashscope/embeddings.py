@@ -1,4 +1,4 @@
-"""Embeddings on the native wire: texts to dense and sparse vectors, and texts, images and videos to dense ones."""
+"""Embeddings on the native protocol: dense and sparse vectors of texts, dense ones of texts, images and videos."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,16 +27,16 @@ MULTIMODAL_PATH = "/services/embeddings/multimodal-embedding/multimodal-embeddin
 
 
 class SparseItem(msgspec.Struct):
-    """One token's weight. ``token`` beside it is for people (section 7.1)."""
+    """The weight of one token. ``token`` beside it is for people (section 7.1)."""
 
     index: int
     value: float
 
 
 class Embedding(msgspec.Struct):
-    """Vectors and the position of their text: ``text_index``, or ``index`` where it is multimodal (section 7.2).
+    """Vectors and the index of their text: ``text_index``, or ``index`` if it is multimodal (section 7.2).
 
-    A sparse body has no ``embedding``, a dense one no ``sparse_embedding`` (section 7.1).
+    A sparse response has no ``embedding``, a dense one no ``sparse_embedding`` (section 7.1).
     """
 
     embedding: list[float] | None = None
@@ -52,7 +52,7 @@ class EmbeddingOutput(msgspec.Struct):
 
 
 class EmbeddingBody(msgspec.Struct):
-    """The body of both embedding services."""
+    """The body of a response of both embedding services."""
 
     output: EmbeddingOutput
     usage: RetrievalUsage | None = None
@@ -63,14 +63,14 @@ _decode_json = msgspec.json.Decoder(EmbeddingBody).decode
 
 
 def encode_embeddings(request: AnyEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
-    """What to send for one batch."""
+    """Encode one batch."""
     if isinstance(request, EmbeddingRequest):
         return encode_text_embeddings(request)
     return encode_multimodal_embeddings(request, profile)
 
 
 def encode_text_embeddings(request: EmbeddingRequest) -> EncodedRequest:
-    """Texts, and what they are. ``instruct`` goes with queries only (section 7.1)."""
+    """Encode texts with their type. ``instruct`` goes with queries only (section 7.1)."""
     text_type = request.text_type or request.role
     body: dict[str, Any] = {
         "model": request.model,
@@ -87,16 +87,18 @@ def encode_text_embeddings(request: EmbeddingRequest) -> EncodedRequest:
 
 
 def encode_multimodal_embeddings(request: MultimodalEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
-    """Contents of one part each; or one of several parts, which are fused in the way that the model has."""
+    """Encode contents of one part each, or one of several parts, which the model fuses in its own way."""
     parts = [part for content in request.contents for part in content]
     contents = [encode_item(part) for part in parts]
     fused = len(parts) > len(request.contents)
     if fused and len(request.contents) > 1:
-        raise UnsupportedFeatureError("A call can fuse the parts of one content only.")
+        raise UnsupportedFeatureError(
+            "One call can fuse the parts of only one content. Embed the others in calls of their own."
+        )
     rates = {part.fps for part in parts if isinstance(part, VideoPart)}
     if len(rates) > 1:
         raise UnsupportedFeatureError(
-            "The videos of one call have one fps: embed the others in calls of their own."
+            "The videos of one call must have the same fps. Embed the others in calls of their own."
         )
     body: dict[str, Any] = {
         "model": request.model,
@@ -118,7 +120,7 @@ def encode_multimodal_embeddings(request: MultimodalEmbeddingRequest, profile: M
 
 
 def encode_item(part: Part) -> dict[str, Any]:
-    """One part: its kind is its key (section 7.2)."""
+    """Encode one part: its kind is its key (section 7.2)."""
     match part:
         case TextPart():
             return {"text": part.text}
@@ -133,7 +135,7 @@ def encode_item(part: Part) -> dict[str, Any]:
 
 
 def decode_embeddings(payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
-    """Vectors in the order of their texts (section 7.1)."""
+    """Decode the vectors, in the order of their texts (section 7.1)."""
     body = decode_body(_decode_json, payload, headers)
     rows = sort_by_index([(row_index(row), row) for row in body.output.embeddings])
     return EmbeddingResponse(
@@ -147,12 +149,12 @@ def decode_embeddings(payload: bytes, headers: Mapping[str, str]) -> EmbeddingRe
 
 
 def row_index(row: Embedding) -> int:
-    """The position of what a vector belongs to; a fused vector has none, and is the only one."""
+    """Return the index of what a vector belongs to; a fused vector has none, and is the only one."""
     return (row.index or 0) if row.text_index is None else row.text_index
 
 
 def decode_sparse_vector(items: Sequence[SparseItem]) -> SparseVector:
-    """Weights by token number; of a number that is there twice the larger."""
+    """Return weights by token id; the larger one if a token id is repeated."""
     weights: SparseVector = {}
     for entry in items:
         weights[entry.index] = max(entry.value, weights.get(entry.index, entry.value))

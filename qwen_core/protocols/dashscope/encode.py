@@ -1,7 +1,7 @@
-"""Requests to bodies, on the native DashScope wire.
+"""Encode chat requests for the native DashScope protocol.
 
-A body is ``{"model", "input": {"messages"}, "parameters": {...}}`` and nothing else; whether it streams is said in
-the headers (section 1.5).
+A body is ``{"model", "input": {"messages"}, "parameters": {...}}`` and nothing else; the headers say whether it
+streams (section 1.5).
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ encode_parameters = ParameterEncoder(sent_parameters("dashscope"))
 
 COMPATIBLE_ONLY = parameters_only_on("openai_chat", not_on="dashscope")
 
-# Keys of ``extra_body`` that stand at the top of the body. Any other is a parameter.
+# Keys of ``extra_body`` at the top of the body. All others are parameters.
 TOP_LEVEL = ("model", "input", "parameters", "resources")
 
 PATHS: dict[NativeEndpoint, str] = {
@@ -45,17 +45,17 @@ WHOLE_HEADERS = {"Accept": "application/json"}
 
 
 def encode_chat(request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
-    """What to send to the endpoint that has the model.
+    """Encode a request for the endpoint that has the model.
 
-    A search asks for its sources unless ``search_options`` says otherwise, because without ``enable_source`` there
-    are no citations (section 5.4). ``extra_body`` is merged over the body: ``input`` and ``parameters`` into those
-    objects, every other key into ``parameters``, which is all that this wire has beside them.
+    A search asks for its sources unless ``search_options`` says otherwise, because citations need
+    ``enable_source`` (section 5.4). ``extra_body`` is merged into the body: ``input`` and ``parameters`` into
+    those objects, every other key into ``parameters``, because this protocol has nothing beside them.
     """
     refuse(
         request,
         COMPATIBLE_ONLY,
         PROTOCOL,
-        'Put it into extra_body={...} to send it all the same, or use protocol="openai".',
+        'Use extra_body={...} to send it all the same, or protocol="openai".',
     )
     endpoint = endpoint_of(request, profile)
     is_text = endpoint == "text-generation"
@@ -87,48 +87,48 @@ def encode_chat(request: ChatRequest, profile: ModelProfile, stream: bool) -> En
 
 
 def endpoint_of(request: ChatRequest, profile: ModelProfile) -> NativeEndpoint:
-    """Where the request goes (section 2). Media can be said on one endpoint only; else the catalogue knows."""
+    """Return the endpoint of the request (section 2): the one for media, else the one in the catalog."""
     if any(is_media(part) for message in request.messages for part in message.parts):
         return "multimodal-generation"
     return profile.native_endpoint or "text-generation"
 
 
 def is_media(part: Part) -> bool:
-    """Whether only the multimodal endpoint has a place for this part."""
+    """Return whether only the multimodal endpoint supports this part."""
     return isinstance(part, ImagePart | VideoPart | AudioPart)
 
 
 def other_endpoint(path: str, error: QwenError) -> NativeEndpoint | None:
-    """The other endpoint, where the service says "url error": it has the model there (sections 2, 6.3)."""
+    """Return the other endpoint if the service says "url error": it has the model there (sections 2, 6.3)."""
     if "url error" not in error.message.lower():
         return None
     return next((endpoint for endpoint, its_path in PATHS.items() if its_path != path), None)
 
 
 def advice(request: ChatRequest, profile: ModelProfile) -> tuple[str, ...]:
-    """What the caller should know before the service says it."""
+    """Return warnings of what the service may refuse."""
     if not profile.compatible_only:
         return ()
     return (
-        f"{request.model} is documented for the OpenAI-compatible API alone; the native one may refuse it. "
+        f"{request.model} is documented only for the OpenAI-compatible API; the native one may refuse it. "
         'Use protocol="openai" or "auto".',
     )
 
 
 def merge_extra(body: dict[str, Any], extra: Mapping[str, Any] | None) -> None:
-    """Lay the user's own fields over the body."""
+    """Merge the user's own fields into the body."""
     for name, value in (extra or {}).items():
         merge_body(body if name in TOP_LEVEL else body["parameters"], {name: value})
 
 
 def encode_text_content(parts: tuple[Part, ...], separator: str) -> Content:
-    """Text. A list only where a cache mark or a document needs one (section 4.1)."""
+    """Encode text. A list is used only for a prompt cache breakpoint or a document (section 4.1)."""
     text = joined_text(parts, separator)
     return [encode_text_part(part) for part in parts] if text is None else text
 
 
 def encode_text_part(part: Part) -> dict[str, Any]:
-    """One part of a list content on the text endpoint (section 4.1)."""
+    """Encode one part of a list content on the text endpoint (section 4.1)."""
     match part:
         case TextPart():
             return with_values({"type": "text", "text": part.text}, cache_control=part.cache_control)
@@ -139,12 +139,12 @@ def encode_text_part(part: Part) -> dict[str, Any]:
 
 
 def is_document_url(url: str) -> bool:
-    """Whether a document can be read from there: one in the message itself cannot (section 4.1)."""
+    """Return whether a document can be read from this URL: not from a data URI (section 4.1)."""
     return not url.startswith("data:")
 
 
 def encode_multimodal_content(parts: tuple[Part, ...], separator: str) -> Content:
-    """A list of items of one kind each, never a bare text (section 4.2). An answer's texts are one again."""
+    """Encode a list of items of one kind each, never bare text (section 4.2). Texts of an assistant become one."""
     text = joined_text(parts, separator) if separator == "" else None
     if text is not None:
         return [{"text": text}] if text else []
@@ -152,7 +152,7 @@ def encode_multimodal_content(parts: tuple[Part, ...], separator: str) -> Conten
 
 
 def encode_item(part: Part) -> dict[str, Any]:
-    """One item: its kind is its key, and limits and rates stand beside it (section 4.2)."""
+    """Encode one item: its kind is its key, and limits and rates stand beside it (section 4.2)."""
     match part:
         case TextPart():
             return with_values({"text": part.text}, cache_control=part.cache_control)

@@ -1,4 +1,4 @@
-"""Reranking on the native wire: texts, images and videos."""
+"""Reranking on the native protocol: texts, images and videos."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +25,7 @@ class RerankOutput(msgspec.Struct):
 
 
 class RerankBody(msgspec.Struct):
-    """The body of the rerank service."""
+    """The body of a response of the rerank service."""
 
     output: RerankOutput
     usage: RetrievalUsage | None = None
@@ -36,7 +36,7 @@ _decode_json = msgspec.json.Decoder(RerankBody).decode
 
 
 def encode_rerank(request: RerankRequest) -> EncodedRequest:
-    """Texts as they are; items of one key each as soon as one of them is none (section 7.3)."""
+    """Encode texts as strings; items of one key each if any of them is not text (section 7.3)."""
     parts = (request.query, *request.documents)
     plain = all(isinstance(part, TextPart) for part in parts)
     query, *documents = [
@@ -57,7 +57,7 @@ def encode_rerank(request: RerankRequest) -> EncodedRequest:
 
 
 def decode_rerank(payload: bytes, headers: Mapping[str, str]) -> RerankResponse:
-    """The sort_by_score, best first."""
+    """Decode the ranking, best first."""
     body = decode_body(_decode_json, payload, headers)
     return RerankResponse(
         results=sort_by_score(body.output.results),

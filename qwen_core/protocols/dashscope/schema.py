@@ -1,7 +1,7 @@
-"""The JSON of the native DashScope wire, as types.
+"""JSON schemas of the native DashScope protocol, as types.
 
-Loose, because it is what we receive: only what is read is declared, everything may be missing or null. What we
-send is of the shapes that both wires share. Facts are from the protocol document "native", by section.
+Loose, because we receive them: only what is used is declared, everything may be missing or null. Facts are from
+the protocol document "native", by section.
 """
 
 from typing import Any
@@ -12,11 +12,11 @@ from qwen_core.protocols.schema import Audio, ToolCall
 
 
 class Message(msgspec.Struct):
-    """New content, or a whole message.
+    """New content, or a complete message.
 
     ``content`` is text on the text endpoint and a list of one-key items on the multimodal one, where it is ``[]``
     while the model thinks, while it calls tools and at the end (section 5.1). ``reasoning_content`` is ``""`` on
-    the text endpoint when there is none; on the multimodal one the key disappears (section 5.3).
+    the text endpoint if there is no reasoning; on the multimodal one the key disappears (section 5.3).
     """
 
     content: str | list[Any] | None = None
@@ -25,10 +25,10 @@ class Message(msgspec.Struct):
 
 
 class Choice(msgspec.Struct):
-    """A choice of a chunk or of a whole answer.
+    """A choice of a chunk or of a complete response.
 
-    ``index`` is there only with tools or several candidates (section 5.1). ``finish_reason`` is the text
-    ``"null"`` until the end.
+    ``index`` is there only with tools or several choices (section 5.1). ``finish_reason`` is the text ``"null"``
+    until the end.
     """
 
     index: int | None = None
@@ -38,10 +38,10 @@ class Choice(msgspec.Struct):
 
 
 class Output(msgspec.Struct):
-    """What the model wrote: ``choices``, or ``text`` and ``finish_reason`` in the text format (section 5.1).
+    """The output of the model: ``choices``, or ``text`` and ``finish_reason`` in the text format (section 5.1).
 
     Translation models write ``finish_reason`` beside the choices too. ``search_info`` may come once and then be
-    repeated empty (section 5.3); ``tool_info`` is repeated on each later chunk (section 5.5). Models that make
+    repeated empty (section 5.3); ``tool_info`` is repeated on each later chunk (section 5.5). Models that generate
     images write a ``task_metric`` (section 5.1).
     """
 
@@ -56,7 +56,7 @@ class Output(msgspec.Struct):
 
 
 class Chunk(msgspec.Struct):
-    """A chunk, a whole answer, or an error in either's place: ``code`` and ``message`` (section 6.1).
+    """A chunk, a complete response, or an error instead of either: ``code`` and ``message`` (section 6.1).
 
     ``usage`` is cumulative, and ``{}`` on the first chunk of a search (section 0.8).
     """

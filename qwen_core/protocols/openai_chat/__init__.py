@@ -1,4 +1,4 @@
-"""The OpenAI-compatible wire: ``POST /chat/completions``, ``/embeddings`` and ``/reranks``."""
+"""The OpenAI-compatible protocol: ``POST /chat/completions``, ``/embeddings`` and ``/reranks``."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ from qwen_core.types.responses import ChatResponse
 
 
 class OpenAICompatible:
-    """See ``Protocol``."""
+    """The OpenAI-compatible protocol: see ``Protocol``."""
 
     name: ProtocolName = "openai"
 

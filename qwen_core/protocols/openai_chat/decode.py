@@ -1,4 +1,4 @@
-"""Payloads to events and answers, on the OpenAI-compatible wire."""
+"""Decode payloads into events and responses, on the OpenAI-compatible protocol."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ DONE = b"[DONE]"
 
 
 class ChatStreamDecoder:
-    """Turns the chunks of one answer into events. A whole answer is one chunk."""
+    """Decodes the chunks of one response into events. A complete body is one chunk."""
 
     __slots__ = ("builder", "done", "done_ends_answer", "whole")
 
@@ -30,7 +30,7 @@ class ChatStreamDecoder:
         self.whole = False
 
     def feed(self, payload: bytes, status: int | None = None) -> Sequence[Event]:
-        """The events of one payload. Raises a QwenError for an error, or for what cannot be read."""
+        """Return the events of one payload. Raises a QwenError for an error, or if it cannot be decoded."""
         if payload == DONE:
             self.done = True
             return ()
@@ -60,13 +60,13 @@ class ChatStreamDecoder:
 
     @property
     def finished(self) -> bool:
-        """Whether the model said of every choice that it is finished."""
+        """Whether every choice has a finish reason."""
         return self.builder.finished
 
     def close(self) -> Sequence[Event]:
-        """The end. Raises where a choice has no finish reason: such an answer was cut.
+        """End the response. Raises IncompleteStreamError if a choice has no finish reason.
 
-        Except where the server's own ``[DONE]``, or a whole body, says that it was not.
+        Except if the server's own ``[DONE]``, or a complete body, says that it is complete.
         """
         if self.done_ends_answer and (self.done or self.whole):
             for choice in self.builder.choices:
@@ -87,12 +87,12 @@ class ChatStreamDecoder:
 
 
 def decode_chat(payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> ChatResponse:
-    """The answer in a whole body."""
+    """Decode a response that is one body."""
     return decode_response(ChatStreamDecoder(profile, headers), payload)
 
 
 def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
-    """Usage in our names (section 4). Details may be null, absent or partly there."""
+    """Return the usage in our names (section 4). Details may be null, absent or incomplete."""
     if not raw:
         return None
     prompt: dict[str, Any] = raw.get("prompt_tokens_details") or {}

@@ -1,4 +1,4 @@
-"""Embeddings on the OpenAI-compatible wire: ``POST /embeddings``, for dense vectors of texts and nothing else."""
+"""Embeddings on the OpenAI-compatible protocol: ``POST /embeddings``, only for dense vectors of texts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,14 +17,14 @@ HINT = f'Use protocol="dashscope" or "auto" ({NATIVE_EXTRA}).'
 
 
 class Embedding(msgspec.Struct):
-    """One vector and the position of its text."""
+    """A vector and the index of its text."""
 
     embedding: list[float]
     index: int
 
 
 class EmbeddingBody(msgspec.Struct):
-    """The body of ``/embeddings``."""
+    """The body of a response of ``/embeddings``."""
 
     data: list[Embedding]
     model: str | None = None
@@ -35,14 +35,14 @@ _decode_json = msgspec.json.Decoder(EmbeddingBody).decode
 
 
 def encode_embeddings(request: AnyEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
-    """Strings, and floats asked for by name (section 1.2). What kind of text it is cannot be said here."""
+    """Encode strings, and request floats by name (section 1.2). ``text_type`` is not available here."""
     if not isinstance(request, EmbeddingRequest):
         raise UnsupportedFeatureError(
-            "Multimodal embeddings cannot be had over the OpenAI-compatible protocol.", hint=HINT
+            "Multimodal embeddings are not available over the OpenAI-compatible protocol.", hint=HINT
         )
     if request.output_type not in (None, "dense"):
         raise UnsupportedFeatureError(
-            "Sparse vectors cannot be had over the OpenAI-compatible protocol.", hint=HINT
+            "Sparse embeddings are not available over the OpenAI-compatible protocol.", hint=HINT
         )
     body: dict[str, Any] = {"model": request.model, "input": request.texts, "encoding_format": "float"}
     if request.dimensions is not None:
@@ -51,7 +51,7 @@ def encode_embeddings(request: AnyEmbeddingRequest, profile: ModelProfile) -> En
 
 
 def decode_embeddings(payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
-    """Vectors in the order of their texts."""
+    """Decode the vectors, in the order of their texts."""
     body = decode_body(_decode_json, payload, headers)
     return EmbeddingResponse(
         vectors=sort_by_index([(row.index, row.embedding) for row in body.data]),

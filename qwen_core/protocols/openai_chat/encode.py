@@ -1,4 +1,4 @@
-"""Requests to bodies, on the OpenAI-compatible wire."""
+"""Encode chat requests for the OpenAI-compatible protocol."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ NATIVE_ONLY = parameters_only_on("dashscope", not_on="openai_chat")
 
 
 def encode_chat(request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
-    """What to send to ``/chat/completions``. A stream always asks for its usage."""
+    """Encode a request for ``/chat/completions``. A stream always asks for its usage."""
     refuse(
         request,
         NATIVE_ONLY,
@@ -53,13 +53,13 @@ def encode_chat(request: ChatRequest, profile: ModelProfile, stream: bool) -> En
 
 
 def encode_content(parts: tuple[Part, ...], separator: str) -> Content:
-    """Text where there is only text: text models refuse lists (section 3)."""
+    """Encode text alone as a string: text models refuse lists (section 3)."""
     text = joined_text(parts, separator)
     return [encode_part(part) for part in parts] if text is None else text
 
 
 def encode_part(part: Part) -> dict[str, Any]:
-    """One part of a list content. Limits and rates are siblings of ``type`` (section 3)."""
+    """Encode one part of a list content. Limits and rates are siblings of ``type`` (section 3)."""
     match part:
         case TextPart():
             return with_values(
@@ -75,7 +75,7 @@ def encode_part(part: Part) -> dict[str, Any]:
             )
         case VideoPart():
             content: dict[str, Any] = (
-                {"type": "video_url", "video_url": {"url": untyped(part.url)}}
+                {"type": "video_url", "video_url": {"url": strip_media_type(part.url)}}
                 if isinstance(part.url, str)
                 else {"type": "video", "video": list(part.url)}
             )
@@ -90,7 +90,7 @@ def encode_part(part: Part) -> dict[str, Any]:
         case AudioPart():
             return {
                 "type": "input_audio",
-                "input_audio": with_values({"data": untyped(part.url)}, format=part.format),
+                "input_audio": with_values({"data": strip_media_type(part.url)}, format=part.format),
             }
         case FilePart(url=str() as url):
             if url.startswith("data:"):
@@ -100,7 +100,7 @@ def encode_part(part: Part) -> dict[str, Any]:
             raise refuse_part(part, PROTOCOL)
 
 
-def untyped(url: str) -> str:
-    """A data URI as documented for sound and video, without a type; any other URL as it is (section 3)."""
+def strip_media_type(url: str) -> str:
+    """Return a data URI as documented for video and audio, without a type; any other URL unchanged (section 3)."""
     header, comma, data = url.partition(",") if url[:5].lower() == "data:" else (url, "", "")
     return f"data:;base64,{data}" if comma and header != "data:;base64" else url

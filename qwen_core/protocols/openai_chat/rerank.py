@@ -15,7 +15,7 @@ from qwen_core.types.requests import RerankRequest, RerankResponse
 
 
 class RerankBody(msgspec.Struct):
-    """The body of ``/reranks``. Errors come in the native form (section 6)."""
+    """The body of a response of ``/reranks``. Errors come in the native form (section 6)."""
 
     results: list[Result]
     usage: RetrievalUsage | None = None
@@ -23,7 +23,7 @@ class RerankBody(msgspec.Struct):
 
 
 class BareResult(msgspec.Struct):
-    """A document's position and score, as SGLang lists them without anything around ("Rerank models")."""
+    """A document's index and score, as SGLang lists them without an envelope ("Rerank models")."""
 
     index: int
     score: float
@@ -33,7 +33,7 @@ _decode_json = msgspec.json.Decoder(RerankBody | list[BareResult]).decode
 
 
 def encode_rerank(request: RerankRequest) -> EncodedRequest:
-    """One flat body (section 1.2). ``top_n`` is never more than there are documents."""
+    """Encode one flat body (section 1.2). ``top_n`` is at most the number of documents."""
     query, *documents = require_texts((request.query, *request.documents))
     body = with_values(
         {"model": request.model, "query": query, "documents": documents},
@@ -44,18 +44,18 @@ def encode_rerank(request: RerankRequest) -> EncodedRequest:
 
 
 def require_texts(parts: Sequence[Part]) -> list[str]:
-    """The parts as texts; raises where one is none."""
+    """Return the parts as texts. Raises UnsupportedFeatureError if one is not text."""
     found = [part.text for part in parts if isinstance(part, TextPart)]
     if len(found) != len(parts):
         raise UnsupportedFeatureError(
-            "Only texts can be reranked over the OpenAI-compatible protocol.",
+            "The OpenAI-compatible protocol can rerank only texts.",
             hint=f'Use protocol="dashscope" or "auto" ({NATIVE_EXTRA}).',
         )
     return found
 
 
 def decode_rerank(payload: bytes, headers: Mapping[str, str]) -> RerankResponse:
-    """The sort_by_score, best first."""
+    """Decode the ranking, best first."""
     body = decode_body(_decode_json, payload, headers)
     if isinstance(body, list):
         body = RerankBody([Result(result.index, result.score) for result in body])

@@ -1,7 +1,7 @@
-"""The JSON of the OpenAI-compatible wire, as types.
+"""JSON schemas of the OpenAI-compatible protocol, as types.
 
-Loose, because it is what we receive: only what is read is declared, everything may be missing or null. What we
-send is of the shapes that both wires share. Facts are from the protocol document "compatible", by section.
+Loose, because we receive them: only what is used is declared, everything may be missing or null. Facts are from
+the protocol document "compatible", by section.
 """
 
 from typing import Any
@@ -12,10 +12,10 @@ from qwen_core.protocols.schema import Audio, ToolCall
 
 
 class Delta(msgspec.Struct):
-    """New content, or a whole message. While thinking ``content`` is null, afterwards ``reasoning_content`` is.
+    """New content, or a complete message. While thinking ``content`` is null, afterwards ``reasoning_content`` is.
 
-    Self-hosted servers write ``reasoning`` for ``reasoning_content``; where both stand they are equal (section 7).
-    ``refusal`` was null wherever it was seen (section 4); what it says is read as text.
+    Self-hosted servers write ``reasoning`` for ``reasoning_content``; if both are there, they are equal (section
+    7). ``refusal`` was null in all captures (section 4); its value is used as text.
     """
 
     content: str | None = None
@@ -27,9 +27,9 @@ class Delta(msgspec.Struct):
 
 
 class Choice(msgspec.Struct):
-    """A choice of a chunk (``delta``) or of a whole answer (``message``). ``finish_reason`` may be absent.
+    """A choice of a chunk (``delta``) or of a complete response (``message``). ``finish_reason`` may be absent.
 
-    Without an ``index`` it is the one at its place.
+    Without an ``index``, its position is its index.
     """
 
     index: int | None = None
@@ -40,7 +40,7 @@ class Choice(msgspec.Struct):
 
 
 class Chunk(msgspec.Struct):
-    """A chunk, a whole answer, or an error in either's place.
+    """A chunk, a complete response, or an error instead of either.
 
     The usage chunk has no choices (section 0.2). Errors come as ``error`` (section 6), or in the native form
     ``code`` and ``message``.

@@ -1,6 +1,6 @@
-"""The Responses API of the OpenAI-compatible endpoint: ``POST /responses``, which runs tools of the service's own.
+"""The Responses API, ``POST /responses``, which runs the service's built-in tools.
 
-Chosen for a request with ``server_tools``. All but chat is the OpenAI-compatible wire's.
+Chosen for a request with ``server_tools``. Everything but chat is the OpenAI-compatible protocol's.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from qwen_core.types.responses import ChatResponse
 
 
 class OpenAIResponses(OpenAICompatible):
-    """See ``Protocol``."""
+    """The Responses API: see ``Protocol``."""
 
     def encode_chat(self, request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
         return encode_chat(request, profile, stream)

@@ -1,7 +1,7 @@
-"""Payloads to events and answers, on the Responses API.
+"""Decode payloads into events and responses, on the Responses API.
 
-What the service ran itself, such as a web search, comes at the end as it was told: in ``extras`` under
-``server_tools``, one item for each call (section 2.7).
+What the service ran itself, such as a web search, is reported at the end: in ``extras`` under ``server_tools``,
+one item for each call (section 2.7).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,16 +21,16 @@ from qwen_core.types.usage import Usage, usage_from_counts
 _decode_event = msgspec.json.Decoder(schema.Event).decode
 _decode_response = msgspec.json.Decoder(schema.Response).decode
 
-# Why an answer is incomplete, in the words of the other wires.
+# Why a response is incomplete, in the words of the other protocols.
 INCOMPLETE = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
 SERVER_TOOLS = "server_tools"
 
 
 class ResponseStreamDecoder:
-    """Turns the events of one answer into ours. A whole answer is the last event alone."""
+    """Decodes the events of one response into ours. A complete body is its last event."""
 
-    __slots__ = ("_citations", "_length", "_parts", "_spans", "_told", "builder", "done")
+    __slots__ = ("_citations", "_length", "_parts", "_seen", "_spans", "builder", "done")
 
     def __init__(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> None:
         self.builder = ResponseBuilder(profile, headers)
@@ -40,17 +40,17 @@ class ResponseStreamDecoder:
         self._spans: list[CitationSpan] = []
         self._length = 0
         self._parts: dict[tuple[int, int], int] = {}
-        """Where each part of the text begins in all of it."""
-        self._told: set[int] = set()
-        """The output items of which deltas have come."""
+        """The offset of each part of the text."""
+        self._seen: set[int] = set()
+        """The output items of which deltas have arrived."""
 
     @property
     def finished(self) -> bool:
-        """Whether the model said that it is finished."""
+        """Whether the response has a finish reason."""
         return self.builder.finished
 
     def feed(self, payload: bytes, status: int | None = None) -> Sequence[Event]:
-        """The events of one payload. Raises a QwenError for an error, or for what cannot be read."""
+        """Return the events of one payload. Raises a QwenError for an error, or if it cannot be decoded."""
         if not payload:
             return ()
         try:
@@ -63,13 +63,13 @@ class ResponseStreamDecoder:
             self.builder.request_id = event.request_id
             raise self.builder.error(status, event.error, event.code, event.message)
         events: list[Event] = []
-        take = TAKERS.get(event.type)
-        if take is not None:
-            take(self, event, events)
+        handle = HANDLERS.get(event.type)
+        if handle is not None:
+            handle(self, event, events)
         return events
 
     def close(self) -> Sequence[Event]:
-        """The end. Raises where the answer has no end: it was cut."""
+        """End the response. Raises IncompleteStreamError if it has no end."""
         citations = tuple(self._citations.values())
         events = self.builder.close(decode_usage(self.builder.usage), citations)
         last = events[-1]
@@ -78,42 +78,42 @@ class ResponseStreamDecoder:
             events[-1] = msgspec.structs.replace(last, choices=(end,))
         return events
 
-    def take_text(self, event: schema.Event, events: list[Event]) -> None:
-        """A piece of the text."""
+    def add_text(self, event: schema.Event, events: list[Event]) -> None:
+        """Add a delta of the text."""
         self._add_text(event.delta or "", (event.output_index, event.content_index), events)
 
-    def take_reasoning(self, event: schema.Event, events: list[Event]) -> None:
-        """A piece of the reasoning."""
-        self._told.add(event.output_index)
+    def add_reasoning(self, event: schema.Event, events: list[Event]) -> None:
+        """Add a delta of the reasoning."""
+        self._seen.add(event.output_index)
         self.builder.choice(0).add(None, event.delta, events)
 
-    def take_arguments(self, event: schema.Event, events: list[Event]) -> None:
-        """A piece of the arguments of a function call."""
-        self._told.add(event.output_index)
+    def add_arguments(self, event: schema.Event, events: list[Event]) -> None:
+        """Add a delta of the arguments of a function call."""
+        self._seen.add(event.output_index)
         call = ToolCall(index=event.output_index, function=Function(arguments=event.delta))
         self.builder.choice(0).add_tool_calls([call], events)
 
-    def take_begun_item(self, event: schema.Event, events: list[Event]) -> None:
-        """An item of the output that begins: of a call the name is known."""
+    def start_item(self, event: schema.Event, events: list[Event]) -> None:
+        """Start an output item: the name of a function call is known."""
         item = event.item or {}
         if item.get("type") == "function_call":
             function = Function(name=item.get("name"))
             call = ToolCall(index=event.output_index, id=item.get("call_id"), function=function)
             self.builder.choice(0).add_tool_calls([call], events)
 
-    def take_item(self, event: schema.Event, events: list[Event]) -> None:
-        """An item of the output that is complete: what of it has not come in deltas."""
+    def complete_item(self, event: schema.Event, events: list[Event]) -> None:
+        """Complete an output item with what has not come in deltas."""
         self._complete(event.output_index, event.item or {}, events)
 
-    def take_end(self, event: schema.Event, events: list[Event]) -> None:
-        """The end of the answer, or all of it."""
+    def end_response(self, event: schema.Event, events: list[Event]) -> None:
+        """End the response, or decode all of it."""
         response = event.response or schema.Response()
         builder = self.builder
         builder.id = response.id or builder.id
         builder.model = response.model or builder.model
         builder.created = int(response.created_at) if response.created_at else builder.created
         if response.status == "failed" or response.error:
-            raise builder.error(None, response.error, None, "The answer failed.")
+            raise builder.error(None, response.error, None, "The response failed.")
         if not builder.began:
             for index, item in enumerate(response.output or ()):
                 self._complete(index, item, events)
@@ -126,8 +126,8 @@ class ResponseStreamDecoder:
             builder.choice(0).end(INCOMPLETE.get(reason, reason), None)
         self.done = True
 
-    def take_beginning(self, event: schema.Event, events: list[Event]) -> None:
-        """The answer has an id."""
+    def record_id(self, event: schema.Event, events: list[Event]) -> None:
+        """Record the id of the response."""
         if event.response is not None:
             self.builder.id = event.response.id or self.builder.id
 
@@ -141,12 +141,12 @@ class ResponseStreamDecoder:
                     self._add_text(text, (index, position), events)
                 self._cite(part.get("annotations") or (), self._parts[index, position])
         elif kind == "reasoning":
-            if index not in self._told:
+            if index not in self._seen:
                 parts = item.get("summary") or item.get("content") or ()
                 texts = (str(part.get("text") or "") for part in parts)
                 self.builder.choice(0).add(None, "\n".join(texts), events)
         elif kind == "function_call":
-            if index not in self._told:
+            if index not in self._seen:
                 function = Function(name=item.get("name"), arguments=item.get("arguments"))
                 call = ToolCall(index=index, id=item.get("call_id"), function=function)
                 self.builder.choice(0).add_tool_calls([call], events)
@@ -173,29 +173,29 @@ class ResponseStreamDecoder:
                 self._spans.append(CitationSpan(start=offset + start, end=offset + end, index=source.index))
 
 
-TAKERS: dict[str, Callable[[ResponseStreamDecoder, schema.Event, list[Event]], None]] = {
-    "response.created": ResponseStreamDecoder.take_beginning,
-    "response.in_progress": ResponseStreamDecoder.take_beginning,
-    "response.output_item.added": ResponseStreamDecoder.take_begun_item,
-    "response.output_item.done": ResponseStreamDecoder.take_item,
-    "response.output_text.delta": ResponseStreamDecoder.take_text,
-    "response.refusal.delta": ResponseStreamDecoder.take_text,
-    "response.reasoning_text.delta": ResponseStreamDecoder.take_reasoning,
-    "response.reasoning_summary_text.delta": ResponseStreamDecoder.take_reasoning,
-    "response.function_call_arguments.delta": ResponseStreamDecoder.take_arguments,
-    "response.completed": ResponseStreamDecoder.take_end,
-    "response.incomplete": ResponseStreamDecoder.take_end,
-    "response.failed": ResponseStreamDecoder.take_end,
+HANDLERS: dict[str, Callable[[ResponseStreamDecoder, schema.Event, list[Event]], None]] = {
+    "response.created": ResponseStreamDecoder.record_id,
+    "response.in_progress": ResponseStreamDecoder.record_id,
+    "response.output_item.added": ResponseStreamDecoder.start_item,
+    "response.output_item.done": ResponseStreamDecoder.complete_item,
+    "response.output_text.delta": ResponseStreamDecoder.add_text,
+    "response.refusal.delta": ResponseStreamDecoder.add_text,
+    "response.reasoning_text.delta": ResponseStreamDecoder.add_reasoning,
+    "response.reasoning_summary_text.delta": ResponseStreamDecoder.add_reasoning,
+    "response.function_call_arguments.delta": ResponseStreamDecoder.add_arguments,
+    "response.completed": ResponseStreamDecoder.end_response,
+    "response.incomplete": ResponseStreamDecoder.end_response,
+    "response.failed": ResponseStreamDecoder.end_response,
 }
 
 
 def decode_chat(payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> ChatResponse:
-    """The answer in a whole body."""
+    """Decode a response that is one body."""
     return decode_response(ResponseStreamDecoder(profile, headers), payload)
 
 
 def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
-    """Usage in our names (section 2.7)."""
+    """Return the usage in our names (section 2.7)."""
     if not raw:
         return None
     into: dict[str, Any] = raw.get("input_tokens_details") or {}

@@ -1,4 +1,4 @@
-"""Requests to bodies, on the Responses API: the conversation as ``input`` items, tools in their flat form."""
+"""Encode requests for the Responses API: the conversation as ``input`` items, tools in their flat form."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -32,15 +32,17 @@ REFUSED_PARAMETERS = parameters_with(REFUSED, "openai_responses")
 IGNORED_PARAMETERS = parameters_with(IGNORED, "openai_responses")
 
 SESSION_CACHE = {"x-dashscope-session-cache": "enable"}
-"""What cache marks become: this API takes none, but caches a session where it is asked to (section 2.5)."""
+"""Replaces prompt cache breakpoints: this API caches a session if this header asks for it (section 2.5)."""
 
 
 def encode_chat(request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
-    """What to send to ``/responses``."""
-    refuse(request, REFUSED_PARAMETERS, PROTOCOL, "It is chosen for tools that the service runs; leave those out.")
+    """Encode a request for ``/responses``."""
+    refuse(request, REFUSED_PARAMETERS, PROTOCOL, "It is used for built-in tools (server_tools); leave those out.")
     messages = encode_messages(request, profile, encode_content)
     if any(message.partial for message in messages):
-        raise UnsupportedFeatureError("A prefix cannot be continued over the Responses protocol.")
+        raise UnsupportedFeatureError(
+            "`partial` is not available over the Responses protocol: it cannot continue a prefix."
+        )
     body: dict[str, Any] = {
         "model": request.model,
         "input": [item for message in messages for item in input_items(message)],
@@ -56,18 +58,24 @@ def encode_chat(request: ChatRequest, profile: ModelProfile, stream: bool) -> En
         path="/responses",
         body=encode_json(merge_body(body, request.extra_body)),
         headers={**oss_headers(request.messages), **cached, **(request.extra_headers or {})},
-        warnings=tuple(f"{name} has no effect beside tools that the service runs." for name in ignored(request)),
+        warnings=tuple(
+            f"`{name}` has no effect in combination with built-in tools. Leave it unset."
+            for name in ignored_parameters(request)
+        ),
     )
 
 
-def ignored(request: ChatRequest) -> list[str]:
-    """The fields that were set and do nothing here. There is one bound, of thinking and answer together."""
-    two_bounds = request.max_tokens is not None and request.max_completion_tokens is not None
-    return [*set_parameters(request, IGNORED_PARAMETERS), *(["max_tokens"] if two_bounds else [])]
+def ignored_parameters(request: ChatRequest) -> list[str]:
+    """Return the parameters that are set and have no effect here.
+
+    One limit covers reasoning and answer together.
+    """
+    both_limits = request.max_tokens is not None and request.max_completion_tokens is not None
+    return [*set_parameters(request, IGNORED_PARAMETERS), *(["max_tokens"] if both_limits else [])]
 
 
 def input_items(message: SentMessage) -> Iterator[dict[str, Any]]:
-    """The items that one message becomes: a call and its result are items of their own."""
+    """Yield the items of one message: a tool call and its result are items of their own."""
     content = message.content
     if message.role == "tool":
         yield {"type": "function_call_output", "call_id": message.tool_call_id, "output": content}
@@ -88,14 +96,14 @@ def input_items(message: SentMessage) -> Iterator[dict[str, Any]]:
 
 
 def encode_content(parts: tuple[Part, ...], separator: str) -> Content:
-    """Text where there is only text, else typed parts. Cache marks have no place here."""
+    """Encode text alone as a string, else typed parts. Prompt cache breakpoints are not available here."""
     if all(isinstance(part, TextPart) for part in parts):
         return separator.join(part.text for part in parts if isinstance(part, TextPart))
     return [encode_part(part) for part in parts]
 
 
 def encode_part(part: Part) -> dict[str, Any]:
-    """One part of a list content."""
+    """Encode one part of a list content."""
     match part:
         case TextPart():
             return {"type": "input_text", "text": part.text}
@@ -108,7 +116,7 @@ def encode_part(part: Part) -> dict[str, Any]:
 
 
 def encode_tools(request: ChatRequest) -> list[dict[str, Any]]:
-    """The service's tools as they were given, and functions without their envelope."""
+    """Encode the service's built-in tools unchanged, and functions without their envelope."""
     searches = any(tool.get("type") == "web_search" for tool in request.server_tools)
     return [
         *request.server_tools,
@@ -129,5 +137,5 @@ def encode_tools(request: ChatRequest) -> list[dict[str, Any]]:
 
 
 def encode_tool_choice(choice: str) -> str | dict[str, Any]:
-    """A mode as it is; any other word is the name of the function to call."""
+    """Encode a mode unchanged; any other word is the name of the function to call."""
     return choice if choice in TOOL_CHOICE_MODES else {"type": "function", "name": choice}

@@ -1,4 +1,4 @@
-"""The JSON of the Responses API that we receive, as types. Loose: only what is read is declared.
+"""JSON schemas of the Responses API, as types. Loose: only what is used is declared.
 
 Facts are from the protocol document "compatible", section 2.7, and its samples.
 """
@@ -9,9 +9,9 @@ import msgspec
 
 
 class Response(msgspec.Struct):
-    """A whole answer, or what is known of it in an event. ``model`` is empty until the end of a stream.
+    """A complete response, or what is known of it in an event. ``model`` is empty until the end of a stream.
 
-    ``output`` items are kept as they come: their kinds are many, and some are not documented.
+    ``output`` items are kept unchanged: their kinds are many, and some are not documented.
     """
 
     id: str | None = None
@@ -25,9 +25,9 @@ class Response(msgspec.Struct):
 
 
 class Event(msgspec.Struct):
-    """An event of a stream, or an error in its place: ``error``, or ``code`` and ``message``.
+    """An event of a stream, or an error instead: ``error``, or ``code`` and ``message``.
 
-    A whole answer is told by ``object``.
+    A complete response is recognized by ``object``.
     """
 
     type: str = ""
