@@ -77,6 +77,10 @@ class BatchError(errors.BatchError, QwenError):
     """``qwen_core.errors.BatchError`` as LangChain's ``ModelError``."""
 
 
+class TaskError(errors.TaskError, QwenError):
+    """``qwen_core.errors.TaskError`` as LangChain's ``ModelError``."""
+
+
 CLASSES: dict[type[errors.QwenError], type[errors.QwenError]] = {
     error.__mro__[1]: error
     for error in (
@@ -96,6 +100,7 @@ CLASSES: dict[type[errors.QwenError], type[errors.QwenError]] = {
         IncompleteStreamError,
         InvalidResponseError,
         BatchError,
+        TaskError,
     )
 }
 

@@ -76,8 +76,8 @@ def answered_call(message: BaseMessage) -> str:
 def convert_message(message: BaseMessage, answered: set[str]) -> Message:
     """Convert one message. ``answered`` holds the ids of the conversation's calls that have a result."""
     kind = type(message)
-    if kind is HumanMessage and isinstance(message.content, str):
-        return Message("user", (TextPart(message.content),), name=message.name)
+    if kind is HumanMessage:
+        return Message("user", parts(message.content), name=message.name)
     convert = MESSAGES.get(kind)
     if convert is None:
         convert = next((convert for kind, convert in MESSAGES.items() if isinstance(message, kind)), None)

@@ -44,15 +44,15 @@ class QwenPromptCachingMiddleware(AgentMiddleware[Any, Any, Any]):
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
     ) -> ModelResponse[Any]:
         """Call the model with the breakpoints."""
-        return handler(self.marked(request))
+        return handler(self.with_breakpoints(request))
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
     ) -> ModelResponse[Any]:
         """Call the model with the breakpoints, without blocking."""
-        return await handler(self.marked(request))
+        return await handler(self.with_breakpoints(request))
 
-    def marked(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
+    def with_breakpoints(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
         """Return the request with breakpoints; the request itself if it is for another provider."""
         if not isinstance(request.model, ChatQwen):
             return request

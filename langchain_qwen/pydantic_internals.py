@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.base import BaseMessageChunk
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from langchain_qwen.content_blocks import finish_message
 
@@ -67,6 +67,9 @@ class QwenMessageChunk(AIMessageChunk):
     an unfinished sum, is read as a dict; finished sums, which are what graphs keep, are LangChain's own class
     either way.
     """
+
+    # Built with the first chunk: it would take longer to import than the rest of the package.
+    model_config = ConfigDict(defer_build=True)
 
     if enabled:
 

@@ -10,11 +10,14 @@ if TYPE_CHECKING:
     from qwen_core.execution.cost_totals import CostTotals
     from qwen_core.execution.rate_limits import RateLimiter
     from qwen_core.execution.usage_meter import count_usage
+    from qwen_core.protocols.tasks import Task
     from qwen_core.resources.batches import AsyncQwenBatchJobs, BatchJob, BatchOptions, Limits, QwenBatchJobs
     from qwen_core.resources.client import AsyncQwenClient
     from qwen_core.resources.files import AsyncQwenFiles, UploadedFile
     from qwen_core.resources.sync.client import QwenClient
     from qwen_core.resources.sync.files import QwenFiles
+    from qwen_core.resources.sync.tasks import QwenTasks
+    from qwen_core.resources.tasks import AsyncQwenTasks
     from qwen_core.types.errors import QwenError
     from qwen_core.types.messages import AudioPart, FilePart, ImagePart, Message, TextPart, ToolCallPart, VideoPart
     from qwen_core.types.requests import (
@@ -32,6 +35,7 @@ __all__ = [
     "AsyncQwenBatchJobs",
     "AsyncQwenClient",
     "AsyncQwenFiles",
+    "AsyncQwenTasks",
     "AudioPart",
     "BatchJob",
     "BatchOptions",
@@ -51,9 +55,11 @@ __all__ = [
     "QwenClient",
     "QwenError",
     "QwenFiles",
+    "QwenTasks",
     "RateLimiter",
     "RerankRequest",
     "RerankResponse",
+    "Task",
     "TextPart",
     "Timeout",
     "ToolCallPart",
@@ -69,6 +75,7 @@ __getattr__ = lazy_names(
         "AsyncQwenBatchJobs": "qwen_core.resources.batches",
         "AsyncQwenClient": "qwen_core.resources.client",
         "AsyncQwenFiles": "qwen_core.resources.files",
+        "AsyncQwenTasks": "qwen_core.resources.tasks",
         "AudioPart": "qwen_core.types.messages",
         "BatchJob": "qwen_core.resources.batches",
         "BatchOptions": "qwen_core.resources.batches",
@@ -88,9 +95,11 @@ __getattr__ = lazy_names(
         "QwenClient": "qwen_core.resources.sync.client",
         "QwenError": "qwen_core.types.errors",
         "QwenFiles": "qwen_core.resources.sync.files",
+        "QwenTasks": "qwen_core.resources.sync.tasks",
         "RateLimiter": "qwen_core.execution.rate_limits",
         "RerankRequest": "qwen_core.types.requests",
         "RerankResponse": "qwen_core.types.requests",
+        "Task": "qwen_core.protocols.tasks",
         "TextPart": "qwen_core.types.messages",
         "Timeout": "qwen_core.config.timeouts",
         "ToolCallPart": "qwen_core.types.messages",

@@ -18,6 +18,7 @@ from qwen_core.types.errors import (
     QwenWarning,
     RateLimitError,
     ServerError,
+    TaskError,
     UnsupportedFeatureError,
 )
 
@@ -39,5 +40,6 @@ __all__ = [
     "QwenWarning",
     "RateLimitError",
     "ServerError",
+    "TaskError",
     "UnsupportedFeatureError",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,8 @@ from qwen_emulator.routes import ROUTES
 from qwen_emulator.script import Responder, Scripted
 from qwen_emulator.server import Connections, Server
 from qwen_emulator.service import Service, Settings
+from qwen_emulator.tasks import Ending as TaskEnding
+from qwen_emulator.tasks import TaskPlan
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PATIENCE = 5.0
@@ -144,6 +147,30 @@ class Emulator:
         """
         self._service.batches.plan = BatchPlan(seconds, ends, answered, tell)
 
+    def plan_tasks(
+        self,
+        polls: int = 1,
+        ends: TaskEnding = "SUCCEEDED",
+        *,
+        code: str = "InternalError.Timeout",
+        message: str = "The task timed out.",
+        failed_results: Sequence[int] = (),
+    ) -> None:
+        """Set how tasks proceed from now on, including those that run.
+
+        Args:
+            polls: Number of polls that see a task running before it ends.
+            ends: The final state.
+            code: Code of a task, or of single results, that failed.
+            message: Message beside the code.
+            failed_results: Positions of the results that failed, in a task that succeeded.
+        """
+        self._service.tasks.plan = TaskPlan(polls, ends, code, message, tuple(failed_results))
+
+    def expire_links(self, expired: bool = True) -> None:
+        """Let the links to all result files expire, or be valid again."""
+        self._service.results.expired = expired
+
     @property
     def replies_left(self) -> int:
         """Return the number of scripted values that have not been used."""
@@ -177,7 +204,7 @@ class Emulator:
         return self._connections.opened
 
     def reset(self) -> None:
-        """Clear scripts, requests, caches, files and batches, and restart the ids. Connections stay open."""
+        """Clear scripts, requests, caches, files, jobs and tasks, and restart the ids. Connections stay open."""
         self._service.reset()
         self._requests.clear()
 

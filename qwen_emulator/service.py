@@ -19,7 +19,9 @@ from qwen_emulator.protocols import COMPATIBLE, NATIVE
 from qwen_emulator.protocols.base import Encoder
 from qwen_emulator.replies import RawReply, Reply
 from qwen_emulator.requests import RecordedRequest
+from qwen_emulator.results import ResultStore
 from qwen_emulator.script import Mutated, Script, Scripted
+from qwen_emulator.tasks import TaskStore
 from qwen_emulator.tokens import Usage
 
 OSS_HEADER = "X-DashScope-OssResourceResolve"
@@ -68,6 +70,8 @@ class Service:
     script: Script = field(default_factory=Script)
     files: FileStore = field(default_factory=FileStore)
     cache: PromptCache = field(default_factory=PromptCache)
+    tasks: TaskStore = field(default_factory=TaskStore)
+    results: ResultStore = field(default_factory=ResultStore)
     batches: BatchStore = field(init=False)
     _counter: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -83,6 +87,8 @@ class Service:
         self.files.clear()
         self.cache.clear()
         self.batches.clear()
+        self.tasks.clear()
+        self.results.clear()
 
     def respond(self, request: RecordedRequest) -> RawReply:
         """Return the HTTP response to a request."""

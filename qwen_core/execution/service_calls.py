@@ -1,12 +1,13 @@
-"""Call the service for what is not a model: files and batch jobs, over a plain HTTP client."""
+"""Call the service for what is not a model: files, batch jobs and tasks, over a plain HTTP client."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import TypeVar
 
 import msgspec
 
-from qwen_core.config.endpoints import host_of
+from qwen_core.config.endpoints import ProtocolName, host_of
 from qwen_core.config.settings import ClientSettings, Connection, resolve_connection
 from qwen_core.config.timeouts import as_timeout
 from qwen_core.execution.retry import Attempts, async_retry
@@ -17,6 +18,7 @@ from qwen_core.transports.plain import AsyncPlainTransport
 from qwen_core.types.errors import NotFoundError, QwenError
 
 MISSING = 404
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 T = TypeVar("T")
 
@@ -50,10 +52,11 @@ def map_service_exception(error: QwenError | HTTPStatusError, connection: Connec
 
 
 class AsyncServiceCalls:
-    """Calls the service without blocking. Paths are relative to the base URL of the OpenAI-compatible protocol."""
+    """Calls the service without blocking. Paths are relative to the base URL of the protocol."""
 
-    def __init__(self, settings: ClientSettings) -> None:
+    def __init__(self, settings: ClientSettings, protocol: ProtocolName = "openai") -> None:
         self.settings = settings
+        self.protocol = protocol
 
     async def fetch(self, method: str, path: str, kind: type[T]) -> T:
         """Send a request and return the response as this kind of struct. Retry as a chat does."""
@@ -66,14 +69,19 @@ class AsyncServiceCalls:
         return await async_retry(attempt, attempts, self.settings.max_retries)
 
     async def send_once(
-        self, method: str, path: str, body: Form | bytes | None = None, end: float | None = None
+        self,
+        method: str,
+        path: str,
+        body: Form | bytes | None = None,
+        end: float | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> HTTPResponse:
         """Send a request once: a form can be read once, and what creates something would create it twice."""
-        connection = resolve_connection(self.settings, "openai", asynchronous=True)
+        connection = resolve_connection(self.settings, self.protocol, asynchronous=True)
         transport = AsyncPlainTransport(connection)
         try:
             url = connection.base_url + path
-            return await transport.send(method, url, key_headers(connection), body, end)
+            return await transport.send(method, url, {**key_headers(connection), **headers}, body, end)
         except (QwenError, HTTPStatusError) as error:
             raise map_service_exception(error, connection) from error.__cause__
         finally:

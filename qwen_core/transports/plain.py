@@ -20,6 +20,7 @@ from qwen_core.transports.http_library import http_library
 from qwen_core.transports.multipart import Form
 from qwen_core.transports.sdk_internals import async_limit_error_bodies
 from qwen_core.types.error_translation import ErrorTranslation
+from qwen_core.types.errors import InvalidResponseError
 
 JSON = {"Content-Type": "application/json"}
 
@@ -27,6 +28,12 @@ JSON = {"Content-Type": "application/json"}
 def headers_with_type(headers: Mapping[str, str], body: Form | bytes | None) -> dict[str, str]:
     """Return the headers of one request, with those that describe its body."""
     return {**headers, **(body.headers if isinstance(body, Form) else JSON if body else {})}
+
+
+def check_size(size: int, max_body: int | None) -> None:
+    """Raise InvalidResponseError if a body is longer than its limit."""
+    if max_body is not None and size > max_body:
+        raise InvalidResponseError(f"The response cannot be read: it is longer than {max_body >> 20} MiB.")
 
 
 class AsyncPlainTransport:
@@ -46,10 +53,12 @@ class AsyncPlainTransport:
         headers: Mapping[str, str],
         body: Form | bytes | None = None,
         end: float | None = None,
+        max_body: int | None = None,
     ) -> HTTPResponse:
         """Send a request and return the complete response. Raise HTTPStatusError for an error status.
 
-        ``end`` is given if the call began before.
+        ``end`` is given if the call began before. Raise InvalidResponseError if the body is longer than
+        ``max_body``.
         """
         if end is None:
             end = Deadline.of(self._connection.timeout, monotonic()).end
@@ -66,8 +75,13 @@ class AsyncPlainTransport:
         try:
             if response.status_code >= SUCCESS_END:
                 raise HTTPStatusError(HTTPResponse(response.status_code, response.headers, await response.aread()))
-            content = b"".join([segment async for segment in stream])
-            return HTTPResponse(response.status_code, response.headers, content)
+            segments: list[bytes] = []
+            size = 0
+            async for segment in stream:
+                size += len(segment)
+                check_size(size, max_body)
+                segments.append(segment)
+            return HTTPResponse(response.status_code, response.headers, b"".join(segments))
         finally:
             await stream.close()
 

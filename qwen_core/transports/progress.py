@@ -27,3 +27,24 @@ def progress_bar(
 def upload_bar(size: int, show: bool) -> AbstractContextManager[OnDone | None]:
     """Return a progress bar for the bytes of an upload."""
     return progress_bar(size, show, "Uploading", "B", scaled=True)
+
+
+OnStatus = Callable[[int, int, str], object]
+"""Called with how many results of a task are finished, how many there will be, and its status."""
+
+
+@contextmanager
+def task_bar(show: bool, title: str = "Task") -> Iterator[OnStatus]:
+    """Yield a function that moves the bar of a task at the service. Import nothing if there is nothing to show."""
+    if not show:
+        yield lambda done, total, status: None
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=1, desc=title, unit="result") as bar:
+
+        def update(done: int, total: int, status: str) -> None:
+            bar.total, bar.n = total, done
+            bar.set_postfix_str(status)
+
+        yield update

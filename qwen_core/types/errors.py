@@ -16,6 +16,7 @@
       IncompleteStreamError    the response is incomplete; ``partial`` holds what had arrived
       InvalidResponseError     the response cannot be decoded
       BatchError               a batch job ended without a response to the request
+      TaskError                a task was canceled before it had a result
 
 Codes and messages come from the "Error codes" pages of both protocols (protocol documents: compatible 6, native
 6).
@@ -45,6 +46,7 @@ class QwenError(Exception):
         host: the host that was called.
         model: the model that was requested.
         partial: what had arrived of a streamed response before it failed.
+        task_id: the task at the service that failed or was waited for; it can be fetched by this id for 24 hours.
         batch_id: the batch job that the request was in, or the name of its file if a job was refused.
         advice: what to do about errors of this class.
         hint: what to do about this error, instead of the advice.
@@ -52,6 +54,7 @@ class QwenError(Exception):
 
     is_retryable: bool = False
     batch_id: str | None = None
+    task_id: str | None = None
     advice: ClassVar[str] = ""
 
     def __init__(
@@ -86,6 +89,7 @@ class QwenError(Exception):
             "model": self.model,
             "host": self.host,
             "request id": self.request_id,
+            "task": self.task_id,
         }
         where = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
         advice = self.hint or self.advice
@@ -211,6 +215,12 @@ class BatchError(QwenError):
     advice = "Completed responses are kept; retry_failed submits the rest again."
 
 
+class TaskError(QwenError):
+    """A task was canceled before it had a result."""
+
+    advice = "Submit it again."
+
+
 class QwenWarning(UserWarning):
     """Something was changed to make the request supported, which may change the response."""
 
@@ -282,7 +292,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         BadRequestError,
-        code=r"invalid_?parameter|invalid_request|invalid_value|BadRequest|InvalidURL|InvalidFile",
+        code=r"invalid_?parameter|invalid_request|invalid_value|BadRequest|InvalidURL|InvalidFile|FILE_",
     ),
     Rule(AuthenticationError, status=401),
     Rule(PermissionDeniedError, status=403),

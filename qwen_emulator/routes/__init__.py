@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qwen_emulator.routes import batches, compatible, files, native, rerank, self_hosted
+from qwen_emulator.routes import batches, compatible, files, native, rerank, self_hosted, tasks
 
 ROUTES = (
     *batches.ROUTES,
@@ -11,4 +11,5 @@ ROUTES = (
     *native.ROUTES,
     *rerank.ROUTES,
     *self_hosted.ROUTES,
+    *tasks.ROUTES,
 )

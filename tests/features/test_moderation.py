@@ -5,7 +5,7 @@ import pickle
 import pytest
 from langchain_core.exceptions import ModelInvalidRequestError
 
-from langchain_qwen import errors
+from langchain_qwen import exceptions
 from qwen_core.types.errors import BadRequestError, ContentFilterError, make_error
 from qwen_emulator import Emulator, Failure, Reply
 from tests.features.conftest import Ask, Framework, Way
@@ -23,7 +23,7 @@ def test_moderated_input_raises_content_filter_error(
     assert "Remove or rephrase" in str(error)
     assert error.request_id
     if framework == "langchain":
-        assert isinstance(error, errors.ContentFilterError) and isinstance(error, ModelInvalidRequestError)
+        assert isinstance(error, exceptions.ContentFilterError) and isinstance(error, ModelInvalidRequestError)
 
 
 def test_moderated_output_raises_content_filter_error_with_partial(
@@ -64,7 +64,7 @@ def test_content_filter_error_tells_blocked_and_history_is_poisoned(
 ) -> None:
     error = make_error(400, code, message)
     assert isinstance(error, ContentFilterError)
-    for seen in (error, pickle.loads(pickle.dumps(error)), errors.to_langchain(error)):
+    for seen in (error, pickle.loads(pickle.dumps(error)), exceptions.to_langchain(error)):
         assert (seen.blocked, seen.history_is_poisoned) == (blocked, poisoned)
 
 

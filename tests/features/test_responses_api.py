@@ -187,7 +187,7 @@ def test_llama_index_agent_combines_built_in_tools_with_its_own(streaming: bool,
 
 
 def test_built_in_tools_refuse_functions_and_hide_secrets() -> None:
-    with pytest.raises(ValueError, match="Pass others to an agent"):
+    with pytest.raises(ValueError, match="functions are tools of an agent"):
         Qwen(built_in_tools=[{"type": "function", "function": {"name": "f"}}])
     mcp = {"type": "mcp", "server_label": "a", "headers": {"Authorization": KEY}}
     llm = Qwen(built_in_tools=[mcp])

@@ -15,7 +15,7 @@ from qwen_core.transports.http_clients import make_plain_http_client
 from qwen_core.transports.http_errors import map_http_exception
 from qwen_core.transports.http_library import http_library
 from qwen_core.transports.multipart import Form
-from qwen_core.transports.plain import headers_with_type
+from qwen_core.transports.plain import check_size, headers_with_type
 from qwen_core.transports.sdk_internals import limit_error_bodies
 from qwen_core.transports.sync.http import ResponseStream
 from qwen_core.types.error_translation import ErrorTranslation
@@ -38,10 +38,12 @@ class PlainTransport:
         headers: Mapping[str, str],
         body: Form | bytes | None = None,
         end: float | None = None,
+        max_body: int | None = None,
     ) -> HTTPResponse:
         """Send a request and return the complete response. Raise HTTPStatusError for an error status.
 
-        ``end`` is given if the call began before.
+        ``end`` is given if the call began before. Raise InvalidResponseError if the body is longer than
+        ``max_body``.
         """
         if end is None:
             end = Deadline.of(self._connection.timeout, monotonic()).end
@@ -58,8 +60,13 @@ class PlainTransport:
         try:
             if response.status_code >= SUCCESS_END:
                 raise HTTPStatusError(HTTPResponse(response.status_code, response.headers, response.read()))
-            content = b"".join([segment for segment in stream])
-            return HTTPResponse(response.status_code, response.headers, content)
+            segments: list[bytes] = []
+            size = 0
+            for segment in stream:
+                size += len(segment)
+                check_size(size, max_body)
+                segments.append(segment)
+            return HTTPResponse(response.status_code, response.headers, b"".join(segments))
         finally:
             stream.close()
 
