@@ -15,13 +15,25 @@ from typing import Any, get_args
 
 import msgspec
 
-from qwen_core.models.profile import ModelProfile, Price, RegionalLimit
+from qwen_core.models.profile import ModelProfile, Price, RegionalLimit, UnitPrice
 from qwen_core.models.profiles import read_profile
 
 _FIELDS = frozenset(ModelProfile.__struct_fields__)
 _FEATURES = ("tool_calling", "json_object", "json_schema", "search", "explicit_cache", "implicit_cache")
 _NOT_FACTS = frozenset(
-    {"name", "match", "replace", "source", "note", "features", "snapshots", "snapshot_of", "unknown", "prices"}
+    {
+        "name",
+        "match",
+        "replace",
+        "source",
+        "note",
+        "features",
+        "snapshots",
+        "snapshot_of",
+        "unknown",
+        "prices",
+        "unit_prices",
+    }
 )
 _FIGURES = frozenset(Price.__struct_fields__) - {
     "region",
@@ -212,6 +224,10 @@ def _layer(label: str, table: Mapping[str, Any], sources: Mapping[str, Mapping[s
         )
     if "prices" in table:
         facts["prices"] = tuple(price for group in table["prices"] for price in _prices(group, facts["as_of"]))
+    if "unit_prices" in table:
+        facts["unit_prices"] = tuple(
+            price for group in table["unit_prices"] for price in _unit_prices(group, facts["as_of"])
+        )
     if unknown_fields := sorted((set(facts) | set(table.get("unknown", ()))) - _FIELDS):
         raise ValueError(f"catalogue.toml, {label}: unknown field {', '.join(unknown_fields)}")
     return _Layer(label, facts, tuple(table.get("unknown", ())))
@@ -237,6 +253,21 @@ def _prices(group: Mapping[str, Any], as_of: str) -> Iterator[Price]:
                 **figures,
             )
             above = up_to or 0
+
+
+def _unit_prices(group: Mapping[str, Any], as_of: str) -> Iterator[UnitPrice]:
+    """Yield one ``UnitPrice`` for each region and variant of a group. ``amount`` may be a table of variants."""
+    amounts = group["amount"] if isinstance(group["amount"], Mapping) else {None: group["amount"]}
+    for region in group["regions"]:
+        for variant, amount in amounts.items():
+            yield UnitPrice(
+                region=region,
+                currency=group.get("currency", "CNY"),
+                unit=group["unit"],
+                amount=float(amount),
+                variant=variant,
+                price_date=group.get("as_of", as_of),
+            )
 
 
 def _tokens(length: str) -> int:

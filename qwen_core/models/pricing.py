@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from qwen_core.config.endpoints import BATCH_HOST, SHORT_FORMS, is_alibaba, region_of
-from qwen_core.models.profile import ModelProfile, Price
+from qwen_core.models.profile import ModelProfile, Price, Unit
 from qwen_core.types.usage import Cost, Usage
 
 # General rates of the context cache guide, for models without a figure in the price list.
@@ -66,6 +66,35 @@ def cost(
         cached=cached,
         total=input_cost + output * rate,
         tier=_tier(price),
+        price_date=price.price_date,
+    )
+
+
+def unit_cost(
+    profile: ModelProfile, unit: Unit, quantity: float, *, region: str, variant: str | None = None
+) -> Cost | None:
+    """Return the cost of so many seconds, characters or images, or None if the price is unknown.
+
+    ``variant`` selects a price if the model has several in the region, such as the resolution of a video. The cost
+    is ``output`` of the result if the model generates the unit (an image, a second of video), else ``input``.
+    """
+    fitting = [
+        price
+        for price in profile.unit_prices
+        if (price.region, price.unit) == (region, unit) and variant in (None, price.variant)
+    ]
+    if len(fitting) != 1:
+        return None
+    (price,) = fitting
+    total = quantity * price.amount
+    generated = profile.kind in ("image", "video")
+    return Cost(
+        currency=price.currency,
+        input=0.0 if generated else total,
+        output=total if generated else 0.0,
+        cached=0.0,
+        total=total,
+        tier=price.variant,
         price_date=price.price_date,
     )
 

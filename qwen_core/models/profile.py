@@ -15,7 +15,15 @@ import msgspec
 from qwen_core.config.self_hosted import ReasoningKey
 from qwen_core.types.decodable import decodable
 
-Kind = Literal["chat", "translation", "ocr", "omni", "embedding", "multimodal_embedding", "rerank", "other"]
+Kind = Literal[
+    "chat", "translation", "ocr", "omni", "embedding", "multimodal_embedding", "rerank",
+    "transcription", "speech", "image", "video", "realtime", "other",
+]  # fmt: skip
+MediaApi = Literal[
+    "chat", "multimodal-generation", "transcription-file-url", "transcription-file-urls", "speech-synthesizer",
+    "text2image", "image2image", "video-synthesis", "websocket",
+]  # fmt: skip
+Unit = Literal["second", "character", "image"]
 Modality = Literal["text", "image", "video", "audio", "pdf"]
 Thinking = Literal["none", "optional", "always"]
 Documents = Literal["file_id", "doc_url"]
@@ -72,6 +80,27 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     price_date: str
 
 
+class UnitPrice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """List price of a model that is not charged by tokens, in one region: transcription, speech, images, video.
+
+    region      region id, e.g. ``cn-beijing``
+    currency    ISO code
+    unit        what ``amount`` is charged for: a second of audio or video, a character of text, or an image
+    amount      the price of one unit
+    variant     what the price is for, if the model has several, e.g. the resolution ``720P``; else None
+    price_date  ISO date of the price list
+
+    Read by ``qwen_core.models.pricing``.
+    """
+
+    region: str
+    currency: str = "CNY"
+    unit: Unit
+    amount: float
+    variant: str | None = None
+    price_date: str
+
+
 class RegionalLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A capability that the model pages list for only some of the regions that serve the model."""
 
@@ -115,10 +144,10 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
       image_patch                side in pixels of the square that one image token covers; default 32.
                                  ``qwen_core.models.tokens``
       video_frame_tokens         maximum tokens of one pair of video frames; default 768.
-      ``qwen_core.models.tokens`` video_tokens               maximum tokens of one video; default 65,536.
-      ``qwen_core.models.tokens`` audio_tokens_per_second    tokens per second of audio input; None: unknown.
-      ``qwen_core.models.tokens`` vocabulary                 the tokenizer package's name of the vocabulary of the
-      open models of its
+                                 ``qwen_core.models.tokens``
+      video_tokens               maximum tokens of one video; default 65,536. ``qwen_core.models.tokens``
+      audio_tokens_per_second    tokens per second of audio input; None: unknown. ``qwen_core.models.tokens``
+      vocabulary                 the tokenizer package's name of the vocabulary of the open models of its
                                  generation; None: unknown. ``qwen_core.models.tokens``
 
     Thinking
@@ -172,6 +201,10 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
       native_endpoint            its native endpoint; None: unknown. The native encoder
       native_only                not available on the OpenAI-compatible API; default False. The client
       compatible_only            documented for the OpenAI-compatible API only; default False. The client
+      media_api                  the API of a model of kind ``transcription``, ``speech``, ``image``, ``video`` or
+                                 ``realtime``: ``chat`` (a chat request with one audio item),
+                                 ``multimodal-generation`` (its own body on that endpoint), a task endpoint, or a
+                                 websocket. None: unknown, or another kind. The speech and image resources
 
     Embedding and rerank; None or empty: unknown, or another kind of model
       embedding_batch            texts in one call. The embedders
@@ -190,6 +223,8 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     Regions and prices
       regions                    regions that list it; empty: unknown. The table command
       prices                     one ``Price`` per region and tier; empty: unknown. ``qwen_core.models.pricing``
+      unit_prices                one ``UnitPrice`` per region and variant, for models that are not charged by
+                                 tokens; empty: unknown, or charged by tokens. ``qwen_core.models.pricing``
     """
 
     name: str
@@ -254,6 +289,7 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     native_endpoint: NativeEndpoint | None = None
     native_only: bool = False
     compatible_only: bool = False
+    media_api: MediaApi | None = None
 
     embedding_batch: int | None = None
     embedding_dimensions: tuple[int, ...] = ()
@@ -269,6 +305,7 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     regions: tuple[str, ...] = ()
     prices: tuple[Price, ...] = ()
+    unit_prices: tuple[UnitPrice, ...] = ()
 
     def thinks(self, requested: bool | None = None) -> bool:
         """Return whether a call thinks, given the caller's setting (None: unset)."""

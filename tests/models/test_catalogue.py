@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from typing import Any
@@ -143,7 +144,7 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
     ("qwen3.7-text-embedding", {"embedding_batch": 20, "embedding_max_tokens": 128_000}),
     ("qwen3-vl-embedding", {"kind": "multimodal_embedding", "native_only": True}),
     ("qwen3-rerank", {"kind": "rerank", "rerank_max_documents": 500, "rerank_max_tokens_item": 4_000}),
-    ("qwen3-omni-flash-realtime", {"kind": "other", "native_endpoint": None}),
+    ("qwen3-omni-flash-realtime", {"kind": "realtime", "media_api": "websocket", "native_endpoint": None}),
 ]
 
 
@@ -151,6 +152,64 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
 def test_catalog_facts_match_the_documentation(model: str, facts: dict[str, Any]) -> None:
     profile = resolve(model)
     assert {field: getattr(profile, field) for field in facts} == facts
+
+
+# Ids of the release notes, the price page and the help pages, with what they are and the API that serves them.
+MEDIA_MODELS = [
+    ("qwen3-asr-flash", "transcription", "chat"),
+    ("qwen3-asr-flash-2025-09-08", "transcription", "chat"),
+    ("qwen3-asr-flash-us", "transcription", "chat"),
+    ("qwen-audio-3.1-asr-flash", "transcription", "multimodal-generation"),
+    ("fun-asr-flash-2026-06-15", "transcription", "multimodal-generation"),
+    ("qwen3-asr-flash-filetrans", "transcription", "transcription-file-url"),
+    ("qwen-audio-3.0-asr-flash-filetrans", "transcription", "transcription-file-urls"),
+    ("fun-asr-2025-11-07", "transcription", "transcription-file-urls"),
+    ("paraformer-v2", "transcription", "transcription-file-urls"),
+    ("qwen3-tts-flash", "speech", "multimodal-generation"),
+    ("qwen3-tts-vc-2026-01-22", "speech", "multimodal-generation"),
+    ("qwen-tts", "speech", "multimodal-generation"),
+    ("qwen-audio-3.1-tts-flash", "speech", "speech-synthesizer"),
+    ("cosyvoice-v3.5-plus", "speech", "speech-synthesizer"),
+    ("sambert-zhichu-v1", "speech", "websocket"),
+    ("qwen-image-2.1-pro", "image", "multimodal-generation"),
+    ("qwen-image-edit-plus-2025-10-30", "image", "multimodal-generation"),
+    ("wan2.7-image-pro", "image", "multimodal-generation"),
+    ("wan2.5-t2i-preview", "image", "text2image"),
+    ("wanx2.1-t2i-turbo", "image", "text2image"),
+    ("qwen-mt-image-2.0", "image", "image2image"),
+    ("wan3.0-video-prime", "video", "video-synthesis"),
+    ("wan2.2-i2v-flash", "video", "video-synthesis"),
+    ("qwen3.8-omni-flash-realtime", "realtime", "websocket"),
+    ("qwen3-asr-flash-realtime", "realtime", "websocket"),
+    ("qwen3-tts-flash-realtime", "realtime", "websocket"),
+    ("qwen-audio-3.0-asr-flash-streaming", "realtime", "websocket"),
+    ("qwen-audio-3.1-live", "realtime", "websocket"),
+    ("paraformer-realtime-v2", "realtime", "websocket"),
+    ("Qwen/Qwen-Image", "image", "multimodal-generation"),
+    ("Qwen/Qwen3-ASR-1.7B", "transcription", None),
+    # the audio chat models keep their kind
+    ("qwen-audio-turbo", "chat", None),
+    ("qwen2-audio-instruct", "chat", None),
+    ("qwen-mt-flash", "translation", None),
+    ("qwen-vl-max", "chat", None),
+]
+
+
+@pytest.mark.parametrize(("model", "kind", "media_api"), MEDIA_MODELS)
+def test_speech_image_and_video_models_have_their_kind_and_api(
+    model: str, kind: str, media_api: str | None
+) -> None:
+    profile = resolve(model)
+    assert (profile.kind, profile.media_api) == (kind, media_api)
+    if kind not in ("chat", "translation"):
+        assert (profile.tool_calling, profile.json_schema, profile.search) == (None, None, None)
+
+
+def test_ids_that_name_a_medium_are_not_chat_models() -> None:
+    media = re.compile(r"asr|tts|image|video|t2i|i2v|realtime|live|paraformer|cosyvoice|\bwan")
+    named = [model for model in all_models() if media.search(model)]
+    assert len(named) > 60
+    assert {model for model in named if resolve(model).kind in ("chat", "omni", "translation")} == set()
 
 
 @pytest.mark.parametrize(

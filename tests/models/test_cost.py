@@ -8,7 +8,8 @@ import pytest
 
 from qwen_core.execution.cost_totals import CostTotals
 from qwen_core.models import Price, all_models, resolve
-from qwen_core.models.pricing import cost
+from qwen_core.models.pricing import cost, unit_cost
+from qwen_core.models.profile import Unit
 from qwen_core.types.usage import Cost, Usage
 
 BEIJING, SINGAPORE, VIRGINIA, FRANKFURT = "cn-beijing", "ap-southeast-1", "us-east-1", "eu-central-1"
@@ -74,6 +75,38 @@ def test_price_tier_applies_to_the_whole_request() -> None:
     assert at.total == pytest.approx(131_072 * 0.8 / 1e6)
     assert above.total == pytest.approx(131_073 * 2.4 / 1e6)
     assert (at.tier, above.tier) == ("input <= 131072", "131072 < input <= 262144")
+
+
+@pytest.mark.parametrize(
+    ("model", "unit", "quantity", "region", "variant", "expected"),
+    [
+        ("qwen3-asr-flash", "second", 60, BEIJING, None, (0.0132, 0, "CNY")),
+        ("paraformer-v2", "second", 3600, SINGAPORE, None, (0.936, 0, "CNY")),
+        ("qwen3-tts-flash", "character", 1000, SINGAPORE, None, (0.01, 0, "USD")),
+        ("qwen-image-2.0", "image", 2, SINGAPORE, None, (0, 0.07, "USD")),
+        ("wan3.0-video", "second", 10, BEIJING, "720P", (0, 0.82513, "USD")),
+        ("wan3.0-video", "second", 10, BEIJING, None, None),  # its price depends on the resolution
+        ("qwen3-tts-flash", "second", 10, SINGAPORE, None, None),
+        ("qwen3-asr-flash-us", "second", 10, VIRGINIA, None, None),
+        ("qwen-plus", "character", 10, BEIJING, None, None),
+    ],
+)
+def test_unit_cost_is_the_listed_price_of_seconds_characters_and_images(
+    model: str,
+    unit: Unit,
+    quantity: float,
+    region: str,
+    variant: str | None,
+    expected: tuple[float, float, str] | None,
+) -> None:
+    charged = unit_cost(resolve(model), unit, quantity, region=region, variant=variant)
+    if expected is None:
+        assert charged is None
+        return
+    assert charged is not None
+    assert (charged.input, charged.output) == pytest.approx(expected[:2])
+    assert charged.currency == expected[2]
+    assert charged.total == charged.input + charged.output
 
 
 def test_cost_of_zero_tokens_is_zero() -> None:

@@ -88,13 +88,13 @@ def test_compare_reports_new_and_removed_models(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ids = [id for id in all_models() if id not in ("qwen-max", "qwq-plus")]
-    listed = _compatible([*ids, "qwen3.9-max", "qwen-plus-2027-01-01", "wan9-video"])
+    listed = _compatible([*ids, "qwen3.9-max", "qwen-plus-2027-01-01", "zeta9-large"])
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(listed)))
     assert main(["--compare", "-"]) == 1
     assert capsys.readouterr().out.splitlines() == [
         "new      qwen-plus-2027-01-01  (as qwen-plus)",
         "new      qwen3.9-max  (family qwen)",
-        "new      wan9-video  (unknown family)",
+        "new      zeta9-large  (unknown family)",
         "gone     qwen-max",
         "gone     qwq-plus  (retirement announced for 2026-10-10)",
     ]

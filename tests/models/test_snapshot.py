@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from qwen_core.models import ModelProfile, Price, RegionalLimit, all_models, provenance
+from qwen_core.models import ModelProfile, Price, RegionalLimit, UnitPrice, all_models, provenance
 from qwen_core.models.catalogue import merge
 from qwen_core.models.profiles import PROFILES_FILE, read_profile, write_profiles
 
@@ -34,6 +34,8 @@ _NEEDED = {
     "multimodal_embedding": _EMBEDDING,
     "rerank": _RERANK,
     "other": ("regions",),
+    **dict.fromkeys(("transcription", "speech", "image", "video"), ("media_api", "regions")),
+    "realtime": ("media_api",),
 }
 
 
@@ -71,11 +73,14 @@ def _lines(profile: ModelProfile) -> Iterator[str]:
         yield f"{profile.name} = {entry.name}"
         return
     yield profile.name
-    facts = " ".join(f"{field}={_text(value)}" for field, value in _facts(profile).items() if field != "prices")
+    printed = {field: value for field, value in _facts(profile).items() if not field.endswith("prices")}
+    facts = " ".join(f"{field}={_text(value)}" for field, value in printed.items())
     yield from textwrap.wrap(facts, 116, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
     places: dict[str, list[str]] = {}
     for price in profile.prices:
         places.setdefault(_figures(price), []).append(price.region + (f"/{price.scope}" if price.scope else ""))
+    for unit_price in profile.unit_prices:
+        places.setdefault(_unit_figures(unit_price), []).append(unit_price.region)
     yield from (f"  {figures}  {' '.join(where)}" for figures, where in places.items())
 
 
@@ -102,6 +107,11 @@ def _figures(price: Price) -> str:
         f"{field}={value:g}" for field, value in msgspec.structs.asdict(price).items() if isinstance(value, float)
     )
     return f"{tier}{price.currency} {' '.join(figures)}{' batch' if price.batch else ''}"
+
+
+def _unit_figures(price: UnitPrice) -> str:
+    variant = f" ({price.variant})" if price.variant else ""
+    return f"{price.currency} {price.amount:g} a {price.unit}{variant}"
 
 
 def _census() -> Iterator[str]:
