@@ -6,7 +6,8 @@ try:
     from langchain_core.rate_limiters import BaseRateLimiter
 except ModuleNotFoundError as missing:
     raise ImportError(
-        "langchain_qwen needs langchain-core: pip install 'qwen-integrations[langchain]'"
+        "langchain_qwen needs langchain-core. "
+        'Run: pip install ".[langchain]" in the clone, or pip install "langchain-core>=1.6,<2"'
     ) from missing
 
 from langchain_qwen.content_blocks import register

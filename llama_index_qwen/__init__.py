@@ -6,7 +6,8 @@ try:
     import llama_index.core  # noqa: F401
 except ModuleNotFoundError as missing:
     raise ImportError(
-        "llama_index_qwen needs llama-index-core: pip install 'qwen-integrations[llama-index]'"
+        "llama_index_qwen needs llama-index-core. "
+        'Run: pip install ".[llama-index]" in the clone, or pip install "llama-index-core>=0.14.5,<0.15"'
     ) from missing
 
 from qwen_core.lazy_names import lazy_names

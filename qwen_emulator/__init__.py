@@ -34,5 +34,8 @@ def __getattr__(name: str) -> Any:
     try:
         from qwen_emulator.emulator import Emulator
     except ModuleNotFoundError as missing:
-        raise ImportError("the emulator needs aiohttp: pip install 'qwen-integrations[emulator]'") from missing
+        raise ImportError(
+            "The emulator needs aiohttp. "
+            'Run: pip install ".[emulator]" in the clone, or pip install "aiohttp>=3.10"'
+        ) from missing
     return Emulator

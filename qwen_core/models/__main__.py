@@ -1,27 +1,38 @@
-"""Print the catalogue as a table, or compare it with the service's list: ``python -m qwen_core.models``."""
+"""The command ``qwen-models``, or ``python -m qwen_core.models``.
+
+Print the catalogue as a table or as JSON, or compare it with the service's list.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
+
+from qwen_core.config.endpoints import resolve_region
 from qwen_core.models import report
 from qwen_core.models.profile import Kind
+from qwen_core.types.errors import UnsupportedFeatureError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table or the comparison. Return 1 if the comparison finds a difference, as ``diff`` does."""
+    """Print what was asked for and return the exit code.
+
+    1 if no model matches or, as ``diff`` does, if the comparison finds a difference; 2 for invalid arguments.
+    """
     options = _parser().parse_args(arguments)
     if options.compare:
-        lines = list(report.compare(_documents(_read(options.compare))).lines())
-        print("\n".join(lines) or "No difference.")
-        return 1 if lines else 0
+        return _compare(options.compare, as_json=options.json)
+    entries = report.catalogue_entries()
     selected = report.select(
-        report.catalogue_entries(),
+        entries,
         capabilities=options.capability,
         kind=options.kind,
         region=options.region,
@@ -29,14 +40,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
         current=options.current,
         name=options.name,
     )
+    if not selected:
+        names = [profile.name for profile in entries]
+        close = get_close_matches(options.name.casefold(), names, n=3) if options.name else []
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        print(f"No model matches.{hint}", file=sys.stderr)
+        return 1
+    if options.json:
+        print(_json(selected))
+        return 0
     table = [report.HEADINGS, *report.rows(selected, options.region)]
-    print(report.markdown(table) if options.markdown else report.aligned(table))
+    if options.markdown:
+        print(report.markdown(table))
+        return 0
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() and not options.wide else None
+    table, omitted = report.fit(table, width)
+    print(report.aligned(table))
+    if omitted:
+        print(f"Columns left out to fit {width} characters: {', '.join(omitted)}. Use --wide.", file=sys.stderr)
     return 0
+
+
+def _compare(name: str, *, as_json: bool) -> int:
+    difference = report.compare(_documents(_read(name)))
+    lines = list(difference.lines())
+    print(_json(difference) if as_json else "\n".join(lines) or "No difference.")
+    return 1 if lines else 0
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+def _region(name: str) -> str:
+    """Return the region's full name, for argparse."""
+    try:
+        return resolve_region(name)
+    except UnsupportedFeatureError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m qwen_core.models",
+        prog="qwen-models",
         description="The models in the catalogue. Prices are per million tokens, lowest tier.",
     )
     parser.add_argument(
@@ -48,10 +94,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--name", default="", metavar="TEXT", help="only models with this in their id")
     parser.add_argument("--kind", choices=get_args(Kind), help="only models of this kind")
-    parser.add_argument("--region", help="only models of this region, with its prices (e.g. cn-beijing)")
+    parser.add_argument(
+        "--region", type=_region, help="only models of this region, with its prices (e.g. cn-beijing, or intl)"
+    )
     parser.add_argument("--max-price", type=float, help="highest price of a million input tokens")
     parser.add_argument("--current", action="store_true", help="exclude models with an announced retirement date")
-    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    form.add_argument("--json", action="store_true", help="print JSON: all that is known, or the comparison")
+    form.add_argument("--wide", action="store_true", help="print all columns, also in a narrow terminal")
     parser.add_argument(
         "--compare",
         metavar="FILE",

@@ -26,6 +26,8 @@ HEADINGS = (
     "model", "kind", "context", "output", "thinking", "in", "out", "tools", "json", "search", "cache",
     "price in/out", "ends",
 )  # fmt: skip
+_LEAST_NEEDED_FIRST = ("cache", "search", "json", "output", "out", "ends", "in", "tools", "thinking", "kind")
+"""Columns in the order in which a narrow terminal does without them."""
 _LETTERS = {"text": "T", "image": "I", "video": "V", "audio": "A", "pdf": "P"}
 _COMPARED = {
     "context_window": "context_window",
@@ -95,6 +97,18 @@ def aligned(table: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def fit(table: Sequence[Sequence[str]], width: int | None) -> tuple[list[Sequence[str]], list[str]]:
+    """Leave out columns until the table is at most ``width`` characters wide; return it and their headings."""
+    rows, omitted = list(table), []
+    for heading in _LEAST_NEEDED_FIRST:
+        if width is None or max(map(len, aligned(rows).splitlines())) <= width:
+            break
+        index = rows[0].index(heading)
+        rows = [[*row[:index], *row[index + 1 :]] for row in rows]
+        omitted.append(heading)
+    return rows, omitted
 
 
 def markdown(table: Sequence[Sequence[str]]) -> str:

@@ -19,7 +19,7 @@ from qwen_core.types.requests import (
 )
 from qwen_core.types.responses import ChatResponse
 
-NATIVE_EXTRA = 'pip install "qwen-integrations[dashscope]"'
+NATIVE_EXTRA = 'pip install ".[dashscope]" in the clone, or pip install "dashscope>=2.0.1,<3"'
 """The command that installs the SDK of the native protocol."""
 MAX_CHOICES = 16
 """The service allows 4 (compatible, section 2); an index beyond this is an attack on memory."""

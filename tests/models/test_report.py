@@ -56,6 +56,52 @@ def test_table_kind_and_current_filters() -> None:
         main(["--kind", "nonsense"])
 
 
+def test_no_match_is_exit_code_1_and_suggests_a_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--name", "qwen-pluss"]) == 1
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert errors.startswith("No model matches. Did you mean qwen-plus")
+
+
+def test_unknown_region_is_exit_code_2_with_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit:
+        main(["--region", "mars"])
+    assert exit.value.code == 2
+    assert "Unknown region 'mars'. Known regions: cn-beijing" in capsys.readouterr().err
+
+
+def test_short_form_of_a_region_is_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+    outputs = []
+    for region in ("intl", "ap-southeast-1"):
+        assert main(["--region", region]) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1]
+
+
+def test_json_output_has_what_profiles_have(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--name", "qwen3.7-plus", "--json"]) == 0
+    model, *_ = json.loads(capsys.readouterr().out)
+    assert model["name"] == "qwen3.7-plus"
+    assert model["context_window"] == resolve("qwen3.7-plus").context_window
+    assert model["prices"]
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_table_fits_a_terminal(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert main([]) == 0
+    output, errors = capsys.readouterr()
+    lines = output.splitlines()
+    assert max(map(len, lines)) <= width
+    assert lines[0].startswith("model ") and "price in/out" in lines[0]
+    assert "--wide" in errors
+    main(["--wide"])
+    assert "cache" in capsys.readouterr().out.splitlines()[0]
+
+
 def test_table_as_markdown(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--kind", "translation", "--markdown"])
     lines = capsys.readouterr().out.splitlines()
