@@ -37,6 +37,7 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
             "IncompleteStreamError",
             "InvalidResponseError",
             "BatchError",
+            "TaskError",
             "QwenWarning",
         ),
     },
