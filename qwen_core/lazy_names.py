@@ -1,4 +1,4 @@
-"""Public names that are imported when first asked for (PEP 562), so that a package costs only what is used."""
+"""Import public names at first use (PEP 562), so that a package costs only what is used."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a package whose names are found in these modules."""
+    """Return the ``__getattr__`` of a package whose names are found in these modules."""
 
     def find(name: str) -> Any:
         if name not in modules:

@@ -32,7 +32,7 @@ from qwen_core.types.errors import APITimeoutError, QwenError, RateLimitError
 FIRST_PAUSE = 1.0
 POLL_SECONDS = 10.0
 GROWTH = 1.5
-PATIENCE = 3600.0
+MAX_WAIT_SECONDS = 3600.0
 MISSES = 10
 """How many polls in a row may fail before the wait is given up."""
 
@@ -139,7 +139,7 @@ class AsyncQwenTasks:
         task_id: str,
         *,
         poll_seconds: float = POLL_SECONDS,
-        patience: float = PATIENCE,
+        patience: float = MAX_WAIT_SECONDS,
         title: str = "Task",
     ) -> Task:
         """Return a task once it has succeeded, which leaves out that single results of it may have failed.

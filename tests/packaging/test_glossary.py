@@ -16,9 +16,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 OPEN: tuple[str, ...] = (
-    "qwen_core/adapters",
-    "qwen_core/execution",
-    "qwen_core/resources",
     "README.md",
     "README.zh-CN.md",
     "docs",

@@ -40,7 +40,7 @@ def in_order(prepared: Prepared, settled: Sequence[dict[int, Outcome]]) -> list[
     found: dict[int, Outcome] = {}
     for outcomes in settled:
         found.update(outcomes)
-    return [plan if isinstance(plan, QwenError) else found[place] for place, plan in enumerate(prepared.plans)]
+    return [plan if isinstance(plan, QwenError) else found[index] for index, plan in enumerate(prepared.plans)]
 
 
 class AsyncQwenBatchJobs:
@@ -91,9 +91,11 @@ class AsyncQwenBatchJobs:
         self, requests: Sequence[ChatRequest], outcomes: Sequence[Outcome], *, return_exceptions: bool = False
     ) -> list[Outcome]:
         """Run those requests once more whose outcome is an error, and return all outcomes."""
-        places, origin = failures(requests, outcomes)
-        failed = [requests[place] for place in places]
-        return merged(outcomes, places, await self.run(failed, return_exceptions=return_exceptions, origin=origin))
+        indexes, origin = failures(requests, outcomes)
+        failed = [requests[index] for index in indexes]
+        return merged(
+            outcomes, indexes, await self.run(failed, return_exceptions=return_exceptions, origin=origin)
+        )
 
     async def submit(self, requests: Sequence[ChatRequest]) -> list[BatchJob]:
         """Upload and submit without waiting; ``run`` with the same requests waits and returns the responses."""

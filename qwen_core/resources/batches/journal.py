@@ -1,4 +1,4 @@
-"""What was uploaded and submitted, on disk, so that a process that was killed does neither twice.
+"""Record on disk what was uploaded and submitted, so that a killed process does neither twice.
 
 One JSON file for each run, named by the hash of what is sent; it holds ids of files and jobs, and nothing of the
 requests. Each step is written before it is begun and after it is done: one that was begun and has no id is looked
@@ -20,7 +20,7 @@ from qwen_core.types.errors import BadRequestError
 
 @decodable
 class FileRecord(msgspec.Struct):
-    """How far one file is. ``name`` is what it is called at the service, and nothing else is called so.
+    """The progress of one file. ``name`` is its file name at the service, which no other file has.
 
     ``retried`` is one whose job was refused and whose requests are in another run since: it is left alone.
     """
@@ -34,13 +34,13 @@ class FileRecord(msgspec.Struct):
 
     @property
     def in_doubt(self) -> bool:
-        """Whether something may be at the service whose id is not known."""
+        """Return whether the service may hold something whose id is unknown."""
         return (self.uploading and not self.file_id) or (self.submitting and not self.job_id)
 
 
 @decodable
 class RunRecord(msgspec.Struct):
-    """How far one run is."""
+    """The progress of one run."""
 
     key: str
     files: list[FileRecord]
@@ -48,7 +48,7 @@ class RunRecord(msgspec.Struct):
 
 
 def already_submitting() -> BadRequestError:
-    """The error for a run that another call is at."""
+    """Return the error for a run that another call is carrying out."""
     return BadRequestError(
         "The same requests are being submitted already, by another call or another process.",
         hint="Wait for it, then call again.",
@@ -65,7 +65,7 @@ class Journal:
 
     @contextmanager
     def locked(self, key: str) -> Iterator[None]:
-        """Raise BadRequestError where another call, or process, is at this run; one that ends lets go of it."""
+        """Lock the run, until the process ends at the latest. Raise BadRequestError if it is locked already."""
         own = object()
         if self._busy.setdefault(key, own) is not own:
             raise already_submitting()
@@ -96,7 +96,7 @@ class Journal:
             yield
 
     def open(self, key: str, files: int) -> RunRecord:
-        """The record of a run of so many files, from where it was left; a new one is not written yet."""
+        """Return the record of a run of ``files`` files, as it was left; a new record is not written yet."""
         record = self.find(key)
         if record is None:
             name = secrets.token_hex(8)
@@ -105,7 +105,7 @@ class Journal:
         return record
 
     def find(self, key: str) -> RunRecord | None:
-        """The record of a run, if there is one. Raises BadRequestError for a file that is none."""
+        """Return the record of a run, or None. Raises BadRequestError if its file is not a record."""
         if self.folder is None:
             return self._records.get(key)
         path = self._path(self.folder, key)
@@ -119,12 +119,12 @@ class Journal:
             ) from reason
 
     def all(self) -> list[RunRecord]:
-        """Every record."""
+        """Return all records."""
         keys = sorted(self._records if self.folder is None else [path.stem for path in self.folder.glob("*.json")])
         return [record for key in keys if (record := self.find(key)) is not None]
 
     def save(self, record: RunRecord) -> None:
-        """Write a record: all of it or, where the process is killed, none."""
+        """Write a record atomically: if the process is killed, all of it or nothing is on disk."""
         if self.folder is None:
             self._records[record.key] = record
             return
@@ -160,5 +160,5 @@ class Journal:
 
 
 def as_journal(journal: Journal | Path | str | None) -> Journal:
-    """A journal as it is, or one in this folder."""
+    """Return a journal as it is, or the one in this folder."""
     return journal if isinstance(journal, Journal) else Journal(journal)

@@ -1,4 +1,4 @@
-"""Requests to the files of a batch, without I/O beyond reading local media.
+"""Turn requests into the files of a batch, without I/O beyond reading local media.
 
 Each request is encoded as a call of its own would be, and read as one. All requests of a file are for one model
 and either think or do not, as the service wants it; within a file they stand in the caller's order.
@@ -27,13 +27,13 @@ from qwen_core.types.warnings import warn
 
 CHAT_PATH = "/chat/completions"
 BATCH_WINDOW = 262_144
-"""Tokens of context that a request in a batch may have, whatever the model takes otherwise."""
+"""Context limit of a request in a batch, in tokens, also if the model takes more elsewhere."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 class Limits(NamedTuple):
-    """How large a file may be. "MB" is read as the smaller of its meanings."""
+    """The limits of a file. "MB" is read as the smaller of its meanings."""
 
     lines: int = 50_000
     file_bytes: int = 500_000_000
@@ -44,9 +44,9 @@ LIMITS = Limits()
 
 
 class Line(NamedTuple):
-    """One request as it stands in a file, and its place among all requests."""
+    """One request as a line of a file, and its index among all requests."""
 
-    place: int
+    index: int
     text: bytes
     group: tuple[str, bool | None]
 
@@ -57,13 +57,13 @@ class BatchFile(NamedTuple):
     lines: tuple[Line, ...]
 
     def write(self, path: Path) -> None:
-        """Put them on disk."""
+        """Write the lines to disk."""
         with path.open("wb") as file:
             file.writelines(line.text for line in self.lines)
 
 
 class Prepared(NamedTuple):
-    """What is sent. ``plans`` are as many as there are requests: those that cannot be sent are errors."""
+    """What is sent. ``plans`` has one entry for each request; those that cannot be sent are errors."""
 
     plans: list[CallPlan | QwenError]
     files: list[BatchFile]
@@ -71,7 +71,7 @@ class Prepared(NamedTuple):
 
     @property
     def sent(self) -> int:
-        """How many requests are sent."""
+        """Return how many requests are sent."""
         return sum(len(file.lines) for file in self.files)
 
 
@@ -82,29 +82,30 @@ def prepare(
     limits: Limits = LIMITS,
     origin: Sequence[str] = (),
 ) -> Prepared:
-    """The files for these requests. ``origin`` tells runs of the same requests apart."""
-    settings = msgspec.structs.replace(settings, protocol=wire_of(settings))
+    """Return the files for these requests. ``origin`` tells runs of the same requests apart."""
+    settings = msgspec.structs.replace(settings, protocol=batch_protocol(settings))
     plans: list[CallPlan | QwenError] = []
     lines: list[Line] = []
-    for place, request in enumerate(requests):
+    for index, request in enumerate(requests):
         try:
             plan = plan_line(request, settings)
-            text = encode_line(place, plan, endpoint, limits)
+            text = encode_line(index, plan, endpoint, limits)
         except QwenError as error:
             plans.append(error)
             continue
         plans.append(plan)
-        lines.append(Line(place, text, (plan.model, request.enable_thinking)))
+        lines.append(Line(index, text, (plan.model, request.enable_thinking)))
     warn_where_not_offered({plan.model: plan for plan in plans if isinstance(plan, CallPlan)}.values())
     host = settings.endpoint("openai").base_url
     return Prepared(plans, split(lines, limits), content_key(lines, [host, endpoint, repr(limits), *origin]))
 
 
-def wire_of(settings: ClientSettings) -> str:
-    """The only wire with batches; raises where the other one is wanted."""
+def batch_protocol(settings: ClientSettings) -> str:
+    """Return the only protocol with batches. Raises if the other one was asked for."""
     if settings.protocol == "dashscope":
         raise UnsupportedFeatureError(
-            "Batch jobs are there on the OpenAI-compatible protocol only.", hint='Use protocol="auto" or "openai".'
+            "Batch jobs are available on the OpenAI-compatible protocol only.",
+            hint='Use protocol="auto" or "openai".',
         )
     return "openai"
 
@@ -118,7 +119,7 @@ def plan_line(request: ChatRequest, settings: ClientSettings) -> CallPlan:
     if plan.encoded.headers:
         raise refused(f"headers ({', '.join(plan.encoded.headers)})")
     if "audio" in (request.modalities or ()) or request.enable_code_interpreter:
-        raise refused("what is answered in a stream only: sound, and the code interpreter")
+        raise refused("responses that come only as a stream (audio output, the code interpreter)")
     if plan.pricing.prices is None:
         return plan
     check_length(request.messages, within_window(plan.profile))
@@ -127,13 +128,13 @@ def plan_line(request: ChatRequest, settings: ClientSettings) -> CallPlan:
 
 
 def within_window(profile: ModelProfile) -> ModelProfile:
-    """The profile with the shorter inputs of batches."""
+    """Return the profile with the lower input limits of batches."""
     longest = min(documented_limit(profile) or BATCH_WINDOW, BATCH_WINDOW)
     return msgspec.structs.replace(profile, max_input_tokens=longest, max_input_tokens_thinking=None)
 
 
 def with_media(request: ChatRequest) -> ChatRequest:
-    """The request with local files put into it; raises for those too large for it."""
+    """Return the request with local files inlined. Raises for files that are too large to inline."""
     if not has_media(request.messages):
         return request
     ready = prepare_media(request)
@@ -143,20 +144,20 @@ def with_media(request: ChatRequest) -> ChatRequest:
 
 
 def refused(what: str) -> UnsupportedFeatureError:
-    """The error for what a line cannot hold."""
+    """Return the error for what a line cannot hold."""
     return UnsupportedFeatureError(f"A line of a batch file cannot hold {what}.")
 
 
-def encode_line(place: int, plan: CallPlan, endpoint: str, limits: Limits) -> bytes:
-    """The line, with its end. Its id is the request's place."""
-    text = _encode(NewLine(custom_id=str(place), url=endpoint, body=msgspec.Raw(plan.encoded.body))) + b"\n"
+def encode_line(index: int, plan: CallPlan, endpoint: str, limits: Limits) -> bytes:
+    """Return the line with its line break. Its id is the index of the request."""
+    text = _encode(NewLine(custom_id=str(index), url=endpoint, body=msgspec.Raw(plan.encoded.body))) + b"\n"
     if len(text) > limits.line_bytes:
         raise refused(f"{len(text):,} bytes; {limits.line_bytes:,} are allowed")
     return text
 
 
 def split(lines: Iterable[Line], limits: Limits) -> list[BatchFile]:
-    """Files within the limits, each of one group, the requests of each in order."""
+    """Return files within the limits, each of one group, with the requests of each in order."""
     groups: dict[tuple[str, bool | None], list[list[Line]]] = {}
     sizes: dict[tuple[str, bool | None], int] = {}
     for line in lines:
@@ -171,7 +172,7 @@ def split(lines: Iterable[Line], limits: Limits) -> list[BatchFile]:
 
 
 def content_key(lines: Iterable[Line], beside: Iterable[str]) -> str:
-    """The hash of all that is sent, and of what stands beside it. No secret goes in."""
+    """Return the hash of all that is sent, and of what belongs to it. No secret goes in."""
     digest = hashlib.sha256("\0".join(beside).encode())
     for line in lines:
         digest.update(line.text)
@@ -179,7 +180,7 @@ def content_key(lines: Iterable[Line], beside: Iterable[str]) -> str:
 
 
 def warn_where_not_offered(plans: Iterable[CallPlan]) -> None:
-    """Warn of models for which the price list has no batches in this region."""
+    """Warn if the price list has no batch price for a model in this region."""
     for plan in plans:
         prices = plan.pricing.prices
         listed = [price for price in plan.profile.prices if prices and price.region == prices.region]

@@ -1,4 +1,4 @@
-"""How batch jobs are made and watched."""
+"""Options of batch jobs: how they are created and watched."""
 
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from qwen_core.types.json import encode_json
 
 DAY = "24h"
 POLL_SECONDS = 60.0
-"""The longest time between two looks at a job; the documents ask for a minute or more."""
+"""The longest interval between two polls of a job; the documents ask for a minute or more."""
 
 
 class BatchOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How jobs are made and watched.
+    """How jobs are created and watched.
 
     journal            folder for the records of runs: with it, requests that were uploaded or submitted before are
                        not sent again, whatever happened to the process; None keeps the records in memory. A
@@ -42,13 +42,13 @@ class BatchOptions(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = LIMITS
 
     def __post_init__(self) -> None:
-        """Raise BadRequestError at once for what would fail when files are uploaded already."""
+        """Raise BadRequestError for options that would fail only after files were uploaded."""
         if not 0 <= self.poll_seconds <= LONGEST:
             raise BadRequestError(f"{self.poll_seconds} seconds cannot be waited between two looks at a job.")
         encode_json({"name": self.name, "description": self.description, "run": self.run})
 
     def new_job(self, file_id: str) -> bytes:
-        """What asks for a job."""
+        """Return the request that creates a job."""
         said = {"ds_name": self.name, "ds_description": self.description}
         metadata = {name: value for name, value in said.items() if value}
         job = NewJob(file_id, self.endpoint, self.completion_window, metadata or None)

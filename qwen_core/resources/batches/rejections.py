@@ -1,4 +1,4 @@
-"""Files and jobs that the service refused to make: their requests have their outcome, and no other has to wait."""
+"""Files and jobs that the service refused: their requests get an outcome at once, and others go on."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,13 +20,13 @@ Refusals = dict[str, QwenError]
 
 
 def is_refusal(error: QwenError) -> bool:
-    """Whether the service said no for good, so that nothing was made."""
+    """Return whether the service refused for good, so that nothing was created."""
     return error.status_code in CLIENT_ERRORS and not error.is_retryable and not isinstance(error, APITimeoutError)
 
 
 @contextmanager
 def begun(file: FileRecord, step: Literal["uploading", "submitting"]) -> Iterator[None]:
-    """A step that makes something: what is refused was not begun, and need not be looked for."""
+    """Run a step that creates something; a refused step counts as not begun and need not be looked up."""
     try:
         yield
     except QwenError as error:
@@ -35,24 +35,24 @@ def begun(file: FileRecord, step: Literal["uploading", "submitting"]) -> Iterato
 
 
 def has_no_job(file: FileRecord, error: QwenError) -> bool:
-    """Whether it is certain, after this error, that the file's requests are in no job."""
+    """Return whether this error makes certain that the file's requests are in no job."""
     return file.retried or (is_refusal(error) and not file.in_doubt)
 
 
 def retried(file: FileRecord) -> BatchError:
-    """The error for a file whose requests are in the jobs of a retry."""
+    """Return the error for a file whose requests are in the jobs of a retry."""
     error = BatchError(f"The service refused {file.name}, and its requests were retried.", code="batch_refused")
     error.is_retryable = True
     return error
 
 
 def refuse(file: BatchFile, name: str, error: QwenError, prepared: Prepared) -> dict[int, Outcome]:
-    """The refusal as what came of each request of the file, by its place."""
+    """Return the refusal as the outcome of each request of the file, by index."""
     outcomes: dict[int, Outcome] = {}
     for line in file.lines:
-        plan = prepared.plans[line.place]
+        plan = prepared.plans[line.index]
         assert isinstance(plan, CallPlan)
         own = copy(error)
         own.__cause__, own.batch_id = error.__cause__, name
-        outcomes[line.place] = Exchange(plan, OF_CHATS).map_error(own)
+        outcomes[line.index] = Exchange(plan, OF_CHATS).map_error(own)
     return outcomes

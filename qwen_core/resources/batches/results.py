@@ -1,4 +1,4 @@
-"""Files of results to answers and errors, one for each request, in order."""
+"""Turn result files into responses and errors, one for each request, in order."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from qwen_core.types.errors import BadRequestError, BatchError, QwenError, make_
 from qwen_core.types.responses import ChatResponse
 
 Outcome = ChatResponse | QwenError
-"""What came of one request."""
+"""The outcome of one request."""
 
 OK = 200
 NOT_REACHED = {"batch_expired": "expired", "batch_cancelled": "cancelled"}
@@ -35,7 +35,7 @@ _decode = msgspec.json.Decoder(ResultLine).decode
 
 
 def read_results(files: Iterable[bytes]) -> dict[str, ResultLine]:
-    """The results by the requests' ids. Raises for a line that cannot be read."""
+    """Return the results by request id. Raises for a line that cannot be read."""
     found: dict[str, ResultLine] = {}
     for data in files:
         for row in data.split(b"\n"):
@@ -52,14 +52,14 @@ def read_results(files: Iterable[bytes]) -> dict[str, ResultLine]:
 def settle(
     file: BatchFile, job: BatchJob, results: dict[str, ResultLine], plans: Sequence[CallPlan | QwenError]
 ) -> dict[int, Outcome]:
-    """What came of each request of a file, by its place."""
+    """Return the outcome of each request of a file, by index."""
     mistakes = {mistake.line: mistake for mistake in job.mistakes if mistake.line is not None}
     outcomes: dict[int, Outcome] = {}
     for number, line in enumerate(file.lines, 1):
-        plan = plans[line.place]
+        plan = plans[line.index]
         assert isinstance(plan, CallPlan)
         exchange = Exchange(plan, OF_CHATS)
-        result = results.get(str(line.place))
+        result = results.get(str(line.index))
         if result is not None:
             outcome = read_result(exchange, result)
         elif number in mistakes:
@@ -71,12 +71,12 @@ def settle(
         else:
             extras = {**(outcome.extras or {}), "batch_id": job.id}
             outcome = msgspec.structs.replace(outcome, extras=extras)
-        outcomes[line.place] = outcome
+        outcomes[line.index] = outcome
     return outcomes
 
 
 def read_result(exchange: Exchange, result: ResultLine) -> Outcome:
-    """The answer to one request, or its error."""
+    """Return the response to one request, or its error."""
     response = result.response or LineResponse()
     headers = {"x-request-id": response.request_id} if response.request_id else {}
     body = bytes(response.body)
@@ -91,7 +91,7 @@ def read_result(exchange: Exchange, result: ResultLine) -> Outcome:
 
 
 def failed_line(error: Any, response: LineResponse) -> QwenError:
-    """The error that stands beside the response."""
+    """Return the error beside the response."""
     fields: dict[str, Any] = error if isinstance(error, dict) else {"message": error}
     code, message = code_and_message(fields)
     code = code or str(fields.get("error_code") or "") or None
@@ -105,12 +105,12 @@ def failed_line(error: Any, response: LineResponse) -> QwenError:
 
 
 def line_error(mistake: JobError) -> QwenError:
-    """The error for a line because of which a whole file was refused."""
+    """Return the error for a line because of which a whole file was refused."""
     return make_error(BAD_REQUEST, mistake.code, mistake.message or "The service refused the line.")
 
 
 def unanswered(job: BatchJob) -> BatchError:
-    """The error for a request that the job did not get to."""
+    """Return the error for a request that the job did not get to."""
     said = "; ".join(sorted({mistake.message or "" for mistake in job.mistakes} - {""})[:3])
     error = BatchError(
         f"The batch job {job.id} has no answer to the request: {REASONS.get(job.status, job.status)}."
@@ -122,13 +122,13 @@ def unanswered(job: BatchJob) -> BatchError:
 
 
 def failures(inputs: Sequence[object], outputs: Sequence[object]) -> tuple[list[int], list[str]]:
-    """Where errors stand, and the jobs that they are from, by which a retry is known again."""
+    """Return the indexes of errors and the jobs they are from, which identify a retry."""
     if len(inputs) != len(outputs):
         raise BadRequestError(f"{len(inputs)} inputs cannot have {len(outputs)} outputs.")
-    places = [place for place, output in enumerate(outputs) if isinstance(output, Exception)]
-    return places, ["retry", *sorted({getattr(outputs[place], "batch_id", None) or "" for place in places})]
+    indexes = [index for index, output in enumerate(outputs) if isinstance(output, Exception)]
+    return indexes, ["retry", *sorted({getattr(outputs[index], "batch_id", None) or "" for index in indexes})]
 
 
-def merged(outputs: Sequence[T], places: Sequence[int], new: Sequence[T]) -> list[T]:
-    """The outputs with new ones in these places."""
-    return list((dict(enumerate(outputs)) | dict(zip(places, new, strict=True))).values())
+def merged(outputs: Sequence[T], indexes: Sequence[int], new: Sequence[T]) -> list[T]:
+    """Return the outcomes with those at these indexes replaced."""
+    return list((dict(enumerate(outputs)) | dict(zip(indexes, new, strict=True))).values())

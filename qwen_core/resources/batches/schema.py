@@ -1,7 +1,7 @@
 """The Batch API's structs (compatible 1.2 and the pages "OpenAI compatible: Batch").
 
 Loose, because the documents and what was seen differ: an empty list has ``data: null``, and the error of a line
-writes ``code`` and ``message`` in one place and ``error_code`` and ``error_message`` in another.
+writes ``code`` and ``message`` in some objects and ``error_code`` and ``error_message`` in others.
 """
 
 from typing import Any, Literal
@@ -16,15 +16,15 @@ SETTLED = ("completed", "failed", "expired", "cancelled")
 
 CHAT_ENDPOINT = "/v1/chat/completions"
 TEST_ENDPOINT = "/v1/chat/ds-test"
-"""For the model that costs nothing and says always the same: 100 lines and 1 MB at most."""
+"""For the free test model with a fixed response: 100 lines and 1 MB at most."""
 
 
 JOBS = "/batches"
-"""Where jobs are made and listed."""
+"""The path where jobs are created and listed."""
 
 
 def job_path(job_id: str, action: str = "") -> str:
-    """Where one job is."""
+    """Return the path of one job."""
     return f"{JOBS}/{quote_id(job_id)}{action}"
 
 
@@ -38,13 +38,13 @@ class JobError(msgspec.Struct, frozen=True):
 
 
 class JobErrors(msgspec.Struct, frozen=True):
-    """All that was wrong."""
+    """All errors of a job's file."""
 
     data: list[JobError] | None = None
 
 
 class RequestCounts(msgspec.Struct, frozen=True):
-    """How far a job is, in lines."""
+    """The progress of a job, in lines."""
 
     total: int = 0
     completed: int = 0
@@ -73,18 +73,18 @@ class BatchJob(msgspec.Struct, frozen=True):
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """Return whether the job has ended."""
         return self.status in SETTLED
 
     @property
     def done(self) -> int:
-        """The lines that are done, one way or the other."""
+        """Return how many lines are done, with a result or an error."""
         counts = self.request_counts or RequestCounts()
         return counts.completed + counts.failed
 
     @property
     def mistakes(self) -> list[JobError]:
-        """What was wrong with its file."""
+        """Return what was wrong with the job's file."""
         return (self.errors.data or []) if self.errors else []
 
 
@@ -96,7 +96,7 @@ class JobList(msgspec.Struct, frozen=True):
 
 
 class NewJob(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a job is made of."""
+    """The body that creates a job."""
 
     input_file_id: str
     endpoint: str
@@ -114,7 +114,7 @@ class NewLine(msgspec.Struct, frozen=True):
 
 
 class LineResponse(msgspec.Struct, frozen=True):
-    """What the service answered to one request."""
+    """The response of the service to one request."""
 
     status_code: int | None = None
     request_id: str | None = None

@@ -20,7 +20,13 @@ from qwen_core.protocols.tasks import (
     task_error,
     task_path,
 )
-from qwen_core.resources.tasks import PATIENCE, POLL_SECONDS, Poll, read_task, refused
+from qwen_core.resources.tasks import (
+    MAX_WAIT_SECONDS,
+    POLL_SECONDS,
+    Poll,
+    read_task,
+    refused,
+)
 from qwen_core.transports.base import HTTPResponse
 from qwen_core.transports.blocking import sleep
 from qwen_core.transports.progress import task_bar
@@ -69,7 +75,7 @@ class QwenTasks:
         task_id: str,
         *,
         poll_seconds: float = POLL_SECONDS,
-        patience: float = PATIENCE,
+        patience: float = MAX_WAIT_SECONDS,
         title: str = "Task",
     ) -> Task:
         """Return a task once it has succeeded, which leaves out that single results of it may have failed.

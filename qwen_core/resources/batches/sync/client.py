@@ -71,9 +71,9 @@ class QwenBatchJobs:
         self, requests: Sequence[ChatRequest], outcomes: Sequence[Outcome], *, return_exceptions: bool = False
     ) -> list[Outcome]:
         """Run those requests once more whose outcome is an error, and return all outcomes."""
-        places, origin = failures(requests, outcomes)
-        failed = [requests[place] for place in places]
-        return merged(outcomes, places, self.run(failed, return_exceptions=return_exceptions, origin=origin))
+        indexes, origin = failures(requests, outcomes)
+        failed = [requests[index] for index in indexes]
+        return merged(outcomes, indexes, self.run(failed, return_exceptions=return_exceptions, origin=origin))
 
     def submit(self, requests: Sequence[ChatRequest]) -> list[BatchJob]:
         """Upload and submit without waiting; ``run`` with the same requests waits and returns the responses."""
