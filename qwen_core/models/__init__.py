@@ -1,6 +1,15 @@
 """Model profiles, merged from the layers of ``catalogue.toml`` at first use."""
 
 from qwen_core.models.catalogue import all_models, provenance, resolve
-from qwen_core.models.profile import ModelProfile, Price, RegionalLimit, UnitPrice
+from qwen_core.models.profile import ModelProfile, Price, Recording, RegionalLimit, UnitPrice
 
-__all__ = ["ModelProfile", "Price", "RegionalLimit", "UnitPrice", "all_models", "provenance", "resolve"]
+__all__ = [
+    "ModelProfile",
+    "Price",
+    "Recording",
+    "RegionalLimit",
+    "UnitPrice",
+    "all_models",
+    "provenance",
+    "resolve",
+]

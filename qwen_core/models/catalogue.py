@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from qwen_core.models.profile import ModelProfile, Price, RegionalLimit, UnitPrice
+from qwen_core.models.profile import ModelProfile, Price, Recording, RegionalLimit, UnitPrice
 from qwen_core.models.profiles import read_profile
 
 _FIELDS = frozenset(ModelProfile.__struct_fields__)
@@ -44,7 +44,16 @@ _FIGURES = frozenset(Price.__struct_fields__) - {
     "batch",
     "price_date",
 }
-_THOUSANDS = {"k": 1024, "m": 1_000_000}
+_OPEN_FEATURES = ("tool_calling",)
+"""Features that no guide lists completely: what a model page does not list of them is unknown."""
+_DATED_FACTS = (
+    "context_window", "max_input_tokens", "max_input_tokens_thinking", "max_output_tokens",
+    "max_output_tokens_thinking", "max_thinking_tokens", "thinking", "thinking_default", "reasoning_efforts",
+    "default_reasoning_effort", "recorded", "prices", "unit_prices",
+)  # fmt: skip
+"""What a snapshot does not take over from a model whose facts are of a later date."""
+_DATE = re.compile(r"20\d\d-\d\d-\d\d")
+_THOUSANDS = {"k": 1000, "m": 1_000_000}
 
 
 class _Layer(msgspec.Struct, frozen=True):
@@ -53,6 +62,15 @@ class _Layer(msgspec.Struct, frozen=True):
     label: str
     facts: Mapping[str, Any]
     unknown: tuple[str, ...] = ()
+    unlisted: tuple[str, ...] = ()
+    """Features that a model page does not list, unknown unless an earlier layer says that they are false."""
+
+    def apply(self, facts: dict[str, Any]) -> tuple[str, ...]:
+        """Add the facts of this layer, and return the fields that become unknown."""
+        dropped = (*self.unknown, *(field for field in self.unlisted if facts.get(field)))
+        facts.update(self.facts)
+        facts.update((field, _unknown(field)) for field in dropped)
+        return dropped
 
 
 class _Pattern(msgspec.Struct, frozen=True):
@@ -100,9 +118,10 @@ def resolve(name: str, overrides: Mapping[str, Any] | None = None) -> ModelProfi
 def provenance(name: str) -> dict[str, str]:
     """Return the catalogue table that each field not at its default comes from."""
     labels: dict[str, str] = {}
+    facts: dict[str, Any] = {}
     for layer in _layers(name)[1]:
         labels.update(dict.fromkeys(layer.facts, layer.label))
-        for field in layer.unknown:
+        for field in layer.apply(facts):
             labels.pop(field, None)
     return labels
 
@@ -122,8 +141,7 @@ def merge(name: str) -> ModelProfile:
     entry, layers = _layers(name)
     facts: dict[str, Any] = {}
     for layer in layers:
-        facts.update(layer.facts)
-        facts.update((field, _unknown(field)) for field in layer.unknown)
+        layer.apply(facts)
     facts.update(name=name, catalogue_id=entry.id if entry else None)
     return msgspec.convert(facts, ModelProfile)
 
@@ -145,9 +163,18 @@ def _layers(name: str) -> tuple[_Entry | None, list[_Layer]]:
         return None, layers + spelling_layers
     base = catalogue.entries[entry.snapshot_of.casefold()] if entry.snapshot_of else None
     layers += [base.layer, entry.layer] if base else [entry.layer]
-    if canonical != entry.id.casefold() or spelling_layers:
+    if canonical != entry.id.casefold():
         layers.append(catalogue.snapshot_layer)
+    if _predates(name, canonical, entry):
+        layers.append(_Layer("older snapshot", {}, _DATED_FACTS))
     return entry, layers + spelling_layers
+
+
+def _predates(name: str, canonical: str, entry: _Entry) -> bool:
+    """Return whether an unlisted name has a date before the release of the model whose facts it would get."""
+    dated = _DATE.search(name)
+    released_on = entry.layer.facts.get("released_on")
+    return dated is not None and dated[0] not in canonical and released_on is not None and dated[0] < released_on
 
 
 def _canonical(name: str, catalogue: _Catalogue) -> tuple[str, list[_Layer]]:
@@ -205,22 +232,39 @@ def _pattern(word: str, table: Mapping[str, Any], sources: Mapping[str, Mapping[
     if "name" in table:
         facts["family"] = table["name"]
     return _Pattern(
-        re.compile(table["match"]), _Layer(layer.label, facts, layer.unknown), table.get("replace", "")
+        re.compile(table["match"]),
+        _Layer(layer.label, facts, layer.unknown, layer.unlisted),
+        table.get("replace", ""),
     )
 
 
 def _layer(label: str, table: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any]]) -> _Layer:
     facts: dict[str, Any] = {}
+    unlisted: tuple[str, ...] = ()
     if "source" in table:
         source = sources[table["source"]]
         facts.update(source=source["title"], as_of=source["as_of"], certainty=source["certainty"])
     if "features" in table:
-        facts.update((feature, feature in table["features"]) for feature in _FEATURES)
+        listed = table["features"]
+        facts.update(
+            (feature, feature in listed)
+            for feature in _FEATURES
+            if feature in listed or feature not in _OPEN_FEATURES
+        )
+        unlisted = tuple(feature for feature in _OPEN_FEATURES if feature not in listed)
     facts.update((field, value) for field, value in table.items() if field not in _NOT_FACTS)
     if "listed_only_in" in facts:
         facts["listed_only_in"] = tuple(
             RegionalLimit(capability=capability, regions=tuple(regions))
             for capability, regions in facts["listed_only_in"].items()
+        )
+    if "effort_aliases" in facts:
+        facts["effort_aliases"] = tuple(facts["effort_aliases"].items())
+    if "recorded" in facts:
+        facts["recorded"] = tuple(
+            Recording(fact=fact, protocol=protocol, on=on)
+            for fact, seen in facts["recorded"].items()
+            for protocol, on in [seen.split()]
         )
     if "prices" in table:
         facts["prices"] = tuple(price for group in table["prices"] for price in _prices(group, facts["as_of"]))
@@ -230,7 +274,7 @@ def _layer(label: str, table: Mapping[str, Any], sources: Mapping[str, Mapping[s
         )
     if unknown_fields := sorted((set(facts) | set(table.get("unknown", ()))) - _FIELDS):
         raise ValueError(f"catalogue.toml, {label}: unknown field {', '.join(unknown_fields)}")
-    return _Layer(label, facts, tuple(table.get("unknown", ())))
+    return _Layer(label, facts, tuple(table.get("unknown", ())), unlisted)
 
 
 def _prices(group: Mapping[str, Any], as_of: str) -> Iterator[Price]:

@@ -100,10 +100,15 @@ def unit_cost(
 
 
 def applicable_price(prices: Sequence[Price], region: str, scope: str | None, input_tokens: int) -> Price | None:
-    """Return the price of a request of that length, or None if there is none or if the scope is ambiguous."""
+    """Return the price of a request of that length, or None if there is none or if the scope is ambiguous.
+
+    The last tier holds for longer inputs too: its printed end is a round figure of the model's input limit.
+    """
     local = [price for price in prices if price.region == region and scope in (None, price.scope)]
     if len({price.scope for price in local}) != 1:
         return None
+    if all(price.up_to_input_tokens is not None and input_tokens > price.up_to_input_tokens for price in local):
+        return max(local, key=lambda price: price.above_input_tokens)
     fitting = [
         price
         for price in local

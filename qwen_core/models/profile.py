@@ -101,6 +101,24 @@ class UnitPrice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     price_date: str
 
 
+class Recording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A recorded exchange in which the service accepted what the documents say it refuses, or leave open.
+
+    fact      what was accepted. ``assistant_last``: a conversation that ends with an assistant message.
+              ``required_tool_choice``: ``tool_choice`` "required" with one tool. ``search_tool_name``: a tool that
+              is named "search". ``frequency_penalty``: that parameter. ``list_parameters``: the parameters of a
+              tool as a list of objects with a name
+    protocol  over which protocol
+    on        ISO date of the recording
+    """
+
+    fact: Literal[
+        "assistant_last", "required_tool_choice", "search_tool_name", "frequency_penalty", "list_parameters"
+    ]
+    protocol: Literal["openai", "dashscope"]
+    on: str
+
+
 class RegionalLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A capability that the model pages list for only some of the regions that serve the model."""
 
@@ -155,13 +173,21 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
       thinking_default           whether it thinks by default; None: unknown. ``prepare``
       reasoning_efforts          the accepted values of ``reasoning_effort``; empty: not accepted. ``prepare``
       default_reasoning_effort   the effort if none is sent; None: unknown. LangChain profile
+      effort_aliases             efforts that the model is documented to read as another one, with that one;
+                                 default none. ``prepare``
+      thinking_switch            parameter that switches thinking: ``enable_thinking``, or ``thinking`` with a
+                                 ``type`` of adaptive or disabled. ``prepare``
+      preserve_thinking_switch   parameter for the reasoning of earlier turns: ``preserve_thinking``, or its
+                                 opposite ``clear_thinking``. ``prepare``
       effort_excludes_budget     ``reasoning_effort`` and ``thinking_budget`` together are an error; default
                                  False. ``prepare``
       preserve_thinking          accepts ``preserve_thinking``; None: unknown. ``prepare`` warns
       preserve_thinking_default  reads the reasoning of earlier turns by default; default False. The
                                  encoders
-      max_tokens_counts_thinking ``max_tokens`` limits reasoning and response together; default False:
-                                 only the response. No reader here
+      max_tokens_counts_thinking ``max_tokens`` limits reasoning and response together on the chat APIs; default
+                                 False: only the response. ``prepare`` warns
+      responses_max_tokens_counts_thinking the same of ``max_output_tokens`` on the Responses API; default False.
+                                 ``prepare`` warns
 
     Requirements on a call
       stream_only                every call must stream; also set if it is undocumented and streaming is
@@ -205,6 +231,9 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                                  ``realtime``: ``chat`` (a chat request with one audio item),
                                  ``multimodal-generation`` (its own body on that endpoint), a task endpoint, or a
                                  websocket. None: unknown, or another kind. The speech and image resources
+
+      recorded                   what recorded exchanges show the service to accept; default nothing. ``prepare``,
+                                 the native encoder
 
     Embedding and rerank; None or empty: unknown, or another kind of model
       embedding_batch            texts in one call. The embedders
@@ -258,10 +287,14 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     thinking_default: bool | None = None
     reasoning_efforts: tuple[str, ...] = ()
     default_reasoning_effort: str | None = None
+    effort_aliases: tuple[tuple[str, str], ...] = ()
+    thinking_switch: Literal["enable_thinking", "thinking"] = "enable_thinking"
+    preserve_thinking_switch: Literal["preserve_thinking", "clear_thinking"] = "preserve_thinking"
     effort_excludes_budget: bool = False
     preserve_thinking: bool | None = None
     preserve_thinking_default: bool = False
     max_tokens_counts_thinking: bool = False
+    responses_max_tokens_counts_thinking: bool = False
 
     stream_only: bool = False
     stream_only_thinking: bool = False
@@ -290,6 +323,7 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     native_only: bool = False
     compatible_only: bool = False
     media_api: MediaApi | None = None
+    recorded: tuple[Recording, ...] = ()
 
     embedding_batch: int | None = None
     embedding_dimensions: tuple[int, ...] = ()
@@ -314,6 +348,10 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         if self.thinking == "none":
             return False
         return bool(self.thinking_default) if requested is None else requested
+
+    def accepts(self, fact: str, protocol: str) -> bool:
+        """Return whether a recorded exchange over this protocol shows that the service accepts ``fact``."""
+        return any((recording.fact, recording.protocol) == (fact, protocol) for recording in self.recorded)
 
     def must_stream(self, thinking: bool) -> bool:
         """Return whether a call must be streamed, given whether it thinks."""

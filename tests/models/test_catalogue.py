@@ -45,7 +45,14 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
             "search_strategies": ("agent",),
             "json_object": True,
             "json_schema": False,
-            "prices": (),
+            "regions": (
+                "cn-beijing",
+                "ap-southeast-1",
+                "cn-hongkong",
+                "ap-northeast-1",
+                "eu-central-1",
+                "us-east-1",
+            ),
         },
     ),
     (
@@ -100,8 +107,8 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
     ),
     ("qwen-plus-us", {"tool_calling": False, "regions": ("us-east-1",)}),
     ("qwen-max", {"thinking": "none", "context_window": 32_768, "max_output_tokens": 8_192}),
-    ("qwen-turbo", {"retired_on": "2026-10-10", "tool_calling": False, "json_object": True}),
-    ("qwen-long", {"context_window": 10_000_000, "regions": ("cn-beijing",), "tool_calling": False}),
+    ("qwen-turbo", {"retired_on": "2026-10-10", "tool_calling": None, "json_object": True}),
+    ("qwen-long", {"context_window": 10_000_000, "regions": ("cn-beijing",), "tool_calling": None}),
     ("qwen-mt-plus", {"kind": "translation", "cumulative_stream": True, "system_message": False}),
     ("qwen-mt-flash", {"cumulative_stream": False, "system_message": False, "max_output_tokens": 8_192}),
     ("qwq-plus", {"thinking": "always", "stream_only": True, "tool_calling": True}),
@@ -114,7 +121,7 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
         "qwen3-235b-a22b-instruct-2507",
         {"thinking": "none", "stream_only_thinking": False, "tool_calling": True},
     ),
-    ("qwen3-next-80b-a3b-thinking", {"thinking": "always", "stream_only": True, "tool_calling": False}),
+    ("qwen3-next-80b-a3b-thinking", {"thinking": "always", "stream_only": True, "tool_calling": None}),
     (
         "qwen3-max",
         {"successor": "qwen3.7-max", "max_output_tokens_thinking": 32_768, "thinking_default": False},
@@ -127,7 +134,38 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
     ("qwen-vl-ocr", {"kind": "ocr", "context_window": 38_192, "max_input_tokens": 30_000}),
     ("deepseek-v4-pro", {"reasoning_efforts": ("high", "max"), "max_tokens_counts_thinking": True}),
     ("glm-5.2", {"thinking_default": True, "context_window": 1_048_576}),
-    ("kimi-k3", {"thinking": "always", "refused_parameters": ("temperature",), "search": False}),
+    ("kimi-k3", {"thinking": "optional", "thinking_default": True, "refused_parameters": ("temperature",)}),
+    ("kimi/kimi-k3", {"reasoning_efforts": ("max",)}),
+    ("kimi-k2.7-code", {"thinking": "always", "preserve_thinking_default": True}),
+    (
+        "ZHIPU/GLM-5.3",
+        {
+            "thinking": "always",
+            "reasoning_efforts": ("low", "high", "max"),
+            "context_window": 1_048_576,
+            "max_tokens_counts_thinking": True,
+            "preserve_thinking_switch": "clear_thinking",
+        },
+    ),
+    ("ZHIPU/GLM-5.3-FlashX", {"thinking": "always", "default_reasoning_effort": "max"}),
+    ("glm-5.3-prime", {"thinking": "always", "context_window": 1_000_000, "certainty": "documented"}),
+    ("MiniMax/MiniMax-M3", {"thinking": "optional", "thinking_switch": "thinking"}),
+    ("vanchin/deepseek-v4.1-flash", {"max_tokens_counts_thinking": True}),
+    ("deepseek-r1-distill-qwen-7b", {"thinking": "always", "forced_tool_choice": False}),
+    ("deepseek-r1-distill-llama-70b", {"thinking": "always"}),
+    ("qwen3-coder-next", {"tool_calling": None, "thinking": "none"}),
+    ("glm-4.5-air", {"tool_calling": None, "thinking": None}),
+    ("qwen2.5-vl-72b-instruct", {"tool_calling": False}),
+    ("qwen-plus-2025-01-25", {"thinking": "none", "context_window": 131_072, "max_input_tokens": 129_024}),
+    ("qwen-plus-0125", {"thinking": "none", "context_window": 131_072, "max_output_tokens": 8_192}),
+    ("qwen-plus-2025-01-12", {"thinking": "none", "max_input_tokens": 129_024}),
+    ("qwen-plus-2024-12-20", {"thinking": "none", "max_input_tokens": 129_024}),
+    ("qwen-plus-2025-04-28", {"thinking": "optional", "max_output_tokens": 16_384, "recorded": ()}),
+    ("qwen3-max-2025-09-23", {"thinking": "none", "context_window": 262_144}),
+    ("qwen3-max-2026-01-23", {"thinking": "optional"}),
+    ("qwen3.7-text-embedding-flash", {"embedding_batch": 20, "embedding_default_dimensions": 1024}),
+    ("mimo-v2.5-pro", {"context_window": 1_000_000, "tool_calling": True}),
+    ("qwen3.8-max-prime", {"context_window": 1_000_000, "json_schema": True, "certainty": "documented"}),
     ("MiniMax-M2.5", {"thinking": "always", "context_window": 204_800, "max_completion_tokens": True}),
     ("kimi/kimi-k2.6", {"thinking": None, "family": "vendor", "max_output_tokens": 262_144}),
     (
@@ -210,6 +248,36 @@ def test_ids_that_name_a_medium_are_not_chat_models() -> None:
     named = [model for model in all_models() if media.search(model)]
     assert len(named) > 60
     assert {model for model in named if resolve(model).kind in ("chat", "omni", "translation")} == set()
+
+
+def test_snapshot_older_than_its_model_takes_over_no_limits_thinking_or_prices() -> None:
+    older, newer = resolve("qwen3.7-plus-2025-12-01"), resolve("qwen3.7-plus-2026-12-01")
+    assert (older.max_input_tokens, older.thinking, older.prices) == (None, None, ())
+    assert (older.tool_calling, older.native_endpoint) == (True, "multimodal-generation")
+    assert newer.prices == resolve("qwen3.7-plus").prices
+
+
+@pytest.mark.parametrize(
+    "model", ["qwen-max-latest", "qwen-flash-latest", "qwen-plus-2027-01-01", "qwen-plus-0919", "qwen3.7-flash-us"]
+)
+def test_facts_reached_through_a_spelling_are_inherited(model: str) -> None:
+    assert resolve(model).certainty == "inherited"
+
+
+def test_recorded_facts_have_a_protocol_and_a_date() -> None:
+    entries = [profile for model in all_models() if (profile := resolve(model)).catalogue_id == model]
+    recorded = {
+        (profile.name, recording.fact, recording.protocol) for profile in entries for recording in profile.recorded
+    }
+    assert recorded == {
+        ("qwen-plus", "required_tool_choice", "openai"),
+        ("qwen-plus", "search_tool_name", "openai"),
+        ("qwen-turbo", "assistant_last", "openai"),
+        ("qwen-turbo", "frequency_penalty", "dashscope"),
+        ("qwen-max", "list_parameters", "dashscope"),
+    }
+    assert resolve("qwen-turbo").accepts("assistant_last", "openai")
+    assert not resolve("qwen-turbo").accepts("assistant_last", "dashscope")
 
 
 @pytest.mark.parametrize(

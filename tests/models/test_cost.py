@@ -38,6 +38,17 @@ EXPECTED_TOTALS = [
     ("qwen-plus", BEIJING, 500_000, 1_000, False, 2.4 + 0.048),
     ("qwen-plus", SINGAPORE, 200_000, 1_000, True, 0.5872 + 0.029357),
     ("qwen-plus", VIRGINIA, 100_000, 1_000, False, 0.08 + 0.002),
+    # figures of the price page of October 2026
+    ("qwen3.8-max-prime", BEIJING, 1_000_000, 1_000, True, 24 + 0.072),
+    ("qwen3.8-max-us", VIRGINIA, 1_000_000, 0, True, 14.988),
+    ("qwen-plus-latest", BEIJING, 200_000, 1_000, True, 0.48 + 0.024),
+    ("qwen3.8-omni-flash", BEIJING, 1_000_000, 1_000_000, True, 0.8 + 2.7),
+    ("qwen3.6-flash", SINGAPORE, 100_000, 1_000, True, 0.187355 + 0.0112413),
+    ("qwen3.8-flash", FRANKFURT, 1_000_000, 0, True, 0.8),
+    ("glm-5.3-prime", SINGAPORE, 1_000_000, 1_000_000, True, 20.42 + 64.17),
+    ("qwen-plus-2025-01-25", BEIJING, 129_000, 1_000, False, 0.1032 + 0.002),
+    ("qwen-plus-2025-07-14", BEIJING, 500_000, 1_000, True, 0.4 + 0.008),
+    ("qwen3-max-2025-09-23", BEIJING, 100_000, 1_000, False, 1 + 0.04),
     # other tiered models
     ("qwen-flash", BEIJING, 128_000, 10_000, False, 0.0192 + 0.015),
     ("qwen-flash", BEIJING, 300_000, 10_000, False, 0.36 + 0.12),
@@ -69,12 +80,28 @@ def test_cost_totals_match_the_price_lists(
 
 
 def test_price_tier_applies_to_the_whole_request() -> None:
-    at = _cost("qwen-plus", input_tokens=131_072, output_tokens=0, thinking=False)
-    above = _cost("qwen-plus", input_tokens=131_073, output_tokens=0, thinking=False)
+    at = _cost("qwen-plus", input_tokens=128_000, output_tokens=0, thinking=False)
+    above = _cost("qwen-plus", input_tokens=128_001, output_tokens=0, thinking=False)
     assert at is not None and above is not None
-    assert at.total == pytest.approx(131_072 * 0.8 / 1e6)
-    assert above.total == pytest.approx(131_073 * 2.4 / 1e6)
-    assert (at.tier, above.tier) == ("input <= 131072", "131072 < input <= 262144")
+    assert at.total == pytest.approx(128_000 * 0.8 / 1e6)
+    assert above.total == pytest.approx(128_001 * 2.4 / 1e6)
+    assert (at.tier, above.tier) == ("input <= 128000", "128000 < input <= 256000")
+
+
+@pytest.mark.parametrize(
+    ("model", "region", "input_tokens", "price"),
+    [
+        ("qwen-plus", BEIJING, 130_000, 2.4),
+        ("qwen3.7-plus", SINGAPORE, 260_000, 8.993),
+        ("qwen3.7-flash", BEIJING, 32_500, 0.6),
+        # longer than the printed end of the last tier, and within the model's limit
+        ("qwen3-max", BEIJING, 258_000, 7),
+        ("glm-5.1", BEIJING, 202_000, 8),
+    ],
+)
+def test_thousand_in_price_tiers_is_1000(model: str, region: str, input_tokens: int, price: float) -> None:
+    charged = _cost(model, region, input_tokens=input_tokens, output_tokens=0, thinking=False)
+    assert charged is not None and charged.total == pytest.approx(input_tokens * price / 1e6)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +243,7 @@ def test_ambiguous_scope_in_a_region_gives_no_cost() -> None:
     ("model", "region"),
     [
         ("my-finetune", BEIJING),
-        ("qwen3.8-omni-flash", BEIJING),
+        ("qwen3.7-text-rerank", BEIJING),
         ("qwen-plus", "cn-hongkong"),
         ("qwen-long", SINGAPORE),
     ],

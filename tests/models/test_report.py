@@ -112,7 +112,7 @@ def test_table_as_markdown(capsys: pytest.CaptureFixture[str]) -> None:
 def test_lowest_price_of_a_region() -> None:
     price = report.lowest_price(resolve("qwen-plus"), "ap-southeast-1")
     assert price is not None
-    assert (price.input, price.output, price.up_to_input_tokens) == (2.936, 8.807, 262_144)
+    assert (price.input, price.output, price.up_to_input_tokens) == (2.936, 8.807, 256_000)
 
 
 def _compatible(ids: list[str]) -> dict[str, Any]:

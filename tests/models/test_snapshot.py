@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from qwen_core.models import ModelProfile, Price, RegionalLimit, UnitPrice, all_models, provenance
+from qwen_core.models import ModelProfile, Price, Recording, RegionalLimit, UnitPrice, all_models, provenance
 from qwen_core.models.catalogue import merge
 from qwen_core.models.profiles import PROFILES_FILE, read_profile, write_profiles
 
@@ -94,6 +94,8 @@ def _facts(profile: ModelProfile) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, Recording):
+        return f"{value.fact}@{value.protocol}:{value.on}"
     if isinstance(value, RegionalLimit):
         return f"{value.capability}@{','.join(value.regions)}"
     if isinstance(value, tuple):
