@@ -11,7 +11,7 @@ QUESTION ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PIP_FAILED = { echo "Could not install the dependencies: see pip's message above. Is the package index reachable?"; exit 1; }
 
-.PHONY: quick self-hosted sync reference faults soak demo test lint types unit lowest bench clean
+.PHONY: docs quick self-hosted sync reference faults soak demo test lint types unit lowest bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/python cookbook/quickstart.py --docs "$(DOCS)" --question "$(QUESTION)"
@@ -29,7 +29,7 @@ soak: $(VENV)/.dev
 sync: $(VENV)/.dev
 	$(BIN)/python scripts/generate_sync.py
 
-# Write docs/reference out of the docstrings, and docs/parameters.md out of the table of parameters.
+# Write docs/reference: its pages, and the snapshot of the public surface; docs/parameters.md out of the table of parameters.
 reference: $(VENV)/.dev
 	$(BIN)/python -m docs.reference.generate
 	$(BIN)/python scripts/generate_parameters.py
@@ -38,6 +38,11 @@ reference: $(VENV)/.dev
 # model of random weights.
 self-hosted: $(VENV)/.llama-server
 	$(BIN)/pytest tests/self_hosted -rs
+
+# The documentation site in build/site. A broken link, anchor or reference is an error.
+docs: $(VENV)/.dev
+	$(BIN)/python scripts/build_docs.py
+	$(BIN)/zensical build --clean --strict
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -69,7 +74,7 @@ $(VENV)/.runtime: pyproject.toml constraints.txt
 	@$(PIP) --editable ".[all]" || $(PIP_FAILED)
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt requirements-docs.txt
 	@$(PIP) --requirement requirements-dev.txt || $(PIP_FAILED)
 	@touch $@
 

@@ -30,14 +30,12 @@ class QwenBatch(Runnable[Any, Any]):
     """Runs a model over many inputs as batch jobs. Responses take minutes to days and cost half.
 
     Args:
-        llm: a ChatQwen, a binding of one, or a sequence of steps with one. The steps before and after it run in
-        this
-            process.
-        options: the fields of ``qwen_core.BatchOptions``. With ``journal="folder"``, a process that was killed and
-        is
-            restarted on the same inputs does not upload or submit anything twice.
+        llm: A ChatQwen, a binding of one, or a sequence of steps with one. The steps before and after it run in
+            this process.
+        options: The fields of ``qwen_core.BatchOptions``. With ``journal="folder"``, a process that was killed and
+            is restarted on the same inputs does not upload or submit anything twice.
 
-    Example:
+    Examples:
         >>> from langchain_qwen import ChatQwen
         >>> batch = QwenBatch(ChatQwen(enable_thinking=False), journal="journal")
         >>> answers = batch.batch(["One?", "Two?"], return_exceptions=True)  # doctest: +SKIP

@@ -58,7 +58,7 @@ class ChatQwen(ChatFields, BaseChatModel):
     known) and its reasoning as a block of ``content_blocks``. Errors are subclasses of
     ``qwen_core.errors.QwenError`` and of LangChain's classified errors.
 
-    Example:
+    Examples:
         >>> model = ChatQwen(model="qwen-plus")
         >>> model.invoke("Which is the longest river?").content  # doctest: +SKIP
         'The Nile.'

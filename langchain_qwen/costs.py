@@ -26,7 +26,7 @@ UNNAMED = "unknown"
 class CostCallbackHandler(BaseCallbackHandler):
     """Adds up the costs of ``ChatQwen`` calls. Safe to share between threads and tasks.
 
-    Example:
+    Examples:
         >>> costs = CostCallbackHandler()
         >>> # chain.invoke(question, config={"callbacks": [costs]})
         >>> costs.totals.by_currency
@@ -82,7 +82,7 @@ register_configure_hook(_CURRENT, inheritable=True)
 def get_cost_callback() -> Iterator[CostCallbackHandler]:
     """Add up all calls made inside, embeddings and reranking too, and those of its threads and tasks.
 
-    Example:
+    Examples:
         >>> with get_cost_callback() as costs:
         ...     pass  # agent.invoke({"messages": [question]})
         >>> costs.totals.calls

@@ -73,7 +73,7 @@ class QwenEmbeddings(TextBatches, Embeddings):
     On the native protocol, queries are embedded with the text type ``query`` and texts with ``document``;
     ``instruct`` describes the retrieval task.
 
-    Example:
+    Examples:
         >>> vectors = QwenEmbeddings().embed_documents(["one", "two"])  # doctest: +SKIP
     """
 
@@ -119,7 +119,7 @@ class QwenSparseEmbeddings(TextBatches):
     It has the interface of ``langchain_qdrant.SparseEmbeddings`` without inheriting from it, so that no vector
     store has to be installed.
 
-    Example:
+    Examples:
         >>> store = QdrantVectorStore(  # doctest: +SKIP
         ...     client, "docs", QwenEmbeddings(), sparse_embedding=QwenSparseEmbeddings(),
         ...     retrieval_mode=RetrievalMode.HYBRID,
@@ -154,7 +154,7 @@ def as_vector(weights: requests.SparseVector) -> SparseVector:
 class QwenMultiModalEmbeddings(BriefRepr, BatchFields, MultimodalEmbeddingFields, Embeddings):
     """A Qwen embedding model for texts, images and videos. Requires the native protocol.
 
-    Example:
+    Examples:
         >>> model = QwenMultiModalEmbeddings()
         >>> image = [{"type": "image", "url": "https://example.com/cat.png"}]
         >>> vectors = model.embed_contents([image, ["A cat.", *image]])  # doctest: +SKIP

@@ -28,7 +28,7 @@ class QwenRerank(BriefRepr, RerankFields, BaseDocumentCompressor):
     Each document's metadata has its score as ``relevance_score``. Without ``top_n`` all documents are kept. If
     there are more documents than the model's limit, several calls make one ranking.
 
-    Example:
+    Examples:
         >>> retriever = ContextualCompressionRetriever(  # doctest: +SKIP
         ...     base_compressor=QwenRerank(top_n=4), base_retriever=store.as_retriever(search_kwargs={"k": 20})
         ... )

@@ -21,12 +21,11 @@ class QwenBatch:
     """Runs a model over many conversations as batch jobs. Responses take minutes to days and cost half.
 
     Args:
-        llm: the model.
-        options: the fields of ``qwen_core.BatchOptions``. With ``journal="folder"``, a process that was killed and
-        is
-            restarted on the same conversations does not upload or submit anything twice.
+        llm: The model.
+        options: The fields of ``qwen_core.BatchOptions``. With ``journal="folder"``, a process that was killed and
+            is restarted on the same conversations does not upload or submit anything twice.
 
-    Example:
+    Examples:
         >>> batch = QwenBatch(Qwen(enable_thinking=False), journal="journal")
         >>> answers = batch.chat(["One?", "Two?"], return_exceptions=True)  # doctest: +SKIP
     """

@@ -27,7 +27,7 @@ FINGERPRINT = frozenset({"model", "finish_reason"})
 class CostEventHandler(BaseEventHandler):
     """Adds up the costs of ``Qwen`` calls. Safe to share between threads and tasks.
 
-    Example:
+    Examples:
         >>> costs = CostEventHandler()
         >>> get_dispatcher().add_event_handler(costs)
         >>> costs.totals.by_currency
@@ -60,7 +60,7 @@ def count_costs() -> Iterator[CostTotals]:
 
     LlamaIndex has one dispatcher per process: calls of a ``Qwen`` in other threads meanwhile are counted as well.
 
-    Example:
+    Examples:
         >>> with count_costs() as costs:
         ...     pass  # VectorStoreIndex.from_documents(documents, embed_model=QwenEmbedding())
         >>> costs.calls

@@ -123,7 +123,7 @@ class QwenEmbedding(EmbeddingComponent, TextEmbeddingFields, BaseEmbedding):
     ``instruct`` describes the retrieval task. An ``embeddings_cache`` holds texts only, not queries, because
     LlamaIndex identifies its entries by the text alone; for the same reason use one cache per model and dimension.
 
-    Example:
+    Examples:
         >>> vector = QwenEmbedding().get_query_embedding("Which river is the longest?")  # doctest: +SKIP
     """
 
@@ -189,7 +189,7 @@ class QwenEmbedding(EmbeddingComponent, TextEmbeddingFields, BaseEmbedding):
 class QwenSparseEmbedding(EmbeddingComponent, TextEmbeddingFields, BaseSparseEmbedding):
     """Sparse vectors of a Qwen embedding model: token weights. Requires the native protocol; since v3.
 
-    Example:
+    Examples:
         >>> sparse = QwenSparseEmbedding()
         >>> store = QdrantVectorStore(  # doctest: +SKIP
         ...     "docs", client=client, enable_hybrid=True,
@@ -253,7 +253,7 @@ class QwenMultiModalEmbedding(EmbeddingComponent, MultimodalEmbeddingFields, Mul
     Images are URLs, streams, or with ``allow_local_files`` paths. Use content blocks for anything else: a video,
     or a text and its image fused into one vector.
 
-    Example:
+    Examples:
         >>> model = QwenMultiModalEmbedding()
         >>> vector = model.get_image_embedding("https://example.com/cat.png")  # doctest: +SKIP
     """

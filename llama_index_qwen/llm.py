@@ -56,7 +56,7 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
     assistant message that is to be continued, ``video_frames`` if its images are the frames of a video, and
     ``media_options`` such as ``max_pixels``.
 
-    Example:
+    Examples:
         >>> llm = Qwen(model="qwen-plus")
         >>> llm.complete("Which is the longest river?").text  # doctest: +SKIP
         'The Nile.'

@@ -30,7 +30,7 @@ class QwenRerank(RetrievalComponent, RerankFields, BaseNodePostprocessor):
     Without ``top_n`` all nodes are kept. If there are more nodes than the model's limit, several calls make one
     ranking. Images are sent to vision models.
 
-    Example:
+    Examples:
         >>> engine = index.as_query_engine(  # doctest: +SKIP
         ...     similarity_top_k=20, node_postprocessors=[QwenRerank(top_n=4)]
         ... )

@@ -46,7 +46,7 @@ def count_usage(costs: CostTotals | None = None) -> Iterator[UsageMeter]:
 
     ``costs`` are totals to add to instead of new ones.
 
-    Example:
+    Examples:
         >>> with count_usage() as usage:
         ...     pass  # QwenEmbeddings().embed_documents(texts)
         >>> usage.total_tokens

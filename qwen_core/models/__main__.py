@@ -54,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(report.markdown(table))
         return 0
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() and not options.wide else None
-    table, omitted = report.fit(table, width)
-    print(report.aligned(table))
+    fitting, omitted = report.fit(table, width)
+    print(report.aligned(fitting))
     if omitted:
         print(f"Columns left out to fit {width} characters: {', '.join(omitted)}. Use --wide.", file=sys.stderr)
     return 0

@@ -100,7 +100,7 @@ def read_task(response: HTTPResponse, settings: ClientSettings) -> Task:
 class AsyncQwenTasks:
     """Submits tasks, polls and cancels them without blocking.
 
-    Example:
+    Examples:
         >>> tasks = AsyncQwenTasks(ClientSettings())
         >>> task = await tasks.wait('the id of a task')  # doctest: +SKIP
     """

@@ -46,7 +46,7 @@ def in_order(prepared: Prepared, settled: Sequence[dict[int, Outcome]]) -> list[
 class AsyncQwenBatchJobs:
     """Runs requests as batch jobs without blocking the event loop. Use an object from one thread at a time.
 
-    Example:
+    Examples:
         >>> jobs = AsyncQwenBatchJobs(ClientSettings(), journal='journal')
         >>> outcomes = await jobs.run(requests, return_exceptions=True)  # doctest: +SKIP
     """

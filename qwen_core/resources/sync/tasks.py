@@ -36,7 +36,7 @@ from qwen_core.types.errors import QwenError
 class QwenTasks:
     """Submits tasks, polls and cancels them.
 
-    Example:
+    Examples:
         >>> tasks = QwenTasks(ClientSettings())
         >>> task = tasks.wait('the id of a task')  # doctest: +SKIP
     """

@@ -26,7 +26,7 @@ from qwen_core.types.requests import ChatRequest
 class QwenBatchJobs:
     """Runs requests as batch jobs. Use an object from one thread at a time.
 
-    Example:
+    Examples:
         >>> jobs = QwenBatchJobs(ClientSettings(), journal='journal')
         >>> outcomes = jobs.run(requests, return_exceptions=True)  # doctest: +SKIP
     """
