@@ -4,7 +4,6 @@ A decoder parses its protocol's JSON and passes the content on to here. No modul
 the protocol's envelope.
 """
 
-import re
 from binascii import a2b_base64
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -13,7 +12,7 @@ import msgspec
 
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import MAX_CHOICES, StreamDecoder
-from qwen_core.protocols.error_decoding import code_and_message, invalid_response
+from qwen_core.protocols.error_decoding import innermost_error, invalid_response, status_in
 from qwen_core.protocols.schema import Audio, ToolCall
 from qwen_core.protocols.tool_calls import ToolCallAssembler
 from qwen_core.types.accumulator import accumulate
@@ -209,14 +208,15 @@ class ResponseBuilder:
 
     def error(self, status: int | None, error: Any, code: Any, message: Any) -> QwenError:
         """Return the error in a chunk: an object, a text, or a code and a message of its own."""
-        fields = error if isinstance(error, dict) else {"code": code, "message": error or message}
-        code, message = code_and_message(fields)
-        return make_error(status or status_in(code), code, message, request_id=self.find_request_id())
-
-
-def status_in(code: str | None) -> int | None:
-    """Return the HTTP status that self-hosted servers write for a code into a stream, as vLLM and llama.cpp do."""
-    return int(code) if code and re.fullmatch(r"[45]\d\d", code) else None
+        fields = innermost_error(error if isinstance(error, dict) else {"code": code, "message": error or message})
+        return make_error(
+            status or status_in(fields.code),
+            fields.code,
+            fields.message,
+            kind=fields.kind,
+            text=fields.text,
+            request_id=self.find_request_id(),
+        )
 
 
 class ResponseDecoder(StreamDecoder, Protocol):

@@ -96,5 +96,8 @@ class EventStreamParser:
         position = lines.rfind(b"\n" + STATUS_COMMENT) + 1
         if position or lines.startswith(STATUS_COMMENT):
             status = lines[position + len(STATUS_COMMENT) : lines.index(b"\n", position)].strip()
-            self.status = int(status) if status.isdigit() and len(status) == 3 and status != b"200" else None
+            number = status[:3]
+            # The reason phrase may follow: ``429 TOO_MANY_REQUESTS`` (captured, 2024-06).
+            is_error = number.isdigit() and number != b"200" and not status[3:4].isalnum()
+            self.status = int(number) if is_error and len(number) == 3 else None
         return payloads

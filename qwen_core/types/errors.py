@@ -236,6 +236,29 @@ class Rule(NamedTuple):
     hint: str | None = None
 
 
+OVERFLOW = (
+    # The words of rate limits, which count tokens too.
+    r"(?s)\A(?!.*(rate.?limit|per[ _-](second|minute|hour|day)|\b[rt]p[smhd]\b|quota))"
+    r".*?("
+    r"range of input length should be|input length|available context size"
+    r"|maximum (context|prompt|model|sequence) length"
+    r"|context_?(length|window|size)_?exceeded|exceed_context_size|(prompt|input)_(is_)?too_long"
+    # The input, with or without its size, is too long.
+    r"|\b(prompt|inputs?|context|conversation|history|messages?)\b( tokens?| text)?( \([^)]*\))? (is|are|was|were)"
+    r" (too (long|large (to process|for))|longer than)"
+    # The length of the input exceeds a limit, or the input exceeds a limit of tokens.
+    r"|\b(tokens?|prompt|inputs?|messages?) (token )?(count|length|size)\b.{0,60}\bexceed"
+    r"|\b(context (window|length|size)|prompt) exceeds? (the )?(limit|max)"
+    r"|\b(prompt|inputs?|context|conversation|history|messages?|request|text)\b.{0,60}\bexceed(s|ed)?\b.{0,40}"
+    r"\b(context (window|length|size)|token limit|number of tokens)"
+    r"|`?inputs`? (tokens \+ `?max_new_tokens`? must be|must have less than)"
+    r"|reduce the length of (the |your )?(messages|prompt|input|context|conversation)"
+    r"|tokens to keep from the initial prompt is greater than the context"
+    r")"
+)
+"""The wordings of "the input is too long": of Alibaba's service, vLLM, SGLang, llama.cpp, Ollama, LM Studio, TGI
+and the APIs behind gateways. A wording that is about ``max_tokens`` alone is not one of them."""
+
 # The first row that matches decides. Codes are compared without case, from the start of the code; messages
 # are searched, as short substrings because the documents' wording changes.
 RULES: tuple[Rule, ...] = (
@@ -257,19 +280,33 @@ RULES: tuple[Rule, ...] = (
     Rule(ContentFilterError, message=r"data may contain inappropriate content"),
     Rule(
         ContextOverflowError,
-        # The last is llama.cpp's (server-context.cpp, b11434).
-        message=r"range of input length should be|maximum context length|input length|available context size",
+        code=r"(model_)?context_?(length|window|size)_?exceeded|exceed_context_size|(prompt|input)_(is_)?too_long",
     ),
-    Rule(AuthenticationError, code=r"invalid_?api_?key|NOT AUTHORIZED"),
+    Rule(ContextOverflowError, message=OVERFLOW),
+    Rule(AuthenticationError, code=r"invalid_?api_?key|NOT AUTHORIZED|authentication_?error|unauthorized"),
     Rule(AuthenticationError, message=r"invalid access token"),
     Rule(QuotaExceededError, code=r"AllocationQuota\.FreeTierOnly"),
     Rule(QuotaExceededError, message=r"free (allocated quota|tier)|(hour|week|month) allocated quota exceeded"),
     Rule(QuotaExceededError, code=r"insufficient_quota", status=403),
     Rule(PermissionDeniedError, code=r"Arrearage|CommodityNotPurchased|PrepaidBillOverdue|PostpaidBillOverdue"),
-    Rule(RateLimitError, code=r"Throttling|LimitRequests|limit_requests|limit_burst_rate|insufficient_quota"),
-    Rule(NotFoundError, code=r"model_?not_?found|model_not_supported|WorkSpaceNotFound|NotFound"),
+    # Some plans answer 403 with the code AccessDenied. Who is asked to wait will be served later.
+    Rule(
+        RateLimitError, message=r"rate limit (is |was )?(exceeded|reached)|too many requests, |wait and (re)?try"
+    ),
+    Rule(
+        RateLimitError,
+        code=r"Throttling|LimitRequests|limit_requests|limit_burst_rate|insufficient_quota|rate_?limit|"
+        r"too_?many_?requests",
+    ),
+    Rule(NotFoundError, code=r"model_?not_?found|model_not_supported|WorkSpaceNotFound|not_?found"),
     Rule(NotFoundError, message=r"model not exist"),
-    Rule(PermissionDeniedError, code=r"(\w+\.)?access_?denied"),
+    Rule(PermissionDeniedError, code=r"(\w+\.)?access_?denied|permission_?(denied|error)|forbidden"),
+    # The page "Error codes": the platform has a passing fault, under the code of an invalid request.
+    Rule(
+        ServerError,
+        message=r"no backend server available|(service|server|model) is (temporarily |currently )?"
+        r"(unavailable|overloaded|busy)",
+    ),
     Rule(
         BadRequestError,
         message=r"file parsing in progress",
@@ -283,18 +320,26 @@ RULES: tuple[Rule, ...] = (
         hint="The history is not in the form that the model supports, or has tool arguments that are not JSON.",
     ),
     Rule(BadRequestError, message=r"role must be user or assistant"),
+    # The page "Error codes": a fault of the link, under the code of the service's own.
+    Rule(
+        BadRequestError,
+        message=r"missing content-length of multimodal url",
+        hint="The host of the media URL reports no length. Use a link of another host, or send the file itself.",
+    ),
     Rule(APITimeoutError, code=r"RequestTimeOut|ResponseTimeout|InternalError\.Timeout"),
     Rule(BadRequestError, code=r"InternalError\.Algo\.InvalidParameter"),
     Rule(
         ServerError,
         code=r"internal_?error|SystemError|ModelServiceFailed|ModelServingError|ModelUnavailable|"
-        r"InvokePluginFailed|RewriteFailed|RetrievalFailed|internal_server_error",
+        r"InvokePluginFailed|RewriteFailed|RetrievalFailed|internal_?server_?error|overloaded|server_?error|"
+        r"service_?unavailable",
     ),
     Rule(
         BadRequestError,
         code=r"invalid_?parameter|invalid_request|invalid_value|BadRequest|InvalidURL|InvalidFile|FILE_",
     ),
     Rule(AuthenticationError, status=401),
+    Rule(QuotaExceededError, status=402),
     Rule(PermissionDeniedError, status=403),
     Rule(NotFoundError, status=404),
     Rule(APITimeoutError, status=408),
@@ -324,12 +369,37 @@ def _patterns() -> tuple[tuple[Rule, re.Pattern[str], re.Pattern[str]], ...]:
     )
 
 
-def classify(status: int | None, code: str | None, message: str) -> Rule:
-    """Return the rule for an error. Codes decide before statuses: in a native stream every status is 400."""
+VAGUE = r"error|(invalid_request|bad_?request|internal(_?server)?|server|api|unknown)(_?error)?"
+"""Types, and codes that are no more than a type, which tell less than the HTTP status (recorded: 401 with
+``"type": "invalid_request_error", "code": null``)."""
+VAGUE_CODE = r"(invalid_request|bad_?request)(_?error)?"
+
+
+def is_telling(status: int | None) -> bool:
+    """Return whether an HTTP status says what happened. 400 does not: a native stream has it for every error."""
+    return status is not None and (status in (401, 402, 403, 404, 408, 429) or status >= 500)
+
+
+def deciding_name(status: int | None, code: str | None, kind: str | None) -> str:
+    """Return the code that decides the class of an error, or its type if it has no code; "" if the status decides.
+
+    A code that is a number is a status (vLLM, llama.cpp), so that the type says more.
+    """
+    is_code = bool(code) and not re.match(r"[45]\d\d( |\Z)", code or "")
+    name, vague = (code, VAGUE_CODE) if is_code else (kind, VAGUE)
+    return "" if not name or (is_telling(status) and re.fullmatch(vague, name, re.IGNORECASE)) else name
+
+
+def classify(status: int | None, code: str | None, message: str, kind: str | None = None) -> Rule:
+    """Return the rule for an error. Codes decide before statuses: in a native stream every status is 400.
+
+    ``kind`` is the type of the error, which decides only if neither a code nor the status does.
+    """
+    name = deciding_name(status, code, kind)
     for rule, code_pattern, message_pattern in _patterns():
         if rule.status is not None and rule.status != status:
             continue
-        if rule.code and not code_pattern.match(code or ""):
+        if rule.code and not code_pattern.match(name):
             continue
         if rule.message and not message_pattern.search(message):
             continue
@@ -346,20 +416,23 @@ def make_error(
     code: str | None,
     message: str,
     *,
+    kind: str | None = None,
+    text: str = "",
     request_id: str | None = None,
     headers: Mapping[str, str] | None = None,
     partial: "ChatResponse | None" = None,
 ) -> QwenError:
     """Return the typed error for what the service reported.
 
-    ``headers`` are the response's, with lower-case names.
+    ``kind`` is the type that was reported beside the code. ``text`` is all that was reported, if ``message`` is a
+    part of it. ``headers`` are the response's, with lower-case names.
     """
-    rule = classify(status, code, message)
+    rule = classify(status, code, text or message, kind)
     headers = headers or {}
     error = rule.error(
         message or f"The service responded with HTTP status {status} and no message.",
         status_code=status,
-        code=code,
+        code=code or kind,
         request_id=request_id or headers.get("x-request-id"),
         retry_after=retry_after(headers),
         partial=partial,

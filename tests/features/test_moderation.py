@@ -5,7 +5,7 @@ import pickle
 import pytest
 from langchain_core.exceptions import ModelInvalidRequestError
 
-from langchain_qwen import exceptions
+from langchain_qwen import errors as exceptions
 from qwen_core.types.errors import BadRequestError, ContentFilterError, make_error
 from qwen_emulator import Emulator, Failure, Reply
 from tests.features.conftest import Ask, Framework, Way

@@ -7,7 +7,7 @@ import msgspec
 
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.dashscope.schema import Choice, Chunk, Message, Output
-from qwen_core.protocols.error_decoding import invalid_response
+from qwen_core.protocols.error_decoding import undecodable
 from qwen_core.protocols.response_builder import ChoiceBuilder, ResponseBuilder, decode_response
 from qwen_core.protocols.schema import Audio
 from qwen_core.types.events import Event
@@ -38,7 +38,7 @@ class ChatStreamDecoder:
         try:
             chunk = _decode_chunk(payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
-            raise invalid_response(payload, reason) from reason
+            raise undecodable(payload, reason, status) from reason
         builder = self.builder
         builder.id = builder.request_id = chunk.request_id or builder.request_id
         if chunk.usage:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from qwen_core.models.profile import ModelProfile
-from qwen_core.protocols.error_decoding import invalid_response
+from qwen_core.protocols.error_decoding import undecodable
 from qwen_core.protocols.openai_chat.schema import Choice, Chunk
 from qwen_core.protocols.response_builder import ChoiceBuilder, ResponseBuilder, decode_response
 from qwen_core.types.events import Event
@@ -39,7 +39,7 @@ class ChatStreamDecoder:
         try:
             chunk = _decode_chunk(payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
-            raise invalid_response(payload, reason) from reason
+            raise undecodable(payload, reason, status) from reason
         builder = self.builder
         builder.id = chunk.id or builder.id
         if chunk.error or (chunk.code and not chunk.choices):

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from qwen_core.models.profile import ModelProfile
-from qwen_core.protocols.error_decoding import invalid_response
+from qwen_core.protocols.error_decoding import undecodable
 from qwen_core.protocols.openai_responses import schema
 from qwen_core.protocols.response_builder import ResponseBuilder, decode_response
 from qwen_core.protocols.schema import Function, ToolCall
@@ -58,7 +58,7 @@ class ResponseStreamDecoder:
             if event.object == "response":
                 event = schema.Event(type="response.completed", response=_decode_response(payload))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
-            raise invalid_response(payload, reason) from reason
+            raise undecodable(payload, reason, status) from reason
         if event.type == "error" or (not event.type and (event.error or event.code)):
             self.builder.request_id = event.request_id
             raise self.builder.error(status, event.error, event.code, event.message)

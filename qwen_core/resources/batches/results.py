@@ -8,7 +8,7 @@ import msgspec
 from qwen_core.execution.exchange import Exchange
 from qwen_core.execution.observers import OF_CHATS
 from qwen_core.execution.plan import CallPlan
-from qwen_core.protocols.error_decoding import code_and_message, decode_error_body, invalid_response
+from qwen_core.protocols.error_decoding import decode_error_body, error_fields, invalid_response
 from qwen_core.resources.batches.lines import BatchFile
 from qwen_core.resources.batches.schema import BatchJob, JobError, LineResponse, ResultLine
 from qwen_core.transports.base import HTTPResponse, HTTPStatusError
@@ -93,7 +93,8 @@ def read_result(exchange: Exchange, result: ResultLine) -> Outcome:
 def failed_line(error: Any, response: LineResponse) -> QwenError:
     """Return the error beside the response."""
     fields: dict[str, Any] = error if isinstance(error, dict) else {"message": error}
-    code, message = code_and_message(fields)
+    read = error_fields(fields)
+    code, message = read.code, read.message
     code = code or str(fields.get("error_code") or "") or None
     message = message or str(fields.get("error_message") or "")
     if code in NOT_REACHED:
@@ -101,7 +102,9 @@ def failed_line(error: Any, response: LineResponse) -> QwenError:
         missed.is_retryable = True
         return missed
     status = None if response.status_code == OK else response.status_code
-    return make_error(status, code, message or "The request failed.", request_id=response.request_id)
+    return make_error(
+        status, code, message or "The request failed.", kind=read.kind, request_id=response.request_id
+    )
 
 
 def line_error(mistake: JobError) -> QwenError:
