@@ -4,23 +4,18 @@ A self-hosted server without the right flags leaves ``<think>`` and ``<tool_call
 anywhere between two chunks (compatible, section 7). What the server extracted itself is never touched again.
 """
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
 from qwen_core.protocols.base import StreamDecoder
-from qwen_core.types.decodable import decodable
-from qwen_core.types.events import Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
+from qwen_core.protocols.tagged_calls import Fence, call_begins, call_may_begin, split_calls
+from qwen_core.types.events import ChoiceEnd, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
 from qwen_core.types.messages import Tool
 from qwen_core.types.requests import ChatRequest
 
 THINK, THINK_END = "<think>", "</think>"
-CALL, CALL_END = "<tool_call>", "</tool_call>"
-
-ParsedCall = tuple[str, str]
-"""The name of a tool, and the JSON text of the arguments."""
 
 
 class EventFilter(Protocol):
@@ -64,17 +59,29 @@ class FilteringDecoder:
 
 
 def output_filters(request: ChatRequest | None) -> list[EventFilter]:
-    """Return new filters for one response, in their order; none by default."""
+    """Return new filters for one response to this request, as it is sent; none by default."""
     filters: list[EventFilter] = []
     if request is None:
         return filters
     tools = {tool.name: tool for tool in request.tools}
+    thinking_disabled = disables_thinking(request)
     if request.reasoning_parser is not None:
-        begins_inside = request.reasoning_parser == "qwen3-thinking"
+        # Without thinking, the chat template itself closes the reasoning.
+        begins_inside = request.reasoning_parser == "qwen3-thinking" and not thinking_disabled
         filters.append(PerChoice(lambda choice: ThinkTags(choice, begins_inside=begins_inside)))
     if request.tool_call_parser is not None and tools:
         filters.append(PerChoice(lambda choice: TaggedCalls(choice, tools)))
     return filters
+
+
+def disables_thinking(request: ChatRequest) -> bool:
+    """Return whether a request, as it is sent, switches thinking off under any server's name for it."""
+    body: Mapping[str, Any] = request.extra_body or {}
+    template = body.get("chat_template_kwargs")
+    switches = [request.enable_thinking, body.get("enable_thinking")]
+    if isinstance(template, Mapping):
+        switches.append(template.get("enable_thinking"))
+    return False in switches or "none" in (request.reasoning_effort, body.get("reasoning_effort"))
 
 
 class ChoiceFilter(Protocol):
@@ -83,8 +90,8 @@ class ChoiceFilter(Protocol):
     def add(self, event: Event) -> Iterator[Event]:
         """Yield the events that replace this one."""
 
-    def end(self, finish: Finish) -> Iterator[Event]:
-        """Yield what was held back until the end."""
+    def end(self, finish: Finish, choice: ChoiceEnd) -> Iterator[Event]:
+        """Yield what was held back until the end of the choice."""
 
     @property
     def has_calls(self) -> bool:
@@ -108,7 +115,7 @@ class PerChoice:
             return
         ends = list(event.choices)
         for number, choice in sorted(self._choices.items()):
-            yield from choice.end(event)
+            yield from choice.end(event, ends[number])
             # The server saw only text, and so said "stop".
             if choice.has_calls and ends[number].finish_reason == "stop":
                 ends[number] = msgspec.structs.replace(ends[number], finish_reason="tool_calls")
@@ -118,26 +125,35 @@ class PerChoice:
 class TagBuffer:
     """Text that may be the beginning of a tag, and the white space before it."""
 
-    __slots__ = ("text",)
+    __slots__ = ("_space", "_start")
 
     def __init__(self) -> None:
-        self.text = ""
+        self._space: list[str] = []
+        self._start = ""
 
-    def take(self, text: str, tag: str) -> tuple[str, bool]:
-        """Return what precedes the tag or cannot belong to it, and whether the tag has arrived. Holds the rest."""
-        text = self.text + text
+    def take(self, text: str, tag: str) -> tuple[str, str | None]:
+        """Return what precedes the tag or cannot belong to it, and what follows the tag if it has arrived.
+
+        Holds the rest. White space is held in pieces: joining them for each chunk would take quadratic time.
+        """
+        text = self._start + text
         before, found, after = text.partition(tag)
         if found:
-            self.text = after
-            return before, True
+            self._start = ""
+            return self.release() + before, after
         end = len(text) - tag_prefix_length(text, tag)
-        end = len(text[:end].rstrip())
-        self.text = text[end:]
-        return text[:end], False
+        self._start = ""
+        visible = text[:end].rstrip()
+        before = self.release() + visible if visible else ""
+        self._space.append(text[len(visible) : end])
+        self._start = text[end:]
+        return before, None
 
     def release(self) -> str:
         """Return the held text, and hold nothing."""
-        text, self.text = self.text, ""
+        text = "".join((*self._space, self._start))
+        self._space.clear()
+        self._start = ""
         return text
 
 
@@ -149,6 +165,8 @@ class ThinkTags:
     def __init__(self, choice: int, *, begins_inside: bool) -> None:
         self._choice = choice
         self._held = TagBuffer()
+        self._space: list[str] = []
+        self._start = ""
         self._take = self._before
         self._untagged = self._inside if begins_inside else self._after
         self._fresh = True
@@ -164,12 +182,13 @@ class ThinkTags:
             self._take = self._after
         yield event
 
-    def end(self, finish: Finish) -> Iterator[Event]:
+    def end(self, finish: Finish, choice: ChoiceEnd) -> Iterator[Event]:
         """Yield what was held back until the end."""
         yield from self._released()
 
     def _released(self) -> Iterator[Event]:
-        text = self._held.release()
+        text = "".join((*self._space, self._start)) + self._held.release()
+        self._space, self._start = [], ""
         if text and self._take == self._inside:
             text = text.rstrip()
             if text:
@@ -178,31 +197,36 @@ class ThinkTags:
             yield TextDelta(text, self._choice)
 
     def _before(self, text: str) -> Iterator[Event]:
-        seen = self._held.text + text
-        start = seen.lstrip()
+        if not self._start and (not text or text.isspace()):
+            self._space.append(text)
+            return
+        start = (self._start + text).lstrip()
+        if start != THINK and THINK.startswith(start):
+            if not self._start:
+                self._space.append(text[: len(text) - len(start)])
+            self._start = start
+            return
+        seen = "".join((*self._space, self._start, text))
+        self._space, self._start = [], ""
         if start.startswith(THINK):
-            self._held.text = ""
             self._take = self._inside
             yield from self._inside(start.removeprefix(THINK))
-        elif THINK.startswith(start):
-            self._held.text = seen
         else:
-            self._held.text = ""
             self._take = self._untagged
             yield from self._untagged(seen)
 
     def _inside(self, text: str) -> Iterator[Event]:
-        before, ended = self._held.take(text, THINK_END)
+        before, after = self._held.take(text, THINK_END)
         if self._fresh:
             before = before.lstrip()
             self._fresh = not before
-        if ended:
+        if after is not None:
             before = before.rstrip()
         if before:
             yield ReasoningDelta(before, self._choice)
-        if ended:
+        if after is not None:
             self._take = self._behind
-            yield from self._behind(self._held.release())
+            yield from self._behind(after)
 
     def _behind(self, text: str) -> Iterator[Event]:
         text = text.lstrip()
@@ -214,60 +238,113 @@ class ThinkTags:
         yield TextDelta(text, self._choice)
 
 
-class TaggedCalls:
-    """Converts ``<tool_call>`` blocks, with JSON or with Qwen-Coder's XML in them, to tool calls.
+class CallStartBuffer:
+    """Text up to where a call may begin: at the beginning of a line, outside of code fences.
 
-    From the first tag on all text waits for the end of the response: only then is it known that the server sends
-    no tool calls of its own. A block that is not a complete call of an offered tool stays text.
+    Holds what may be the beginning of a call's first tag, and the white space before it.
+    """
+
+    __slots__ = ("_fence", "_fence_line", "_line_begins", "_space", "_start")
+
+    def __init__(self) -> None:
+        self._fence = Fence()
+        self._fence_line: list[str] | None = None
+        self._line_begins = True
+        self._space: list[str] = []
+        self._start = ""
+
+    def take(self, text: str) -> tuple[str, str | None]:
+        """Return what cannot belong to a call, and the text from where one may begin, with the space before it."""
+        text, self._start = self._start + text, ""
+        position = 0
+        while position < len(text):
+            line_end = text.find("\n", position) + 1 or len(text)
+            if self._line_begins and not self._fence.open:
+                line = text[position:line_end]
+                if call_begins(line):
+                    before = self._visible(text[:position])
+                    return before, self.release() + text[position:]
+                if call_may_begin(line):
+                    before = self._visible(text[:position])
+                    self._start = line
+                    return before, None
+            self._track_fence(text[position:line_end])
+            position = line_end
+        return self._visible(text), None
+
+    def release(self) -> str:
+        """Return the held text, and hold nothing."""
+        text = "".join((*self._space, self._start))
+        self._space.clear()
+        self._start = ""
+        return text
+
+    def _visible(self, text: str) -> str:
+        """Return this text with the white space held before it, and hold the white space at its end."""
+        visible = text.rstrip()
+        before = self.release() + visible if visible else ""
+        self._space.append(text[len(visible) :])
+        return before
+
+    def _track_fence(self, text: str) -> None:
+        """Take note of a line, or of a part of one."""
+        if self._line_begins and text.lstrip(" ")[:1] in ("`", "~"):
+            self._fence_line = []
+        self._line_begins = text.endswith("\n")
+        if self._fence_line is not None:
+            self._fence_line.append(text)
+            if self._line_begins:
+                self._fence.add_line("".join(self._fence_line))
+                self._fence_line = None
+
+
+class TaggedCalls:
+    """Converts the tool calls at the end of a response's text (``tagged_calls``) to tool calls.
+
+    From where one may begin all text waits for the end of the response: only then is it known that nothing else
+    follows, and that the server sends no tool calls of its own.
     """
 
     def __init__(self, choice: int, tools: dict[str, Tool]) -> None:
         self.has_calls = False
         self._choice = choice
         self._tools = tools
-        self._held = TagBuffer()
+        self._held = CallStartBuffer()
         self._waiting: list[str] = []
         self._reasoning: list[str] = []
         self._answered = False
-        self._proper = False
+        self._structured = False
 
     def add(self, event: Event) -> Iterator[Event]:
         """Yield the events that replace this one."""
-        if isinstance(event, ToolCallDelta) and not self._proper:
-            self._proper = True
+        if isinstance(event, ToolCallDelta) and not self._structured:
+            self._structured = True
             yield from self._text(self._rest())
         if isinstance(event, ReasoningDelta):
             self._reasoning.append(event.text)
-        if not isinstance(event, TextDelta) or self._proper:
+        if not isinstance(event, TextDelta) or self._structured:
             yield event
         elif self._waiting:
             self._waiting.append(event.text)
         else:
-            before, begun = self._held.take(event.text, CALL)
-            if begun:
-                kept = before.rstrip()
-                self._waiting += [before[len(kept) :] + CALL, self._held.release()]
-                before = kept
+            before, call = self._held.take(event.text)
+            if call is not None:
+                self._waiting.append(call)
             yield from self._text(before)
 
-    def end(self, finish: Finish) -> Iterator[Event]:
-        """Yield what was held back until the end."""
-        rest = self._rest()
-        if self._proper:
-            yield from self._text(rest)
+    def end(self, finish: Finish, choice: ChoiceEnd) -> Iterator[Event]:
+        """Yield what was held back until the end of the choice."""
+        text = self._rest()
+        if self._structured:
+            yield from self._text(text)
             return
-        found = list(split_calls(rest, self._tools)) if rest else []
-        calls = [part for part in found if not isinstance(part, str)]
-        if not calls and not self._answered and not rest.strip():
+        # A response that was cut off may lack more than a closing tag.
+        complete = choice.finish_reason == "stop"
+        text, calls = split_calls(text, self._tools, complete=complete)
+        if not calls and not self._answered and not text.strip():
             # Some models write the call before they stop thinking.
-            thought = "".join(self._reasoning)
-            start = thought.find(CALL)
-            inside = list(split_calls(thought[start:], self._tools)) if start >= 0 else []
-            if inside and all(not isinstance(part, str) or not part.strip() for part in inside):
-                calls = [part for part in inside if not isinstance(part, str)]
-        if calls:
-            rest = "".join(part for part in found if isinstance(part, str) and part.strip())
-        yield from self._text(rest)
+            _, calls = split_calls("".join(self._reasoning), self._tools, complete=complete)
+        yield from self._text(text)
         self.has_calls = bool(calls)
         for position, (name, arguments) in enumerate(calls):
             id = f"call_{finish.id or 'qwen'}_{position}"
@@ -287,90 +364,3 @@ class TaggedCalls:
 def tag_prefix_length(text: str, tag: str) -> int:
     """Return the length of the end of a text that is the beginning of a tag."""
     return next((size for size in range(min(len(tag) - 1, len(text)), 0, -1) if text.endswith(tag[:size])), 0)
-
-
-def split_calls(text: str, tools: dict[str, Tool]) -> Iterator[str | ParsedCall]:
-    """Yield the text between tool calls, and the tool calls."""
-    kept = position = 0
-    while (start := text.find(CALL, position)) >= 0:
-        begin = start + len(CALL)
-        read = json_call(text, begin, tools) or xml_call(text, begin, tools)
-        if read is None:
-            position = begin
-            continue
-        call, end = read
-        yield text[kept:start]
-        yield call
-        kept = position = end
-    yield text[kept:]
-
-
-@decodable
-class HermesCall(msgspec.Struct):
-    """The JSON of a tool call; the arguments stay as the model wrote them."""
-
-    name: str
-    arguments: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-def json_call(text: str, begin: int, tools: dict[str, Tool]) -> tuple[ParsedCall, int] | None:
-    """Return a tool call written as JSON, and the end of its block."""
-    begin = skip_whitespace(text, begin)
-    try:
-        _, end = json.JSONDecoder().raw_decode(text, begin)
-        call = msgspec.json.decode(text[begin:end], type=HermesCall)
-        arguments = bytes(call.arguments).decode()
-        if arguments.startswith('"'):
-            arguments = msgspec.json.decode(arguments, type=str)
-    except (ValueError, msgspec.MsgspecError, RecursionError):
-        return None
-    return check_offered((call.name, arguments), text, end, tools)
-
-
-def xml_call(text: str, begin: int, tools: dict[str, Tool]) -> tuple[ParsedCall, int] | None:
-    """Return a tool call written as Qwen-Coder does, and the end of its block."""
-    begin = skip_whitespace(text, begin)
-    if not text.startswith("<function=", begin):
-        return None
-    name_end, end = text.find(">", begin), text.find("</function>", begin)
-    if not 0 <= name_end < end:
-        return None
-    name = text[begin + len("<function=") : name_end].strip()
-    values: dict[str, Any] = {}
-    for written in text[name_end + 1 : end].split("<parameter=")[1:]:
-        key, closed, value = written.partition(">")
-        value, ended, _ = value.rpartition("</parameter>")
-        if not closed or not ended:
-            return None
-        key = key.strip()
-        values[key] = typed_value(value.removeprefix("\n").removesuffix("\n"), tools.get(name), key)
-    arguments = msgspec.json.encode(values).decode()
-    return check_offered((name, arguments), text, end + len("</function>"), tools)
-
-
-def check_offered(call: ParsedCall, text: str, end: int, tools: dict[str, Tool]) -> tuple[ParsedCall, int] | None:
-    """Return the tool call and the end of its block, if nothing else is in the block and the tool was offered."""
-    end = skip_whitespace(text, end)
-    if call[0] not in tools or not (end == len(text) or text.startswith(CALL_END, end)):
-        return None
-    return call, min(end + len(CALL_END), len(text))
-
-
-def typed_value(value: str, tool: Tool | None, key: str) -> Any:
-    """Convert a value that was written as bare text to the type in the tool's schema."""
-    schema = (tool.parameters.get("properties") or {}).get(key) if tool else None
-    options = [schema, *(schema.get("anyOf") or ())] if isinstance(schema, dict) else []
-    kinds = [option.get("type") for option in options if isinstance(option, dict)]
-    if "string" in kinds and not (value == "null" and "null" in kinds):
-        return value
-    try:
-        return msgspec.json.decode(value)
-    except (msgspec.DecodeError, RecursionError):
-        return value
-
-
-def skip_whitespace(text: str, position: int) -> int:
-    """Return the position of the next character that is not white space."""
-    while position < len(text) and text[position].isspace():
-        position += 1
-    return position

@@ -61,7 +61,7 @@ CALLS: dict[str, tuple[str, str, list[tuple[str, str]]]] = {
     "no tag": ("Hello. ", "Hello. ", []),
     "json": (BLOCK, "", [("get_weather", ARGUMENTS)]),
     "text before": (f"Let me look.\n\n{BLOCK}", "Let me look.", [("get_weather", ARGUMENTS)]),
-    "text after": (f"{BLOCK}\nDone.", "\nDone.", [("get_weather", ARGUMENTS)]),
+    "text after": (f"{BLOCK}\nDone.", f"{BLOCK}\nDone.", []),
     "two calls": (f"{BLOCK}\n{BLOCK}", "", [("get_weather", ARGUMENTS)] * 2),
     "arguments as a string": (
         '<tool_call>{"name": "get_weather", "arguments": "{\\"city\\": \\"Rome\\"}"}</tool_call>',
@@ -163,6 +163,21 @@ def test_tool_call_parser_extracts_a_call_that_ends_the_reasoning() -> None:
     assert outcome(pondered)[2:] == ([], "stop")
     answered = run([ReasoningDelta(BLOCK), TextDelta("It rains."), STOP], tool_call_parser="hermes")
     assert outcome(answered)[2:] == ([], "stop")
+
+
+THINKING_DISABLED: list[dict[str, Any]] = [
+    {"enable_thinking": False},
+    {"reasoning_effort": "none"},
+    {"extra_body": {"chat_template_kwargs": {"enable_thinking": False}}},
+    {"extra_body": {"enable_thinking": False}},
+]
+
+
+@pytest.mark.parametrize("fields", THINKING_DISABLED)
+def test_reasoning_parser_expects_no_reasoning_when_thinking_is_disabled(fields: dict[str, Any]) -> None:
+    for text in ("Paris.", "<think>\n\n</think>\n\nParis."):
+        found = run([TextDelta(text), STOP], reasoning_parser="qwen3-thinking", **fields)
+        assert outcome(found) == ("", "Paris.", [], "stop")
 
 
 def test_output_parsers_decode_recorded_samples() -> None:

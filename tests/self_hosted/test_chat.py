@@ -327,6 +327,16 @@ def test_tool_call_parser_and_reasoning_parser_recover_from_text(service: Emulat
         assert answer.additional_kwargs["reasoning_content"] == "I look."
 
 
+async def test_reasoning_parser_returns_text_when_thinking_is_disabled(service: Emulator, server: str) -> None:
+    service.reply(*["Paris."] * 6)
+    fields: dict[str, Any] = {"reasoning_parser": "qwen3-thinking", "enable_thinking": False}
+    model, index = chain_model(service, server, **fields), index_model(service, server, **fields)
+    assert [model.invoke("?").content, total(model.stream("?")).content] == ["Paris.", "Paris."]
+    assert (await model.ainvoke("?")).content == "Paris."
+    assert [index.complete("?").text, list(index.stream_complete("?"))[-1].text] == ["Paris.", "Paris."]
+    assert chain_model(service, server, reasoning_parser="qwen3-thinking").invoke("?").content == ""
+
+
 @pytest.mark.parametrize(
     ("failure", "error"),
     [
