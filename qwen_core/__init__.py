@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from qwen_core.resources.batches import AsyncQwenBatchJobs, BatchJob, BatchOptions, Limits, QwenBatchJobs
     from qwen_core.resources.client import AsyncQwenClient
     from qwen_core.resources.files import AsyncQwenFiles, UploadedFile
+    from qwen_core.resources.speech import AsyncQwenSpeech
     from qwen_core.resources.sync.client import QwenClient
     from qwen_core.resources.sync.files import QwenFiles
+    from qwen_core.resources.sync.speech import QwenSpeech
     from qwen_core.resources.sync.tasks import QwenTasks
+    from qwen_core.resources.sync.transcription import QwenTranscription
     from qwen_core.resources.tasks import AsyncQwenTasks
+    from qwen_core.resources.transcription import AsyncQwenTranscription
     from qwen_core.types.errors import QwenError
     from qwen_core.types.messages import AudioPart, FilePart, ImagePart, Message, TextPart, ToolCallPart, VideoPart
     from qwen_core.types.requests import (
@@ -29,13 +33,25 @@ if TYPE_CHECKING:
         RerankResponse,
     )
     from qwen_core.types.responses import ChatResponse
+    from qwen_core.types.speech import (
+        Sentence,
+        Speech,
+        SpeechChunk,
+        SpeechRequest,
+        Transcription,
+        TranscriptionChunk,
+        TranscriptionRequest,
+        Word,
+    )
     from qwen_core.types.usage import Cost, Usage
 
 __all__ = [
     "AsyncQwenBatchJobs",
     "AsyncQwenClient",
     "AsyncQwenFiles",
+    "AsyncQwenSpeech",
     "AsyncQwenTasks",
+    "AsyncQwenTranscription",
     "AudioPart",
     "BatchJob",
     "BatchOptions",
@@ -55,17 +71,27 @@ __all__ = [
     "QwenClient",
     "QwenError",
     "QwenFiles",
+    "QwenSpeech",
     "QwenTasks",
+    "QwenTranscription",
     "RateLimiter",
     "RerankRequest",
     "RerankResponse",
+    "Sentence",
+    "Speech",
+    "SpeechChunk",
+    "SpeechRequest",
     "Task",
     "TextPart",
     "Timeout",
     "ToolCallPart",
+    "Transcription",
+    "TranscriptionChunk",
+    "TranscriptionRequest",
     "UploadedFile",
     "Usage",
     "VideoPart",
+    "Word",
     "count_usage",
 ]
 
@@ -75,7 +101,9 @@ __getattr__ = lazy_names(
         "AsyncQwenBatchJobs": "qwen_core.resources.batches",
         "AsyncQwenClient": "qwen_core.resources.client",
         "AsyncQwenFiles": "qwen_core.resources.files",
+        "AsyncQwenSpeech": "qwen_core.resources.speech",
         "AsyncQwenTasks": "qwen_core.resources.tasks",
+        "AsyncQwenTranscription": "qwen_core.resources.transcription",
         "AudioPart": "qwen_core.types.messages",
         "BatchJob": "qwen_core.resources.batches",
         "BatchOptions": "qwen_core.resources.batches",
@@ -95,17 +123,27 @@ __getattr__ = lazy_names(
         "QwenClient": "qwen_core.resources.sync.client",
         "QwenError": "qwen_core.types.errors",
         "QwenFiles": "qwen_core.resources.sync.files",
+        "QwenSpeech": "qwen_core.resources.sync.speech",
         "QwenTasks": "qwen_core.resources.sync.tasks",
+        "QwenTranscription": "qwen_core.resources.sync.transcription",
         "RateLimiter": "qwen_core.execution.rate_limits",
         "RerankRequest": "qwen_core.types.requests",
         "RerankResponse": "qwen_core.types.requests",
+        "Sentence": "qwen_core.types.speech",
+        "Speech": "qwen_core.types.speech",
+        "SpeechChunk": "qwen_core.types.speech",
+        "SpeechRequest": "qwen_core.types.speech",
         "Task": "qwen_core.protocols.tasks",
         "TextPart": "qwen_core.types.messages",
         "Timeout": "qwen_core.config.timeouts",
         "ToolCallPart": "qwen_core.types.messages",
+        "Transcription": "qwen_core.types.speech",
+        "TranscriptionChunk": "qwen_core.types.speech",
+        "TranscriptionRequest": "qwen_core.types.speech",
         "UploadedFile": "qwen_core.resources.files",
         "Usage": "qwen_core.types.usage",
         "VideoPart": "qwen_core.types.messages",
+        "Word": "qwen_core.types.speech",
         "count_usage": "qwen_core.execution.usage_meter",
     },
 )

@@ -22,6 +22,10 @@ DEFAULT_MODEL = "qwen-plus"
 DEFAULT_EMBEDDING_MODEL = "text-embedding-v4"
 DEFAULT_MULTIMODAL_EMBEDDING_MODEL = "qwen3-vl-embedding"
 DEFAULT_RERANK_MODEL = "qwen3-rerank"
+DEFAULT_TRANSCRIPTION_MODEL = "qwen3-asr-flash"
+DEFAULT_FILE_TRANSCRIPTION_MODEL = "qwen3-asr-flash-filetrans"
+"""For audio of more than five minutes."""
+DEFAULT_SPEECH_MODEL = "qwen3-tts-flash"
 DEFAULT_REGION = "cn-beijing"
 
 PATHS: dict[ProtocolName, str] = {"openai": "/compatible-mode/v1", "dashscope": "/api/v1"}

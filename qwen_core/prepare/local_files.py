@@ -6,6 +6,7 @@ nobody meant to send (protocol document "native", 4.4).
 """
 
 import base64
+import io
 import mimetypes
 import os
 import stat
@@ -59,7 +60,7 @@ class LocalFile(NamedTuple):
 
     def fits_inline(self) -> bool:
         """Return whether the file is small enough for a data URI in a message."""
-        return (self.size + 2) // 3 * 4 + len(self.mime_type) + len("data:;base64,") <= INLINE_LIMIT
+        return fits_inline(self.size, self.mime_type)
 
     def data_uri(self, kind: MediaKind) -> str:
         """Return the validated content as a data URI."""
@@ -67,6 +68,41 @@ class LocalFile(NamedTuple):
             content = source.read()
         check_content(content, kind)
         return f"data:{self.mime_type};base64,{base64.b64encode(content).decode()}"
+
+
+class MemoryFile(NamedTuple):
+    """Content in memory that may be sent, with the interface of a local file."""
+
+    name: str
+    content: bytes
+    mime_type: str
+
+    @property
+    def size(self) -> int:
+        """Return the number of bytes."""
+        return len(self.content)
+
+    def open(self) -> BinaryIO:
+        """Open the content."""
+        return io.BytesIO(self.content)
+
+    def fits_inline(self) -> bool:
+        """Return whether the content is small enough for a data URI in a message."""
+        return fits_inline(self.size, self.mime_type)
+
+    def data_uri(self, kind: MediaKind) -> str:
+        """Return the validated content as a data URI."""
+        check_content(self.content, kind)
+        return f"data:{self.mime_type};base64,{base64.b64encode(self.content).decode()}"
+
+
+SentFile = LocalFile | MemoryFile
+"""A file that may be uploaded."""
+
+
+def fits_inline(size: int, mime_type: str) -> bool:
+    """Return whether content of this size and type is small enough for a data URI in a message."""
+    return (size + 2) // 3 * 4 + len(mime_type) + len("data:;base64,") <= INLINE_LIMIT
 
 
 def allowed_path(url: str, allowed: AllowedFiles) -> Path:
@@ -104,15 +140,19 @@ def plain_path(url: str) -> Path | None:
     return None
 
 
-def local_file(path: Path, kind: MediaKind) -> LocalFile:
-    """Return the file at an allowed path. Raise BadRequestError if it is too large or not of this kind."""
+def local_file(path: Path, kind: MediaKind, limit: int | None = None) -> LocalFile:
+    """Return the file at an allowed path. Raise BadRequestError if it is too large or not of this kind.
+
+    ``limit`` replaces the limit of the kind.
+    """
+    limit = FILE_LIMITS[kind] if limit is None else limit
     content, size = open_regular(path)
     with content:
         head = content.read(HEAD)
-    if size > FILE_LIMITS[kind]:
+    if size > limit:
         raise BadRequestError(
             f"{path.name!r} has {size / MEGABYTE:.1f} MB; {kind} files can have at most "
-            f"{FILE_LIMITS[kind] // MEGABYTE} MB. Nothing was sent."
+            f"{limit // MEGABYTE} MB. Nothing was sent."
         )
     by_content, by_name = sniff(head), mimetypes.guess_type(path.name)[0]
     if kind == "document":

@@ -22,6 +22,7 @@ from qwen_core.types.requests import (
     MultimodalEmbeddingRequest,
     RerankRequest,
 )
+from qwen_core.types.speech import SpeechRequest, TranscriptionRequest
 
 OPENAI_COMPATIBLE: Protocol = OpenAICompatible()
 OPENAI_RESPONSES: Protocol = OpenAIResponses()
@@ -39,7 +40,7 @@ NATIVE_SEARCH_OPTIONS = (
 )
 
 
-AnyRequest = ChatRequest | AnyEmbeddingRequest | RerankRequest
+AnyRequest = ChatRequest | AnyEmbeddingRequest | RerankRequest | TranscriptionRequest | SpeechRequest
 
 
 class Selection(NamedTuple):

@@ -161,5 +161,5 @@ def task_error(task: Task) -> QwenError | None:
         message = f"The service does not know the task {task.id}."
         error = NotFoundError(message, request_id=task.request_id, hint=LOST_HINT)
     if error is not None:
-        error.task_id = task.id
+        error.task_id, error.task_ended = task.id, True
     return error

@@ -16,7 +16,7 @@ import msgspec
 from qwen_core.config.endpoints import host_of
 from qwen_core.config.settings import ClientSettings, Connection, resolve_connection
 from qwen_core.execution.service_calls import key_headers
-from qwen_core.prepare.local_files import LocalFile
+from qwen_core.prepare.local_files import SentFile
 from qwen_core.protocols.error_decoding import decode_error, invalid_response
 from qwen_core.transports.base import HTTPStatusError
 from qwen_core.transports.blocking import async_run
@@ -66,13 +66,13 @@ def read_policy(payload: bytes, connection: Connection) -> Policy:
     return policy
 
 
-def object_key(policy: Policy, file: LocalFile, position: int) -> str:
+def object_key(policy: Policy, file: SentFile, position: int) -> str:
     """Return the key of a file in the store. It has a number, because two files may have one name."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", file.name).lstrip(".") or "file"
     return f"{policy.upload_dir}/{position}-{name[-100:]}"
 
 
-def store_form(policy: Policy, key: str, file: LocalFile, content: Content, on_sent: OnDone | None) -> Form:
+def store_form(policy: Policy, key: str, file: SentFile, content: Content, on_sent: OnDone | None) -> Form:
     """Return the form for the store. The policy's signature covers these fields."""
     fields = {
         "OSSAccessKeyId": policy.oss_access_key_id,
@@ -96,7 +96,7 @@ def map_upload_exception(error: QwenError | HTTPStatusError, connection: Connect
     return error
 
 
-def total_size(files: Mapping[str, LocalFile]) -> int:
+def total_size(files: Mapping[str, SentFile]) -> int:
     """Return the bytes of all files."""
     return sum(file.size for file in files.values())
 
@@ -108,7 +108,7 @@ class AsyncTemporaryStore:
         self._connection = resolve_connection(settings, "dashscope", asynchronous=True)
 
     async def put(
-        self, files: Mapping[str, LocalFile], model: str, *, show_progress: bool = False
+        self, files: Mapping[str, SentFile], model: str, *, show_progress: bool = False
     ) -> dict[str, str]:
         """Upload the files and return their URLs by the same keys. Raise a QwenError if it fails."""
         connection = self._connection

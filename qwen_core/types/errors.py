@@ -47,6 +47,7 @@ class QwenError(Exception):
         model: the model that was requested.
         partial: what had arrived of a streamed response before it failed.
         task_id: the task at the service that failed or was waited for; it can be fetched by this id for 24 hours.
+        task_ended: whether that task has ended without a result, so that waiting for it again is of no use.
         batch_id: the batch job that the request was in, or the name of its file if a job was refused.
         advice: what to do about errors of this class.
         hint: what to do about this error, instead of the advice.
@@ -55,6 +56,7 @@ class QwenError(Exception):
     is_retryable: bool = False
     batch_id: str | None = None
     task_id: str | None = None
+    task_ended: bool = False
     advice: ClassVar[str] = ""
 
     def __init__(

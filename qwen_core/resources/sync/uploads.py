@@ -6,7 +6,7 @@ from contextlib import closing
 
 from qwen_core.config.settings import ClientSettings, resolve_connection
 from qwen_core.execution.service_calls import key_headers
-from qwen_core.prepare.local_files import LocalFile
+from qwen_core.prepare.local_files import SentFile
 from qwen_core.resources.uploads import (
     map_upload_exception,
     object_key,
@@ -29,7 +29,7 @@ class TemporaryStore:
     def __init__(self, settings: ClientSettings) -> None:
         self._connection = resolve_connection(settings, "dashscope", asynchronous=False)
 
-    def put(self, files: Mapping[str, LocalFile], model: str, *, show_progress: bool = False) -> dict[str, str]:
+    def put(self, files: Mapping[str, SentFile], model: str, *, show_progress: bool = False) -> dict[str, str]:
         """Upload the files and return their URLs by the same keys. Raise a QwenError if it fails."""
         connection = self._connection
         transport = PlainTransport(connection)
