@@ -95,7 +95,8 @@ PROMPTS = (
         rf"opportunity.*?{_RULE}(?P<context>.*?){_RULE}",
         _refine,
     ),
-    Prompt(r"(?P<choices>.*)most relevant to the question:?\s*['\"](?P<question>.+?)['\"]", _choose),
+    # Anchored: an unanchored ".*" tries every start of a long prompt, in quadratic time.
+    Prompt(r"\A(?P<choices>.*)most relevant to the question:?\s*['\"](?P<question>.+?)['\"]", _choose),
     Prompt(
         r"Follow[ -]?Up (?:Message|Input|Question)(?:>|\s*:)\s*(?P<question>.+?)\s*\n\s*<?Standalone",
         lambda found: found["question"],
