@@ -62,10 +62,10 @@ class Deadline(NamedTuple):
     @classmethod
     def of(cls, timeout: Timeout, now: float) -> "Deadline":
         """Return the moments for a call that begins now."""
-        spans = [span for span in (timeout.attempts, timeout.total) if span is not None]
+        span = _shorter(timeout.attempts, timeout.total)
         return cls(
             end=None if timeout.total is None else now + timeout.total,
-            last_attempt=now + min(spans) if spans else None,
+            last_attempt=None if span is None else now + span,
         )
 
     def allows_attempt(self, moment: float) -> bool:

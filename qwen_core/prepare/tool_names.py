@@ -37,7 +37,13 @@ def with_valid_tool_names(
     request: ChatRequest, *, self_hosted: bool = False
 ) -> tuple[ChatRequest, dict[str, str]]:
     """Return the request with valid tool names, and the user's name for each that was replaced."""
-    names = dict.fromkeys([*(tool.name for tool in request.tools), *called_tool_names(request.messages)])
+    names: dict[str, None] = {}
+    for tool in request.tools:
+        names[tool.name] = None
+    for message in request.messages:
+        for part in message.parts:
+            if type(part) is ToolCallPart:
+                names[part.name] = None
     accepts = SELF_HOSTED_NAME_RULE if self_hosted else SERVICE_NAME_RULE
     if all(map(accepts, names)):
         return request, {}
@@ -73,15 +79,6 @@ def valid_tool_names(names: Mapping[str, None], accepts: NameRule = SERVICE_NAME
         used.add(candidate)
         replacements[name] = candidate
     return replacements
-
-
-def called_tool_names(messages: tuple[Message, ...]) -> Iterator[str]:
-    """Yield the name of each tool that was called in a conversation."""
-    for message in messages:
-        if message.role == "assistant":
-            for part in message.parts:
-                if type(part) is ToolCallPart:
-                    yield part.name
 
 
 def _rename_in_message(message: Message, replacements: Mapping[str, str]) -> Message:

@@ -12,6 +12,7 @@ from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.schema import SentFunction, SentMessage, SentToolCall
 from qwen_core.types.errors import UnsupportedFeatureError
 from qwen_core.types.messages import (
+    MEDIA_PARTS,
     AudioPart,
     FilePart,
     Message,
@@ -177,7 +178,11 @@ class ParameterEncoder:
 
 def set_parameters(request: ChatRequest, names: Iterable[str]) -> list[str]:
     """Return those of these parameters that the caller set."""
-    return [name for name in names if getattr(request, name) not in (None, ())]
+    found: list[str] = []
+    for name in names:
+        if getattr(request, name) not in (None, ()):
+            found.append(name)
+    return found
 
 
 def refuse(request: ChatRequest, names: Iterable[str], protocol: str, hint: str) -> None:
@@ -219,7 +224,8 @@ def encode_tool_choice(choice: str) -> str | dict[str, Any]:
 
 def oss_headers(messages: Sequence[Message]) -> dict[str, str]:
     """Return the headers that URLs of temporary storage require (compatible 2.6, native 1.5)."""
-    if not has_media(messages):
-        return {}
-    urls = (url for message in messages for part in message.parts for url in part_urls(part))
-    return OSS_HEADERS if any(url.startswith("oss://") for url in urls) else {}
+    for message in messages:
+        for part in message.parts:
+            if type(part) in MEDIA_PARTS and any(url.startswith("oss://") for url in part_urls(part)):
+                return OSS_HEADERS
+    return {}

@@ -67,10 +67,11 @@ def select_protocol(name: ProtocolChoice, profile: ModelProfile, request: AnyReq
     if name == "dashscope":
         return Selection(DASHSCOPE_NATIVE)
     losses = list(losses_without_native(profile, request))
-    wanted = bool(losses) or has_sources(request)
+    if not losses and not has_sources(request):
+        return Selection(OPENAI_COMPATIBLE)
     install = f"Install the dashscope SDK: {NATIVE_EXTRA}"
     remedy = install if name == "auto" else 'Use protocol="dashscope" or "auto".'
-    if name == "auto" and wanted and not profile.compatible_only and sdk_is_installed():
+    if name == "auto" and not profile.compatible_only and sdk_is_installed():
         obstacle = native_obstacle(profile, request)
         if obstacle is None or profile.native_only:
             return Selection(DASHSCOPE_NATIVE)

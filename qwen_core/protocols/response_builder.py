@@ -48,7 +48,7 @@ class ChoiceBuilder:
     def __init__(self, index: int, cumulative: bool) -> None:
         self.index = index
         self.cumulative = cumulative
-        self.tools = ToolCallAssembler(index)
+        self.tools: ToolCallAssembler | None = None
         self.finish_reason: str | None = None
         self.logprobs: list[dict[str, Any]] = []
         self.has_text = False
@@ -73,11 +73,14 @@ class ChoiceBuilder:
 
     def add_tool_calls(self, calls: Sequence[ToolCall], events: list[Event]) -> None:
         """Add deltas of tool calls. If several have no index, their positions are their indices."""
+        if not calls:
+            return
+        tools = self.tools = self.tools or ToolCallAssembler(self.index)
         for position, call in enumerate(calls):
             index = position if call.index is None and len(calls) > 1 else call.index
             function = call.function
             try:
-                delta = self.tools.add(
+                delta = tools.add(
                     call.id,
                     index,
                     function.name if function else None,
@@ -172,15 +175,16 @@ class ResponseBuilder:
         ends: list[ChoiceEnd] = []
         events: list[Event] = []
         for choice in self.choices:
-            reason = finish_reason(choice.finish_reason, bool(choice.tools))
+            reason = finish_reason(choice.finish_reason, choice.tools is not None)
             if reason is None:
                 raise IncompleteStreamError(
                     "The stream ended without a finish_reason; the response is incomplete.",
                     request_id=self.find_request_id(),
                     hint=OUT_OF_TIME if self.headers.get("x-dashscope-partialresponse") == "true" else None,
                 )
-            events += choice.tools.missing_ids(self.id)
-            empty = choice.has_reasoning and not choice.answered and not choice.tools
+            if choice.tools is not None:
+                events += choice.tools.missing_ids(self.id)
+            empty = choice.has_reasoning and not choice.answered and choice.tools is None
             ends.append(ChoiceEnd(reason, choice.finish_reason, choice.logprobs or None, empty))
         events.append(
             Finish(

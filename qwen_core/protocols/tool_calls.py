@@ -39,9 +39,6 @@ class ToolCallAssembler:
         self._by_id: dict[str, PartialToolCall] = {}
         self._by_index: dict[int, PartialToolCall] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._calls)
-
     def add(self, id: str | None, index: int | None, name: str | None, arguments: Any) -> ToolCallDelta:
         """Return the event for one delta."""
         call = self._find(id or "", index, name or "")

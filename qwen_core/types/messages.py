@@ -127,7 +127,12 @@ LONG_CONVERSATION = 300_000
 
 def is_long(messages: Iterable[Message]) -> bool:
     """Return whether a conversation is too long to count and encode on an event loop."""
-    return text_length(messages) > LONG_CONVERSATION
+    length = 0
+    for message in messages:
+        for part in message.parts:
+            if type(part) is TextPart:
+                length += len(part.text)
+    return length > LONG_CONVERSATION
 
 
 def text_length(messages: Iterable[Message]) -> int:
@@ -142,7 +147,11 @@ def part_types(messages: Iterable[Message]) -> set[type[Part]]:
 
 def has_media(messages: Iterable[Message]) -> bool:
     """Return whether these messages have any part other than text, reasoning and tool calls."""
-    return not part_types(messages).isdisjoint(MEDIA_PARTS)
+    for message in messages:
+        for part in message.parts:
+            if type(part) in MEDIA_PARTS:
+                return True
+    return False
 
 
 def part_urls(part: Part) -> tuple[str, ...]:

@@ -191,7 +191,7 @@ BLOCKS: list[Any] = ["plain", {"type": "text", "text": "a"}, {"type": "image", "
 def test_caching_middleware_keeps_message_content(content: Any, expected: list[Any] | None) -> None:
     message = HumanMessage(content)
     request = ModelRequest(model=ChatQwen(api_key=KEY), messages=[message])
-    changed = QwenPromptCachingMiddleware().marked(request).messages[0]
+    changed = QwenPromptCachingMiddleware().with_breakpoints(request).messages[0]
     if expected is None:
         expected = [{"type": "text", "text": "plain", "cache_control": MARK}, content[1]]
     assert changed.content == expected
@@ -201,11 +201,13 @@ def test_caching_middleware_keeps_message_content(content: Any, expected: list[A
 def test_caching_middleware_marks_the_last_message_with_text() -> None:
     call = AIMessage("", tool_calls=[{"name": "f", "args": {}, "id": "1"}])
     messages: list[AnyMessage] = [HumanMessage("hi"), call, ToolMessage("", tool_call_id="1")]
-    changed = QwenPromptCachingMiddleware().marked(ModelRequest(model=ChatQwen(api_key=KEY), messages=messages))
+    changed = QwenPromptCachingMiddleware().with_breakpoints(
+        ModelRequest(model=ChatQwen(api_key=KEY), messages=messages)
+    )
     assert changed.messages[0].content == [{"type": "text", "text": "hi", "cache_control": MARK}]
     assert changed.messages[1:] == messages[1:]
 
 
 def test_caching_middleware_ignores_other_models() -> None:
     request = ModelRequest(model=FakeListChatModel(responses=["a"]), messages=[HumanMessage("hi")])
-    assert QwenPromptCachingMiddleware().marked(request) is request
+    assert QwenPromptCachingMiddleware().with_breakpoints(request) is request

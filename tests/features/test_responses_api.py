@@ -187,7 +187,7 @@ def test_llama_index_agent_combines_built_in_tools_with_its_own(streaming: bool,
 
 
 def test_built_in_tools_refuse_functions_and_hide_secrets() -> None:
-    with pytest.raises(ValueError, match="functions are tools of an agent"):
+    with pytest.raises(ValueError, match="Pass others to an agent"):
         Qwen(built_in_tools=[{"type": "function", "function": {"name": "f"}}])
     mcp = {"type": "mcp", "server_label": "a", "headers": {"Authorization": KEY}}
     llm = Qwen(built_in_tools=[mcp])
@@ -195,7 +195,7 @@ def test_built_in_tools_refuse_functions_and_hide_secrets() -> None:
 
 
 def test_built_in_tools_are_refused_on_dashscope_protocol(qwen_emulator: Emulator) -> None:
-    with pytest.raises(UnsupportedFeatureError, match="service runs"):
+    with pytest.raises(UnsupportedFeatureError, match="Built-in tools are not available"):
         make(qwen_emulator, protocol="dashscope").bind_tools([SEARCH]).invoke("Why?")
     assert qwen_emulator.requests == []
 
@@ -374,7 +374,7 @@ def test_responses_api_media_part_is_encoded(part: Part, item: dict[str, Any]) -
 
 
 def test_responses_api_refuses_file_parts() -> None:
-    with pytest.raises(UnsupportedFeatureError, match="FilePart"):
+    with pytest.raises(UnsupportedFeatureError, match="File parts are not supported"):
         encoded(messages=(Message("user", (TextPart("Read."), FilePart(url="https://a.example/a.pdf"))),))
 
 

@@ -34,12 +34,12 @@ def test_batch_split_respects_limits_and_keeps_every_line(
 ) -> None:
     lines = [Line(place, text, group) for place, (text, group) in enumerate(parts)]
     files = split(lines, limit)
-    assert sorted(line.index for file in files for line in file.lines) == list(range(len(lines)))
+    assert sorted(line.position for file in files for line in file.lines) == list(range(len(lines)))
     for file in files:
         assert 1 <= len(file.lines) <= limit.lines
         assert sum(len(line.text) for line in file.lines) <= limit.file_bytes
         assert len({line.group for line in file.lines}) == 1
-        assert [line.index for line in file.lines] == sorted(line.index for line in file.lines)
+        assert [line.position for line in file.lines] == sorted(line.position for line in file.lines)
 
 
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=5))
@@ -72,7 +72,7 @@ def test_batch_files_are_separate_per_model_and_thinking() -> None:
         ask("3", enable_thinking=True),
         ask("4"),
     ]
-    places = [[line.index for line in file.lines] for file in prepare(SETTINGS, requests, ENDPOINT).files]
+    places = [[line.position for line in file.lines] for file in prepare(SETTINGS, requests, ENDPOINT).files]
     assert places == [[0, 3], [1], [2]]
 
 

@@ -11,14 +11,7 @@ from qwen_core.protocols.openai_chat.embeddings import decode_embeddings, encode
 from qwen_core.protocols.openai_chat.encode import encode_chat
 from qwen_core.protocols.openai_chat.rerank import decode_rerank, encode_rerank
 from qwen_core.types.errors import QwenError
-from qwen_core.types.requests import (
-    AnyEmbeddingRequest,
-    ChatRequest,
-    EmbeddingResponse,
-    RerankRequest,
-    RerankResponse,
-)
-from qwen_core.types.responses import ChatResponse
+from qwen_core.types.requests import RerankRequest
 
 
 class OpenAICompatible:
@@ -26,31 +19,18 @@ class OpenAICompatible:
 
     name: ProtocolName = "openai"
 
-    def encode_chat(self, request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
-        return encode_chat(request, profile, stream)
-
-    def decode_chat(
-        self, payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None
-    ) -> ChatResponse:
-        return decode_chat(payload, profile, headers)
-
-    def stream_decoder(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> StreamDecoder:
-        return ChatStreamDecoder(profile, headers)
-
-    def error(self, status: int, payload: bytes, headers: Mapping[str, str]) -> QwenError:
-        return decode_error(status, payload, headers)
+    encode_chat = staticmethod(encode_chat)
+    decode_chat = staticmethod(decode_chat)
+    encode_embeddings = staticmethod(encode_embeddings)
+    decode_embeddings = staticmethod(decode_embeddings)
+    decode_rerank = staticmethod(decode_rerank)
+    error = staticmethod(decode_error)
 
     def other_endpoint(self, path: str, error: QwenError) -> NativeEndpoint | None:
         return None
 
-    def encode_embeddings(self, request: AnyEmbeddingRequest, profile: ModelProfile) -> EncodedRequest:
-        return encode_embeddings(request, profile)
-
-    def decode_embeddings(self, payload: bytes, headers: Mapping[str, str]) -> EmbeddingResponse:
-        return decode_embeddings(payload, headers)
-
     def encode_rerank(self, request: RerankRequest, profile: ModelProfile) -> EncodedRequest:
         return encode_rerank(request)
 
-    def decode_rerank(self, payload: bytes, headers: Mapping[str, str]) -> RerankResponse:
-        return decode_rerank(payload, headers)
+    def stream_decoder(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> StreamDecoder:
+        return ChatStreamDecoder(profile, headers)

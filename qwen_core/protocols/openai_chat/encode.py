@@ -39,14 +39,15 @@ def encode_chat(request: ChatRequest, profile: ModelProfile, stream: bool) -> En
         "model": request.model,
         "messages": encode_messages(request, profile, encode_content),
         **encode_parameters(request),
-        **encode_tools(request),
     }
+    if request.tools:
+        body |= encode_tools(request)
     if stream:
         body["stream"] = True
         body["stream_options"] = {"include_usage": True}
     return EncodedRequest(
         path="/chat/completions",
-        body=encode_json(merge_body(body, request.extra_body)),
+        body=encode_json(merge_body(body, request.extra_body) if request.extra_body else body),
         headers={**oss_headers(request.messages), **(request.extra_headers or {})},
         cumulative=stream and profile.cumulative_stream,
     )

@@ -46,7 +46,7 @@ LIMITS = Limits()
 class Line(NamedTuple):
     """One request as a line of a file, and its index among all requests."""
 
-    index: int
+    position: int
     text: bytes
     group: tuple[str, bool | None]
 

@@ -50,9 +50,9 @@ def refuse(file: BatchFile, name: str, error: QwenError, prepared: Prepared) -> 
     """Return the refusal as the outcome of each request of the file, by index."""
     outcomes: dict[int, Outcome] = {}
     for line in file.lines:
-        plan = prepared.plans[line.index]
+        plan = prepared.plans[line.position]
         assert isinstance(plan, CallPlan)
         own = copy(error)
         own.__cause__, own.batch_id = error.__cause__, name
-        outcomes[line.index] = Exchange(plan, OF_CHATS).map_error(own)
+        outcomes[line.position] = Exchange(plan, OF_CHATS).map_error(own)
     return outcomes

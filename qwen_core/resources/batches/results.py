@@ -56,10 +56,10 @@ def settle(
     mistakes = {mistake.line: mistake for mistake in job.mistakes if mistake.line is not None}
     outcomes: dict[int, Outcome] = {}
     for number, line in enumerate(file.lines, 1):
-        plan = plans[line.index]
+        plan = plans[line.position]
         assert isinstance(plan, CallPlan)
         exchange = Exchange(plan, OF_CHATS)
-        result = results.get(str(line.index))
+        result = results.get(str(line.position))
         if result is not None:
             outcome = read_result(exchange, result)
         elif number in mistakes:
@@ -71,7 +71,7 @@ def settle(
         else:
             extras = {**(outcome.extras or {}), "batch_id": job.id}
             outcome = msgspec.structs.replace(outcome, extras=extras)
-        outcomes[line.index] = outcome
+        outcomes[line.position] = outcome
     return outcomes
 
 
