@@ -117,7 +117,7 @@ def test_redirect_is_not_followed_and_sends_no_key(
         for ask in every_surface(settings, request_):
             qwen_emulator.reset()
             qwen_emulator.reply(RawReply(status, {"location": f"{elsewhere.base_url}/steal"}))
-            with pytest.raises(errors.InvalidResponseError, match="redirect") as caught:
+            with pytest.raises(errors.InvalidResponseError, match="Redirects are not followed") as caught:
                 ask()
             assert caught.value.status_code == status
         assert not elsewhere.requests

@@ -196,7 +196,9 @@ def test_query_fusion_retriever(make: MakeModel, index: VectorStoreIndex) -> Non
 
 
 @pytest.mark.parametrize("kind", [LLMRerank, StructuredLLMRerank])
-def test_llm_rerank_postprocessors(make: MakeModel, kind: Any) -> None:
+def test_llm_rerank_postprocessors(make: MakeModel, service: Emulator, kind: Any) -> None:
+    if kind is LLMRerank:
+        service.reply("Doc: 2, Relevance: 9")
     nodes = [
         NodeWithScore(node=TextNode(text="Bread is baked from flour.")),
         NodeWithScore(node=TextNode(text="The Nile is the longest river of Africa.")),

@@ -176,7 +176,7 @@ def test_invalid_tool_call_beside_a_valid_one_warns(llm: Qwen, service: Emulator
     service.reply(streamed([calls], "tool_calls"))
     last = list(llm.stream_chat([ChatMessage(role="user", content="Call.")], tools=[TOOL]))[-1]
     assert [call["function"]["name"] for call in last.message.additional_kwargs["tool_calls"]] == ["f"]
-    with pytest.warns(QwenWarning, match="left out. g: The arguments are not JSON"):
+    with pytest.warns(QwenWarning, match="g: The arguments are not JSON"):
         assert selected(llm, last) == [F]
 
 

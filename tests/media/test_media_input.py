@@ -258,7 +258,7 @@ def test_llama_index_media_options_are_sent(llm: Make, service: Emulator) -> Non
     image, video = media_sent(service)
     assert (image["max_pixels"], video["max_pixels"], video["max_frames"]) == (2000, 2000, 4)
     assert "max_frames" not in image
-    with pytest.raises(UnsupportedFeatureError, match="takes max_frames"):
+    with pytest.raises(UnsupportedFeatureError, match="max_frames of its media_options"):
         ask_llm(llm(), [ImageBlock(image=PNG)], media_options={"max_frames": 4})
 
 

@@ -195,7 +195,7 @@ def test_count_usage_includes_threads_and_tasks(
     ("edit", "message"),
     [
         (lambda rows: rows[:-1], "asked for"),
-        (lambda rows: [*rows[:-1], rows[0]], "positions"),
+        (lambda rows: [*rows[:-1], rows[0]], "indices of the vectors"),
         (lambda rows: [{**row, "embedding": []} for row in rows], "empty vector"),
         (lambda rows: [{**rows[0], "embedding": [1.0]}, *rows[1:]], "different lengths"),
     ],
@@ -280,7 +280,7 @@ def test_protocol_auto_selects_native_only_for_native_embedding_features(
 
 def test_openai_protocol_refuses_sparse_and_warns_of_instruct(service: Emulator) -> None:
     client = QwenClient(settings("openai", service))
-    with pytest.raises(UnsupportedFeatureError, match="Sparse vectors"):
+    with pytest.raises(UnsupportedFeatureError, match="Sparse embeddings"):
         client.embed(request_for(output_type="sparse"))
     with pytest.warns(QwenWarning, match="instruct has no effect"):
         client.embed(request_for(texts=TEXTS[:1], instruct="Find answers."))

@@ -136,7 +136,7 @@ def test_sparse_embeddings(service: Emulator, both_ways: Callable[..., Any]) -> 
 
 
 def test_sparse_embeddings_are_refused_on_openai_protocol(service: Emulator) -> None:
-    with pytest.raises(UnsupportedFeatureError, match="Sparse vectors"):
+    with pytest.raises(UnsupportedFeatureError, match="Sparse embeddings"):
         QwenSparseEmbeddings(protocol="openai").embed_query("x")
 
 
