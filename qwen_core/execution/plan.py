@@ -25,10 +25,17 @@ from qwen_core.protocols.base import EncodedRequest, Protocol, StreamDecoder
 from qwen_core.protocols.citations import marker_pattern
 from qwen_core.protocols.output_parsers import FilteringDecoder, output_filters
 from qwen_core.protocols.registry import OPENAI_COMPATIBLE, AnyRequest, select_protocol
+from qwen_core.types.applications import ApplicationRequest
+from qwen_core.types.documents import DocumentRequest
+from qwen_core.types.knowledge import KnowledgeRequest
 from qwen_core.types.requests import AnyEmbeddingRequest, ChatRequest, EmbeddingRequest, RerankRequest
 
 SELF_HOSTED_RERANK_PATH = "/rerank"
 """Where vLLM, SGLang and llama.cpp have it, below ``/v1``."""
+
+
+ServiceRequest = ApplicationRequest | KnowledgeRequest | DocumentRequest
+"""Requests to the services around the models, which ``service_plans`` plans."""
 
 
 class CallPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +57,7 @@ class CallPlan(msgspec.Struct, frozen=True, kw_only=True):
         warnings: for the caller, in order (``show_warnings``).
     """
 
-    request: AnyRequest
+    request: AnyRequest | ServiceRequest
     host: str
     profile: ModelProfile
     protocol: Protocol
