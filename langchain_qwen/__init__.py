@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from langchain_qwen.batch import QwenBatch
     from langchain_qwen.chat_models import ChatQwen
     from langchain_qwen.costs import CostCallbackHandler, get_cost_callback
+    from langchain_qwen.documents import QwenDocumentParser
     from langchain_qwen.embeddings import QwenEmbeddings, QwenMultiModalEmbeddings, QwenSparseEmbeddings
+    from langchain_qwen.knowledge import ChatQwenApplication, QwenKnowledgeBaseRetriever
     from langchain_qwen.rerank import QwenRerank
     from qwen_core.execution import rate_limits
 
@@ -33,9 +35,12 @@ BaseRateLimiter.register(RateLimiter)
 
 __all__ = [
     "ChatQwen",
+    "ChatQwenApplication",
     "CostCallbackHandler",
     "QwenBatch",
+    "QwenDocumentParser",
     "QwenEmbeddings",
+    "QwenKnowledgeBaseRetriever",
     "QwenMultiModalEmbeddings",
     "QwenRerank",
     "QwenSparseEmbeddings",
@@ -47,9 +52,12 @@ __getattr__ = lazy_names(
     __name__,
     {
         "ChatQwen": "langchain_qwen.chat_models",
+        "ChatQwenApplication": "langchain_qwen.knowledge",
         "CostCallbackHandler": "langchain_qwen.costs",
         "QwenBatch": "langchain_qwen.batch",
+        "QwenDocumentParser": "langchain_qwen.documents",
         "QwenEmbeddings": "langchain_qwen.embeddings",
+        "QwenKnowledgeBaseRetriever": "langchain_qwen.knowledge",
         "QwenMultiModalEmbeddings": "langchain_qwen.embeddings",
         "QwenRerank": "langchain_qwen.rerank",
         "QwenSparseEmbeddings": "langchain_qwen.embeddings",

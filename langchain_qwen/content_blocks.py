@@ -213,7 +213,9 @@ def citation_annotations(citations: "Sequence[Citation]", spans: "Sequence[Citat
 
 def citation_annotation(citation: "Citation", span: "CitationSpan | None" = None) -> types.Citation:
     """Return the annotation for one source. ``extras`` holds what LangChain has no key for."""
-    annotation = types.Citation(type="citation", url=citation.url)
+    annotation = types.Citation(type="citation")
+    if citation.url:
+        annotation["url"] = citation.url
     if citation.title:
         annotation["title"] = citation.title
     if span is not None:

@@ -15,8 +15,10 @@ from qwen_core.lazy_names import lazy_names
 if TYPE_CHECKING:
     from llama_index_qwen.batch import QwenBatch
     from llama_index_qwen.costs import CostEventHandler, count_costs
+    from llama_index_qwen.documents import QwenDocumentReader
     from llama_index_qwen.embeddings import QwenEmbedding, QwenMultiModalEmbedding, QwenSparseEmbedding
     from llama_index_qwen.errors import UnusableAnswerError
+    from llama_index_qwen.knowledge import QwenApplication, QwenKnowledgeBaseRetriever
     from llama_index_qwen.llm import Qwen
     from llama_index_qwen.rerank import QwenRerank
     from qwen_core.execution.rate_limits import RateLimiter
@@ -24,8 +26,11 @@ if TYPE_CHECKING:
 __all__ = [
     "CostEventHandler",
     "Qwen",
+    "QwenApplication",
     "QwenBatch",
+    "QwenDocumentReader",
     "QwenEmbedding",
+    "QwenKnowledgeBaseRetriever",
     "QwenMultiModalEmbedding",
     "QwenRerank",
     "QwenSparseEmbedding",
@@ -39,8 +44,11 @@ __getattr__ = lazy_names(
     {
         "CostEventHandler": "llama_index_qwen.costs",
         "Qwen": "llama_index_qwen.llm",
+        "QwenApplication": "llama_index_qwen.knowledge",
         "QwenBatch": "llama_index_qwen.batch",
+        "QwenDocumentReader": "llama_index_qwen.documents",
         "QwenEmbedding": "llama_index_qwen.embeddings",
+        "QwenKnowledgeBaseRetriever": "llama_index_qwen.knowledge",
         "QwenMultiModalEmbedding": "llama_index_qwen.embeddings",
         "QwenRerank": "llama_index_qwen.rerank",
         "QwenSparseEmbedding": "llama_index_qwen.embeddings",

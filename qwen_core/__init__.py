@@ -11,18 +11,27 @@ if TYPE_CHECKING:
     from qwen_core.execution.rate_limits import RateLimiter
     from qwen_core.execution.usage_meter import count_usage
     from qwen_core.protocols.tasks import Task
+    from qwen_core.resources.applications import AsyncQwenApplications
     from qwen_core.resources.batches import AsyncQwenBatchJobs, BatchJob, BatchOptions, Limits, QwenBatchJobs
     from qwen_core.resources.client import AsyncQwenClient
+    from qwen_core.resources.documents import AsyncQwenDocuments, DocumentOptions
     from qwen_core.resources.files import AsyncQwenFiles, UploadedFile
+    from qwen_core.resources.knowledge import AsyncQwenKnowledge, KnowledgeOptions
     from qwen_core.resources.speech import AsyncQwenSpeech
+    from qwen_core.resources.sync.applications import QwenApplications
     from qwen_core.resources.sync.client import QwenClient
+    from qwen_core.resources.sync.documents import QwenDocuments
     from qwen_core.resources.sync.files import QwenFiles
+    from qwen_core.resources.sync.knowledge import QwenKnowledge
     from qwen_core.resources.sync.speech import QwenSpeech
     from qwen_core.resources.sync.tasks import QwenTasks
     from qwen_core.resources.sync.transcription import QwenTranscription
     from qwen_core.resources.tasks import AsyncQwenTasks
     from qwen_core.resources.transcription import AsyncQwenTranscription
+    from qwen_core.types.applications import ApplicationRequest
+    from qwen_core.types.documents import PageRange, ParsedPages
     from qwen_core.types.errors import QwenError
+    from qwen_core.types.knowledge import KnowledgeNode, KnowledgeRequest, KnowledgeResponse
     from qwen_core.types.messages import AudioPart, FilePart, ImagePart, Message, TextPart, ToolCallPart, VideoPart
     from qwen_core.types.requests import (
         ChatRequest,
@@ -46,9 +55,13 @@ if TYPE_CHECKING:
     from qwen_core.types.usage import Cost, Usage
 
 __all__ = [
+    "ApplicationRequest",
+    "AsyncQwenApplications",
     "AsyncQwenBatchJobs",
     "AsyncQwenClient",
+    "AsyncQwenDocuments",
     "AsyncQwenFiles",
+    "AsyncQwenKnowledge",
     "AsyncQwenSpeech",
     "AsyncQwenTasks",
     "AsyncQwenTranscription",
@@ -60,17 +73,27 @@ __all__ = [
     "ClientSettings",
     "Cost",
     "CostTotals",
+    "DocumentOptions",
     "EmbeddingRequest",
     "EmbeddingResponse",
     "FilePart",
     "ImagePart",
+    "KnowledgeNode",
+    "KnowledgeOptions",
+    "KnowledgeRequest",
+    "KnowledgeResponse",
     "Limits",
     "Message",
     "MultimodalEmbeddingRequest",
+    "PageRange",
+    "ParsedPages",
+    "QwenApplications",
     "QwenBatchJobs",
     "QwenClient",
+    "QwenDocuments",
     "QwenError",
     "QwenFiles",
+    "QwenKnowledge",
     "QwenSpeech",
     "QwenTasks",
     "QwenTranscription",
@@ -98,9 +121,13 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
+        "ApplicationRequest": "qwen_core.types.applications",
+        "AsyncQwenApplications": "qwen_core.resources.applications",
         "AsyncQwenBatchJobs": "qwen_core.resources.batches",
         "AsyncQwenClient": "qwen_core.resources.client",
+        "AsyncQwenDocuments": "qwen_core.resources.documents",
         "AsyncQwenFiles": "qwen_core.resources.files",
+        "AsyncQwenKnowledge": "qwen_core.resources.knowledge",
         "AsyncQwenSpeech": "qwen_core.resources.speech",
         "AsyncQwenTasks": "qwen_core.resources.tasks",
         "AsyncQwenTranscription": "qwen_core.resources.transcription",
@@ -112,17 +139,27 @@ __getattr__ = lazy_names(
         "ClientSettings": "qwen_core.config.settings",
         "Cost": "qwen_core.types.usage",
         "CostTotals": "qwen_core.execution.cost_totals",
+        "DocumentOptions": "qwen_core.resources.documents",
         "EmbeddingRequest": "qwen_core.types.requests",
         "EmbeddingResponse": "qwen_core.types.requests",
         "FilePart": "qwen_core.types.messages",
         "ImagePart": "qwen_core.types.messages",
+        "KnowledgeNode": "qwen_core.types.knowledge",
+        "KnowledgeOptions": "qwen_core.resources.knowledge",
+        "KnowledgeRequest": "qwen_core.types.knowledge",
+        "KnowledgeResponse": "qwen_core.types.knowledge",
         "Limits": "qwen_core.resources.batches",
         "Message": "qwen_core.types.messages",
         "MultimodalEmbeddingRequest": "qwen_core.types.requests",
+        "PageRange": "qwen_core.types.documents",
+        "ParsedPages": "qwen_core.types.documents",
+        "QwenApplications": "qwen_core.resources.sync.applications",
         "QwenBatchJobs": "qwen_core.resources.batches",
         "QwenClient": "qwen_core.resources.sync.client",
+        "QwenDocuments": "qwen_core.resources.sync.documents",
         "QwenError": "qwen_core.types.errors",
         "QwenFiles": "qwen_core.resources.sync.files",
+        "QwenKnowledge": "qwen_core.resources.sync.knowledge",
         "QwenSpeech": "qwen_core.resources.sync.speech",
         "QwenTasks": "qwen_core.resources.sync.tasks",
         "QwenTranscription": "qwen_core.resources.sync.transcription",

@@ -11,6 +11,7 @@ from typing import Self
 from aiohttp import web
 
 from qwen_emulator.batches import BatchPlan, Ending
+from qwen_emulator.knowledge import KnowledgeStore
 from qwen_emulator.protocols.self_hosted import DIALECTS
 from qwen_emulator.requests import RecordedRequest
 from qwen_emulator.routes import ROUTES
@@ -170,6 +171,11 @@ class Emulator:
     def expire_links(self, expired: bool = True) -> None:
         """Let the links to all result files expire, or be valid again."""
         self._service.results.expired = expired
+
+    @property
+    def knowledge(self) -> KnowledgeStore:
+        """Return the knowledge bases, search services and applications, to add to them."""
+        return self._service.knowledge
 
     @property
     def replies_left(self) -> int:

@@ -86,6 +86,10 @@ class FileStore:
         with self._lock:
             self._temporary[f"oss://{key}"] = data
 
+    def temporary(self, url: str) -> bytes | None:
+        """Return a file of the temporary store by its ``oss://`` URL."""
+        return self._temporary.get(url)
+
     def resolved(self, conversation: Conversation) -> Conversation:
         """Replace file ids by the text of the file, and ``oss://`` URLs by its data."""
         return replace(conversation, turns=tuple(self._read(self._fetched(turn)) for turn in conversation.turns))

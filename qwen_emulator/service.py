@@ -14,6 +14,7 @@ from qwen_emulator.compose import compose, request_id
 from qwen_emulator.conversation import Conversation
 from qwen_emulator.failures import CATALOGUE, Failure
 from qwen_emulator.files import FileStore
+from qwen_emulator.knowledge import KnowledgeStore
 from qwen_emulator.prompt_cache import PromptCache
 from qwen_emulator.protocols import COMPATIBLE, NATIVE
 from qwen_emulator.protocols.base import Encoder
@@ -72,6 +73,7 @@ class Service:
     cache: PromptCache = field(default_factory=PromptCache)
     tasks: TaskStore = field(default_factory=TaskStore)
     results: ResultStore = field(default_factory=ResultStore)
+    knowledge: KnowledgeStore = field(default_factory=KnowledgeStore)
     batches: BatchStore = field(init=False)
     _counter: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -88,6 +90,7 @@ class Service:
         self.cache.clear()
         self.batches.clear()
         self.tasks.clear()
+        self.knowledge.clear()
         self.results.clear()
 
     def respond(self, request: RecordedRequest) -> RawReply:
@@ -163,6 +166,36 @@ class Service:
         if isinstance(scripted, RawReply):
             return scripted
         return scripted.mutate(produce()) if isinstance(scripted, Mutated) else produce()
+
+    def compose_text(
+        self, request: RecordedRequest, encoder: Encoder, produce: Callable[[str | None], RawReply]
+    ) -> RawReply:
+        """Respond to a chat of a form of its own: ``produce`` gets a scripted text, or None."""
+        return self._composed(self.script.take(request), request, encoder, produce)
+
+    def _composed(
+        self,
+        scripted: Scripted | None,
+        request: RecordedRequest,
+        encoder: Encoder,
+        produce: Callable[[str | None], RawReply],
+    ) -> RawReply:
+        if isinstance(scripted, RawReply):
+            return scripted
+        if isinstance(scripted, Mutated):
+            return scripted.mutate(self._composed(scripted.reply, request, encoder, produce))
+        if isinstance(scripted, Failure):
+            if scripted.after_chunks is None or not request.stream:
+                return encoder.encode_failure(scripted, request.request_id, stream=request.stream)
+            begun = produce(None)
+            kept = tuple(begun.segments[: scripted.after_chunks])
+            event = encoder.encode_failure_event(scripted, request.request_id, len(kept) + 1)
+            return replace(begun, segments=(*kept, event))
+        if isinstance(scripted, Reply):
+            text = scripted.text if isinstance(scripted.text, str) else "".join(scripted.text)
+            composed = produce(text)
+            return replace(composed, headers={**composed.headers, **scripted.headers})
+        return replace(produce(scripted), pause=self.settings.delay if request.stream else 0.0)
 
     def _render(
         self, scripted: Scripted | None, conversation: Conversation, cached: Usage, encoder: Encoder, identity: str

@@ -9,7 +9,7 @@ from qwen_core.types.errors import BadRequestError, UnsupportedFeatureError
 if TYPE_CHECKING:
     from pypdf import PdfReader
 
-INSTALL = 'pip install "qwen-integrations[documents]"'
+INSTALL = 'pip install ".[documents]" in the clone, or pip install "pypdf>=5,<8"'
 PDF_MARK = b"%PDF-"
 HEAD = 1024
 """Bytes at the beginning of a file in which readers look for the mark of a PDF."""

@@ -1,6 +1,6 @@
 """Encode and decode searches in knowledge bases.
 
-HTTP 200 is not success here: the envelope says it, in one of two forms (protocol document "knowledge", 0 and 1.6).
+HTTP 200 is not success here: the envelope says it, in one of two forms (protocol document "knowledge", 1.6).
 """
 
 from collections.abc import Mapping
@@ -82,6 +82,9 @@ def encode_knowledge(request: KnowledgeRequest) -> EncodedRequest:
             raise BadRequestError(f"top_k must be at least 1 (got {request.top_k}).")
         body = with_values({"index_id": request.index_id, "query": request.query}, top_k=request.top_k)
         return EncodedRequest(path=RETRIEVE_PATH, body=encode_json(merge_body(body, request.extra_body)))
+    for image in request.images:
+        if not image.startswith(("https://", "http://", "data:")):
+            raise BadRequestError(f"An image must be an https URL or a data URI (got {image[:100]!r}).")
     body = with_values(
         {"agent_id": request.agent_id},
         query=request.query or None,

@@ -23,7 +23,7 @@ from qwen_core.types.messages import TextPart
 from qwen_core.types.requests import Ranked, RerankRequest
 
 
-class SearchOptions(msgspec.Struct, frozen=True, kw_only=True):
+class KnowledgeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What is done with the chunks that the bases return: filter, rerank, cut.
 
     The REST API of the bases has none of these. ``rerank_model`` gives chunks of several bases scores that can be
@@ -55,7 +55,7 @@ def base_requests(
     return [msgspec.structs.replace(request, index_id=index_id) for index_id in dict.fromkeys(index_ids)]
 
 
-def merge_responses(responses: Sequence[KnowledgeResponse], options: SearchOptions) -> KnowledgeResponse:
+def merge_responses(responses: Sequence[KnowledgeResponse], options: KnowledgeOptions) -> KnowledgeResponse:
     """Return the chunks of all responses that pass the filter, without repetitions. One base keeps its order."""
     nodes: dict[object, KnowledgeNode] = {}
     for response in responses:
@@ -73,7 +73,7 @@ def merge_responses(responses: Sequence[KnowledgeResponse], options: SearchOptio
     )
 
 
-def rerank_request(query: str, nodes: Sequence[KnowledgeNode], options: SearchOptions) -> RerankRequest:
+def rerank_request(query: str, nodes: Sequence[KnowledgeNode], options: KnowledgeOptions) -> RerankRequest:
     """Return the request to rank the chunks."""
     return RerankRequest(
         model=options.rerank_model or "",
@@ -88,7 +88,7 @@ def ranked_nodes(nodes: Sequence[KnowledgeNode], ranking: Sequence[Ranked]) -> t
     return tuple(msgspec.structs.replace(nodes[rank.index], score=rank.score) for rank in ranking)
 
 
-def cut_nodes(response: KnowledgeResponse, options: SearchOptions) -> KnowledgeResponse:
+def cut_nodes(response: KnowledgeResponse, options: KnowledgeOptions) -> KnowledgeResponse:
     """Return the best chunks: those above the threshold, and no more than the limit."""
     nodes = response.nodes
     if (threshold := options.score_threshold) is not None:
@@ -113,7 +113,7 @@ class AsyncQwenKnowledge:
         request: KnowledgeRequest,
         index_ids: Sequence[str] = (),
         agent_id: str | None = None,
-        options: SearchOptions | None = None,
+        options: KnowledgeOptions | None = None,
         *,
         workers: int = DEFAULT_CONCURRENCY,
     ) -> KnowledgeResponse:
@@ -126,7 +126,7 @@ class AsyncQwenKnowledge:
             options: what is done with the chunks.
             workers: how many calls are made at once.
         """
-        options = options or SearchOptions()
+        options = options or KnowledgeOptions()
         requests = base_requests(request, index_ids, agent_id)
         responses = await async_map_in_order(self.search, requests, workers)
         merged = merge_responses(responses, options)

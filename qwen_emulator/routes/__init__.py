@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from qwen_emulator.routes import batches, compatible, files, native, rerank, self_hosted, tasks
+from qwen_emulator.routes import (
+    applications,
+    batches,
+    compatible,
+    files,
+    knowledge,
+    native,
+    rerank,
+    self_hosted,
+    tasks,
+)
 
 ROUTES = (
+    *applications.ROUTES,
     *batches.ROUTES,
     *compatible.ROUTES,
     *files.ROUTES,
+    *knowledge.ROUTES,
     *native.ROUTES,
     *rerank.ROUTES,
     *self_hosted.ROUTES,

@@ -11,6 +11,7 @@ from qwen_emulator.protocols.base import json_reply
 from qwen_emulator.protocols.compatible import embeddings_object
 from qwen_emulator.replies import RawReply
 from qwen_emulator.requests import RecordedRequest
+from qwen_emulator.routes import documents
 from qwen_emulator.service import Service, route
 from qwen_emulator.validation import compatible as rules
 from qwen_emulator.validation import responses
@@ -31,6 +32,8 @@ def _chat(service: Service, request: RecordedRequest) -> RawReply:
 
 def _responses(service: Service, request: RecordedRequest) -> RawReply:
     body = request.body
+    if documents.is_document(body):
+        return documents.parse(service, request)
 
     def read() -> Conversation:
         chat = responses.as_chat(body)

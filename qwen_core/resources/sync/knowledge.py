@@ -12,7 +12,7 @@ from qwen_core.execution.service_plans import plan_knowledge
 from qwen_core.execution.sync.planned_calls import call_plan
 from qwen_core.protocols.knowledge import decode_knowledge
 from qwen_core.resources.knowledge import (
-    SearchOptions,
+    KnowledgeOptions,
     base_requests,
     cut_nodes,
     merge_responses,
@@ -43,7 +43,7 @@ class QwenKnowledge:
         request: KnowledgeRequest,
         index_ids: Sequence[str] = (),
         agent_id: str | None = None,
-        options: SearchOptions | None = None,
+        options: KnowledgeOptions | None = None,
         *,
         workers: int = DEFAULT_CONCURRENCY,
     ) -> KnowledgeResponse:
@@ -56,7 +56,7 @@ class QwenKnowledge:
             options: what is done with the chunks.
             workers: how many calls are made at once.
         """
-        options = options or SearchOptions()
+        options = options or KnowledgeOptions()
         requests = base_requests(request, index_ids, agent_id)
         responses = map_in_order(self.search, requests, workers)
         merged = merge_responses(responses, options)
