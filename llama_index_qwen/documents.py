@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from llama_index.core.readers.base import BasePydanticReader
 from llama_index.core.schema import Document
@@ -86,9 +86,7 @@ class QwenDocumentReader(QwenComponent, DocumentFields, BasePydanticReader):
 
 def sources_of(file: Source | Sequence[Source]) -> list[Source]:
     """Return one or more sources as a list."""
-    if isinstance(file, str | bytes | Path):
-        return [file]
-    return list(file) if isinstance(file, Sequence) else [file]
+    return list(file) if isinstance(file, list | tuple) else [cast(Source, file)]
 
 
 def read_source(source: Source, fs: Any) -> tuple[Source, str | None]:

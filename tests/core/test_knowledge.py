@@ -83,7 +83,7 @@ def test_retrieve_sends_only_what_is_set_and_decodes_metadata(server: CannedServ
         "image_url": ["https://a/1.png"],
         "doc_url": "https://a/d.pdf",
     }
-    service_fields = {"_id": "llm-1_1", "_score": 0.71, "_rc_v_score": 0.7}
+    service_fields: dict[str, Any] = {"_id": "llm-1_1", "_score": 0.71, "_rc_v_score": 0.7}
     server.on(RETRIEVE, found(node("X1: 6.7 inch", content="X1: 6.7 inch", **fields, **service_fields)))
     response = search(way, server.settings(), BASE)
     (chunk,) = response.nodes
