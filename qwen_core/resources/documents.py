@@ -1,9 +1,8 @@
 """Parse documents and images into text: upload, page ranges side by side, results in order."""
 
-import io
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -13,9 +12,9 @@ from qwen_core.execution.ordered import DEFAULT_CONCURRENCY, async_map_in_order
 from qwen_core.execution.planned_calls import async_call_plan
 from qwen_core.execution.retry import OnRetry
 from qwen_core.execution.service_plans import plan_document
-from qwen_core.prepare.local_files import open_regular, plain_path
+from qwen_core.prepare.local_files import MemoryFile, open_regular, plain_path
 from qwen_core.prepare.media import check_url, scheme_of
-from qwen_core.prepare.media_checks import INLINE_LIMIT, check_content, decode_base64
+from qwen_core.prepare.media_checks import check_content, decode_base64
 from qwen_core.prepare.media_formats import sniff
 from qwen_core.prepare.pdf_pages import count_pages, extract_pages, is_pdf, page_ranges
 from qwen_core.protocols.documents import MAX_BYTES, MEGABYTE, decode_document, max_pages
@@ -49,23 +48,6 @@ class DocumentOptions(msgspec.Struct, frozen=True, kw_only=True):
     def has_pages(self) -> bool:
         """Whether pages are asked for, so that the document has to be split."""
         return self.first_page != 1 or self.last_page is not None or self.pages_per_request is not None
-
-
-class MemoryFile(NamedTuple):
-    """Content to upload to the temporary store."""
-
-    name: str
-    content: bytes
-    mime_type: str
-
-    @property
-    def size(self) -> int:
-        """The number of bytes."""
-        return len(self.content)
-
-    def open(self) -> BinaryIO:
-        """Open the content."""
-        return io.BytesIO(self.content)
 
 
 class Document(NamedTuple):
@@ -171,11 +153,8 @@ def part_of(document: Document, pages: PageRange | None) -> MemoryFile:
 
 def inline_url(file: MemoryFile) -> str | None:
     """Return an image as a data URI, if it is small enough for one."""
-    from base64 import b64encode
-
-    if not file.mime_type.startswith("image/") or file.size * 4 // 3 + 100 > INLINE_LIMIT:
-        return None
-    return f"data:{file.mime_type};base64,{b64encode(file.content).decode()}"
+    is_image = file.mime_type.startswith("image/")
+    return file.data_uri("image") if is_image and file.fits_inline() else None
 
 
 def document_request(document: Document, url: str, options: DocumentOptions) -> DocumentRequest:
