@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 Protocol: TypeAlias = Literal["openai", "dashscope"]
@@ -16,8 +16,8 @@ class RecordedRequest:
     method: str
     path: str
     query: str
-    headers: Mapping[str, str]
-    """Case-insensitive."""
+    headers: Mapping[str, str] = field(repr=False)
+    """Case-insensitive. Not in the representation: they hold the API key."""
     body: Any
     """The parsed JSON, or None."""
     raw: bytes

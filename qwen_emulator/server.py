@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import socket
 import struct
@@ -20,6 +21,22 @@ MAX_BODY = 64 * 1024 * 1024
 MAX_UPLOAD = 512 * 1024 * 1024
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER with a timeout of 0: closing the socket sends a reset."""
+
+
+MISDIRECTED = 421
+NOT_LOOPBACK = "The Host header must be localhost or a loopback address: the emulator serves this machine only."
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a Host header names this machine. A missing one is of a client without a browser."""
+    name = host.strip().lower()
+    name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
+    if not name or name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 class Connections:
@@ -81,6 +98,9 @@ class Server(web.Server):
         )
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        if not is_loopback(request.headers.get("host", "")):
+            # A page in a browser reaches this server under a name of its own (DNS rebinding).
+            return web.json_response({"error": {"message": NOT_LOOPBACK}}, status=MISDIRECTED)
         raw = await request.read()
         recorded = RecordedRequest(
             method=request.method,
@@ -143,7 +163,7 @@ def _parse(raw: bytes, content_type: str) -> Any:
         return None
     try:
         return json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -9,9 +9,15 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StrictBool, field_validator, model_validator
 
-from qwen_core.config.endpoints import API_KEY_VARIABLE, DEFAULT_MODEL, MODEL_VARIABLE, resolve_region
+from qwen_core.config.endpoints import (
+    API_KEY_VARIABLE,
+    DEFAULT_MODEL,
+    MODEL_VARIABLE,
+    check_base_url,
+    resolve_region,
+)
 from qwen_core.config.self_hosted import ServerName, self_hosted_server
 from qwen_core.config.settings import DEFAULT_MAX_RETRIES, ClientSettings, ProtocolChoice
 from qwen_core.config.timeouts import Timeout
@@ -114,6 +120,13 @@ class ConnectionFields(BaseModel):
             if name in ARGUMENT_NAMES_ELSEWHERE:
                 raise ValueError(f"{name} of other integrations is {ARGUMENT_NAMES_ELSEWHERE[name]} here.")
         return fields
+
+    @field_validator("base_url")
+    @classmethod
+    def _without_secrets(cls, base_url: str | None) -> str | None:
+        # The field is shown in representations, dumps and traces.
+        check_base_url(base_url)
+        return base_url
 
     def client_settings(self) -> ClientSettings:
         """Return these fields as settings of the core."""
@@ -249,7 +262,7 @@ class ChatFields(ConnectionFields):
     """Task of an OCR model: ``task`` and ``task_config``."""
     translation_options: TranslationOptions | None = None
     """Languages, terms and style for a translation model, whose messages hold the text alone."""
-    allow_local_files: bool | list[str] = False
+    allow_local_files: StrictBool | list[str] = False
     """Whether media given as paths are read from this disk: none, all, or those in these folders."""
     show_progress: bool = False
     """Whether the upload of large files shows a progress bar."""
@@ -275,6 +288,7 @@ class ChatFields(ConnectionFields):
         for name in list_fields():
             value = values.get(name)
             if value is not None and not isinstance(value, bool):
+                check_list(name, value)
                 values[name] = ((value,) if isinstance(value, str) else tuple(value)) or None
         values["tools"] = values.get("tools") or ()
         values["server_tools"] = values.get("server_tools") or ()
@@ -282,6 +296,12 @@ class ChatFields(ConnectionFields):
         values["model"] = values["model"] or self.model
         values["messages"] = messages
         return ChatRequest(**values)
+
+
+def check_list(name: str, value: object) -> None:
+    """Raise UnsupportedFeatureError if an argument that is a list, or one text, is neither."""
+    if not isinstance(value, (str, list, tuple, set, frozenset)):
+        raise UnsupportedFeatureError(f"{name} must be a list (got {value!r}).")
 
 
 def argument_hint(name: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from qwen_core.adapters.fields import ConnectionFields
 from qwen_core.config.endpoints import (
@@ -52,7 +52,7 @@ class MultimodalEmbeddingFields(EmbeddingFields):
 
     model: str = DEFAULT_MULTIMODAL_EMBEDDING_MODEL
     """Model name. Unknown names work."""
-    allow_local_files: bool | list[str] = False
+    allow_local_files: StrictBool | list[str] = False
     """Whether media given as paths are read from this disk: none, all, or those in these folders."""
 
     def multimodal_request(self, contents: Iterable[tuple[Part, ...]]) -> MultimodalEmbeddingRequest:
@@ -96,7 +96,7 @@ class RerankFields(RetrievalFields):
     """Model name. Unknown names work."""
     top_n: int | None = Field(default=None, ge=1)
     """Number of best documents to keep; None: all."""
-    allow_local_files: bool | list[str] = False
+    allow_local_files: StrictBool | list[str] = False
     """Whether media given as paths are read from this disk: none, all, or those in these folders."""
 
     def rerank_request(

@@ -148,6 +148,7 @@ def split_base_url(url: str) -> SplitResult:
 
     Raises UnsupportedFeatureError if it is invalid, without showing a password in it.
     """
+    check_base_url(url)
     url = url if "://" in url else f"https://{url}"
     try:
         parts = urlsplit(url)
@@ -155,8 +156,19 @@ def split_base_url(url: str) -> SplitResult:
             return parts
     except ValueError:
         pass
-    shown = re.sub("//[^/]*@", "//", url)
-    raise UnsupportedFeatureError(f"base_url {shown!r} is not an http or https URL.")
+    raise UnsupportedFeatureError(f"base_url {url.rpartition('@')[2]!r} is not an http or https URL.")
+
+
+def check_base_url(url: str | None) -> None:
+    """Raise UnsupportedFeatureError if a base URL has what may be a secret: a user, password, query or fragment.
+
+    Base URLs are shown in representations, logs and traces, so that the error does not quote it either.
+    """
+    if url and any(mark in url for mark in "@?#"):
+        raise UnsupportedFeatureError(
+            "The URL in base_url must not contain a user name, password, query or fragment (it has one of @ ? #).",
+            hint="Pass credentials as api_key=..., or as default_headers={'Authorization': ...}.",
+        )
 
 
 @lru_cache(maxsize=256)

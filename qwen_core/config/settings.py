@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from qwen_core.config.endpoints import API_KEY_VARIABLE, Endpoint, ProtocolName, resolve_endpoint
+from qwen_core.config.endpoints import API_KEY_VARIABLE, Endpoint, ProtocolName, check_base_url, resolve_endpoint
 from qwen_core.config.self_hosted import Server, ServerName, self_hosted_server
 from qwen_core.config.timeouts import Timeout, as_timeout
 from qwen_core.types.errors import AuthenticationError, UnsupportedFeatureError
@@ -43,6 +43,9 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     http_async_client: Any = None
     spend: Callable[[int], object] | None = None
     """Called with the tokens of each response: ``RateLimiter.spend``."""
+
+    def __post_init__(self) -> None:
+        check_base_url(self.base_url)
 
     def __repr__(self) -> str:
         return f"ClientSettings(region={self.region!r}, base_url={self.base_url!r}, protocol={self.protocol!r})"

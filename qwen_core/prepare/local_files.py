@@ -6,6 +6,7 @@ nobody meant to send (protocol document "native", 4.4).
 """
 
 import base64
+import errno
 import io
 import mimetypes
 import os
@@ -36,14 +37,32 @@ HINT = "Set allow_local_files=True or to a list of folders, or pass the content 
 OPEN_FLAGS = os.O_RDONLY | sum(
     getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
 )
+FOLDER_FLAGS = OPEN_FLAGS | getattr(os, "O_DIRECTORY", 0)
+
+
+class AllowedPath(NamedTuple):
+    """A path that may be read: resolved, without symbolic links, and the allowed folder that it is in, if any."""
+
+    path: Path
+    folder: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the file name without folders."""
+        return self.path.name
 
 
 class LocalFile(NamedTuple):
-    """A file that may be sent. ``path`` has no symbolic links."""
+    """A file that may be sent."""
 
-    path: Path
+    location: AllowedPath
     size: int
     mime_type: str
+
+    @property
+    def path(self) -> Path:
+        """Return the path, which has no symbolic links."""
+        return self.location.path
 
     @property
     def name(self) -> str:
@@ -52,7 +71,7 @@ class LocalFile(NamedTuple):
 
     def open(self) -> BinaryIO:
         """Open the file. Raise BadRequestError if its size has changed since it was checked."""
-        content, size = open_regular(self.path)
+        content, size = open_regular(self.location)
         if size != self.size:
             content.close()
             raise BadRequestError(f"{self.name!r} changed before it was sent. Send the request again.")
@@ -105,7 +124,7 @@ def fits_inline(size: int, mime_type: str) -> bool:
     return (size + 2) // 3 * 4 + len(mime_type) + len("data:;base64,") <= INLINE_LIMIT
 
 
-def allowed_path(url: str, allowed: AllowedFiles) -> Path:
+def allowed_path(url: str, allowed: AllowedFiles) -> AllowedPath:
     """Return the resolved path of a ``file:`` URL or path. Raise, without accessing it, if it is not allowed."""
     shown = repr(url) if len(url) <= 200 else "a long text that is not a URL"
     if allowed is False or allowed == ():
@@ -115,16 +134,25 @@ def allowed_path(url: str, allowed: AllowedFiles) -> Path:
     path = plain_path(url)
     if path is None:
         raise BadRequestError(f"A media part refers to {shown}, which is not a path on this machine.")
+    folders = () if allowed is True else allowed
+    if not all(isinstance(folder, str) and folder.strip() for folder in folders):
+        raise UnsupportedFeatureError(
+            f"allow_local_files must be True, False or a list of folders (got {allowed!r}).",
+            hint='Name the folder, or "." for the current one.',
+        )
     try:
         resolved = path.resolve()
-        inside = allowed is True or any(resolved.is_relative_to(Path(folder).resolve()) for folder in allowed)
+        if allowed is True:
+            return AllowedPath(resolved)
+        for folder in folders:
+            root = Path(folder).resolve()
+            if resolved.is_relative_to(root):
+                return AllowedPath(resolved, root)
     except (OSError, RuntimeError, ValueError):
-        inside = False
-    if not inside:
-        raise UnsupportedFeatureError(
-            f"A media part refers to {shown}, which is outside the folders in allow_local_files.", hint=HINT
-        )
-    return resolved
+        pass
+    raise UnsupportedFeatureError(
+        f"A media part refers to {shown}, which is outside the folders in allow_local_files.", hint=HINT
+    )
 
 
 def plain_path(url: str) -> Path | None:
@@ -140,7 +168,7 @@ def plain_path(url: str) -> Path | None:
     return None
 
 
-def local_file(path: Path, kind: MediaKind, limit: int | None = None) -> LocalFile:
+def local_file(path: AllowedPath, kind: MediaKind, limit: int | None = None) -> LocalFile:
     """Return the file at an allowed path. Raise BadRequestError if it is too large or not of this kind.
 
     ``limit`` replaces the limit of the kind.
@@ -172,14 +200,54 @@ MIME_PREFIXES: dict[MediaKind, tuple[str, ...]] = {
 }
 
 
-def open_regular(path: Path) -> tuple[BinaryIO, int]:
-    """Open a regular file, and return it with its size. Refuse devices, pipes and links that appeared since."""
+def open_regular(location: AllowedPath) -> tuple[BinaryIO, int]:
+    """Open a regular file, and return it with its size. Refuse devices, pipes and links that appeared since.
+
+    What was opened decides, not what was checked before. Refuse a hard link to a file of another user as well.
+    """
     try:
-        descriptor = os.open(path, OPEN_FLAGS)
+        descriptor = open_inside(location)
     except OSError as error:
-        raise BadRequestError(f"{path.name!r} cannot be read: {error.strerror}.") from None
+        raise BadRequestError(f"{location.name!r} cannot be read: {error.strerror}.") from None
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or not status.st_size:
         os.close(descriptor)
-        raise BadRequestError(f"{path.name!r} is empty or not a regular file.")
+        raise BadRequestError(f"{location.name!r} is empty or not a regular file.")
+    if location.folder is not None and status.st_nlink > 1 and not is_own(status):
+        os.close(descriptor)
+        raise BadRequestError(
+            f"{location.name!r} is a hard link to a file of another user. Nothing was sent.",
+            hint="Copy the file into the allowed folder.",
+        )
     return os.fdopen(descriptor, "rb"), status.st_size
+
+
+def is_own(status: os.stat_result) -> bool:
+    """Return whether a file belongs to the user of this process. Systems without user ids do not tell."""
+    return not hasattr(os, "getuid") or status.st_uid == os.getuid()
+
+
+def open_inside(location: AllowedPath) -> int:
+    """Open a file below its allowed folder step by step, following no link, and return its descriptor.
+
+    Whoever may write into the folder could replace a parent folder by a link after the path was checked.
+    """
+    path, folder = location
+    if folder is None:
+        return os.open(path, OPEN_FLAGS)
+    if os.open not in os.supports_dir_fd:
+        descriptor = os.open(path, OPEN_FLAGS)
+        if path.resolve().is_relative_to(folder.resolve()) and os.path.samestat(os.fstat(descriptor), path.stat()):
+            return descriptor
+        os.close(descriptor)
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    *parents, name = path.relative_to(folder).parts or (".",)
+    parent = os.open(folder, FOLDER_FLAGS)
+    try:
+        for step in parents:
+            child = os.open(step, FOLDER_FLAGS, dir_fd=parent)
+            os.close(parent)
+            parent = child
+        return os.open(name, OPEN_FLAGS, dir_fd=parent)
+    finally:
+        os.close(parent)

@@ -6,13 +6,11 @@ compatible 3 and native 4.2.
 """
 
 import binascii
-import ipaddress
 import re
-import socket
-import unicodedata
 from urllib.parse import urlsplit
 
 from qwen_core.prepare.media_formats import HEAD, MediaKind, image_size, is_complete_image, sniff
+from qwen_core.prepare.media_hosts import is_private_host
 from qwen_core.types.errors import BadRequestError
 from qwen_core.types.warnings import warn
 
@@ -23,10 +21,8 @@ BODY_LIMIT = 64 * MEGABYTE
 MIN_SIDE = 10
 MAX_ASPECT_RATIO = 200
 
-PRIVATE_SUFFIXES = ("localhost", "local", "internal", "home.arpa")
 UNSAFE = re.compile(r"[\s\\\x00-\x1f\x7f]")
 DATA_URI_HEADER = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
-NUMERIC_HOST = re.compile(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+)){0,3}", re.IGNORECASE)
 
 INLINE_HINT = "Pass a URL, or a local file with allow_local_files: large files are uploaded."
 PRIVATE_HINT = "The service cannot or must not reach it: pass the content as a data URI."
@@ -47,42 +43,12 @@ def check_remote(url: str) -> None:
         host = urlsplit(url).hostname
     except ValueError:
         host = None
-    if not host or UNSAFE.search(url):
+    if not host or "%" in host or UNSAFE.search(url):
         raise BadRequestError("A media URL is not a valid URL.")
-    if is_private(host):
+    if is_private_host(host):
         raise BadRequestError(
             f"A media URL has the host {host}, which is not a public address. Nothing was sent.", hint=PRIVATE_HINT
         )
-
-
-def is_private(host: str) -> bool:
-    """Return whether a host is this machine, a link-local, private or reserved address, or a reserved name."""
-    name = unicodedata.normalize("NFKC", host).lower().rstrip(".")
-    address = numeric_address(name.partition("%")[0])
-    if address is None:
-        return any(name == suffix or name.endswith("." + suffix) for suffix in PRIVATE_SUFFIXES)
-    return not address.is_global or address.is_multicast
-
-
-def numeric_address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return the IP address that a host is, in any notation that resolvers accept (``0x7f.1``, ``2130706433``)."""
-    if NUMERIC_HOST.fullmatch(name):
-        try:
-            return ipaddress.IPv4Address(socket.inet_aton(name))
-        except OSError:
-            return None
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address):
-        return address.ipv4_mapped or address.sixtofour or _nat64(address) or address
-    return address
-
-
-def _nat64(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    inside = address in ipaddress.ip_network("64:ff9b::/96")
-    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if inside else None
 
 
 def check_inline(url: str, kind: MediaKind) -> None:

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 from types import TracebackType
+from typing import TypeVar
+
+ErrorT = TypeVar("ErrorT", bound=BaseException)
 
 
 class ErrorTranslation:
@@ -31,7 +34,7 @@ class ErrorTranslation:
                 del translated
 
 
-def with_cause(error: BaseException, cause: BaseException | None) -> BaseException:
+def with_cause(error: ErrorT, cause: BaseException | None) -> ErrorT:
     """Set the cause of an exception, as ``raise ... from`` does, and return it."""
     error.__cause__ = cause
     return error

@@ -176,10 +176,10 @@ def test_stream_with_incremental_output_false_is_decoded_as_cumulative(
 def test_enable_search_returns_citations_by_default(
     run: Run, native: ClientSettings, qwen_emulator: Emulator
 ) -> None:
-    qwen_emulator.reply(Reply(text="See [1].", search_results=[SearchResult("Title", "https://h/t")]))
+    qwen_emulator.reply(Reply(text="See [1].", search_results=[SearchResult("Title", "https://h.example/t")]))
     response = run(native, asking("qwen-plus", enable_search=True))
     assert [(source.index, source.url, source.title) for source in response.citations] == [
-        (1, "https://h/t", "Title")
+        (1, "https://h.example/t", "Title")
     ]
     assert response.search_info
 
@@ -222,7 +222,7 @@ def test_model_on_neither_endpoint_is_tried_once_on_each(run: Run, native: Clien
 
 @pytest.mark.parametrize("run", WAYS)
 def test_image_request_never_falls_back_to_the_text_endpoint(run: Run, native: ClientSettings) -> None:
-    message = Message("user", (ImagePart("https://h/a.png"), TextPart("what?")))
+    message = Message("user", (ImagePart("https://h.example/a.png"), TextPart("what?")))
     with Emulator(validate=False) as emulator:
         emulator.reply(lambda request: URL_ERROR)
         settings = msgspec.structs.replace(native, base_url=emulator.base_url)

@@ -150,10 +150,10 @@ def test_choice_index_out_of_range_raises_invalid_response_error(index: int) -> 
 
 
 def test_search_results_before_first_choice_become_citations() -> None:
-    results = [{"index": 3, "title": "T", "url": "https://h/t"}, {"index": 4, "title": "no address"}, "x"]
+    results = [{"index": 3, "title": "T", "url": "https://h.example/t"}, {"index": 4, "title": "no address"}, "x"]
     events = read({"search_info": {"search_results": results}}, message(content="see [3]"), END)
     (source,) = accumulate(events).citations
-    assert (source.index, source.url, source.title, source.site_name) == (3, "https://h/t", "T", "")
+    assert (source.index, source.url, source.title, source.site_name) == (3, "https://h.example/t", "T", "")
 
 
 def test_usage_is_the_last_non_empty_one() -> None:

@@ -32,7 +32,7 @@ MULTIMODAL = "/services/aigc/multimodal-generation/generation"
 EITHER = {"text-generation": TEXT, "multimodal-generation": MULTIMODAL}
 
 USER = Message("user", (TextPart("hi"),))
-IMAGE = Message("user", (ImagePart("https://h/a.png"), TextPart("what?")))
+IMAGE = Message("user", (ImagePart("https://h.example/a.png"), TextPart("what?")))
 TOOL = Tool("f", "does f", {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {}}})
 
 # One row per parameter: the value, and the body fields it becomes.
@@ -189,8 +189,8 @@ def test_openai_only_model_gets_a_warning() -> None:
         ("qwen-vl-max", USER, MULTIMODAL),
         ("nobody-knows-this", USER, TEXT),
         ("nobody-knows-this", IMAGE, MULTIMODAL),
-        ("nobody-knows-this", Message("user", (VideoPart("https://h/a.mp4"),)), MULTIMODAL),
-        ("nobody-knows-this", Message("user", (AudioPart("https://h/a.mp3"),)), MULTIMODAL),
+        ("nobody-knows-this", Message("user", (VideoPart("https://h.example/a.mp4"),)), MULTIMODAL),
+        ("nobody-knows-this", Message("user", (AudioPart("https://h.example/a.mp3"),)), MULTIMODAL),
         ("qwen-plus", IMAGE, MULTIMODAL),
     ],
 )
@@ -208,15 +208,15 @@ def test_profile_native_endpoint_decides_the_path(endpoint: Any) -> None:
 # A part of a user message, and the content item it becomes on the multimodal endpoint.
 ITEMS: list[tuple[Part, dict[str, Any]]] = [
     (TextPart("x", {"type": "ephemeral"}), {"text": "x", "cache_control": {"type": "ephemeral"}}),
-    (ImagePart("https://h/a.png"), {"image": "https://h/a.png"}),
+    (ImagePart("https://h.example/a.png"), {"image": "https://h.example/a.png"}),
     (
         ImagePart("data:image/png;base64,AA==", min_pixels=4, max_pixels=9),
         {"image": "data:image/png;base64,AA==", "min_pixels": 4, "max_pixels": 9},
     ),
     (
-        VideoPart("https://h/a.mp4", fps=2.0, max_frames=5, min_pixels=1, max_pixels=2, total_pixels=3),
+        VideoPart("https://h.example/a.mp4", fps=2.0, max_frames=5, min_pixels=1, max_pixels=2, total_pixels=3),
         {
-            "video": "https://h/a.mp4",
+            "video": "https://h.example/a.mp4",
             "fps": 2.0,
             "max_frames": 5,
             "min_pixels": 1,
@@ -224,7 +224,10 @@ ITEMS: list[tuple[Part, dict[str, Any]]] = [
             "total_pixels": 3,
         },
     ),
-    (VideoPart(("https://h/1.jpg", "https://h/2.jpg")), {"video": ["https://h/1.jpg", "https://h/2.jpg"]}),
+    (
+        VideoPart(("https://h.example/1.jpg", "https://h.example/2.jpg")),
+        {"video": ["https://h.example/1.jpg", "https://h.example/2.jpg"]},
+    ),
     (AudioPart("data:;base64,AA==", "wav"), {"audio": "data:;base64,AA=="}),
 ]
 
@@ -239,7 +242,7 @@ def test_oss_url_sets_resource_resolve_header() -> None:
     assert "X-DashScope-OssResourceResolve" not in encode(IMAGE).headers
     for part in (
         ImagePart("oss://b/a.png"),
-        VideoPart(("https://h/1.jpg", "oss://b/2.jpg")),
+        VideoPart(("https://h.example/1.jpg", "oss://b/2.jpg")),
         AudioPart("oss://b/a"),
     ):
         headers = encode(Message("user", (part,)), stream=True).headers
@@ -341,10 +344,10 @@ def test_file_ids_are_sent_in_a_system_message() -> None:
 
 
 def test_file_url_becomes_doc_url_item() -> None:
-    asked = Message("user", (TextPart("sum up"), FilePart(url="https://h/a.pdf")))
+    asked = Message("user", (TextPart("sum up"), FilePart(url="https://h.example/a.pdf")))
     assert sent(asked, model="qwen-doc-turbo")[0]["content"] == [
         {"type": "text", "text": "sum up"},
-        {"type": "doc_url", "doc_url": ["https://h/a.pdf"], "file_parsing_strategy": "auto"},
+        {"type": "doc_url", "doc_url": ["https://h.example/a.pdf"], "file_parsing_strategy": "auto"},
     ]
 
 
@@ -371,8 +374,8 @@ def test_embedding_request_is_encoded() -> None:
 
 
 IMAGE_PART, VIDEO, AUDIO_PART = (
-    ImagePart("https://h/a.png"),
-    VideoPart("https://h/a.mp4", fps=2.0),
+    ImagePart("https://h.example/a.png"),
+    VideoPart("https://h.example/a.mp4", fps=2.0),
     AudioPart("oss://a.wav"),
 )
 CONTENTS: list[tuple[str, tuple[tuple[Part, ...], ...], list[dict[str, str]], dict[str, Any]]] = [
@@ -408,8 +411,8 @@ def test_multimodal_embedding_contents_are_encoded(
     "contents",
     [
         ((TextPart("a"), IMAGE_PART), (IMAGE_PART,)),
-        ((VIDEO,), (VideoPart("https://h/b.mp4", fps=1.0),)),
-        ((FilePart(url="https://h/a.pdf"),),),
+        ((VIDEO,), (VideoPart("https://h.example/b.mp4", fps=1.0),)),
+        ((FilePart(url="https://h.example/a.pdf"),),),
     ],
 )
 def test_incompatible_multimodal_embedding_contents_are_refused(contents: tuple[tuple[Part, ...], ...]) -> None:
@@ -420,7 +423,7 @@ def test_incompatible_multimodal_embedding_contents_are_refused(contents: tuple[
         )
 
 
-@pytest.mark.parametrize(("url", "stored"), [("oss://a.png", True), ("https://h/a.png", False)])
+@pytest.mark.parametrize(("url", "stored"), [("oss://a.png", True), ("https://h.example/a.png", False)])
 def test_rerank_with_oss_image_sets_resource_resolve_header(url: str, stored: bool) -> None:
     request = RerankRequest(
         model="qwen3-vl-rerank", query=TextPart("a"), documents=(TextPart("b"), ImagePart(url)), top_n=9

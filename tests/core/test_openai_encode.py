@@ -140,7 +140,7 @@ def test_tools_and_tool_choice_are_sent_unchanged() -> None:
 # A part of a user message, and the content item it becomes.
 PARTS: list[tuple[Part, dict[str, Any]]] = [
     (TextPart("x", {"type": "ephemeral"}), {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}),
-    (ImagePart("https://h/a.png"), {"type": "image_url", "image_url": {"url": "https://h/a.png"}}),
+    (ImagePart("https://h.example/a.png"), {"type": "image_url", "image_url": {"url": "https://h.example/a.png"}}),
     (
         ImagePart("data:image/png;base64,AA==", min_pixels=4, max_pixels=9),
         {
@@ -151,22 +151,22 @@ PARTS: list[tuple[Part, dict[str, Any]]] = [
         },
     ),
     (
-        VideoPart("https://h/a.mp4", fps=2.0),
-        {"type": "video_url", "video_url": {"url": "https://h/a.mp4"}, "fps": 2.0},
+        VideoPart("https://h.example/a.mp4", fps=2.0),
+        {"type": "video_url", "video_url": {"url": "https://h.example/a.mp4"}, "fps": 2.0},
     ),
     (
-        VideoPart(("https://h/1.jpg", "https://h/2.jpg")),
-        {"type": "video", "video": ["https://h/1.jpg", "https://h/2.jpg"]},
+        VideoPart(("https://h.example/1.jpg", "https://h.example/2.jpg")),
+        {"type": "video", "video": ["https://h.example/1.jpg", "https://h.example/2.jpg"]},
     ),
     (
         AudioPart("data:;base64,AA==", "wav"),
         {"type": "input_audio", "input_audio": {"data": "data:;base64,AA==", "format": "wav"}},
     ),
     (
-        AudioPart("https://h/a,b.wav"),
-        {"type": "input_audio", "input_audio": {"data": "https://h/a,b.wav"}},
+        AudioPart("https://h.example/a,b.wav"),
+        {"type": "input_audio", "input_audio": {"data": "https://h.example/a,b.wav"}},
     ),
-    (FilePart(url="https://h/a.pdf"), {"type": "file", "file": {"file_url": "https://h/a.pdf"}}),
+    (FilePart(url="https://h.example/a.pdf"), {"type": "file", "file": {"file_url": "https://h.example/a.pdf"}}),
     (
         FilePart(url="data:application/pdf;base64,AA==", filename="a.pdf"),
         {"type": "file", "file": {"file_data": "data:application/pdf;base64,AA==", "filename": "a.pdf"}},
@@ -203,7 +203,7 @@ def test_tool_call_and_tool_result_are_encoded() -> None:
         "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}],
     }
     assert found[2] == {"role": "tool", "content": "42", "tool_call_id": "c1"}
-    assert sent(Message("user", (ImagePart("https://h/a.png"),)), asked, answered)[1:] == found[1:]
+    assert sent(Message("user", (ImagePart("https://h.example/a.png"),)), asked, answered)[1:] == found[1:]
 
 
 def test_reasoning_content_is_replayed_within_its_tool_round_only() -> None:

@@ -111,7 +111,12 @@ def test_refused_batch_file_errors_are_assigned_to_lines() -> None:
     assert "The temperature is wrong." in first.message
 
 
-def test_unreadable_batch_result_raises_invalid_response_error() -> None:
-    for row in (b'{"custom_id": "0", "resp', b'{"response": null}', b"\xff"):
-        with pytest.raises(InvalidResponseError):
-            read_results([row])
+def test_unreadable_batch_result_is_an_error_in_its_place() -> None:
+    good = b'{"custom_id": "1", "response": {"status_code": 200, "body": {}}}'
+    for row in (b'{"custom_id": "0", "resp', b'{"response": null}', b"\xff", b"<html>", b"[" * 5000):
+        results = read_results([row + b"\n" + good + b"\n"])
+        assert "1" in results and not isinstance(results["1"], InvalidResponseError)
+        assert isinstance(results.get("0", (*results.unreadable, None)[0]), InvalidResponseError)
+        job, prepared = BatchJob("batch_1", "completed"), prepare(SETTINGS, numbered(2), "/v1/chat/completions")
+        found = settle(prepared.files[0], job, results, prepared.plans)
+        assert type(found[0]) is InvalidResponseError and found[0].batch_id == "batch_1"

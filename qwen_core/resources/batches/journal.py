@@ -55,6 +55,11 @@ def already_submitting() -> BadRequestError:
     )
 
 
+def open_private(path: str, flags: int) -> int:
+    """Open a file that only its user can read."""
+    return os.open(path, flags, 0o600)
+
+
 class Journal:
     """The records of runs. Without a folder they live as long as this object."""
 
@@ -83,7 +88,7 @@ class Journal:
         from filelock import FileLock, Timeout
 
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             held = FileLock(self.folder / f"{key}.lock", thread_local=False).acquire(blocking=False)
         except Timeout as reason:
             raise already_submitting() from reason
@@ -129,9 +134,9 @@ class Journal:
             self._records[record.key] = record
             return
         path = self._path(self.folder, record.key)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         beside = path.with_suffix(f".{os.getpid()}.tmp")
-        with beside.open("wb") as file:
+        with open(beside, "wb", opener=open_private) as file:
             file.write(msgspec.json.format(msgspec.json.encode(record)))
             file.flush()
             os.fsync(file.fileno())

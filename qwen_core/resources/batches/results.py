@@ -1,5 +1,6 @@
 """Turn result files into responses and errors, one for each request, in order."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -12,7 +13,8 @@ from qwen_core.protocols.error_decoding import decode_error_body, error_fields, 
 from qwen_core.resources.batches.lines import BatchFile
 from qwen_core.resources.batches.schema import BatchJob, JobError, LineResponse, ResultLine
 from qwen_core.transports.base import HTTPResponse, HTTPStatusError
-from qwen_core.types.errors import BadRequestError, BatchError, QwenError, make_error
+from qwen_core.types.error_translation import with_cause
+from qwen_core.types.errors import BadRequestError, BatchError, InvalidResponseError, QwenError, make_error
 from qwen_core.types.responses import ChatResponse
 
 Outcome = ChatResponse | QwenError
@@ -31,26 +33,43 @@ BAD_REQUEST = 400
 
 T = TypeVar("T")
 
+CUSTOM_ID = re.compile(rb'"custom_id"\s*:\s*"([0-9]{1,9})"')
+"""Finds whose result a line is that is not valid JSON."""
+
 _decode = msgspec.json.Decoder(ResultLine).decode
 
 
-def read_results(files: Iterable[bytes]) -> dict[str, ResultLine]:
-    """Return the results by request id. Raises for a line that cannot be read."""
-    found: dict[str, ResultLine] = {}
+class ResultLines(dict[str, ResultLine | InvalidResponseError]):
+    """The results by request id; ``unreadable`` are the errors of lines that do not tell whose they are."""
+
+    unreadable: Sequence[InvalidResponseError] = ()
+
+
+def read_results(files: Iterable[bytes]) -> ResultLines:
+    """Return the results by request id. A line that cannot be read is an error in its place."""
+    found = ResultLines()
+    unreadable: list[InvalidResponseError] = []
     for data in files:
         for row in data.split(b"\n"):
             if not row.strip():
                 continue
             try:
                 line = _decode(row)
-            except (msgspec.DecodeError, UnicodeDecodeError) as reason:
-                raise invalid_response(row, reason) from reason
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
+                error = with_cause(invalid_response(row, reason), reason)
+                id = CUSTOM_ID.search(row)
+                if id is None:
+                    unreadable.append(error)
+                else:
+                    found.setdefault(id[1].decode(), error)
+                continue
             found[line.custom_id] = line
+    found.unreadable = unreadable
     return found
 
 
 def settle(
-    file: BatchFile, job: BatchJob, results: dict[str, ResultLine], plans: Sequence[CallPlan | QwenError]
+    file: BatchFile, job: BatchJob, results: ResultLines, plans: Sequence[CallPlan | QwenError]
 ) -> dict[int, Outcome]:
     """Return the outcome of each request of a file, by index."""
     mistakes = {mistake.line: mistake for mistake in job.mistakes if mistake.line is not None}
@@ -60,12 +79,14 @@ def settle(
         assert isinstance(plan, CallPlan)
         exchange = Exchange(plan, OF_CHATS)
         result = results.get(str(line.position))
-        if result is not None:
+        if isinstance(result, ResultLine):
             outcome = read_result(exchange, result)
+        elif result is not None:
+            outcome = exchange.map_error(result)
         elif number in mistakes:
             outcome = exchange.map_error(line_error(mistakes[number]))
         else:
-            outcome = exchange.map_error(unanswered(job))
+            outcome = exchange.map_error(unanswered(job, results.unreadable))
         if isinstance(outcome, QwenError):
             outcome.batch_id = job.id
         else:
@@ -88,6 +109,9 @@ def read_result(exchange: Exchange, result: ResultLine) -> Outcome:
         raise failed_line(result.error, response)
     except (QwenError, HTTPStatusError) as error:
         return exchange.map_error(error)
+    except Exception as reason:
+        # One result of fifty thousand: whatever is wrong with it, the others are kept.
+        return exchange.map_error(with_cause(invalid_response(body, repr(reason)), reason))
 
 
 def failed_line(error: Any, response: LineResponse) -> QwenError:
@@ -112,8 +136,12 @@ def line_error(mistake: JobError) -> QwenError:
     return make_error(BAD_REQUEST, mistake.code, mistake.message or "The service refused the line.")
 
 
-def unanswered(job: BatchJob) -> BatchError:
-    """Return the error for a request that the job did not get to."""
+def unanswered(job: BatchJob, unreadable: Sequence[InvalidResponseError] = ()) -> QwenError:
+    """Return the error for a request without a result: it is in a line that cannot be read, or was not reached."""
+    if unreadable:
+        first = unreadable[0]
+        message = f"The result is missing or in one of {len(unreadable)} unreadable lines. {first.message}"
+        return with_cause(InvalidResponseError(message), first.__cause__)
     said = "; ".join(sorted({mistake.message or "" for mistake in job.mistakes} - {""})[:3])
     error = BatchError(
         f"The batch job {job.id} has no answer to the request: {REASONS.get(job.status, job.status)}."
