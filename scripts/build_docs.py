@@ -89,7 +89,7 @@ def notebook_text(notebook: dict[str, Any], name: str, folder: Path = TARGET) ->
 
 
 def cell_parts(cell: dict[str, Any], name: str, folder: Path) -> Iterator[str]:
-    """Yield the parts of one cell. A cell with the tag ``setup`` is folded."""
+    """Yield the parts of one cell. A cell with the tag ``setup`` is collapsed."""
     source = "".join(cell["source"])
     if cell["cell_type"] == "markdown":
         yield source

@@ -288,7 +288,7 @@ CODELESS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize(("status", "kind"), STATUSES)
 @pytest.mark.parametrize("ask", [ask_chat, ask_stream, ask_embedding])
-def test_status_wins_over_a_type_without_a_code(
+def test_status_overrides_a_type_without_a_code(
     ask: Callable[[ClientSettings], Any], status: int, kind: type[QwenError], server: CannedServer
 ) -> None:
     settings = server.settings(protocol="openai")

@@ -136,7 +136,7 @@ def test_headings_have_the_ids_of_github() -> None:
     assert with_heading_ids("```\n# comment\n```") == "```\n# comment\n```"
 
 
-def test_setup_cells_of_notebooks_are_folded() -> None:
+def test_setup_cells_of_notebooks_are_collapsed() -> None:
     cells = [
         {"cell_type": "code", "metadata": {"tags": ["setup"]}, "source": ["import os"], "outputs": []},
         {"cell_type": "code", "metadata": {}, "source": ["1"], "outputs": [{"data": {"text/plain": ["1"]}}]},

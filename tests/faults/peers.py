@@ -1,4 +1,4 @@
-"""Run other integrations under the same faults, for the README's table: ``python -m tests.faults.peers``.
+"""Run other integrations under the same faults, for docs/comparison.md: ``python -m tests.faults.peers``.
 
 The criteria are milder than in our own matrix, because the others do not have our error classes: any exception
 counts as the right error, and so does the complete text, which a peer may have got by a retry. Each

@@ -1,4 +1,4 @@
-"""Probe features of each integration on the emulator, for the README's table of features.
+"""Probe features of each integration on the emulator, for the table in docs/comparison.md.
 
 ``python -m tests.migration.features`` prints the rows of those that are installed; the main environment holds
 LangChain's, that of ``make lowest`` LlamaIndex's.
@@ -282,14 +282,14 @@ def li_window(peer: Peer, emulator: Emulator) -> bool:
 
 FEATURES: dict[str, tuple[Probe | None, Probe | None]] = {
     "reasoning in streams": (lc_reasoning, li_reasoning),
-    "usage in streams, unasked": (lc_usage, li_usage),
+    "token usage in streams by default": (lc_usage, li_usage),
     "two tool calls in a stream": (lc_calls, li_calls),
-    "a tool call that is required": (lc_forced, li_forced),
-    "a JSON schema is sent as one": (lc_schema, None),
+    '`tool_choice="required"` is honoured': (lc_forced, li_forced),
+    "native JSON-schema output": (lc_schema, None),
     "sources of a web search": (lc_sources, li_sources),
     "the framework's own image blocks": (lc_images, li_images),
-    "a stream cut short is an error": (lc_truncated, li_truncated),
-    "a throttled stream is tried again": (lc_retried, li_retried),
+    "a stream that was cut off is an error": (lc_truncated, li_truncated),
+    "a throttled stream is retried": (lc_retried, li_retried),
     "knows the model's context window": (lc_profile, li_window),
     "can be pickled": (pickles, pickles),
 }

@@ -1,4 +1,4 @@
-"""The README's feature table equals the probes, for every installed integration."""
+"""The feature table of docs/comparison.md equals the probes, for every installed integration."""
 
 import re
 from pathlib import Path
@@ -8,13 +8,13 @@ import pytest
 from qwen_emulator import Emulator
 from tests.migration.features import FEATURES, LANGCHAIN, LLAMA_INDEX, here, measured
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "comparison.md").read_text("utf-8")
 OURS = {"ChatQwen", "Qwen"}
 
 
 def table() -> dict[str, dict[str, str]]:
     """Return the cells by feature and integration; ours share a column."""
-    found = re.search(r"^\| *\| `ChatQwen`, `Qwen` .*\n(?:\|.*\n)+", README, re.MULTILINE)
+    found = re.search(r"^\| *\| `ChatQwen`, `Qwen` .*\n(?:\|.*\n)+", PAGE, re.MULTILINE)
     assert found
     head, _, *rows = ([cell.strip() for cell in line.strip("|\n").split("|")] for line in found[0].splitlines())
     names = [re.sub(r"`|\[|\]|\(.*\)", "", name) for name in head[1:]]

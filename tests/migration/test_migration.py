@@ -50,10 +50,10 @@ def tongyi_options(before: Run, after: Run) -> None:
 
 
 def tongyi_streams(before: Run, after: Run) -> None:
-    assert text(before["pieces"]) == text(after["pieces"]) == text(before["quiet"])
-    assert len(before["pieces"]) > 2 and len(after["pieces"]) > 2
+    assert text(before["chunks"]) == text(after["chunks"]) == text(before["quiet"])
+    assert len(before["chunks"]) > 2 and len(after["chunks"]) > 2
     assert len(before["quiet"]) == 1
-    assert usage(before["pieces"]) is None and usage(after["pieces"])["total_tokens"] == 42
+    assert usage(before["chunks"]) is None and usage(after["chunks"])["total_tokens"] == 42
 
 
 def tongyi_calls_in_a_stream(before: Run, after: Run) -> None:
@@ -101,10 +101,10 @@ def langchain_rerank(before: Run, after: Run) -> None:
 
 def qwq_thinking(before: Run, after: Run) -> None:
     old, new = before["answer"], after["answer"]
-    assert old.content == new.content == text(before["pieces"]) == text(after["pieces"])
+    assert old.content == new.content == text(before["chunks"]) == text(after["chunks"])
     assert old.additional_kwargs["reasoning_content"] == new.additional_kwargs["reasoning_content"]
     assert old.usage_metadata["total_tokens"] == new.usage_metadata["total_tokens"]
-    assert usage(before["pieces"]) == usage(after["pieces"])
+    assert usage(before["chunks"]) == usage(after["chunks"])
     for name in ("enable_thinking", "thinking_budget", "temperature"):
         assert before.sent[name] == after.sent[name]
     params = before["model"]._get_ls_params(), after["model"]._get_ls_params()
@@ -144,8 +144,8 @@ def openai_thinking(before: Run, after: Run) -> None:
 
 
 def openai_stream_usage(before: Run, after: Run) -> None:
-    assert text(before["pieces"]) == text(after["pieces"])
-    assert usage(before["pieces"]) is None and usage(after["pieces"])["total_tokens"] == 42
+    assert text(before["chunks"]) == text(after["chunks"])
+    assert usage(before["chunks"]) is None and usage(after["chunks"])["total_tokens"] == 42
     assert before.sent["max_completion_tokens"] == after.sent["max_tokens"] == 100
     assert before["model"].profile is None and after["model"].profile["max_input_tokens"]
 

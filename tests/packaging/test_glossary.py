@@ -16,10 +16,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 OPEN: tuple[str, ...] = (
-    "README.md",
-    "README.zh-CN.md",
-    "docs",
-    "docs/reference",
     "cookbook",
     "tests/emulator",
 )
