@@ -24,22 +24,27 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 
     reasoning_keys   the keys of the reasoning of earlier responses
     tool_choices     ``modes``: no function by name. ``none``: it leaves the choice to the model
+    needs_strict     it holds the arguments of a forced call to the schema only for tools with ``strict``
+    may_repeat_prefix  a complete response may begin with the assistant's message that it continues
     """
 
     name: ServerName
     reasoning_keys: tuple[ReasoningKey, ...] = ("reasoning_content",)
     tool_choices: ToolChoices = "any"
+    needs_strict: bool = False
+    may_repeat_prefix: bool = False
 
 
 SERVERS: dict[ServerName, Server] = {
     server.name: server
     for server in (
-        Server(name="vllm", reasoning_keys=("reasoning",)),
+        Server(name="vllm", reasoning_keys=("reasoning",), needs_strict=True),
         Server(name="sglang"),
         Server(
             name="llama.cpp",
             # It reads tool_choice as a string only: the object that names a function would mean "auto".
             tool_choices="modes",
+            may_repeat_prefix=True,
         ),
         Server(
             name="ollama",
@@ -47,7 +52,7 @@ SERVERS: dict[ServerName, Server] = {
             tool_choices="none",
         ),
         # One of these four, or another: each ignores the keys that it does not know.
-        Server(name="other", reasoning_keys=("reasoning_content", "reasoning")),
+        Server(name="other", reasoning_keys=("reasoning_content", "reasoning"), may_repeat_prefix=True),
     )
 }
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from qwen_core.config.endpoints import host_of, rerank_url, unencrypted_key_warning
+from qwen_core.config.self_hosted import Server
 from qwen_core.config.settings import ClientSettings, Connection, check_headers, connect
 from qwen_core.execution.endpoint_cache import ENDPOINT_CACHE
 from qwen_core.models.context_limit import check_length
@@ -23,7 +24,7 @@ from qwen_core.prepare.thinking import requested_thinking, thinks
 from qwen_core.prepare.tool_names import ToolNameRestorer, with_valid_tool_names
 from qwen_core.protocols.base import EncodedRequest, Protocol, StreamDecoder
 from qwen_core.protocols.citations import marker_pattern
-from qwen_core.protocols.output_parsers import FilteringDecoder, output_filters
+from qwen_core.protocols.output_parsers import FilteringDecoder, disables_thinking, output_filters
 from qwen_core.protocols.registry import OPENAI_COMPATIBLE, AnyRequest, select_protocol
 from qwen_core.types.applications import ApplicationRequest
 from qwen_core.types.documents import DocumentRequest
@@ -53,7 +54,9 @@ class CallPlan(msgspec.Struct, frozen=True, kw_only=True):
         must_stream: whether the model answers this request only in a stream.
         tool_names: the caller's name for each tool name that was replaced.
         citation_marker: what a citation in the text looks like, if citations were asked for.
-        parses_output: whether reasoning or tool calls are parsed out of the text.
+        parses_output: whether the decoded events pass through filters (``output_parsers``).
+        server: the kind of a self-hosted server; None for Alibaba's service.
+        prefix: the text that the response continues, if the server may repeat it.
         warnings: for the caller, in order (``show_warnings``).
     """
 
@@ -69,6 +72,8 @@ class CallPlan(msgspec.Struct, frozen=True, kw_only=True):
     tool_names: Mapping[str, str] = msgspec.field(default_factory=dict)
     citation_marker: re.Pattern[str] | None = None
     parses_output: bool = False
+    server: Server | None = None
+    prefix: str = ""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -84,7 +89,8 @@ class CallPlan(msgspec.Struct, frozen=True, kw_only=True):
         decoder = self.protocol.stream_decoder(profile, headers)
         if not self.parses_output:
             return decoder
-        filters = output_filters(self.request) if isinstance(self.request, ChatRequest) else []
+        chat = self.request if isinstance(self.request, ChatRequest) else None
+        filters = output_filters(chat, self_hosted=self.server is not None, prefix=self.prefix)
         return FilteringDecoder(
             decoder, [*filters, ToolNameRestorer(self.tool_names)] if self.tool_names else filters
         )
@@ -123,6 +129,7 @@ def plan_chat(
     must_stream = server is None and needs_stream(adapted, profile)
     stream = must_stream if stream is None else stream
     encoded = protocol.encode_chat(adapted, profile, stream)
+    prefix = "" if stream or server is None else repeated_prefix(request, server)
     if request.extra_headers:
         check_headers(request.extra_headers.items())
     return CallPlan(
@@ -141,9 +148,19 @@ def plan_chat(
             tool_names
             or request.reasoning_parser is not None
             or (request.tool_call_parser is not None and request.tools)
+            or prefix
+            or (server is not None and disables_thinking(adapted))
         ),
+        server=server,
+        prefix=prefix,
         warnings=(*connection_warnings(connection), *losses, *changes, *encoded.warnings),
     )
+
+
+def repeated_prefix(request: ChatRequest, server: Server) -> str:
+    """Return the text of a last message that is continued, if the server may repeat it. Streams never do."""
+    last = request.messages[-1] if request.messages else None
+    return last.text if last is not None and last.partial and server.may_repeat_prefix else ""
 
 
 def plan_embedding(request: AnyEmbeddingRequest, settings: ClientSettings, *, asynchronous: bool) -> CallPlan:

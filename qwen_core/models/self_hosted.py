@@ -53,5 +53,7 @@ SELF_HOSTED_OVERRIDES: dict[str, Any] = {
     "json_schema": True,
     "max_tokens_counts_thinking": True,
     "done_ends_answer": True,
+    # The chat template decides which reasoning of earlier turns the model sees. Open Qwen3.8's shows all.
+    "preserve_thinking_default": True,
 }
 """Profile fields that differ on every self-hosted server."""

@@ -10,13 +10,22 @@ import msgspec
 
 from qwen_core.config.self_hosted import SERVERS, Server
 from qwen_core.models.profile import ModelProfile
-from qwen_core.prepare.feature_rules import limit_cache_breakpoints, move_tool_cache_breakpoints
-from qwen_core.prepare.for_model import ask_for_tools_in_prompt, send_trailing_system_message_as_user
+from qwen_core.prepare.feature_rules import (
+    limit_cache_breakpoints,
+    move_tool_cache_breakpoints,
+    resolve_prefix_continuation,
+)
+from qwen_core.prepare.for_model import (
+    CONTINUE,
+    ask_for_tools_in_prompt,
+    ensure_last_message_is_user,
+    send_trailing_system_message_as_user,
+)
 from qwen_core.prepare.thinking import drop_budget_without_thinking, resolve_enable_thinking
 from qwen_core.protocols.base import merge_body
 from qwen_core.protocols.messages import set_parameters
 from qwen_core.types.errors import UnsupportedFeatureError
-from qwen_core.types.messages import AudioPart, Message, Part
+from qwen_core.types.messages import AudioPart, Message, Part, ReasoningPart, TextPart
 from qwen_core.types.parameters import ignored_on_server, refused_on_servers, renamed_on_server
 from qwen_core.types.requests import ChatRequest, EmbeddingRequest
 
@@ -43,16 +52,22 @@ def adapt_to_server(
     warnings: list[str] = []
     refuse_service_features(request)
     request = send_trailing_system_message_as_user(request)
+    request = send_one_system_message(request, warnings)
+    request = ensure_user_message(request, profile, warnings)
     for step in (
         resolve_enable_thinking,
         drop_budget_without_thinking,
+        resolve_prefix_continuation,
         move_tool_cache_breakpoints,
         limit_cache_breakpoints,
     ):
         request = step(request, profile, warnings)
     extra: dict[str, Any] = {}
     request = resolve_thinking(request, server)
+    request = with_known_effort(request, profile, server)
+    request = without_earlier_reasoning(request)
     request = resolve_tool_choice(request, server, warnings)
+    request = with_strict_tools(request, server)
     request = merge_token_limits(request)
     request = rename_parameters(request, server, extra, warnings)
     request = continue_last_message(request, extra)
@@ -74,6 +89,101 @@ def refuse_service_features(request: ChatRequest) -> None:
                 f"{name} is a feature of Alibaba's service, and base_url looks like a self-hosted server.",
                 hint='If base_url is Alibaba\'s service, set server="dashscope".',
             )
+
+
+def send_one_system_message(request: ChatRequest, warnings: list[str]) -> ChatRequest:
+    """Join the system messages at the beginning, and send those behind as user messages.
+
+    The chat templates of Qwen3.5 and later raise "System message must be at the beginning" for any other.
+    """
+    messages = request.messages
+    leading = next((i for i, message in enumerate(messages) if message.role != "system"), len(messages))
+    later = [i for i, message in enumerate(messages) if message.role == "system" and i >= leading]
+    if leading < 2 and not later:
+        return request
+    if later:
+        warnings.append(
+            f"messages[{later[0]}] is a system message behind other messages, which the chat templates of Qwen3.5 "
+            "and later refuse. It was sent as a user message. Put system messages at the beginning to have them "
+            "joined into one."
+        )
+    joined = messages[:leading]
+    if leading > 1:
+        parts = tuple(part for message in joined for part in message.parts)
+        joined = (msgspec.structs.replace(joined[0], parts=parts),)
+    others = (
+        msgspec.structs.replace(message, role="user") if message.role == "system" else message
+        for message in messages[leading:]
+    )
+    return msgspec.structs.replace(request, messages=(*joined, *others))
+
+
+def ensure_user_message(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
+    """Add a user message if there is none: the templates of Qwen3.5 and later raise "No user query found"."""
+    if not request.messages or any(message.role == "user" for message in request.messages):
+        return request
+    answered = ensure_last_message_is_user(request, profile, warnings)
+    if answered.messages[-1].role == "user":
+        return answered
+    warnings.append(
+        "The messages have none from a user, which the chat templates of Qwen3.5 and later refuse. Added a user "
+        f'message "{CONTINUE}" before the others. Begin the conversation with a user message.'
+    )
+    messages = list(request.messages)
+    messages.insert(messages[0].role == "system", Message("user", (TextPart(CONTINUE),)))
+    return msgspec.structs.replace(request, messages=tuple(messages))
+
+
+EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max")
+"""The names of efforts, from the least. Each model knows some of them."""
+
+
+def with_known_effort(request: ChatRequest, profile: ModelProfile, server: Server) -> ChatRequest:
+    """Replace an effort by the nearest one that the chat template knows, as Alibaba's service does.
+
+    The template of Qwen3.8 raises an error for any other name than its own three.
+    """
+    effort, known = request.reasoning_effort, [name for name in EFFORTS if name in profile.reasoning_efforts]
+    if effort not in EFFORTS or not known or effort in known or "enable_thinking" not in RENAMED[server.name]:
+        return request
+    position = EFFORTS.index(effort)
+    # The higher of two that are equally near: high becomes xhigh (compatible 2).
+    nearest = min(reversed(known), key=lambda name: abs(EFFORTS.index(name) - position))
+    return msgspec.structs.replace(request, reasoning_effort=nearest)
+
+
+def without_earlier_reasoning(request: ChatRequest) -> ChatRequest:
+    """Drop the reasoning before the last user message if ``preserve_thinking`` is False.
+
+    Otherwise all of it is sent, and the chat template decides what the model sees of it.
+    """
+    if request.preserve_thinking is not False:
+        return request
+    last = max((i for i, message in enumerate(request.messages) if message.role == "user"), default=0)
+    earlier = (
+        msgspec.structs.replace(
+            message, parts=tuple(part for part in message.parts if not isinstance(part, ReasoningPart))
+        )
+        for message in request.messages[:last]
+    )
+    return msgspec.structs.replace(request, messages=(*earlier, *request.messages[last:]))
+
+
+def with_strict_tools(request: ChatRequest, server: Server) -> ChatRequest:
+    """Set ``strict`` for tools that must be called, if the caller left it open and the server needs it.
+
+    vLLM lets a forced call have any JSON as arguments otherwise, even a text.
+    """
+    choice = request.tool_choice
+    if not server.needs_strict or choice in (None, "auto", "none"):
+        return request
+    tools = tuple(
+        msgspec.structs.replace(tool, strict=True)
+        if tool.strict is None and choice in ("required", tool.name)
+        else tool
+        for tool in request.tools
+    )
+    return msgspec.structs.replace(request, tools=tools)
 
 
 def resolve_thinking(request: ChatRequest, server: Server) -> ChatRequest:

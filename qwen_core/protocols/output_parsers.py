@@ -58,13 +58,22 @@ class FilteringDecoder:
         return events
 
 
-def output_filters(request: ChatRequest | None) -> list[EventFilter]:
-    """Return new filters for one response to this request, as it is sent; none by default."""
+def output_filters(
+    request: ChatRequest | None, *, self_hosted: bool = False, prefix: str = ""
+) -> list[EventFilter]:
+    """Return new filters for one response to this request, as it is sent; none by default.
+
+    ``prefix`` is the text that the response continues, if the server may repeat it.
+    """
     filters: list[EventFilter] = []
     if request is None:
         return filters
+    if prefix:
+        filters.append(PerChoice(lambda choice: PrefixRemover(choice, prefix)))
     tools = {tool.name: tool for tool in request.tools}
     thinking_disabled = disables_thinking(request)
+    if self_hosted and thinking_disabled:
+        filters.append(PerChoice(UnexpectedReasoning))
     if request.reasoning_parser is not None:
         # Without thinking, the chat template itself closes the reasoning.
         begins_inside = request.reasoning_parser == "qwen3-thinking" and not thinking_disabled
@@ -120,6 +129,77 @@ class PerChoice:
             if choice.has_calls and ends[number].finish_reason == "stop":
                 ends[number] = msgspec.structs.replace(ends[number], finish_reason="tool_calls")
         yield msgspec.structs.replace(event, choices=tuple(ends))
+
+
+class PrefixRemover:
+    """Removes the text that a response continues from its beginning, if it is repeated there."""
+
+    has_calls = False
+
+    def __init__(self, choice: int, prefix: str) -> None:
+        self._choice = choice
+        self._prefix = prefix
+        self._held = ""
+        self._done = False
+
+    def add(self, event: Event) -> Iterator[Event]:
+        """Yield the events that replace this one."""
+        if self._done or not isinstance(event, TextDelta):
+            yield event
+            return
+        self._held += event.text
+        if len(self._held) >= len(self._prefix) or not self._prefix.startswith(self._held):
+            yield from self._released(self._held.removeprefix(self._prefix))
+
+    def end(self, finish: Finish, choice: ChoiceEnd) -> Iterator[Event]:
+        """Yield what was held back until the end of the choice."""
+        yield from self._released(self._held)
+
+    def _released(self, text: str) -> Iterator[Event]:
+        self._done = True
+        self._held = ""
+        if text:
+            yield TextDelta(text, self._choice)
+
+
+class UnexpectedReasoning:
+    """Returns reasoning as text if thinking is disabled and nothing else comes.
+
+    Servers whose reasoning parser expects ``</think>`` take an answer without it for reasoning (vLLM issue 17349).
+    Reasoning that is followed by an answer stays reasoning.
+    """
+
+    has_calls = False
+
+    def __init__(self, choice: int) -> None:
+        self._choice = choice
+        self._held: list[str] = []
+        self._answered = False
+
+    def add(self, event: Event) -> Iterator[Event]:
+        """Yield the events that replace this one."""
+        if isinstance(event, ReasoningDelta) and not self._answered:
+            self._held.append(event.text)
+            return
+        if not self._answered and not (isinstance(event, TextDelta) and not event.text.strip()):
+            self._answered = True
+            yield from self._reasoning()
+        yield event
+
+    def end(self, finish: Finish, choice: ChoiceEnd) -> Iterator[Event]:
+        """Yield what was held back until the end of the choice."""
+        text = "".join(self._held)
+        self._held = []
+        if not text:
+            return
+        yield (
+            TextDelta(text, self._choice) if choice.finish_reason == "stop" else ReasoningDelta(text, self._choice)
+        )
+
+    def _reasoning(self) -> Iterator[Event]:
+        if self._held:
+            yield ReasoningDelta("".join(self._held), self._choice)
+            self._held = []
 
 
 class TagBuffer:

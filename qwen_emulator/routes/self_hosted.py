@@ -37,7 +37,10 @@ def _json(payload: Any) -> RawReply:
 def _chat(server: str, service: Service, request: RecordedRequest) -> RawReply:
     body = request.body
     return service.chat(
-        request, DIALECTS[server], lambda: _validate(body, "messages"), lambda: _read(server, body, request.stream)
+        request,
+        DIALECTS[server],
+        lambda: _validate_chat(server, body),
+        lambda: _read(server, body, request.stream),
     )
 
 
@@ -97,6 +100,20 @@ def _validate(body: Any, needed: str) -> Failure | None:
         return Failure(400, "BadRequestError", f"Field required: {needed}")
     if not exists(body["model"]):
         return Failure(404, "NotFoundError", f"The model `{body['model']}` does not exist.")
+    return None
+
+
+def _validate_chat(server: str, body: Any) -> Failure | None:
+    """Refuse what the chat templates of Qwen3.5 and later refuse. Some servers take their errors for their own."""
+    failure = _validate(body, "messages")
+    if failure is not None:
+        return failure
+    roles = [message.get("role") for message in body["messages"] if isinstance(message, dict)]
+    status = 500 if server in ("llama.cpp", "ollama") else 400
+    if "system" in roles[1:]:
+        return Failure(status, "BadRequestError", "System message must be at the beginning.")
+    if "user" not in roles:
+        return Failure(status, "BadRequestError", "No user query found in messages.")
     return None
 
 

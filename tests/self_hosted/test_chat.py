@@ -260,7 +260,8 @@ def test_trailing_system_message_is_sent_as_user(service: Emulator) -> None:
 def test_partial_message_and_audio_are_sent_in_vllm_form(service: Emulator) -> None:
     sound = {"type": "audio", "base64": "UklGRg==", "mime_type": "audio/wav"}
     prefix = AIMessage("Once", additional_kwargs={"partial": True})
-    chain_model(service, "vllm").invoke([HumanMessage([{"type": "text", "text": "A tale"}, sound]), prefix])
+    with pytest.warns(QwenWarning, match="Thinking was switched off"):
+        chain_model(service, "vllm").invoke([HumanMessage([{"type": "text", "text": "A tale"}, sound]), prefix])
     body = service.last_request.body
     assert (body["continue_final_message"], body["add_generation_prompt"]) == (True, False)
     assert "partial" not in body["messages"][-1]
