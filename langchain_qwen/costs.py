@@ -19,6 +19,7 @@ from langchain_qwen.content_blocks import PROVIDER
 from qwen_core.adapters.costs import add_cost
 from qwen_core.execution.cost_totals import CostTotals
 from qwen_core.execution.usage_meter import count_usage
+from qwen_core.types.errors import QwenError
 
 UNNAMED = "unknown"
 
@@ -47,6 +48,11 @@ class CostCallbackHandler(BaseCallbackHandler):
             if isinstance(first, ChatGeneration) and isinstance(first.message, AIMessage):
                 self.add(first.message)
 
+    def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
+        """Count a response that broke off, which is billed too."""
+        if isinstance(error, QwenError) and error.partial is not None:
+            self.totals.add(error.model or UNNAMED, error.partial.cost)
+
     def add(self, message: AIMessage) -> None:
         """Count the call of this response, unless it is another provider's or from LangChain's cache."""
         metadata = message.response_metadata
@@ -61,6 +67,9 @@ class _Innermost(CostCallbackHandler):
     def __init__(self, enclosing: "_Innermost | None") -> None:
         super().__init__()
         self.enclosing = enclosing
+
+    def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
+        """Leave broken-off responses to ``count_usage``, which counts them too."""
 
     def add(self, message: AIMessage) -> None:
         super().add(message)

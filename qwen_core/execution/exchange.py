@@ -13,7 +13,7 @@ from qwen_core.protocols.citations import cite_events, cite_response
 from qwen_core.protocols.error_decoding import invalid_response
 from qwen_core.protocols.stream_parser import BOM, DECODE_ERRORS, StreamParser, looks_like_event_stream, parse_body
 from qwen_core.transports.base import HTTPResponse, HTTPStatusError, normalize_headers
-from qwen_core.types.accumulator import accumulate
+from qwen_core.types.accumulator import accumulate, accumulate_partial
 from qwen_core.types.errors import (
     APIConnectionError,
     AuthenticationError,
@@ -52,7 +52,7 @@ class Exchange(Attempts):
         request_id: from the headers of the stream that is open.
     """
 
-    __slots__ = ("_observers", "_rerouted", "events", "plan", "request_id")
+    __slots__ = ("_observers", "_parser", "_rerouted", "events", "plan", "request_id")
 
     def __init__(self, plan: CallPlan, observers: Sequence[Observer] = ()) -> None:
         super().__init__(plan.connection.timeout)
@@ -61,6 +61,7 @@ class Exchange(Attempts):
         self.request_id: str | None = None
         self._observers = observers
         self._rerouted = False
+        self._parser: StreamParser | None = None
 
     def decode(self, response: HTTPResponse) -> ChatResponse:
         """Decode a response in one body, which may be an event stream all the same."""
@@ -95,7 +96,8 @@ class Exchange(Attempts):
         """Return a parser for a response that streams."""
         names = normalize_headers(headers)
         self.request_id = names.get("x-request-id")
-        return StreamParser(self.plan.decoder(names))
+        self._parser = StreamParser(self.plan.decoder(names))
+        return self._parser
 
     def finalize(self, events: Sequence[Event]) -> Sequence[Event]:
         """Return the last events of a stream with what only the complete response tells: citations and cost."""
@@ -132,23 +134,36 @@ class Exchange(Attempts):
 
     def map_error(self, error: QwenError | HTTPStatusError) -> QwenError:
         """Return the error to raise: typed, with where it happened and what had arrived. Tells the observers."""
-        plan, seen = self.plan, self.events
+        plan = self.plan
         if isinstance(error, HTTPStatusError):
             response = error.response
             error = plan.protocol.error(response.status, response.body, normalize_headers(response.headers))
-        if seen and isinstance(error, APIConnectionError):
+        partial = error.partial or self._partial()
+        if partial is not None and isinstance(error, APIConnectionError):
             error = IncompleteStreamError(f"The response is incomplete. {error.message}")
-        if seen and error.partial is None:
-            error.partial = accumulate(seen)
-        if isinstance(error, IncompleteStreamError) and error.partial is None:
+        error.partial = self._priced(partial)
+        if partial is not None:
+            # It was generated, and billed: the same call would be billed again.
+            error.is_retryable = False
+        elif isinstance(error, IncompleteStreamError):
             vars(error).setdefault("is_retryable", True)
         error.host = error.host or plan.host
         error.model = error.model or plan.model
         error.hint = error.hint or region_hint(error, plan.host, plan.profile) or self._key_hint(error)
-        error.request_id = error.request_id or self.request_id
+        error.request_id = error.request_id or self.request_id or (partial.request_id if partial else None)
         for observer in self._observers:
             observer.on_error(self, error)
         return error
+
+    def _partial(self) -> ChatResponse | None:
+        """Return what had arrived of a stream, with its usage; None if nothing had."""
+        parser, self._parser = self._parser, None
+        rest = () if parser is None else parser.rest()
+        return accumulate_partial([*self.events, *(rest if not finished(self.events) else ())])
+
+    def _priced(self, partial: ChatResponse | None) -> ChatResponse | None:
+        cost = None if partial is None else self.plan.pricing.cost(partial.usage)
+        return partial if partial is None or cost is None else msgspec.structs.replace(partial, cost=cost)
 
     def _key_hint(self, error: QwenError) -> str | None:
         if self.plan.connection.api_key or not isinstance(error, AuthenticationError):
@@ -192,6 +207,11 @@ class Exchange(Attempts):
         ENDPOINT_CACHE.put(plan.host, plan.model, endpoint)
         self._rerouted = True
         return elsewhere
+
+
+def finished(events: Sequence[Event]) -> bool:
+    """Return whether the last event of a response is among these."""
+    return bool(events) and isinstance(events[-1], Finish)
 
 
 def show_warnings(plan: CallPlan) -> None:

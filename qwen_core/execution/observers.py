@@ -96,6 +96,21 @@ class TokenCharge(Observer):
         if usage is not None and usage.total_tokens:
             self._spend(usage.total_tokens)
 
+    def on_error(self, exchange: Exchange, error: QwenError) -> None:
+        """Charge what a broken-off response had used."""
+        if error.partial is not None:
+            self.on_response(exchange, error.partial.usage, error.request_id, str)
+
+
+class PartialCount(Observer):
+    """Adds responses that broke off to the usage meters that are running: they are billed, but not reported."""
+
+    def on_error(self, exchange: Exchange, error: QwenError) -> None:
+        """Count what had been generated, at an unknown price if the usage is unknown."""
+        if error.partial is not None:
+            usage = error.partial.usage
+            record_usage(exchange.plan.model, usage.total_tokens if usage else None, error.partial.cost)
+
 
 class UsageCount(Observer):
     """Adds each response to the usage meters that are running (``count_usage``)."""
@@ -109,7 +124,7 @@ class UsageCount(Observer):
 
 
 LOG = CallLog()
-OF_CHATS = (LOG,)
+OF_CHATS = (LOG, PartialCount())
 OF_BATCHES = (LOG, UsageCount())
 """Neither framework reports the usage of embeddings and rerankers, so that it is counted here."""
 

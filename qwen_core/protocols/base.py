@@ -50,6 +50,9 @@ class StreamDecoder(typing.Protocol):
     def close(self) -> Sequence[Event]:
         """End the response. Raises IncompleteStreamError if the model had not finished."""
 
+    def rest(self) -> Sequence[Event]:
+        """Return what is known of a response that did not end, beside the events that were returned."""
+
     @property
     def done(self) -> bool:
         """Whether the protocol said that nothing follows."""

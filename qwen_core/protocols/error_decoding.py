@@ -18,10 +18,12 @@ T = TypeVar("T")
 MAX_NESTING = 8
 MAX_CANDIDATES = 64
 """How many objects in a body that is not JSON are tried."""
+MAX_SEARCHED = 64 * 1024
+"""Bytes of such a body that are searched."""
 
 REQUEST_ID = re.compile(rb"""request_?id\\*["']?\s*[:=]\s*\\*["']([\w.-]{8,})""", re.IGNORECASE)
 CODE = re.compile(r'"code"\s*:\s*"([^"]+)"')
-MESSAGE = re.compile(r'"message"\s*:\s*"(.+?)"\s*(?:,\s*"\w+"\s*:|\}|\Z)', re.DOTALL)
+MESSAGE = re.compile(r'"message"\s*:\s*"(.+?)(?:"\s*(?:,\s*"\w+"\s*:|\}|\Z)|\Z)', re.DOTALL)
 STATUS_CODE = re.compile(r"([45]\d\d)(?: |\Z)")
 
 
@@ -178,7 +180,7 @@ def embedded_error(text: str) -> Mapping[str, Any] | None:
 
 def nested_error(payload: bytes) -> ErrorFields:
     """Return the innermost error object in a body that is not JSON; without a message if there is none."""
-    text = payload.decode("utf-8", "replace")
+    text = payload[:MAX_SEARCHED].decode("utf-8", "replace")
     position = len(text)
     for _ in range(MAX_CANDIDATES):
         position = text.rfind("{", 0, position)
@@ -208,7 +210,7 @@ def first_object(text: str, start: int) -> dict[str, Any] | None:
 
 def find_request_id(payload: bytes) -> str | None:
     """Return the request id in a body, wherever it is, or None."""
-    found = REQUEST_ID.search(payload)
+    found = REQUEST_ID.search(payload, 0, MAX_SEARCHED)
     return found.group(1).decode() if found else None
 
 

@@ -52,6 +52,10 @@ class FilteringDecoder:
         """End the response."""
         return self._pass(self._decoder.close())
 
+    def rest(self) -> Sequence[Event]:
+        """Return what is known of a response that did not end."""
+        return self._pass(self._decoder.rest())
+
     def _pass(self, events: Sequence[Event]) -> Sequence[Event]:
         for one in self._filters:
             events = [new for event in events for new in one.add(event)]

@@ -15,11 +15,11 @@ from qwen_core.protocols.base import MAX_CHOICES, StreamDecoder
 from qwen_core.protocols.error_decoding import innermost_error, invalid_response, status_in
 from qwen_core.protocols.schema import Audio, ToolCall
 from qwen_core.protocols.tool_calls import ToolCallAssembler
-from qwen_core.types.accumulator import accumulate
+from qwen_core.types.accumulator import accumulate, accumulate_partial
 from qwen_core.types.errors import IncompleteStreamError, InvalidResponseError, QwenError, make_error
 from qwen_core.types.events import AudioDelta, ChoiceEnd, Event, Finish, ReasoningDelta, TextDelta
 from qwen_core.types.responses import ChatResponse, Citation, finish_reason
-from qwen_core.types.usage import Usage
+from qwen_core.types.usage import Usage, has_counts
 
 OUT_OF_TIME = (
     "The service reached its time limit: 600 seconds on a shared host, 3,600 on a workspace's (workspace=...). "
@@ -149,7 +149,8 @@ class ResponseBuilder:
         self.began = False
         self.usage: dict[str, Any] | None = None
         self.id: str | None = None
-        self.model: str | None = None
+        # A response that does not name its model is of the one that was requested.
+        self.model: str | None = profile.name
         self.created: int | None = None
         self.request_id: str | None = None
         self.search_info: dict[str, Any] | None = None
@@ -167,6 +168,37 @@ class ResponseBuilder:
     def finished(self) -> bool:
         """Whether every choice has a finish reason."""
         return self.began and all([choice.finish_reason for choice in self.choices])
+
+    def add_usage(self, usage: dict[str, Any] | None) -> None:
+        """Record the usage of a chunk. The last one that is not all zeros counts."""
+        if usage and (self.usage is None or has_counts(usage)):
+            self.usage = usage
+
+    def rest(self, usage: Usage | None, citations: tuple[Citation, ...] = ()) -> list[Event]:
+        """Return what is known of a response that did not end: its usage, sources and ids."""
+        ends = [
+            ChoiceEnd(
+                finish_reason(choice.finish_reason, bool(choice.tools)),
+                choice.finish_reason,
+                choice.logprobs or None,
+            )
+            for choice in self.choices
+        ]
+        return [self.finish(ends, usage, citations)]
+
+    def finish(self, ends: Sequence[ChoiceEnd], usage: Usage | None, citations: tuple[Citation, ...]) -> Finish:
+        """Return the last event."""
+        return Finish(
+            choices=tuple(ends),
+            usage=usage,
+            id=self.id,
+            model=self.model,
+            request_id=self.find_request_id(),
+            created=self.created,
+            citations=citations,
+            search_info=self.search_info,
+            extras=self.extras or None,
+        )
 
     def close(self, usage: Usage | None, citations: tuple[Citation, ...] = ()) -> list[Event]:
         """End the response. Raises IncompleteStreamError if a choice has no finish reason."""
@@ -186,20 +218,7 @@ class ResponseBuilder:
                 events += choice.tools.missing_ids(self.id)
             empty = choice.has_reasoning and not choice.answered and choice.tools is None
             ends.append(ChoiceEnd(reason, choice.finish_reason, choice.logprobs or None, empty))
-        events.append(
-            Finish(
-                choices=tuple(ends),
-                usage=usage,
-                id=self.id,
-                model=self.model,
-                request_id=self.find_request_id(),
-                created=self.created,
-                citations=citations,
-                search_info=self.search_info,
-                extras=self.extras or None,
-            )
-        )
-        return events
+        return [*events, self.finish(ends, usage, citations)]
 
     def find_request_id(self) -> str | None:
         """Return the id that Alibaba's support asks for: from the headers, else from the body."""
@@ -237,6 +256,6 @@ def decode_response(decoder: ResponseDecoder, payload: bytes) -> ChatResponse:
     try:
         events += decoder.close()
     except IncompleteStreamError as error:
-        error.partial = accumulate(events)
+        error.partial = accumulate_partial([*events, *decoder.rest()])
         raise
     return accumulate(events, payload)

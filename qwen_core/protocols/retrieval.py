@@ -30,11 +30,10 @@ class Result(msgspec.Struct):
 
 
 def total_tokens(usage: RetrievalUsage | None) -> int | None:
-    """Return the total, given or added up; None if it is unknown."""
+    """Return the total, given or added up; None if it is unknown: no input has 0 tokens."""
     if usage is None or usage.total_tokens is not None:
-        return usage.total_tokens if usage else None
-    known = [count for count in (usage.input_tokens, usage.image_tokens) if count is not None]
-    return sum(known) if known else None
+        return (usage.total_tokens or None) if usage else None
+    return (usage.input_tokens or 0) + (usage.image_tokens or 0) or None
 
 
 def sort_by_index(rows: Sequence[tuple[int, T]]) -> list[T]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from qwen_core.protocols.base import StreamDecoder
 from qwen_core.protocols.error_decoding import invalid_response
 from qwen_core.protocols.sse import MAX_EVENT, EventStreamParser
-from qwen_core.types.accumulator import accumulate
+from qwen_core.types.accumulator import accumulate, accumulate_partial
 from qwen_core.types.errors import IncompleteStreamError, InvalidResponseError, QwenError
 from qwen_core.types.events import Event
 from qwen_core.types.responses import ChatResponse
@@ -130,6 +130,13 @@ class StreamParser:
             self._failure, self.closed = error, False
         return events
 
+    def rest(self) -> Sequence[Event]:
+        """Return what is known of a response that did not end, beside the events that were returned."""
+        try:
+            return self._decoder.rest()
+        except DECODE_ERRORS:
+            return ()
+
     def _look(self, segment: bytes) -> bytes:
         self._beginning += segment
         start = self._beginning.removeprefix(BOM).lstrip()
@@ -150,11 +157,12 @@ def looks_like_event_stream(body: bytes) -> bool:
 def parse_body(body: bytes, decoder: StreamDecoder) -> ChatResponse:
     """Parse an event stream that came as one body. An error carries what came before it."""
     reader = StreamParser(decoder)
-    events = list(reader.feed(body))
+    events: list[Event] = []
     try:
+        events += reader.feed(body)
         while not reader.closed:
             events += reader.close()
     except QwenError as error:
-        error.partial = accumulate(events)
+        error.partial = accumulate_partial([*events, *reader.rest()])
         raise
     return accumulate(events)

@@ -139,6 +139,13 @@ def accumulate(events: Iterable[Event], payload: bytes | None = None) -> ChatRes
     return accumulator.response(payload)
 
 
+def accumulate_partial(events: Iterable[Event]) -> ChatResponse | None:
+    """Return what these events of a broken-off response make, or None if they have neither content nor usage."""
+    response = accumulate(events)
+    has_content = any(choice.message.parts or choice.audio for choice in response.choices)
+    return response if has_content or response.usage or response.citations else None
+
+
 def join_base64(texts: list[str]) -> str:
     """Join base64 texts that were encoded one by one; each may end in its own padding."""
     if len(texts) == 1:

@@ -371,6 +371,8 @@ def _patterns() -> tuple[tuple[Rule, re.Pattern[str], re.Pattern[str]], ...]:
     )
 
 
+LONGEST_SEARCH = 8192
+"""Characters of a message that are searched: a server may quote all of the request."""
 VAGUE = r"error|(invalid_request|bad_?request|internal(_?server)?|server|api|unknown)(_?error)?"
 """Types, and codes that are no more than a type, which tell less than the HTTP status (recorded: 401 with
 ``"type": "invalid_request_error", "code": null``)."""
@@ -398,6 +400,7 @@ def classify(status: int | None, code: str | None, message: str, kind: str | Non
     ``kind`` is the type of the error, which decides only if neither a code nor the status does.
     """
     name = deciding_name(status, code, kind)
+    message = message[:LONGEST_SEARCH]
     for rule, code_pattern, message_pattern in _patterns():
         if rule.status is not None and rule.status != status:
             continue

@@ -32,13 +32,18 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     raw: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-def usage_from_counts(*, raw: dict[str, Any], cache_type: Any, plugins: Any, **tokens: Any) -> Usage:
-    """Return the usage that a server reported.
+def usage_from_counts(*, raw: dict[str, Any], cache_type: Any, plugins: Any, **tokens: Any) -> Usage | None:
+    """Return the usage that a server reported, or None if it reported only zeros.
 
     Counts that are not integers are unknown: sums and prices are made of these. A total that was not reported is
-    the sum of input and output, if both are known.
+    the sum of input and output, if both are known. No input has 0 tokens, so that zeros alone say nothing of the
+    tokens (reported of the Responses API, 2026-08).
     """
+    if not has_counts(raw):
+        return None
     found = {name: count for name, value in tokens.items() if (count := as_integer(value)) is not None}
+    if not any(found.values()):
+        found = {}
     if "total_tokens" not in found and {"input_tokens", "output_tokens"} <= found.keys():
         found["total_tokens"] = found["input_tokens"] + found["output_tokens"]
     return Usage(
@@ -47,6 +52,13 @@ def usage_from_counts(*, raw: dict[str, Any], cache_type: Any, plugins: Any, **t
         plugins=plugins if isinstance(plugins, dict) else None,
         raw=raw,
     )
+
+
+def has_counts(value: Any) -> bool:
+    """Return whether a reported usage, or a part of it, has a number that is not 0."""
+    if isinstance(value, dict):
+        return any(has_counts(part) for part in value.values())
+    return isinstance(value, (int, float)) and bool(value)
 
 
 def as_integer(value: Any) -> int | None:

@@ -1,6 +1,7 @@
 """Errors as the service, its gateways and other servers word and nest them, on exact bytes."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -220,8 +221,11 @@ def test_hostile_nesting_ends() -> None:
     for _ in range(12):
         deep = json.dumps({"error": {"message": deep, "code": "x"}})
     assert type(decode_error(400, deep.encode(), {})) is errors.BadRequestError
+    begin = time.process_time()
     assert type(decode_error(400, b"{" * 1_000_000, {})) is errors.BadRequestError
     assert type(decode_error(400, b'{"message":"' * 80_000, {})) is errors.BadRequestError
+    assert type(decode_error(400, b"prompt exceeds tokens " * 40_000, {})) is errors.BadRequestError
+    assert time.process_time() - begin < 1
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,6 @@ class ChatStreamDecoder:
 
     def __init__(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> None:
         self.builder = ResponseBuilder(profile, headers)
-        # A response does not name its model, except a translation: it is the one that was requested.
-        self.builder.model = profile.name
         self.done = False
 
     def feed(self, payload: bytes, status: int | None = None) -> Sequence[Event]:
@@ -41,8 +39,7 @@ class ChatStreamDecoder:
             raise undecodable(payload, reason, status) from reason
         builder = self.builder
         builder.id = builder.request_id = chunk.request_id or builder.request_id
-        if chunk.usage:
-            builder.usage = chunk.usage
+        builder.add_usage(chunk.usage)
         output = chunk.output
         if output is None or (not output.choices and output.text is None):
             if chunk.code or chunk.message or chunk.error or status:
@@ -66,6 +63,11 @@ class ChatStreamDecoder:
         """End the response. Raises IncompleteStreamError if a choice has no finish reason."""
         builder = self.builder
         return builder.close(decode_usage(builder.usage), decode_citations(builder.search_info))
+
+    def rest(self) -> Sequence[Event]:
+        """Return what is known of a response that did not end."""
+        builder = self.builder
+        return builder.rest(decode_usage(builder.usage), decode_citations(builder.search_info))
 
     def _take(self, builder: ChoiceBuilder, choice: Choice, events: list[Event]) -> None:
         builder.end(choice.finish_reason, choice.logprobs)
@@ -133,12 +135,14 @@ def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
     """
     if not raw:
         return None
+    raw_input, raw_output = raw.get("input_tokens"), raw.get("output_tokens")
     prompt: dict[str, Any] = raw.get("prompt_tokens_details") or {}
     into: dict[str, Any] = raw.get("input_tokens_details") or {}
     out: dict[str, Any] = raw.get("output_tokens_details") or {}
     return usage_from_counts(
-        input_tokens=raw.get("input_tokens"),
-        output_tokens=raw.get("output_tokens"),
+        # Speech recognition has only the details (native, section 5.2).
+        input_tokens=sum_of_details(into) if raw_input is None else raw_input,
+        output_tokens=sum_of_details(out) if raw_output is None else raw_output,
         total_tokens=raw.get("total_tokens"),
         cached_tokens=prompt.get("cached_tokens", raw.get("cached_tokens")),
         cache_creation_tokens=prompt.get("cache_creation_input_tokens"),
@@ -153,6 +157,12 @@ def decode_usage(raw: dict[str, Any] | None) -> Usage | None:
         plugins=raw.get("plugins"),
         raw=raw,
     )
+
+
+def sum_of_details(details: dict[str, Any]) -> int | None:
+    """Return the sum of the counts by modality, or None if there are none."""
+    counts = [count for value in details.values() if (count := as_integer(value)) is not None]
+    return sum(counts) if counts else None
 
 
 def decode_citations(search_info: dict[str, Any] | None) -> tuple[Citation, ...]:

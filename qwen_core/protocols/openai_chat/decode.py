@@ -46,8 +46,7 @@ class ChatStreamDecoder:
             builder.request_id = chunk.request_id
             raise builder.error(status, chunk.error, chunk.code, chunk.message)
         builder.model = chunk.model or builder.model
-        if chunk.usage:
-            builder.usage = chunk.usage
+        builder.add_usage(chunk.usage)
         if builder.created is None and chunk.created:
             builder.created = int(chunk.created)
         if not chunk.choices:
@@ -72,6 +71,10 @@ class ChatStreamDecoder:
             for choice in self.builder.choices:
                 choice.end("stop", None)
         return self.builder.close(decode_usage(self.builder.usage))
+
+    def rest(self) -> Sequence[Event]:
+        """Return what is known of a response that did not end."""
+        return self.builder.rest(decode_usage(self.builder.usage))
 
     def _take(self, builder: ChoiceBuilder, choice: Choice, events: list[Event]) -> None:
         builder.end(choice.finish_reason, choice.logprobs)

@@ -78,6 +78,10 @@ class ResponseStreamDecoder:
             events[-1] = msgspec.structs.replace(last, choices=(end,))
         return events
 
+    def rest(self) -> Sequence[Event]:
+        """Return what is known of a response that did not end."""
+        return self.builder.rest(decode_usage(self.builder.usage), tuple(self._citations.values()))
+
     def add_text(self, event: schema.Event, events: list[Event]) -> None:
         """Add a delta of the text."""
         self._add_text(event.delta or "", (event.output_index, event.content_index), events)
@@ -112,13 +116,13 @@ class ResponseStreamDecoder:
         builder.id = response.id or builder.id
         builder.model = response.model or builder.model
         builder.created = int(response.created_at) if response.created_at else builder.created
+        builder.add_usage(response.usage)
         if response.status == "failed" or response.error:
             raise builder.error(None, response.error, None, "The response failed.")
         if not builder.began:
             for index, item in enumerate(response.output or ()):
                 self._complete(index, item, events)
         builder.began = True
-        builder.usage = response.usage or builder.usage
         if response.status == "completed":
             builder.choice(0).end("stop", None)
         elif response.status == "incomplete":
