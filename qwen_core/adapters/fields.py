@@ -5,17 +5,24 @@ pydantic models.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StrictBool, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StrictBool,
+    model_validator,
+)
 
 from qwen_core.config.endpoints import (
     API_KEY_VARIABLE,
     DEFAULT_MODEL,
     MODEL_VARIABLE,
-    check_base_url,
     resolve_region,
 )
 from qwen_core.config.self_hosted import ServerName, self_hosted_server
@@ -56,30 +63,30 @@ def env_api_key() -> EnvApiKey | None:
 
 
 ARGUMENT_NAMES_ELSEWHERE = {
-    "dashscope_api_key": "api_key",
-    "dashscope_api_base": "base_url",
-    "openai_api_key": "api_key",
-    "openai_api_base": "base_url",
-    "request_timeout": "timeout",
-    "model_kwargs": "fields of the same names, or extra_body,",
-    "additional_kwargs": "fields of the same names, or extra_body,",
-    "is_chat_model": "always true, and not said,",
-    "stream_usage": "always true, and not said,",
-    "async_http_client": "http_async_client",
-    "audio_config": "audio",
-    "reuse_client": "always true, with connections for each event loop, and not said,",
-    "should_use_structured_outputs": "pydantic_program_mode, or not said: the model's own way is known,",
+    "dashscope_api_key": "use `api_key`",
+    "dashscope_api_base": "use `base_url`",
+    "openai_api_key": "use `api_key`",
+    "openai_api_base": "use `base_url`",
+    "request_timeout": "use `timeout`",
+    "model_kwargs": "pass the parameters as fields, or in `extra_body`",
+    "additional_kwargs": "pass the parameters as fields, or in `extra_body`",
+    "is_chat_model": "it always is a chat model",
+    "stream_usage": "streams always report usage",
+    "async_http_client": "use `http_async_client`",
+    "audio_config": "use `audio`",
+    "reuse_client": "connections are always reused, for each event loop",
+    "should_use_structured_outputs": "the method that the model supports is used, or set `pydantic_program_mode`",
 }
-"""Names of fields in other integrations, and their names here."""
+"""Names of fields in other integrations, and what to do instead."""
 
 CALL_ARGUMENT_NAMES_ELSEWHERE = {
     **ARGUMENT_NAMES_ELSEWHERE,
-    "functions": "tools",
-    "function_call": "tool_choice",
-    "model_name": "model",
-    "stop_sequences": "stop",
+    "functions": "use `tools`",
+    "function_call": "use `tool_choice`",
+    "model_name": "use `model`",
+    "stop_sequences": "use `stop`",
 }
-"""Names of the arguments of one call in other integrations, and their names here."""
+"""Names of the arguments of one call in other integrations, and what to do instead."""
 
 
 class ConnectionFields(BaseModel):
@@ -113,20 +120,28 @@ class ConnectionFields(BaseModel):
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     """An asynchronous client of the SDK's HTTP library, used unchanged. It belongs to one event loop."""
 
+    if not TYPE_CHECKING:
+
+        def __new__(cls, *args: Any, **fields: Any) -> Any:
+            if args:  # not quoted: it may be a key
+                raise TypeError(
+                    f'{cls.__name__} takes keyword arguments only. Write {cls.__name__}(model="..."), for example.'
+                )
+            return super().__new__(cls)
+
     @model_validator(mode="before")
     @classmethod
-    def _name_ours(cls, fields: Any) -> Any:
+    def _check_names(cls, fields: Any) -> Any:
         for name in fields if isinstance(fields, dict) else ():
+            if name in cls.model_fields:
+                continue
             if name in ARGUMENT_NAMES_ELSEWHERE:
-                raise ValueError(f"{name} of other integrations is {ARGUMENT_NAMES_ELSEWHERE[name]} here.")
+                raise ValueError(f"{cls.__name__} has no `{name}`: {ARGUMENT_NAMES_ELSEWHERE[name]}.")
+            accepted = accepted_names(cls)
+            refused = cls.model_config.get("extra") == "forbid" and name not in accepted
+            if refused and (guess := closest_name(name, accepted)):
+                raise ValueError(f"{cls.__name__} has no `{name}`. Did you mean `{guess}`?")
         return fields
-
-    @field_validator("base_url")
-    @classmethod
-    def _without_secrets(cls, base_url: str | None) -> str | None:
-        # The field is shown in representations, dumps and traces.
-        check_base_url(base_url)
-        return base_url
 
     def client_settings(self) -> ClientSettings:
         """Return these fields as settings of the core."""
@@ -307,10 +322,30 @@ def check_list(name: str, value: object) -> None:
 def argument_hint(name: str) -> str:
     """Return what to do with an argument that no call takes."""
     if name in CALL_ARGUMENT_NAMES_ELSEWHERE:
-        return f"{name} of other integrations is {CALL_ARGUMENT_NAMES_ELSEWHERE[name]} here."
+        return f"There is no `{name}`: {CALL_ARGUMENT_NAMES_ELSEWHERE[name]}."
     if name in ConnectionFields.model_fields:
         return f"`{name}` is a field of the model: set it in model.model_copy(update={{{name!r}: ...}})."
+    if guess := closest_name(name, REQUEST_FIELDS):
+        return f"Did you mean `{guess}`?"
     return "Use extra_body={...} for parameters of the service that have no name here."
+
+
+def closest_name(name: str, names: Iterable[str]) -> str | None:
+    """Return the name that was most likely meant, if one is close enough."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name, sorted(names), n=1, cutoff=0.75)), None)
+
+
+@cache
+def accepted_names(kind: type[BaseModel]) -> frozenset[str]:
+    """Return the names and aliases of a model's fields."""
+    names = set(kind.model_fields)
+    for field in kind.model_fields.values():
+        for alias in (field.alias, field.validation_alias):
+            choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
+            names.update(choice for choice in choices if isinstance(choice, str))
+    return frozenset(names)
 
 
 REQUEST_FIELDS = frozenset(ChatRequest.__struct_fields__) - {"messages"}
