@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from qwen_core.resources.client import AsyncQwenClient
     from qwen_core.resources.documents import AsyncQwenDocuments, DocumentOptions
     from qwen_core.resources.files import AsyncQwenFiles, UploadedFile
+    from qwen_core.resources.images import AsyncQwenImages, AsyncQwenVideos
     from qwen_core.resources.knowledge import AsyncQwenKnowledge, KnowledgeOptions
     from qwen_core.resources.speech import AsyncQwenSpeech
     from qwen_core.resources.sync.applications import QwenApplications
     from qwen_core.resources.sync.client import QwenClient
     from qwen_core.resources.sync.documents import QwenDocuments
     from qwen_core.resources.sync.files import QwenFiles
+    from qwen_core.resources.sync.images import QwenImages, QwenVideos
     from qwen_core.resources.sync.knowledge import QwenKnowledge
     from qwen_core.resources.sync.speech import QwenSpeech
     from qwen_core.resources.sync.tasks import QwenTasks
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from qwen_core.types.applications import ApplicationRequest
     from qwen_core.types.documents import PageRange, ParsedPages
     from qwen_core.types.errors import QwenError
+    from qwen_core.types.images import GeneratedImage, GeneratedVideo, ImageRequest, ImageResponse, VideoRequest
     from qwen_core.types.knowledge import KnowledgeNode, KnowledgeRequest, KnowledgeResponse
     from qwen_core.types.messages import AudioPart, FilePart, ImagePart, Message, TextPart, ToolCallPart, VideoPart
     from qwen_core.types.requests import (
@@ -61,10 +64,12 @@ __all__ = [
     "AsyncQwenClient",
     "AsyncQwenDocuments",
     "AsyncQwenFiles",
+    "AsyncQwenImages",
     "AsyncQwenKnowledge",
     "AsyncQwenSpeech",
     "AsyncQwenTasks",
     "AsyncQwenTranscription",
+    "AsyncQwenVideos",
     "AudioPart",
     "BatchJob",
     "BatchOptions",
@@ -77,7 +82,11 @@ __all__ = [
     "EmbeddingRequest",
     "EmbeddingResponse",
     "FilePart",
+    "GeneratedImage",
+    "GeneratedVideo",
     "ImagePart",
+    "ImageRequest",
+    "ImageResponse",
     "KnowledgeNode",
     "KnowledgeOptions",
     "KnowledgeRequest",
@@ -93,10 +102,12 @@ __all__ = [
     "QwenDocuments",
     "QwenError",
     "QwenFiles",
+    "QwenImages",
     "QwenKnowledge",
     "QwenSpeech",
     "QwenTasks",
     "QwenTranscription",
+    "QwenVideos",
     "RateLimiter",
     "RerankRequest",
     "RerankResponse",
@@ -114,6 +125,7 @@ __all__ = [
     "UploadedFile",
     "Usage",
     "VideoPart",
+    "VideoRequest",
     "Word",
     "count_usage",
 ]
@@ -127,10 +139,12 @@ __getattr__ = lazy_names(
         "AsyncQwenClient": "qwen_core.resources.client",
         "AsyncQwenDocuments": "qwen_core.resources.documents",
         "AsyncQwenFiles": "qwen_core.resources.files",
+        "AsyncQwenImages": "qwen_core.resources.images",
         "AsyncQwenKnowledge": "qwen_core.resources.knowledge",
         "AsyncQwenSpeech": "qwen_core.resources.speech",
         "AsyncQwenTasks": "qwen_core.resources.tasks",
         "AsyncQwenTranscription": "qwen_core.resources.transcription",
+        "AsyncQwenVideos": "qwen_core.resources.images",
         "AudioPart": "qwen_core.types.messages",
         "BatchJob": "qwen_core.resources.batches",
         "BatchOptions": "qwen_core.resources.batches",
@@ -143,7 +157,11 @@ __getattr__ = lazy_names(
         "EmbeddingRequest": "qwen_core.types.requests",
         "EmbeddingResponse": "qwen_core.types.requests",
         "FilePart": "qwen_core.types.messages",
+        "GeneratedImage": "qwen_core.types.images",
+        "GeneratedVideo": "qwen_core.types.images",
         "ImagePart": "qwen_core.types.messages",
+        "ImageRequest": "qwen_core.types.images",
+        "ImageResponse": "qwen_core.types.images",
         "KnowledgeNode": "qwen_core.types.knowledge",
         "KnowledgeOptions": "qwen_core.resources.knowledge",
         "KnowledgeRequest": "qwen_core.types.knowledge",
@@ -159,10 +177,12 @@ __getattr__ = lazy_names(
         "QwenDocuments": "qwen_core.resources.sync.documents",
         "QwenError": "qwen_core.types.errors",
         "QwenFiles": "qwen_core.resources.sync.files",
+        "QwenImages": "qwen_core.resources.sync.images",
         "QwenKnowledge": "qwen_core.resources.sync.knowledge",
         "QwenSpeech": "qwen_core.resources.sync.speech",
         "QwenTasks": "qwen_core.resources.sync.tasks",
         "QwenTranscription": "qwen_core.resources.sync.transcription",
+        "QwenVideos": "qwen_core.resources.sync.images",
         "RateLimiter": "qwen_core.execution.rate_limits",
         "RerankRequest": "qwen_core.types.requests",
         "RerankResponse": "qwen_core.types.requests",
@@ -180,6 +200,7 @@ __getattr__ = lazy_names(
         "UploadedFile": "qwen_core.resources.files",
         "Usage": "qwen_core.types.usage",
         "VideoPart": "qwen_core.types.messages",
+        "VideoRequest": "qwen_core.types.images",
         "Word": "qwen_core.types.speech",
         "count_usage": "qwen_core.execution.usage_meter",
     },

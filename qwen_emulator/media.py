@@ -18,7 +18,9 @@ from qwen_emulator.conversation import Part
 _DATA_URI = re.compile(r"data:([\w/+.-]*);base64,", re.IGNORECASE)
 _CHANNELS = {0: 1, 2: 3, 6: 4}
 """Bytes a pixel of the PNG colour types that are understood: grey, RGB, RGBA."""
-_COLOURS = {
+_PALETTE = 3
+_MAX_UNPACKED = 32_000_000
+COLOURS = {
     "black": (0, 0, 0),
     "white": (255, 255, 255),
     "grey": (128, 128, 128),
@@ -60,6 +62,8 @@ def read_png(data: bytes) -> Image | None:
         return None
     width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
     depth, kind, interlaced = data[24], data[25], data[28]
+    if (depth, kind, interlaced) == (8, _PALETTE, 0):
+        return Image(width, height, _palette_colour(data, width, height))
     if depth != 8 or kind not in _CHANNELS or interlaced or width * height > 500_000:
         return Image(width, height)
     try:
@@ -146,11 +150,30 @@ def _wav_seconds(part: Part) -> float | None:
         return None
 
 
+def _palette_colour(data: bytes, width: int, height: int) -> str | None:
+    """Return the most frequent colour of an image with a palette whose rows are not filtered."""
+    colours = _chunk_data(data, b"PLTE")
+    try:
+        rows = zlib.decompressobj().decompress(_image_data(data), _MAX_UNPACKED)
+    except zlib.error:
+        return None
+    if len(rows) != height * (width + 1) or any(rows[:: width + 1]):
+        return None
+    counts = {index: rows.count(index) for index in range(len(colours) // 3)}
+    counts[0] = counts.get(0, 0) - height
+    most = max(counts, key=lambda index: counts[index])
+    return _colour(colours[3 * most : 3 * most + 3], 3)
+
+
 def _image_data(data: bytes) -> bytes:
+    return _chunk_data(data, b"IDAT")
+
+
+def _chunk_data(data: bytes, wanted: bytes) -> bytes:
     joined, position = b"", 8
     while position + 8 <= len(data):
         size, name = int.from_bytes(data[position : position + 4]), data[position + 4 : position + 8]
-        if name == b"IDAT":
+        if name == wanted:
             joined += data[position + 8 : position + 8 + size]
         position += 12 + size
     return joined
@@ -184,6 +207,6 @@ def _colour(pixels: bytes, channels: int) -> str:
     mean = [sum(pixels[channel::channels]) / count for channel in range(min(3, channels))]
     red, green, blue = mean if len(mean) == 3 else mean[:1] * 3
     return min(
-        _COLOURS,
-        key=lambda name: sum((a - b) ** 2 for a, b in zip((red, green, blue), _COLOURS[name], strict=True)),
+        COLOURS,
+        key=lambda name: sum((a - b) ** 2 for a, b in zip((red, green, blue), COLOURS[name], strict=True)),
     )

@@ -51,6 +51,31 @@ class EmbeddingFacts:
     compatible: bool = True
 
 
+@dataclass(frozen=True)
+class ImageFacts:
+    """Limits of one family of image models."""
+
+    images: tuple[int, int]
+    """Fewest and most images in a request."""
+    most: int = 4
+    """Most images of one request."""
+    series: int = 0
+    """Most images of a series; 0: there are none."""
+    default_size: tuple[int, int] = (1024, 1024)
+    sizes: tuple[str, ...] = ()
+    area: tuple[int, int] | None = None
+    ratio: int | None = None
+    named_sizes: tuple[str, ...] = ()
+    direct: bool = True
+    """Whether one request on the multimodal endpoint is enough."""
+    task: str | None = None
+    """Its service for tasks: ``image-generation``, ``text2image`` or ``image2image``."""
+    usage: Literal["output", "count", "tokens"] = "count"
+    """Form of the usage."""
+    source: str | None = None
+    """Key of ``input`` that has the images, on ``image2image``."""
+
+
 _CLASSIC = ChatFacts(
     json_while_thinking=False,
     json_schema=False,
@@ -171,6 +196,34 @@ _EMBEDDINGS: tuple[tuple[str, EmbeddingFacts], ...] = (
 _EMBEDDING_PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), facts) for pattern, facts in _EMBEDDINGS)
 _ANY_EMBEDDING = EmbeddingFacts(tuple(range(1, 4097)), 1024, 25)
 
+_AREA = (512 * 512, 2048 * 2048)
+_FIXED = ("1664*928", "1472*1104", "1328*1328", "1104*1472", "928*1664")
+_TEXT_ONLY = ImageFacts((0, 0), direct=False, task="text2image")
+_EDIT = ImageFacts((1, 3), most=6)
+_WAN27 = ImageFacts(
+    (0, 9), series=12, default_size=(2048, 2048), area=(768 * 768, 2048 * 2048), named_sizes=("1K", "2K"),
+    task="image-generation", usage="tokens",
+)  # fmt: skip
+_IMAGES: tuple[tuple[str, ImageFacts], ...] = (
+    (r"qwen-image-3\.0", ImageFacts((0, 3), 6, area=_AREA, ratio=8, task="image-generation", usage="output")),
+    (r"qwen-image-2\.1", ImageFacts((0, 10), 6, area=_AREA, ratio=8, task="image-generation", usage="output")),
+    (r"qwen-image-2\.0", ImageFacts((0, 3), 6, default_size=(2048, 2048), area=_AREA, ratio=8)),
+    (r"qwen-image-edit-(max|plus)", _EDIT),
+    (r"qwen-image-edit", replace(_EDIT, most=1)),
+    (
+        r"qwen-image(-max|-plus|$|-20)",
+        ImageFacts((0, 0), 1, default_size=(1664, 928), sizes=_FIXED, task="text2image"),
+    ),
+    (r"wan2\.7-image-pro", replace(_WAN27, area=(768 * 768, 4096 * 4096), named_sizes=("1K", "2K", "4K"))),
+    (r"wan2\.7-image", _WAN27),
+    (r"wan2\.6-t2i", ImageFacts((0, 0), task="image-generation")),
+    (r"wan2\.[25]-t2i|wanx2\.[01]-t2i|wanx-v1", _TEXT_ONLY),
+    (r"wan2\.5-i2i", ImageFacts((1, 9), direct=False, task="image2image", source="images")),
+    (r"wanx2\.1-imageedit", ImageFacts((1, 1), direct=False, task="image2image", source="base_image_url")),
+    (r"qwen-mt-image", ImageFacts((1, 1), direct=False, task="image2image", source="image_url")),
+)
+_IMAGE_PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), facts) for pattern, facts in _IMAGES)
+
 _UNKNOWN = re.compile(r"unknown-|qwen-nonexistent|nonexistent|qwen-foo$", re.IGNORECASE)
 
 LISTED = (
@@ -250,6 +303,11 @@ def embedding_facts(model: str) -> EmbeddingFacts:
         if pattern.match(model):
             return facts
     return _ANY_EMBEDDING
+
+
+def image_facts(model: str) -> ImageFacts | None:
+    """Return the limits of an image model; None for any other."""
+    return next((facts for pattern, facts in _IMAGE_PATTERNS if pattern.match(model)), None)
 
 
 def exists(model: str) -> bool:

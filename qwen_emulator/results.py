@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from qwen_emulator.requests import RecordedRequest
 
 ROOT = "/results"
+LIFE = 24 * 3600
+"""Seconds that a link is valid."""
 
 
 class ResultFile(NamedTuple):
@@ -35,7 +38,8 @@ class ResultStore:
         with self._lock:
             self._files[path] = ResultFile(data, content_type)
         host = request.headers.get("Host", "127.0.0.1")
-        return f"http://{host}{path}?Expires=1766113409&OSSAccessKeyId=emulator&Signature=emulator"
+        expires = int(time.time()) + LIFE
+        return f"http://{host}{path}?Expires={expires}&OSSAccessKeyId=emulator&Signature=emulator"
 
     def get(self, path: str) -> ResultFile | None:
         """Return a file by the path of its link."""

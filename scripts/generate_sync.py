@@ -44,6 +44,7 @@ SOURCES = (
     "resources/documents",
     "resources/downloads",
     "resources/files",
+    "resources/images",
     "resources/knowledge",
     "resources/speech",
     "resources/tasks",

@@ -119,6 +119,39 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     on: str
 
 
+class ImageLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Documented limits of a model that generates images. None or empty: unknown.
+
+    min_images, max_images      images in a request
+    max_n, max_series           images that one request generates; the same of a series (``enable_sequential``)
+    prompt_tokens               longest prompt in tokens
+    prompt_characters           longest prompt in characters. One of the two is known
+    negative_prompt_characters  longest ``negative_prompt``
+    sizes                       the only sizes, or the names beside sizes in pixels
+    min_pixels, max_pixels      smallest and largest area; None: only ``sizes``
+    max_ratio                   longer side to shorter side
+    min_side, max_side          sides of images in a request
+    task_api                    its API for tasks; None: it has none
+    input_field                 where a task API has the images of the request
+    """
+
+    min_images: int = 0
+    max_images: int | None = None
+    max_n: int | None = None
+    max_series: int | None = None
+    prompt_tokens: int | None = None
+    prompt_characters: int | None = None
+    negative_prompt_characters: int | None = None
+    sizes: tuple[str, ...] = ()
+    min_pixels: int | None = None
+    max_pixels: int | None = None
+    max_ratio: int | None = None
+    min_side: int | None = None
+    max_side: int | None = None
+    task_api: Literal["image-generation", "text2image", "image2image"] | None = None
+    input_field: Literal["images", "image_url", "base_image_url"] = "images"
+
+
 class RegionalLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A capability that the model pages list for only some of the regions that serve the model."""
 
@@ -235,6 +268,10 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
       recorded                   what recorded exchanges show the service to accept; default nothing. ``prepare``,
                                  the native encoder
 
+    Images
+      image_limits               limits of a request for images; None: unknown, or another kind of model. The image
+                                 resource
+
     Embedding and rerank; None or empty: unknown, or another kind of model
       embedding_batch            texts in one call. The embedders
       embedding_dimensions       the dimensions to choose from. No reader here
@@ -324,6 +361,8 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     compatible_only: bool = False
     media_api: MediaApi | None = None
     recorded: tuple[Recording, ...] = ()
+
+    image_limits: ImageLimits | None = None
 
     embedding_batch: int | None = None
     embedding_dimensions: tuple[int, ...] = ()

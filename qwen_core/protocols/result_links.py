@@ -4,7 +4,9 @@ Files that the service makes are links to Alibaba's object store, with plain htt
 hours. A gateway could answer with any address, so that only the store and the service's own host are accepted.
 """
 
-from urllib.parse import urlsplit, urlunsplit
+from datetime import datetime
+from mimetypes import guess_type
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from qwen_core.config.endpoints import host_of, is_alibaba
 from qwen_core.types.errors import InvalidResponseError, NotFoundError, QwenError
@@ -46,3 +48,26 @@ def expired_link(status: int, url: str) -> QwenError | None:
         host=host_of(url),
         hint=EXPIRED_HINT,
     )
+
+
+def link_expiry(link: str) -> int | None:
+    """Return when a signed link expires, in Unix seconds; None if it does not say.
+
+    The store has two forms of signatures: with ``Expires``, and with ``x-oss-date`` and ``x-oss-expires``.
+    """
+    try:
+        query = {name.lower(): values[-1] for name, values in parse_qs(urlsplit(link).query).items()}
+        if "expires" in query:
+            return int(query["expires"])
+        signed = datetime.strptime(query["x-oss-date"] + "+0000", "%Y%m%dT%H%M%SZ%z")
+        return int(signed.timestamp()) + int(query["x-oss-expires"])
+    except (KeyError, ValueError):
+        return None
+
+
+def link_mime_type(link: str) -> str | None:
+    """Return the MIME type of a file by the name in its link; None if it is unknown."""
+    try:
+        return guess_type(urlsplit(link).path)[0]
+    except ValueError:
+        return None

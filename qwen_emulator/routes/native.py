@@ -9,11 +9,12 @@ from qwen_emulator import tokens
 from qwen_emulator.conversation import Conversation, read_conversation
 from qwen_emulator.embeddings import embed, sparse, token_number
 from qwen_emulator.files import read_form
-from qwen_emulator.models import LISTED, chat_facts, embedding_facts
+from qwen_emulator.models import LISTED, chat_facts, embedding_facts, image_facts
 from qwen_emulator.protocols import NATIVE
 from qwen_emulator.protocols.base import json_reply
 from qwen_emulator.replies import RawReply
 from qwen_emulator.requests import RecordedRequest
+from qwen_emulator.routes import images
 from qwen_emulator.service import Service, route
 from qwen_emulator.validation import native as rules
 
@@ -28,6 +29,8 @@ def _text(service: Service, request: RecordedRequest) -> RawReply:
 
 
 def _multimodal(service: Service, request: RecordedRequest) -> RawReply:
+    if image_facts(str(request.model)):
+        return images.direct(service, request)
     return _generation(service, request, multimodal=True)
 
 
