@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from langchain_qwen.embeddings import QwenEmbeddings, QwenMultiModalEmbeddings, QwenSparseEmbeddings
     from langchain_qwen.knowledge import ChatQwenApplication, QwenKnowledgeBaseRetriever
     from langchain_qwen.rerank import QwenRerank
+    from langchain_qwen.speech import QwenAudioParser, QwenTextToSpeech
     from qwen_core.execution import rate_limits
 
     class RateLimiter(rate_limits.RateLimiter, BaseRateLimiter):
@@ -37,6 +38,7 @@ __all__ = [
     "ChatQwen",
     "ChatQwenApplication",
     "CostCallbackHandler",
+    "QwenAudioParser",
     "QwenBatch",
     "QwenDocumentParser",
     "QwenEmbeddings",
@@ -44,6 +46,7 @@ __all__ = [
     "QwenMultiModalEmbeddings",
     "QwenRerank",
     "QwenSparseEmbeddings",
+    "QwenTextToSpeech",
     "RateLimiter",
     "get_cost_callback",
 ]
@@ -54,6 +57,7 @@ __getattr__ = lazy_names(
         "ChatQwen": "langchain_qwen.chat_models",
         "ChatQwenApplication": "langchain_qwen.knowledge",
         "CostCallbackHandler": "langchain_qwen.costs",
+        "QwenAudioParser": "langchain_qwen.speech",
         "QwenBatch": "langchain_qwen.batch",
         "QwenDocumentParser": "langchain_qwen.documents",
         "QwenEmbeddings": "langchain_qwen.embeddings",
@@ -61,6 +65,7 @@ __getattr__ = lazy_names(
         "QwenMultiModalEmbeddings": "langchain_qwen.embeddings",
         "QwenRerank": "langchain_qwen.rerank",
         "QwenSparseEmbeddings": "langchain_qwen.embeddings",
+        "QwenTextToSpeech": "langchain_qwen.speech",
         "get_cost_callback": "langchain_qwen.costs",
     },
 )

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from llama_index_qwen.knowledge import QwenApplication, QwenKnowledgeBaseRetriever
     from llama_index_qwen.llm import Qwen
     from llama_index_qwen.rerank import QwenRerank
+    from llama_index_qwen.speech import QwenAudioReader, QwenSpeechToolSpec
     from qwen_core.execution.rate_limits import RateLimiter
 
 __all__ = [
     "CostEventHandler",
     "Qwen",
     "QwenApplication",
+    "QwenAudioReader",
     "QwenBatch",
     "QwenDocumentReader",
     "QwenEmbedding",
@@ -34,6 +36,7 @@ __all__ = [
     "QwenMultiModalEmbedding",
     "QwenRerank",
     "QwenSparseEmbedding",
+    "QwenSpeechToolSpec",
     "RateLimiter",
     "UnusableAnswerError",
     "count_costs",
@@ -45,6 +48,7 @@ __getattr__ = lazy_names(
         "CostEventHandler": "llama_index_qwen.costs",
         "Qwen": "llama_index_qwen.llm",
         "QwenApplication": "llama_index_qwen.knowledge",
+        "QwenAudioReader": "llama_index_qwen.speech",
         "QwenBatch": "llama_index_qwen.batch",
         "QwenDocumentReader": "llama_index_qwen.documents",
         "QwenEmbedding": "llama_index_qwen.embeddings",
@@ -52,6 +56,7 @@ __getattr__ = lazy_names(
         "QwenMultiModalEmbedding": "llama_index_qwen.embeddings",
         "QwenRerank": "llama_index_qwen.rerank",
         "QwenSparseEmbedding": "llama_index_qwen.embeddings",
+        "QwenSpeechToolSpec": "llama_index_qwen.speech",
         "RateLimiter": "qwen_core.execution.rate_limits",
         "UnusableAnswerError": "llama_index_qwen.errors",
         "count_costs": "llama_index_qwen.costs",
