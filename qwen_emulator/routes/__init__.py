@@ -12,6 +12,7 @@ from qwen_emulator.routes import (
     native,
     rerank,
     self_hosted,
+    speech,
     tasks,
 )
 
@@ -25,5 +26,6 @@ ROUTES = (
     *native.ROUTES,
     *rerank.ROUTES,
     *self_hosted.ROUTES,
+    *speech.ROUTES,
     *tasks.ROUTES,
 )

@@ -11,8 +11,9 @@ from qwen_emulator.protocols.base import json_reply
 from qwen_emulator.protocols.compatible import embeddings_object
 from qwen_emulator.replies import RawReply
 from qwen_emulator.requests import RecordedRequest
-from qwen_emulator.routes import documents
+from qwen_emulator.routes import documents, speech
 from qwen_emulator.service import Service, route
+from qwen_emulator.speech import is_speech
 from qwen_emulator.validation import compatible as rules
 from qwen_emulator.validation import responses
 
@@ -23,6 +24,8 @@ _CREATED = 1_780_000_000
 
 def _chat(service: Service, request: RecordedRequest) -> RawReply:
     body = request.body
+    if is_speech(request.model):
+        return speech.chat(service, request)
 
     def read() -> Conversation:
         return read_conversation("openai", body["model"], body["messages"], body, stream=request.stream)

@@ -14,8 +14,9 @@ from qwen_emulator.protocols import NATIVE
 from qwen_emulator.protocols.base import json_reply
 from qwen_emulator.replies import RawReply
 from qwen_emulator.requests import RecordedRequest
-from qwen_emulator.routes import images
+from qwen_emulator.routes import images, speech
 from qwen_emulator.service import Service, route
+from qwen_emulator.speech import is_speech
 from qwen_emulator.validation import native as rules
 
 _ROOT = "/api/v1"
@@ -31,6 +32,8 @@ def _text(service: Service, request: RecordedRequest) -> RawReply:
 def _multimodal(service: Service, request: RecordedRequest) -> RawReply:
     if image_facts(str(request.model)):
         return images.direct(service, request)
+    if is_speech(request.model):
+        return speech.multimodal(service, request)
     return _generation(service, request, multimodal=True)
 
 

@@ -91,6 +91,13 @@ def first(values: Iterable[str | None]) -> str | None:
     return next((value for value in values if value), None)
 
 
+def space_between(before: str, after: str) -> str:
+    """Return a space if two sentences need one between them: in languages that have spaces."""
+    if not before or not after or before[-1].isspace() or after[0].isspace():
+        return ""
+    return " " if before[-1].isascii() and after[0].isascii() else ""
+
+
 class ChatDecoder:
     """Decodes the answer of the chat API, on either protocol. A complete body is a stream of one payload.
 
@@ -189,6 +196,7 @@ class SentenceDecoder:
         self._request_id: str | None = None
         self._raw: dict[str, Any] = {}
         self._whole_text: str | None = None
+        self._last = ""
         self.done = False
 
     def feed(self, payload: Payload) -> list[TranscriptionChunk]:
@@ -218,6 +226,9 @@ class SentenceDecoder:
             self._ended.add(number)
         # A later result may correct an earlier one: then there is nothing that could be appended.
         new = decoded.text.removeprefix(before) if decoded.text.startswith(before) else ""
+        if new and not before:
+            new = space_between(self._last, new) + new
+        self._last = new or self._last
         return [TranscriptionChunk(text=new)] if new else []
 
     def close(self) -> Transcription:
@@ -228,7 +239,9 @@ class SentenceDecoder:
                 request_id=self._request_id,
             )
         sentences = by_start(sentence for sentence in self._sentences.values() if sentence.text)
-        text = "".join(sentence.text for sentence in sentences)
+        text = ""
+        for sentence in sentences:
+            text += space_between(text, sentence.text) + sentence.text
         if self._whole_text and len(sentences) < 2:
             text = self._whole_text
         if text and not sentences:
