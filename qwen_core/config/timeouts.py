@@ -17,7 +17,8 @@ LONGEST = TIMEOUT_MAX
 class Timeout(NamedTuple):
     """Timeouts in seconds, one for each kind of waiting.
 
-    ``timeout=30`` is ``Timeout(connect=10, read=30, attempts=30)``.
+    ``timeout=30`` is ``Timeout(connect=10, read=30)``: it limits the silence of one attempt. ``max_retries``
+    limits the number of attempts, and ``total`` everything.
 
     Attributes:
         connect: until the connection is established.
@@ -48,7 +49,7 @@ def as_timeout(value: "float | Timeout | None") -> Timeout:
             )
     if isinstance(value, Timeout):
         return value
-    return Timeout(min(CONNECT, value), value, max(TOTAL, value), value)
+    return Timeout(min(CONNECT, value), value, max(TOTAL, value))
 
 
 class Deadline(NamedTuple):

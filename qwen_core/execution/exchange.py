@@ -1,6 +1,7 @@
 """Carry out a plan, without its I/O: count attempts, decode responses, map errors."""
 
 from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
 
 import msgspec
 
@@ -8,24 +9,31 @@ from qwen_core.execution.endpoint_cache import ENDPOINT_CACHE
 from qwen_core.execution.plan import CallPlan
 from qwen_core.execution.region_hints import region_hint
 from qwen_core.execution.retirement_warnings import warn_if_retired
-from qwen_core.execution.retry import Attempts
+from qwen_core.execution.retry import SILENCE, Attempts
 from qwen_core.protocols.citations import cite_events, cite_response
 from qwen_core.protocols.error_decoding import invalid_response
 from qwen_core.protocols.stream_parser import BOM, DECODE_ERRORS, StreamParser, looks_like_event_stream, parse_body
 from qwen_core.transports.base import HTTPResponse, HTTPStatusError, normalize_headers
+from qwen_core.transports.delivery import was_sent
 from qwen_core.types.accumulator import accumulate, accumulate_partial
 from qwen_core.types.errors import (
     APIConnectionError,
+    APITimeoutError,
     AuthenticationError,
     IncompleteStreamError,
     QwenError,
     UnsupportedFeatureError,
 )
 from qwen_core.types.events import Event, Finish
-from qwen_core.types.requests import EmbeddingResponse, RerankResponse
+from qwen_core.types.requests import ChatRequest, EmbeddingResponse, RerankResponse
 from qwen_core.types.responses import ChatResponse
 from qwen_core.types.usage import Usage
 from qwen_core.types.warnings import warn
+
+SILENT_HINT = (
+    "Stream the response (ChatQwen: streaming=True; Qwen: stream_chat): a call that is silent for about a "
+    "minute may be dropped on its way. Or raise timeout=..."
+)
 
 
 class Observer:
@@ -139,17 +147,22 @@ class Exchange(Attempts):
             response = error.response
             error = plan.protocol.error(response.status, response.body, normalize_headers(response.headers))
         partial = error.partial or self._partial()
-        if partial is not None and isinstance(error, APIConnectionError):
-            error = IncompleteStreamError(f"The response is incomplete. {error.message}")
+        if isinstance(error, APIConnectionError):
+            error = self._interruption(error, partial)
         error.partial = self._priced(partial)
         if partial is not None:
             # It was generated, and billed: the same call would be billed again.
             error.is_retryable = False
         elif isinstance(error, IncompleteStreamError):
-            vars(error).setdefault("is_retryable", True)
+            vars(error).setdefault("is_retryable", self._silence() < SILENCE)
         error.host = error.host or plan.host
         error.model = error.model or plan.model
-        error.hint = error.hint or region_hint(error, plan.host, plan.profile) or self._key_hint(error)
+        error.hint = (
+            error.hint
+            or region_hint(error, plan.host, plan.profile)
+            or self._key_hint(error)
+            or self._streaming_hint(error)
+        )
         error.request_id = error.request_id or self.request_id or (partial.request_id if partial else None)
         for observer in self._observers:
             observer.on_error(self, error)
@@ -160,6 +173,21 @@ class Exchange(Attempts):
         parser, self._parser = self._parser, None
         rest = () if parser is None else parser.rest()
         return accumulate_partial([*self.events, *(rest if not finished(self.events) else ())])
+
+    def _silence(self) -> float:
+        """Return the seconds since the current attempt began."""
+        return monotonic() - self.attempt_began
+
+    def _interruption(self, error: APIConnectionError, partial: ChatResponse | None) -> QwenError:
+        """Return what a failed connection means: for a request that the service may have processed, no retry."""
+        if partial is not None:
+            return IncompleteStreamError(f"The response is incomplete. {error.message}")
+        silence = self._silence()
+        if silence < SILENCE or not was_sent(error):
+            return error
+        return APITimeoutError(
+            f"The service closed the connection after {silence:.1f} s without a response. {error.message}"
+        )
 
     def _priced(self, partial: ChatResponse | None) -> ChatResponse | None:
         cost = None if partial is None else self.plan.pricing.cost(partial.usage)
@@ -172,6 +200,11 @@ class Exchange(Attempts):
             "No key was sent: the environment's is for Alibaba's service. Pass api_key=..., or "
             'server="dashscope" if base_url is Alibaba\'s after all.'
         )
+
+    def _streaming_hint(self, error: QwenError) -> str | None:
+        plan = self.plan
+        is_whole_chat = isinstance(plan.request, ChatRequest) and not plan.stream
+        return SILENT_HINT if is_whole_chat and isinstance(error, APITimeoutError) else None
 
     def reroute_or_raise(self, error: QwenError | HTTPStatusError) -> None:
         """Plan the same call for the model's other endpoint, if the error says that it is there; else raise."""

@@ -1,8 +1,9 @@
 """Retry a request, after how long, and how often. The same over both protocols: the SDKs' own retries are off.
 
-Only what cannot be billed twice is retried: refusals to serve (429, 5xx) and connections that broke before any
-response. A stream is retried until its first event and never after. All attempts and waits end with the deadline
-(``timeouts``).
+Only what cannot be billed twice is retried: refusals to serve (429, 5xx) and connections that could not be made or
+broke at once. A request that was sent and unanswered for ``SILENCE`` seconds may have been processed
+(``Exchange``). A stream is retried until its first event and never after. All attempts and waits end with the
+deadline (``timeouts``).
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,9 @@ from qwen_core.types.errors import QwenError
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 8.0
 LONGEST_RETRY_AFTER = 120.0
+SILENCE = 1.0
+"""Seconds after which a request that was sent may have been processed, although its connection broke without a
+response. The service's gateway drops calls that are silent for about 60 s (measured by a user, 2026-07)."""
 
 UNBOUNDED = Timeout(connect=None, read=None, total=None)
 
@@ -34,20 +38,25 @@ class Attempts:
         attempt: the number of the current attempt, from 1.
         deadline: when no further attempt begins, and when the current one fails.
         began: when the first attempt began, on the monotonic clock.
+        attempt_began: when the current attempt began.
         waited: seconds spent between attempts.
     """
 
-    __slots__ = ("attempt", "began", "deadline", "waited")
+    __slots__ = ("attempt", "attempt_began", "began", "deadline", "waited")
 
     def __init__(self, timeout: Timeout = UNBOUNDED) -> None:
         self.attempt = 1
-        self.began = monotonic()
+        self.began = self.attempt_began = monotonic()
         self.deadline = Deadline.of(timeout, self.began)
         self.waited = 0.0
 
     def elapsed(self) -> float:
         """Return the seconds since the first attempt began."""
         return monotonic() - self.began
+
+    def begin_attempt(self) -> None:
+        """Take note that an attempt begins now."""
+        self.attempt_began = monotonic()
 
     def on_retry(self, error: QwenError, wait: float) -> None:
         """Take note that another attempt follows after ``wait`` seconds."""
@@ -104,6 +113,7 @@ async def async_retry(
 ) -> T:
     """Return what the attempt returns, and repeat it after each retryable error, without blocking."""
     while True:
+        attempts.begin_attempt()
         try:
             return await attempt()
         except QwenError as error:

@@ -18,7 +18,7 @@ from llama_index_instrumentation.event_handlers import BaseEventHandler
 from langchain_qwen import ChatQwen, RateLimiter
 from llama_index_qwen import Qwen
 from qwen_core import AsyncQwenClient, ChatRequest, ClientSettings, QwenClient, errors
-from qwen_core.config.timeouts import Timeout
+from qwen_core.config.timeouts import Timeout, as_timeout
 from qwen_core.execution import retry
 from qwen_core.resources.files import AsyncQwenFiles
 from qwen_core.resources.sync.files import QwenFiles
@@ -46,7 +46,7 @@ def test_retry_after_as_http_date_is_honoured(
     assert 0.5 < time.monotonic() - begin < 4
 
 
-@pytest.mark.parametrize("timeout", [1.0, Timeout(total=1.0), Timeout(read=5, attempts=1.0)])
+@pytest.mark.parametrize("timeout", [Timeout(total=1.0), Timeout(read=5, attempts=1.0)])
 def test_no_retry_starts_after_the_timeout(
     timeout: Any, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
 ) -> None:
@@ -56,6 +56,16 @@ def test_no_retry_starts_after_the_timeout(
     with pytest.raises(errors.RateLimitError):
         QwenClient(msgspec.structs.replace(settings, timeout=timeout, max_retries=8)).generate(request_)
     assert len(qwen_emulator.requests) == 2
+
+
+def test_number_as_timeout_limits_the_silence_of_one_attempt_and_not_the_retries(
+    settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    assert as_timeout(0.3) == Timeout(connect=0.3, read=0.3)
+    qwen_emulator.reply(faults.failing(429, retry_after="0.2", times=3), "ok")
+    limited = msgspec.structs.replace(settings, timeout=0.3, max_retries=3)
+    assert QwenClient(limited).generate(request_).text == "ok"
+    assert len(qwen_emulator.requests) == 4
 
 
 class RetryRecorder(BaseCallbackHandler):

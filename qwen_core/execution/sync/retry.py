@@ -11,6 +11,7 @@ from qwen_core.types.errors import QwenError
 def retry(attempt: Callable[[], T], attempts: Attempts, max_retries: int, on_retry: OnRetry | None = None) -> T:
     """Return what the attempt returns, and repeat it after each retryable error."""
     while True:
+        attempts.begin_attempt()
         try:
             return attempt()
         except QwenError as error:
