@@ -75,7 +75,9 @@ class ChatQwen(ChatFields, BaseChatModel):
     )
 
     model: str = Field(default_factory=default_model, validation_alias=AliasChoices("model", "model_name"))
-    stop: list[str] | str | None = Field(default=None, validation_alias=AliasChoices("stop", "stop_sequences"))
+    stop: list[str] | list[int] | list[list[int]] | str | None = Field(
+        default=None, validation_alias=AliasChoices("stop", "stop_sequences")
+    )
     streaming: bool | None = None
     """True: ``invoke`` uses the streaming API. False: ``stream`` does not."""
 
@@ -149,7 +151,9 @@ class ChatQwen(ChatFields, BaseChatModel):
             params["ls_max_tokens"] = max_tokens
         stop_sequences = stop or self.stop
         if stop_sequences:
-            params["ls_stop"] = [stop_sequences] if isinstance(stop_sequences, str) else list(stop_sequences)
+            params["ls_stop"] = (
+                [stop_sequences] if isinstance(stop_sequences, str) else list(map(str, stop_sequences))
+            )
         return params
 
     def _resolve_model_profile(self) -> ModelProfile | None:
@@ -431,7 +435,7 @@ precompute_signature(ChatQwen._generate, ChatQwen._agenerate)
 
 LLM_TYPE = "chat-qwen"
 
-NOT_SENT = ("allow_local_files", "show_progress")
+NOT_SENT = ("allow_local_files", "show_progress", "repair_history")
 
 # What a response depends on: the request and the server; without keys, headers and clients.
 IDENTIFYING_FIELDS = (

@@ -289,6 +289,16 @@ BATCH_MODELS = frozenset(
 """Models that the Batch page lists for Beijing, without those of other makers."""
 
 
+RECORDED: dict[tuple[str, bool], frozenset[str]] = {
+    ("assistant_last", False): frozenset({"qwen-turbo"}),
+    ("required_tool_choice", False): frozenset({"qwen-plus"}),
+    ("search_tool_name", False): frozenset({"qwen-plus"}),
+    ("list_parameters", True): frozenset({"qwen-max"}),
+}
+"""What recordings of 2026-02 and 2026-03 show as accepted although the documents refuse it, by (what, whether over
+the native protocol)."""
+
+
 def chat_facts(model: str) -> ChatFacts:
     """Return the facts of a chat model; permissive ones if the name is unknown."""
     for pattern, facts in _CHAT_PATTERNS:

@@ -217,8 +217,9 @@ class ChatFields(ConnectionFields):
     model's maximum."""
     max_completion_tokens: int | None = None
     """Maximum number of tokens of reasoning and answer together, for the models that support it."""
-    stop: list[str] | str | None = None
-    """Stop sequences: the answer ends before any of these texts."""
+    stop: list[str] | list[int] | list[list[int]] | str | None = None
+    """Stop sequences: the answer ends before any of these texts. Token ids instead of texts are taken by the older
+    models."""
     seed: int | None = None
     """Seed for sampling. With the same seed, the service repeats its answer as far as it can. Range: [0, 2**31 -
     1]."""
@@ -275,12 +276,21 @@ class ChatFields(ConnectionFields):
     """Whether images keep more of their resolution, for more tokens."""
     ocr_options: dict[str, Any] | None = None
     """Task of an OCR model: ``task`` and ``task_config``."""
+    asr_options: dict[str, Any] | None = None
+    """Options of speech recognition: ``language`` and ``enable_itn``."""
     translation_options: TranslationOptions | None = None
     """Languages, terms and style for a translation model, whose messages hold the text alone."""
     allow_local_files: StrictBool | list[str] = False
     """Whether media given as paths are read from this disk: none, all, or those in these folders."""
     show_progress: bool = False
     """Whether the upload of large files shows a progress bar."""
+
+    previous_response_id: str | None = None
+    """Id of a stored response of the Responses API to continue from, valid for 7 days. Only the messages after the
+    last answer are sent."""
+    repair_history: bool = True
+    """Whether a conversation that the service would refuse is completed: a missing user message is added, and
+    media that the model does not read are left out of tool results."""
 
     extra_body: dict[str, Any] | None = None
     """Fields to merge into the request's body, unchanged. They override all others."""

@@ -10,6 +10,7 @@ from qwen_core.execution.plan import CallPlan
 from qwen_core.execution.region_hints import region_hint
 from qwen_core.execution.retirement_warnings import warn_if_retired
 from qwen_core.execution.retry import SILENCE, Attempts
+from qwen_core.execution.stream_only import STREAM_ONLY_CACHE, stream_requirement
 from qwen_core.protocols.citations import cite_events, cite_response
 from qwen_core.protocols.error_decoding import invalid_response
 from qwen_core.protocols.stream_parser import BOM, DECODE_ERRORS, StreamParser, looks_like_event_stream, parse_body
@@ -207,7 +208,7 @@ class Exchange(Attempts):
         return SILENT_HINT if is_whole_chat and isinstance(error, APITimeoutError) else None
 
     def reroute_or_raise(self, error: QwenError | HTTPStatusError) -> None:
-        """Plan the same call for the model's other endpoint, if the error says that it is there; else raise."""
+        """Plan the same call for the other endpoint or as a stream, if the error asks for it; else raise."""
         mapped = self.map_error(error)
         try:
             plan = self._plan_elsewhere(mapped)
@@ -219,12 +220,16 @@ class Exchange(Attempts):
             del error, mapped
 
     def _plan_elsewhere(self, error: QwenError) -> CallPlan | None:
-        """Return the plan for the other endpoint, or None (native 2).
+        """Return the plan as a stream or for the other endpoint, or None (compatible 6, native 2).
 
         Nothing was generated if the service says that the model is not at this endpoint. The other one is tried
         once, and remembered unless it says the same.
         """
         plan = self.plan
+        requirement = stream_requirement(error)
+        if requirement is not None and isinstance(plan.request, ChatRequest) and not plan.stream:
+            STREAM_ONLY_CACHE.put(plan.host, plan.model, requirement)
+            return plan.as_stream()
         endpoint = plan.protocol.other_endpoint(plan.encoded.path, error)
         if endpoint is None:
             return None

@@ -14,12 +14,14 @@ from qwen_core.config.endpoints import host_of, rerank_url, unencrypted_key_warn
 from qwen_core.config.self_hosted import Server
 from qwen_core.config.settings import ClientSettings, Connection, check_headers, connect
 from qwen_core.execution.endpoint_cache import ENDPOINT_CACHE
+from qwen_core.execution.stream_only import STREAM_ONLY_CACHE
 from qwen_core.models.context_limit import check_length
 from qwen_core.models.pricing import Pricing, price_list
-from qwen_core.models.profile import ModelProfile, NativeEndpoint
+from qwen_core.models.profile import Kind, ModelProfile, NativeEndpoint
 from qwen_core.models.self_hosted import self_hosted_profile
 from qwen_core.prepare.for_model import adapt
 from qwen_core.prepare.for_self_hosted import adapt_to_server, with_instruction_in_queries
+from qwen_core.prepare.kinds import refuse_unless, refuse_unless_chat
 from qwen_core.prepare.thinking import requested_thinking, thinks
 from qwen_core.prepare.tool_names import ToolNameRestorer, with_valid_tool_names
 from qwen_core.protocols.base import EncodedRequest, Protocol, StreamDecoder
@@ -105,6 +107,12 @@ class CallPlan(msgspec.Struct, frozen=True, kw_only=True):
         encoded = self.protocol.encode_chat(self.request, profile, self.stream)
         return msgspec.structs.replace(self, profile=profile, encoded=encoded)
 
+    def as_stream(self) -> "CallPlan":
+        """Return the plan of the same chat as a stream."""
+        assert isinstance(self.request, ChatRequest)
+        encoded = self.protocol.encode_chat(self.request, self.profile, True)
+        return msgspec.structs.replace(self, encoded=encoded, stream=True)
+
 
 def plan_chat(
     request: ChatRequest, settings: ClientSettings, *, asynchronous: bool, stream: bool | None = None
@@ -112,12 +120,15 @@ def plan_chat(
     """Plan a chat. ``stream`` None means: only if the model answers this request in no other way."""
     server = settings.self_hosted_server()
     profile = self_hosted_profile(request.model, server)
-    request, tool_names = with_valid_tool_names(request, self_hosted=server is not None)
     if server is None:
+        refuse_unless_chat(profile)
         protocol, losses = select_protocol(settings.protocol, profile, request)
-        adapted, changes = adapt(request, profile)
+        accepts_search = profile.accepts("search_tool_name", protocol.name)
+        request, tool_names = with_valid_tool_names(request, accepts_search=accepts_search)
+        adapted, changes = adapt(request, profile, protocol.name)
     else:
         protocol, losses = OPENAI_COMPATIBLE, ()
+        request, tool_names = with_valid_tool_names(request, self_hosted=True)
         adapted, changes = adapt_to_server(request, profile, server, named=settings.server is not None)
     connection = connect(settings, protocol.name, server, asynchronous=asynchronous)
     host = host_of(connection.base_url)
@@ -126,6 +137,7 @@ def plan_chat(
         check_length(request.messages, profile)
     if protocol.name == "dashscope":
         profile = ENDPOINT_CACHE.apply(host, profile)
+    profile = STREAM_ONLY_CACHE.apply(host, profile)
     must_stream = server is None and needs_stream(adapted, profile)
     stream = must_stream if stream is None else stream
     encoded = protocol.encode_chat(adapted, profile, stream)
@@ -167,6 +179,9 @@ def plan_embedding(request: AnyEmbeddingRequest, settings: ClientSettings, *, as
     """Plan one batch of texts or other contents."""
     server = settings.self_hosted_server()
     profile = self_hosted_profile(request.model, server)
+    if server is None:
+        kind: Kind = "embedding" if isinstance(request, EmbeddingRequest) else "multimodal_embedding"
+        refuse_unless(profile, kind)
     protocol, losses = select_protocol("auto" if server else settings.protocol, profile, request)
     if server is not None and isinstance(request, EmbeddingRequest):
         protocol, losses = OPENAI_COMPATIBLE, ()
@@ -189,6 +204,8 @@ def plan_rerank(request: RerankRequest, settings: ClientSettings, *, asynchronou
     """Plan one batch of documents. The OpenAI-compatible API has its rerankers at another base path."""
     server = settings.self_hosted_server()
     profile = self_hosted_profile(request.model, server)
+    if server is None:
+        refuse_unless(profile, "rerank")
     protocol, losses = select_protocol(settings.protocol, profile, request)
     connection = connect(settings, protocol.name, server, asynchronous=asynchronous)
     host = host_of(connection.base_url)

@@ -388,9 +388,11 @@ class ModelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             return False
         return bool(self.thinking_default) if requested is None else requested
 
-    def accepts(self, fact: str, protocol: str) -> bool:
-        """Return whether a recorded exchange over this protocol shows that the service accepts ``fact``."""
-        return any((recording.fact, recording.protocol) == (fact, protocol) for recording in self.recorded)
+    def accepts(self, fact: str, protocol: str | None = None) -> bool:
+        """Return whether a recorded exchange, over this protocol or any, shows that this is accepted."""
+        return any(
+            recording.fact == fact and protocol in (None, recording.protocol) for recording in self.recorded
+        )
 
     def must_stream(self, thinking: bool) -> bool:
         """Return whether a call must be streamed, given whether it thinks."""

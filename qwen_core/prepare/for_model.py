@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from qwen_core.config.endpoints import ProtocolName
 from qwen_core.models.profile import ModelProfile
 from qwen_core.prepare.feature_rules import (
     keep_text_to_translate,
@@ -18,21 +19,31 @@ from qwen_core.prepare.feature_rules import (
     resolve_prefix_continuation,
     warn_search_options_without_search,
 )
-from qwen_core.prepare.media import MEDIA_KINDS
+from qwen_core.prepare.history import (
+    ensure_last_message_is_user,
+    ensure_user_message,
+    omit_unread_tool_media,
+    send_only_new_messages,
+)
+from qwen_core.prepare.media_formats import MEDIA_KINDS, audio_format_of_url
 from qwen_core.prepare.thinking import (
+    allow_several_choices,
     disable_thinking,
     drop_budget_beside_effort,
     drop_budget_without_thinking,
     resolve_enable_thinking,
     resolve_reasoning_effort,
     thinks,
+    translate_thinking_switch,
     warn_unread_preserved_thinking,
     warn_unsupported_max_completion_tokens,
+    warn_what_max_tokens_bounds,
 )
 from qwen_core.prepare.tool_results import complete_tool_results
 from qwen_core.types.json import encode_json
 from qwen_core.types.messages import (
     CACHEABLE_PARTS,
+    AudioPart,
     ImagePart,
     Message,
     Part,
@@ -46,13 +57,20 @@ Step = Callable[[ChatRequest, ModelProfile, list[str]], ChatRequest]
 
 JSON_INSTRUCTION = "Answer with one JSON object and nothing else."
 SCHEMA_INSTRUCTION = f"{JSON_INSTRUCTION} It must match this JSON schema:\n"
-CONTINUE = "Continue."
 CALL_INSTRUCTION = "Answer by calling one of these tools, and with nothing else: "
 
 
-def adapt(request: ChatRequest, profile: ModelProfile) -> tuple[ChatRequest, tuple[str, ...]]:
-    """Return the request as this model supports it, and the warnings for the caller."""
+def adapt(
+    request: ChatRequest, profile: ModelProfile, protocol: ProtocolName | None = None
+) -> tuple[ChatRequest, tuple[str, ...]]:
+    """Return the request as this model supports it, and the warnings for the caller.
+
+    ``protocol`` is the one that carries the request: what recordings show of another one does not count.
+    """
     warnings: list[str] = []
+    if profile.recorded and protocol is not None:
+        recorded = tuple(recording for recording in profile.recorded if recording.protocol == protocol)
+        profile = msgspec.structs.replace(profile, recorded=recorded)
     present = traits_of(request)
     for step, traits in STEPS:
         if not present.isdisjoint(traits):
@@ -70,7 +88,9 @@ def traits_of(request: ChatRequest) -> set[str]:
         if getattr(request, name) not in (None, ()):
             traits.add(name)
     messages = request.messages
+    has_user = not messages
     for message in messages:
+        has_user = has_user or message.role == "user"
         if message.role == "tool":
             traits.add("tool_messages")
         if message.partial:
@@ -79,8 +99,14 @@ def traits_of(request: ChatRequest) -> set[str]:
             kind = type(part)
             if kind in PART_TRAITS:
                 traits.add(PART_TRAITS[kind])
+                if message.role == "tool" and kind in MEDIA_KINDS:
+                    traits.add("tool_media")
+                if kind is AudioPart:
+                    traits.add("audio_parts")
             if isinstance(part, CACHEABLE_PARTS) and part.cache_control:
                 traits.add("cache_breakpoints")
+    if not has_user:
+        traits.add("no_user")
     if messages:
         traits.add(f"ends_with_{messages[-1].role}")
     if len(messages) != 1 or messages[0].role != "user":
@@ -105,34 +131,31 @@ def warn_undocumented_media(request: ChatRequest, profile: ModelProfile, warning
     return request
 
 
-def ensure_last_message_is_user(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
-    """Append a user message if the conversation ends with an assistant message, which the API rejects.
+def name_audio_formats(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
+    """Name the format of audio that is given by URL, from the URL's path (compatible 3).
 
-    Frameworks end so if one agent goes on after another, or if an answer is to be converted to a schema. Sources:
-    compatible 3, native 4.1.
+    Signed URLs have a query after the file name. A format that the service does not document is left out.
     """
-    last = request.messages[-1] if request.messages else None
-    if last is None or last.role != "assistant" or last.partial or last.tool_calls:
-        return send_trailing_system_message_as_user(request)
-    warnings.append(
-        "The last message is from the assistant, but the API replies to users only. Added a user message "
-        f'"{CONTINUE}" Set partial=True to have that message continued instead.'
+
+    def named(part: Part) -> Part:
+        if not isinstance(part, AudioPart) or part.format or not (name := audio_format_of_url(part.url)):
+            return part
+        return msgspec.structs.replace(part, format=name)
+
+    messages = tuple(
+        msgspec.structs.replace(message, parts=tuple(map(named, message.parts)))
+        if any(type(part) is AudioPart for part in message.parts)
+        else message
+        for message in request.messages
     )
-    return msgspec.structs.replace(request, messages=(*request.messages, Message("user", (TextPart(CONTINUE),))))
-
-
-def send_trailing_system_message_as_user(request: ChatRequest) -> ChatRequest:
-    """Give the last message the role "user" if it is a system message: it is what the model is to do."""
-    *others, last = request.messages or (None,)
-    if last is None or last.role != "system":
-        return request
-    return msgspec.structs.replace(request, messages=(*others, msgspec.structs.replace(last, role="user")))
+    return msgspec.structs.replace(request, messages=messages)
 
 
 def resolve_tool_choice(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
     """Force the tool by name if possible, else ask for it in the prompt.
 
-    The service refuses ``required`` for every model, and a named function while the model thinks.
+    The documents say that ``required`` is refused for every model, and a named function while the model thinks;
+    recordings show that some models accept ``required`` with one tool.
     """
     choice = request.tool_choice
     if choice in (None, "auto", "none"):
@@ -142,9 +165,11 @@ def resolve_tool_choice(request: ChatRequest, profile: ModelProfile, warnings: l
             warnings.append(f"tool_choice={choice!r} was not sent, because the request has no tools.")
         return request
     names = [tool.name for tool in request.tools]
-    if choice == "required" and len(names) == 1:
-        choice = names[0]
     thinking = thinks(request, profile)
+    if choice == "required" and len(names) == 1:
+        if not thinking and profile.accepts("required_tool_choice"):
+            return request
+        choice = names[0]
     if (obstacle := obstacle_to_forced_call(request, profile, thinking)) is not None:
         allowed = names if choice == "required" else [str(choice)]
         warnings.append(
@@ -162,7 +187,8 @@ def resolve_tool_choice(request: ChatRequest, profile: ModelProfile, warnings: l
     if choice == "required":
         warnings.append(
             "The service cannot force a choice among several tools. The prompt now asks for a tool call; the "
-            "model may still answer in text. Pass one tool, or its name as tool_choice, to force the call."
+            "model may still answer in text. Pass one tool, or its name as tool_choice, to force the call; or "
+            'extra_body={"tool_choice": "required"} to send it all the same.'
         )
         return ask_for_tools_in_prompt(request, names)
     return msgspec.structs.replace(request, tool_choice=choice)
@@ -293,20 +319,28 @@ def add_instruction(request: ChatRequest, text: str) -> ChatRequest:
     return msgspec.structs.replace(request, messages=tuple(messages))
 
 
+THINKING_TRAITS = ("enable_thinking", "thinking_budget", "reasoning_effort", "preserve_thinking")
+
 STEPS: tuple[tuple[Step, frozenset[str]], ...] = tuple(
     (step, frozenset(traits))
     for step, *traits in (
+        (omit_unread_tool_media, "tool_media"),
         (warn_undocumented_media, "media"),
         (warn_search_options_without_search, "search_options"),
         (complete_tool_results, "tool_messages"),
         (ensure_last_message_is_user, "ends_with_assistant", "ends_with_system"),
+        (ensure_user_message, "no_user"),
+        (send_only_new_messages, "previous_response_id"),
+        (name_audio_formats, "audio_parts"),
         (resolve_enable_thinking, "enable_thinking", "thinking_budget", "reasoning_effort"),
         (resolve_reasoning_effort, "reasoning_effort"),
         (drop_budget_beside_effort, "thinking_budget", "reasoning_effort"),
         (drop_budget_without_thinking, "thinking_budget", "reasoning_effort"),
         (warn_unread_preserved_thinking, "preserve_thinking"),
         (warn_unsupported_max_completion_tokens, "max_completion_tokens"),
+        (warn_what_max_tokens_bounds, "max_tokens", "max_completion_tokens"),
         (resolve_code_interpreter, "enable_code_interpreter"),
+        (allow_several_choices, "n"),
         (resolve_tool_choice, "tool_choice"),
         (ask_for_json_beside_built_in_tools, "response_format"),
         (resolve_response_format, "response_format"),
@@ -315,6 +349,7 @@ STEPS: tuple[tuple[Step, frozenset[str]], ...] = tuple(
         (resolve_prefix_continuation, "partial"),
         (move_tool_cache_breakpoints, "tools"),
         (limit_cache_breakpoints, "cache_breakpoints", "tools"),
+        (translate_thinking_switch, *THINKING_TRAITS, "tool_choice", "response_format", "partial", "n"),
     )
 )
 """The steps in their order, and the traits of a request of which it must have one for a step to change or warn of
@@ -326,8 +361,11 @@ MESSAGE_TRAITS = {
     "ends_with_system",
     "history",
     "media",
+    "no_user",
     "partial",
+    "tool_media",
     "tool_messages",
+    "audio_parts",
 }
 """The traits beside parameters. ``history`` is anything but a single user message."""
 PARAMETER_TRAITS = sorted({trait for _, traits in STEPS for trait in traits} - MESSAGE_TRAITS)

@@ -15,9 +15,9 @@ from qwen_core.prepare.feature_rules import (
     move_tool_cache_breakpoints,
     resolve_prefix_continuation,
 )
-from qwen_core.prepare.for_model import (
+from qwen_core.prepare.for_model import ask_for_tools_in_prompt
+from qwen_core.prepare.history import (
     CONTINUE,
-    ask_for_tools_in_prompt,
     ensure_last_message_is_user,
     send_trailing_system_message_as_user,
 )

@@ -10,37 +10,34 @@ from typing import NamedTuple
 
 import msgspec
 
+from qwen_core.prepare.history import omission
 from qwen_core.prepare.local_files import LocalFile, allowed_path, local_file
 from qwen_core.prepare.media_checks import BODY_LIMIT, MEGABYTE, check_inline, check_remote
-from qwen_core.prepare.media_formats import MediaKind
+from qwen_core.prepare.media_formats import MEDIA_KINDS, MediaKind
 from qwen_core.types.errors import BadRequestError
 from qwen_core.types.messages import (
     MEDIA_PARTS,
-    AudioPart,
-    FilePart,
-    ImagePart,
     Message,
     Part,
+    TextPart,
     VideoPart,
     has_media,
     part_urls,
 )
 from qwen_core.types.requests import ChatRequest
 
-MEDIA_KINDS: dict[type[Part], MediaKind] = {
-    ImagePart: "image",
-    VideoPart: "video",
-    AudioPart: "audio",
-    FilePart: "document",
-}
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
 
 
 class PreparedMedia(NamedTuple):
-    """A request, and the files to upload before it can be sent, keyed by the URL that refers to each."""
+    """A request, and the files to upload before it can be sent, keyed by the URL that refers to each.
+
+    ``warnings`` say what was left out.
+    """
 
     request: ChatRequest
     uploads: Mapping[str, LocalFile]
+    warnings: tuple[str, ...] = ()
 
     def with_urls(self, urls: Mapping[str, str]) -> ChatRequest:
         """Return the request with the URLs of the uploaded files."""
@@ -62,6 +59,7 @@ def kind_of(part: Part) -> MediaKind:
 
 def prepare_media(request: ChatRequest) -> PreparedMedia:
     """Return the request with its media validated and local files inlined. Block while reading them."""
+    request, warnings = omit_invalid_tool_media(request)
     urls = list(media_urls(request.messages))
     paths = [(url, kind) for url, kind in urls if scheme_of(url) in ("file", "")]
     allowed = {url: allowed_path(url, request.allow_local_files) for url, kind in paths}
@@ -76,7 +74,39 @@ def prepare_media(request: ChatRequest) -> PreparedMedia:
             f"The media in the messages have {inline_size / MEGABYTE:.0f} MB; a request can have at most 64 MB.",
             hint="Pass URLs, or fewer media per request.",
         )
-    return PreparedMedia(ready, {url: file for (url, kind), file in files.items() if not file.fits_inline()})
+    uploads = {url: file for (url, kind), file in files.items() if not file.fits_inline()}
+    return PreparedMedia(ready, uploads, warnings)
+
+
+def omit_invalid_tool_media(request: ChatRequest) -> tuple[ChatRequest, tuple[str, ...]]:
+    """Replace media in tool results that the service would refuse by a note: the tool wrote them, not the user.
+
+    The agent would end otherwise, and no change of the prompt could help.
+    """
+    warnings: list[str] = []
+
+    def valid(part: Part) -> Part:
+        try:
+            for url in part_urls(part):
+                check_url(url, kind_of(part))
+        except BadRequestError as error:
+            kind = MEDIA_KINDS[type(part)]
+            warnings.append(
+                f"A tool returned {kind} content that cannot be sent: {error.message} A note was sent instead. "
+                "Set repair_history=False to get the error."
+            )
+            return TextPart(omission(kind, error.message))
+        return part
+
+    if not request.repair_history:
+        return request, ()
+    messages = tuple(
+        msgspec.structs.replace(message, parts=tuple(map(valid, message.parts)))
+        if message.role == "tool" and has_media([message])
+        else message
+        for message in request.messages
+    )
+    return (msgspec.structs.replace(request, messages=messages) if warnings else request), tuple(warnings)
 
 
 def scheme_of(url: str) -> str:

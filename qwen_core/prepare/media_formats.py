@@ -2,8 +2,18 @@
 
 import struct
 from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from qwen_core.types.messages import AudioPart, FilePart, ImagePart, Part, VideoPart
 
 MediaKind = Literal["image", "video", "audio", "document"]
+
+MEDIA_KINDS: dict[type[Part], MediaKind] = {
+    ImagePart: "image",
+    VideoPart: "video",
+    AudioPart: "audio",
+    FilePart: "document",
+}
 
 HEAD = 64
 """Number of bytes that determine the format."""
@@ -63,6 +73,25 @@ def audio_format(mime_type: str | None) -> str | None:
     """Return the service's name of an audio MIME type."""
     name = (mime_type or "").partition(";")[0].rpartition("/")[2].lower()
     return AUDIO_FORMATS.get(name, name) or None
+
+
+URL_AUDIO_FORMATS = (
+    "aac", "aiff", "amr", "avi", "flac", "flv", "m4a", "mkv", "mov", "mp3", "mp4", "mpeg", "ogg", "opus", "wav",
+    "webm", "wma", "wmv",
+)  # fmt: skip
+"""The file extensions of audio that the service documents, which are its names of the formats."""
+
+
+def audio_format_of_url(url: str) -> str | None:
+    """Return the service's name of the format of audio at a URL, or None if the path does not tell."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    _, dot, extension = parts.path.rpartition("/")[2].lower().rpartition(".")
+    return (
+        extension if dot and parts.scheme in ("http", "https", "oss") and extension in URL_AUDIO_FORMATS else None
+    )
 
 
 def image_size(data: bytes) -> tuple[int, int] | None:

@@ -5,6 +5,8 @@ dropped with a warning. A model whose thinking is unknown gets the caller's valu
 and 2.1, native 3.2.
 """
 
+from typing import Any
+
 import msgspec
 
 from qwen_core.models.profile import ModelProfile
@@ -72,14 +74,36 @@ def resolve_reasoning_effort(request: ChatRequest, profile: ModelProfile, warnin
         )
         return msgspec.structs.replace(request, reasoning_effort=None)
     if profile.reasoning_efforts or profile.thinking is None:
-        return request
+        return msgspec.structs.replace(request, reasoning_effort=dict(profile.effort_aliases).get(effort, effort))
     if effort == "none":
         return disable_thinking(request)
     switch = True if profile.thinking == "optional" else request.enable_thinking
     budget = request.thinking_budget or EFFORT_BUDGETS.get(effort)
     if budget is not None and profile.max_thinking_tokens is not None:
         budget = min(budget, profile.max_thinking_tokens)
+    if request.thinking_budget is None:
+        budget = budget_below_limit(request, profile, budget, warnings)
     return msgspec.structs.replace(request, reasoning_effort=None, enable_thinking=switch, thinking_budget=budget)
+
+
+def budget_below_limit(
+    request: ChatRequest, profile: ModelProfile, budget: int | None, warnings: list[str]
+) -> int | None:
+    """Return a budget that leaves room for the answer: the service refuses one that is not below the limit.
+
+    Only for a budget that stands for an effort; what the caller sets for both is sent.
+    """
+    limits = [request.max_completion_tokens, request.max_tokens if profile.max_tokens_counts_thinking else None]
+    limit = min((value for value in limits if value is not None), default=None)
+    if budget is None or limit is None or budget < limit:
+        return budget
+    smaller = limit // 2 or None
+    warnings.append(
+        f"reasoning_effort={request.reasoning_effort!r} means a thinking_budget of {budget} for {request.model}, "
+        f"which must be below the limit of {limit} for reasoning and answer together. "
+        f"{'None' if smaller is None else smaller} was sent. Raise the limit, or set thinking_budget yourself."
+    )
+    return smaller
 
 
 def drop_budget_beside_effort(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
@@ -127,3 +151,61 @@ def warn_unread_preserved_thinking(
             "because of preserve_thinking=True. Leave preserve_thinking unset to save these tokens."
         )
     return request
+
+
+def warn_what_max_tokens_bounds(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
+    """Warn if a limit does not bound what its name says: the answer, or reasoning and answer together.
+
+    ``max_tokens`` bounds both for some families, on other APIs for others; the Responses API has one limit, which
+    bounds the answer alone for most families (compatible 2.7).
+    """
+    if not thinks(request, profile):
+        return request
+    responses = request.needs_responses_api
+    together = profile.responses_max_tokens_counts_thinking if responses else profile.max_tokens_counts_thinking
+    if request.max_tokens is not None and request.max_completion_tokens is None and together:
+        warnings.append(
+            f"max_tokens limits reasoning and answer of {request.model} together, so the answer may be shorter or "
+            "empty. Raise it, or set enable_thinking=False."
+        )
+    if responses and request.max_completion_tokens is not None and not together:
+        warnings.append(
+            f"max_completion_tokens limits only the answer of {request.model} on the Responses API, not its "
+            "reasoning. Set reasoning_effort or enable_thinking=False to limit that."
+        )
+    return request
+
+
+def allow_several_choices(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
+    """Switch thinking off for n > 1, which the service accepts only without, unless the caller asked for it."""
+    if request.n is None or request.n < 2 or profile.thinking == "always" or not thinks(request, profile):
+        return request
+    asked = (request.extra_body or {}).get("enable_thinking", request.enable_thinking)
+    if asked or request.reasoning_effort is not None:
+        return request
+    warnings.append(
+        f"n={request.n} is accepted only without thinking. Thinking was switched off for this call of "
+        f"{request.model}. Set enable_thinking=False to say so yourself, or n=1 to keep it."
+    )
+    return disable_thinking(request)
+
+
+def translate_thinking_switch(request: ChatRequest, profile: ModelProfile, warnings: list[str]) -> ChatRequest:
+    """Send the switches under the names that the vendor of the model gave them. ``extra_body`` overrides them."""
+    fields: dict[str, Any] = {}
+    if profile.thinking_switch == "thinking":
+        if request.enable_thinking is not None:
+            fields["thinking"] = {"type": "adaptive" if request.enable_thinking else "disabled"}
+        if request.thinking_budget is not None:
+            warnings.append(f"{request.model} has no thinking_budget, which was not sent. Leave it unset.")
+        request = msgspec.structs.replace(request, enable_thinking=None, thinking_budget=None)
+    if profile.preserve_thinking_switch == "clear_thinking" and request.preserve_thinking is not None:
+        fields["clear_thinking"] = not request.preserve_thinking
+    return with_body_fields(request, fields)
+
+
+def with_body_fields(request: ChatRequest, fields: dict[str, Any]) -> ChatRequest:
+    """Return the request with these fields in its body; the caller's ``extra_body`` overrides them."""
+    if not fields:
+        return request
+    return msgspec.structs.replace(request, extra_body={**fields, **(request.extra_body or {})})

@@ -34,9 +34,12 @@ def safe_name(name: str) -> str:
 
 
 def with_valid_tool_names(
-    request: ChatRequest, *, self_hosted: bool = False
+    request: ChatRequest, *, self_hosted: bool = False, accepts_search: bool = False
 ) -> tuple[ChatRequest, dict[str, str]]:
-    """Return the request with valid tool names, and the user's name for each that was replaced."""
+    """Return the request with valid tool names, and the user's name for each that was replaced.
+
+    ``accepts_search`` says that a recording shows that the model accepts a tool named ``search``.
+    """
     names: dict[str, None] = {}
     for tool in request.tools:
         names[tool.name] = None
@@ -44,7 +47,7 @@ def with_valid_tool_names(
         for part in message.parts:
             if type(part) is ToolCallPart:
                 names[part.name] = None
-    accepts = SELF_HOSTED_NAME_RULE if self_hosted else SERVICE_NAME_RULE
+    accepts = SELF_HOSTED_NAME_RULE if self_hosted or accepts_search else SERVICE_NAME_RULE
     if all(map(accepts, names)):
         return request, {}
     replacements = valid_tool_names(names, accepts)

@@ -57,10 +57,11 @@ def select_protocol(name: ProtocolChoice, profile: ModelProfile, request: AnyReq
     searches, and the dashscope SDK is installed, and the native one supports the rest. Warnings say what is lost
     on the OpenAI-compatible protocol; its encoder refuses what cannot be sent at all.
     """
-    if isinstance(request, ChatRequest) and request.server_tools:
+    if isinstance(request, ChatRequest) and request.needs_responses_api:
         if name == "dashscope":
+            subject = "Built-in tools are" if request.server_tools else "`previous_response_id` is"
             raise UnsupportedFeatureError(
-                "Built-in tools are not available over the native DashScope protocol.",
+                f"{subject} not available over the native DashScope protocol.",
                 hint='Use protocol="auto" or "openai"; for a search alone, enable_search=True.',
             )
         return Selection(OPENAI_RESPONSES)

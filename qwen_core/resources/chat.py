@@ -27,6 +27,7 @@ from qwen_core.types.events import Event
 from qwen_core.types.messages import has_media, is_long
 from qwen_core.types.requests import ChatRequest
 from qwen_core.types.responses import ChatResponse
+from qwen_core.types.warnings import warn
 
 
 class AsyncOpenStream(NamedTuple):
@@ -135,6 +136,8 @@ async def async_open_stream(exchange: Exchange) -> AsyncOpenStream:
 async def async_with_media(request: ChatRequest, settings: ClientSettings) -> ChatRequest:
     """Check the media, and put local files into the request or upload them, without blocking."""
     ready = await async_run(prepare_media, request)
+    for message in ready.warnings:
+        warn(message)
     if documents := documents_to_upload(ready, self_hosted_profile(request.model, settings.self_hosted_server())):
         return await async_upload_documents(ready, documents, settings)
     if not ready.uploads:

@@ -120,8 +120,9 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         name="stop",
         group="sampling",
-        type="list[str] | str",
-        meaning="Stop sequences: the answer ends before any of these texts.",
+        type="list[str] | list[int] | list[list[int]] | str",
+        meaning="Stop sequences: the answer ends before any of these texts. Token ids instead of texts are taken "
+        "by the older models.",
         openai_responses=IGNORED,
     ),
     Parameter(
@@ -335,6 +336,14 @@ PARAMETERS: tuple[Parameter, ...] = (
         self_hosted=REFUSED,
     ),
     Parameter(
+        name="asr_options",
+        group="media",
+        type="dict[str, Any]",
+        meaning="Options of speech recognition: ``language`` and ``enable_itn``.",
+        openai_responses=REFUSED,
+        self_hosted=REFUSED,
+    ),
+    Parameter(
         name="translation_options",
         group="media",
         type="TranslationOptions",
@@ -370,6 +379,24 @@ PARAMETERS: tuple[Parameter, ...] = (
         type="ReasoningParserName",
         meaning="Parser for reasoning that a self-hosted server leaves in the text: ``qwen3``, or "
         "``qwen3-thinking`` if the text begins inside the reasoning, without a tag.",
+        sent=False,
+    ),
+    Parameter(
+        name="previous_response_id",
+        group="request",
+        type="str",
+        meaning="Id of a stored response of the Responses API to continue from, valid for 7 days. Only the "
+        "messages after the last answer are sent.",
+        openai_chat=REFUSED,
+        dashscope=REFUSED,
+        self_hosted=REFUSED,
+    ),
+    Parameter(
+        name="repair_history",
+        group="request",
+        type="bool",
+        meaning="Whether a conversation that the service would refuse is completed: a missing user message is "
+        "added, and media that the model does not read are left out of tool results.",
         sent=False,
     ),
     Parameter(

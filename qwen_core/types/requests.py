@@ -27,6 +27,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     ``tool_call_parser`` and ``reasoning_parser`` are not sent: they parse the response. ``allow_local_files`` says
     which local files media may be read from, ``show_progress`` whether their upload shows a progress bar.
+    ``repair_history`` says whether a conversation that the service would refuse is completed.
     ``extra_body`` is merged into the body unchanged. ``extra_headers`` are sent with this call only.
     """
 
@@ -38,7 +39,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     top_k: int | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
-    stop: tuple[str, ...] | None = None
+    stop: tuple[str | int | list[int], ...] | None = None
     seed: int | None = None
     n: int | None = None
     presence_penalty: float | None = None
@@ -68,6 +69,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     audio: dict[str, Any] | None = None
     vl_high_resolution_images: bool | None = None
     ocr_options: dict[str, Any] | None = None
+    asr_options: dict[str, Any] | None = None
     translation_options: TranslationOptions | None = None
 
     tool_call_parser: str | None = None
@@ -76,8 +78,15 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     allow_local_files: bool | tuple[str, ...] = False
     show_progress: bool = False
 
+    previous_response_id: str | None = None
+    repair_history: bool = True
     extra_body: dict[str, Any] | None = None
     extra_headers: dict[str, str] | None = None
+
+    @property
+    def needs_responses_api(self) -> bool:
+        """Whether only the Responses API has what this asks for: built-in tools, or a stored response."""
+        return bool(self.server_tools) or self.previous_response_id is not None
 
 
 class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):

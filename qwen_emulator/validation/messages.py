@@ -188,6 +188,8 @@ def last_message_asks(request: ChatRequestView) -> Failure | str | None:
     last = request.messages[-1]
     if last["role"] in ("user", "tool", "function"):
         return None
+    if last["role"] == "assistant" and request.recorded("assistant_last"):
+        return None
     if last["role"] == "assistant" and last.get("partial") is True:
         # That prefix mode excludes thinking is documented; the wording of the refusal is ours.
         return "Partial mode is not supported when enable_thinking is true" if request.thinking else None

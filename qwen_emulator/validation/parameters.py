@@ -151,9 +151,10 @@ def tools_well_formed(request: ChatRequestView) -> Failure | str | None:
             return invalid_parameter(
                 f"{name!r} does not match '^[a-zA-Z0-9_-]{{1,64}}$' - 'tools.{number}.function.name'"
             )
-        if name == "search":
+        if name == "search" and not request.recorded("search_tool_name"):
             return "Tool names are not allowed to be [search]"
-        if not isinstance(function.get("parameters"), dict | None):
+        accepted = (dict, list) if request.recorded("list_parameters") else (dict,)
+        if not isinstance(function.get("parameters") or {}, accepted):
             return invalid_parameter(
                 f"{function['parameters']!r} is not of type 'object' - 'tools.{number}.function.parameters'"
             )
@@ -161,12 +162,14 @@ def tools_well_formed(request: ChatRequestView) -> Failure | str | None:
 
 
 def tool_choice_allowed(request: ChatRequestView) -> str | None:
-    """Refuse ``required`` always, and a named function while thinking."""
+    """Refuse ``required`` unless a recording shows that it is accepted, and a named function while thinking."""
     choice = request.parameters.get("tool_choice")
     if choice is None or choice in ("auto", "none"):
         return None
     if request.thinking and (choice == "required" or isinstance(choice, dict)):
         return "The tool_choice parameter does not support being set to required or object in thinking mode"
+    if choice == "required" and request.recorded("required_tool_choice"):
+        return None
     if isinstance(choice, str):
         return 'tool_choice is one of the strings that should be ["none", "auto"]'
     name = (choice.get("function") or {}).get("name")

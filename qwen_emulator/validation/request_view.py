@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from qwen_emulator.conversation import is_thinking
 from qwen_emulator.failures import Failure, refused_by_model
-from qwen_emulator.models import ChatFacts
+from qwen_emulator.models import RECORDED, ChatFacts
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,10 @@ class ChatRequestView:
     def thinking(self) -> bool:
         """Return whether the model would think."""
         return is_thinking(self.facts, self.parameters)
+
+    def recorded(self, what: str) -> bool:
+        """Return whether a recording shows that the service accepts this from the model, over this protocol."""
+        return self.model in RECORDED.get((what, self.native), ())
 
     @property
     def response_format(self) -> str:

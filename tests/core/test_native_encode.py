@@ -57,6 +57,7 @@ FIELDS: dict[str, tuple[Any, dict[str, Any]]] = {
     "search_options": ({"forced_search": True}, {"search_options": {"forced_search": True}}),
     "parallel_tool_calls": (False, {"parallel_tool_calls": False}),
     "response_format": ({"type": "json_object"}, {"response_format": {"type": "json_object"}}),
+    "asr_options": ({"language": "en"}, {"asr_options": {"language": "en"}}),
     "modalities": (("text", "audio"), {"modalities": ["text", "audio"]}),
     "audio": ({"voice": "Cherry", "format": "wav"}, {"audio": {"voice": "Cherry", "format": "wav"}}),
     "vl_high_resolution_images": (True, {"vl_high_resolution_images": True}),

@@ -50,6 +50,7 @@ FIELDS: dict[str, tuple[Any, dict[str, Any]]] = {
     "search_options": ({"forced_search": True}, {"search_options": {"forced_search": True}}),
     "parallel_tool_calls": (False, {"parallel_tool_calls": False}),
     "response_format": ({"type": "json_object"}, {"response_format": {"type": "json_object"}}),
+    "asr_options": ({"language": "en"}, {"asr_options": {"language": "en"}}),
     "modalities": (("text", "audio"), {"modalities": ["text", "audio"]}),
     "audio": ({"voice": "Cherry", "format": "wav"}, {"audio": {"voice": "Cherry", "format": "wav"}}),
     "vl_high_resolution_images": (True, {"vl_high_resolution_images": True}),
@@ -85,8 +86,11 @@ def test_request_field_is_encoded(field: str) -> None:
 
 def test_every_request_field_has_an_encoding_case() -> None:
     own_tests = {"model", "messages", "tools", "tool_choice", "extra_headers", *NATIVE_ONLY}
-    own_tests |= {"server_tools"}  # sent over the Responses API alone: tests/features/test_responses_api.py
-    own_tests |= {"allow_local_files", "show_progress"}  # not sent
+    own_tests |= {
+        "server_tools",
+        "previous_response_id",
+    }  # Responses API alone: tests/features/test_responses_api.py
+    own_tests |= {"allow_local_files", "show_progress", "repair_history"}  # not sent
     assert set(ChatRequest.__struct_fields__) - own_tests == set(FIELDS)
     assert sent_parameters("openai_chat").keys() <= set(FIELDS)
 

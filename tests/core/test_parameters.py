@@ -89,6 +89,7 @@ def test_names_on_the_responses_api() -> None:
         "enable_thinking": "enable_thinking",
         "reasoning_effort": "reasoning.effort",
         "parallel_tool_calls": "parallel_tool_calls",
+        "previous_response_id": "previous_response_id",
     }
     others = {*parameters_with(REFUSED, "openai_responses"), *parameters_with(IGNORED, "openai_responses")}
     assert not others & sent.keys()

@@ -89,12 +89,16 @@ COMPATIBLE: dict[str, tuple[dict[str, Any], int, str, str]] = {
     "empty tools": ({"tools": []}, 400, INVALID, "[] is too short"),
     "tool with a bad name": ({"tools": [tool("a b")]}, 400, INVALID, "does not match"),
     "tool with a long name": ({"tools": [tool("a" * 65)]}, 400, INVALID, "does not match"),
-    "tool named search": ({"tools": [tool("search")]}, 400, INVALID, "Tool names are not allowed to be [search]"),
+    "tool named search": (
+        {"model": "qwen-max", "tools": [tool("search")]},
+        400, INVALID, "Tool names are not allowed to be [search]",
+    ),
     "tools for a model without": (
         {"model": "qwen-long", "tools": [tool()]}, 400, INVALID, "tool call is not supported",
     ),
     "required tools": (
-        {"tools": [tool()], "tool_choice": "required"}, 400, INVALID, 'should be ["none", "auto"]',
+        {"model": "qwen-max", "tools": [tool()], "tool_choice": "required"},
+        400, INVALID, 'should be ["none", "auto"]',
     ),
     "required tools while thinking": (
         {"tools": [tool()], "tool_choice": "required", "enable_thinking": True},

@@ -50,9 +50,18 @@ FIELDS = {
     "audio": Row({"voice": "Cherry", "format": "wav"}, "qwen3.5-omni-plus", {"modalities": ["text", "audio"]}),
     "vl_high_resolution_images": Row(True, "qwen3-vl-plus"),
     "ocr_options": Row({"task": "multi_lan"}, "qwen-vl-ocr"),
+    "asr_options": Row({"language": "en"}, "qwen3-asr-flash"),
     "translation_options": Row({"target_lang": "English"}, "qwen-mt-plus"),
 }
-NOT_SENT = {"model", "tool_call_parser", "reasoning_parser", "allow_local_files", "show_progress"}
+NOT_SENT = {
+    "model",
+    "tool_call_parser",
+    "reasoning_parser",
+    "allow_local_files",
+    "show_progress",
+    "repair_history",
+    "previous_response_id",
+}
 REFUSED = {"openai": NATIVE_ONLY, "dashscope": COMPATIBLE_ONLY}
 
 

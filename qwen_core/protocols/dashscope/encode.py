@@ -18,6 +18,7 @@ from qwen_core.protocols.messages import (
     oss_headers,
     refuse,
     refuse_part,
+    set_parameters,
     with_values,
 )
 from qwen_core.types.errors import QwenError
@@ -51,15 +52,17 @@ def encode_chat(request: ChatRequest, profile: ModelProfile, stream: bool) -> En
     ``enable_source`` (section 5.4). ``extra_body`` is merged into the body: ``input`` and ``parameters`` into
     those objects, every other key into ``parameters``, because this protocol has nothing beside them.
     """
+    recorded = {recording.fact for recording in profile.recorded if recording.protocol == "dashscope"}
     refuse(
         request,
-        COMPATIBLE_ONLY,
+        [name for name in COMPATIBLE_ONLY if name not in recorded],
         PROTOCOL,
         'Use extra_body={...} to send it all the same, or protocol="openai".',
     )
     endpoint = endpoint_of(request, profile)
     is_text = endpoint == "text-generation"
     parameters = {**encode_parameters(request), **encode_tools(request)}
+    parameters |= {name: getattr(request, name) for name in set_parameters(request, COMPATIBLE_ONLY)}
     if request.enable_search:
         parameters["search_options"] = {"enable_source": True, **(request.search_options or {})}
     if is_text:

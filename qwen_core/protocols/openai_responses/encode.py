@@ -18,11 +18,12 @@ from qwen_core.protocols.messages import (
 from qwen_core.protocols.schema import SentMessage
 from qwen_core.types.errors import UnsupportedFeatureError
 from qwen_core.types.json import encode_json
-from qwen_core.types.messages import AudioPart, ImagePart, Part, TextPart, cache_breakpoints
+from qwen_core.types.messages import AudioPart, ImagePart, Part, TextPart, VideoPart, cache_breakpoints
 from qwen_core.types.parameters import IGNORED, REFUSED, parameters_with, sent_parameters
 from qwen_core.types.requests import TOOL_CHOICE_MODES, ChatRequest
 
 PROTOCOL = "Responses"
+HINT = "It is used for built-in tools (server_tools) and previous_response_id; leave those out."
 
 encode_parameters = ParameterEncoder(sent_parameters("openai_responses"))
 
@@ -37,7 +38,7 @@ SESSION_CACHE = {"x-dashscope-session-cache": "enable"}
 
 def encode_chat(request: ChatRequest, profile: ModelProfile, stream: bool) -> EncodedRequest:
     """Encode a request for ``/responses``."""
-    refuse(request, REFUSED_PARAMETERS, PROTOCOL, "It is used for built-in tools (server_tools); leave those out.")
+    refuse(request, REFUSED_PARAMETERS, PROTOCOL, HINT)
     messages = encode_messages(request, profile, encode_content)
     if any(message.partial for message in messages):
         raise UnsupportedFeatureError(
@@ -47,8 +48,9 @@ def encode_chat(request: ChatRequest, profile: ModelProfile, stream: bool) -> En
         "model": request.model,
         "input": [item for message in messages for item in input_items(message)],
         **encode_parameters(request),
-        "tools": encode_tools(request),
     }
+    if tools := encode_tools(request):
+        body["tools"] = tools
     if request.tool_choice is not None:
         body["tool_choice"] = encode_tool_choice(request.tool_choice)
     if stream:
@@ -109,6 +111,8 @@ def encode_part(part: Part) -> dict[str, Any]:
             return {"type": "input_text", "text": part.text}
         case ImagePart():
             return {"type": "input_image", "image_url": part.url}
+        case VideoPart(url=str() as url):
+            return with_values({"type": "input_video", "video_url": url}, fps=part.fps)
         case AudioPart():
             return with_values({"type": "input_audio", "audio_url": part.url}, format=part.format)
         case _:

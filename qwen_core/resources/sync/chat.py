@@ -26,6 +26,7 @@ from qwen_core.types.events import Event
 from qwen_core.types.messages import has_media, is_long
 from qwen_core.types.requests import ChatRequest
 from qwen_core.types.responses import ChatResponse
+from qwen_core.types.warnings import warn
 
 
 class OpenStream(NamedTuple):
@@ -132,6 +133,8 @@ def open_stream(exchange: Exchange) -> OpenStream:
 def with_media(request: ChatRequest, settings: ClientSettings) -> ChatRequest:
     """Check the media, and put local files into the request or upload them."""
     ready = run(prepare_media, request)
+    for message in ready.warnings:
+        warn(message)
     if documents := documents_to_upload(ready, self_hosted_profile(request.model, settings.self_hosted_server())):
         return upload_documents(ready, documents, settings)
     if not ready.uploads:
