@@ -50,7 +50,7 @@ FIELDS = {
     "audio": Row({"voice": "Cherry", "format": "wav"}, "qwen3.5-omni-plus", {"modalities": ["text", "audio"]}),
     "vl_high_resolution_images": Row(True, "qwen3-vl-plus"),
     "ocr_options": Row({"task": "multi_lan"}, "qwen-vl-ocr"),
-    "asr_options": Row({"language": "en"}, "qwen3-asr-flash"),
+    "asr_options": Row({"language": "en"}, "my-asr"),
     "translation_options": Row({"target_lang": "English"}, "qwen-mt-plus"),
 }
 NOT_SENT = {
