@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from langchain_qwen.costs import CostCallbackHandler, get_cost_callback
     from langchain_qwen.documents import QwenDocumentParser
     from langchain_qwen.embeddings import QwenEmbeddings, QwenMultiModalEmbeddings, QwenSparseEmbeddings
+    from langchain_qwen.images import QwenImageGeneration
     from langchain_qwen.knowledge import ChatQwenApplication, QwenKnowledgeBaseRetriever
     from langchain_qwen.rerank import QwenRerank
     from langchain_qwen.speech import QwenAudioParser, QwenTextToSpeech
@@ -42,6 +43,7 @@ __all__ = [
     "QwenBatch",
     "QwenDocumentParser",
     "QwenEmbeddings",
+    "QwenImageGeneration",
     "QwenKnowledgeBaseRetriever",
     "QwenMultiModalEmbeddings",
     "QwenRerank",
@@ -61,6 +63,7 @@ __getattr__ = lazy_names(
         "QwenBatch": "langchain_qwen.batch",
         "QwenDocumentParser": "langchain_qwen.documents",
         "QwenEmbeddings": "langchain_qwen.embeddings",
+        "QwenImageGeneration": "langchain_qwen.images",
         "QwenKnowledgeBaseRetriever": "langchain_qwen.knowledge",
         "QwenMultiModalEmbeddings": "langchain_qwen.embeddings",
         "QwenRerank": "langchain_qwen.rerank",

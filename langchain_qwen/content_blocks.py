@@ -90,7 +90,9 @@ def text_blocks(message: AIMessage) -> list[dict[str, Any]]:
     """Return the text of a message as a block, or the blocks that its content already consists of."""
     if isinstance(message.content, str):
         return [with_citations({"type": "text", "text": message.content}, message)] if message.content else []
-    return [{"type": "text", "text": block} if isinstance(block, str) else block for block in message.content]
+    return [
+        {"type": "text", "text": block} if isinstance(block, str) else block for block in message.content if block
+    ]
 
 
 def with_citations(block: dict[str, Any], message: AIMessage) -> dict[str, Any]:

@@ -4,6 +4,7 @@ LangChain concatenates strings in metadata when it adds chunks up. All metadata 
 the last chunk only, as the usage is.
 """
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -17,7 +18,7 @@ from langchain_qwen.content_blocks import PROVIDER, citation_annotations, finish
 from langchain_qwen.pydantic_internals import QwenMessageChunk, Template
 from qwen_core.types.events import AudioDelta, ChoiceEnd, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
 from qwen_core.types.messages import ReasoningPart, TextPart, ToolCallPart
-from qwen_core.types.responses import ChatResponse, Choice
+from qwen_core.types.responses import ChatResponse, Choice, image_links
 from qwen_core.types.usage import Usage
 
 
@@ -33,6 +34,7 @@ def to_chunk(event: Event) -> ChatGenerationChunk:
     if isinstance(event, AudioDelta):
         return message_chunk(additional_kwargs={"audio": audio_fields(event.data, event.transcript, event.id)})
     last = message_chunk(
+        content=image_blocks(event.extras) or "",
         response_metadata=response_metadata(event, event.choices[0]),
         usage_metadata=usage_metadata(event.usage),
         chunk_position="last",
@@ -58,7 +60,8 @@ def text_chunk(text: str) -> ChatGenerationChunk:
 def message_chunk(**fields: Any) -> ChatGenerationChunk:
     """Return a chunk whose message has these fields."""
     fields.setdefault("response_metadata", {"model_provider": PROVIDER})
-    return ChatGenerationChunk(message=QwenMessageChunk(content="", **fields))
+    fields.setdefault("content", "")
+    return ChatGenerationChunk(message=QwenMessageChunk(**fields))
 
 
 def to_result(response: ChatResponse) -> ChatResult:
@@ -68,7 +71,7 @@ def to_result(response: ChatResponse) -> ChatResult:
     for choice in response.choices:
         message = to_message(response, choice, usage=None if generations else usage)
         info = {"finish_reason": choice.finish_reason}
-        generations.append(GENERATION.copy(text=message.content, message=message, generation_info=info))
+        generations.append(GENERATION.copy(text=choice.message.text, message=message, generation_info=info))
     return RESULT.copy(
         generations=generations,
         llm_output={"model_name": response.model, "token_usage": usage.raw if usage else None},
@@ -96,14 +99,20 @@ def to_message(response: ChatResponse, choice: Choice, *, usage: Usage | None) -
         # Another choice of the same response: altering the metadata of one must not alter that of the other.
         metadata = deepcopy(metadata)
         metadata.pop("cost", None)
+    images = image_blocks(response.extras) if usage is not None or choice is response.choices[0] else []
     return MESSAGE.copy(
-        content=text,
+        content=[*([text] if text else []), *images] if images else text,
         additional_kwargs=additional_kwargs,
         tool_calls=calls,
         invalid_tool_calls=invalid,
         response_metadata=metadata,
         usage_metadata=usage_metadata(usage),
     )
+
+
+def image_blocks(extras: Mapping[str, Any] | None) -> list[str | dict[str, Any]]:
+    """Return the images that an image model generated, as blocks with the service's links."""
+    return [{"type": "image", "url": url} for url in image_links(extras)] if extras else []
 
 
 def response_metadata(source: Finish | ChatResponse, end: ChoiceEnd | Choice) -> dict[str, Any]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from llama_index_qwen.documents import QwenDocumentReader
     from llama_index_qwen.embeddings import QwenEmbedding, QwenMultiModalEmbedding, QwenSparseEmbedding
     from llama_index_qwen.errors import UnusableAnswerError
+    from llama_index_qwen.images import QwenImageToolSpec
     from llama_index_qwen.knowledge import QwenApplication, QwenKnowledgeBaseRetriever
     from llama_index_qwen.llm import Qwen
     from llama_index_qwen.rerank import QwenRerank
@@ -32,6 +33,7 @@ __all__ = [
     "QwenBatch",
     "QwenDocumentReader",
     "QwenEmbedding",
+    "QwenImageToolSpec",
     "QwenKnowledgeBaseRetriever",
     "QwenMultiModalEmbedding",
     "QwenRerank",
@@ -52,6 +54,7 @@ __getattr__ = lazy_names(
         "QwenBatch": "llama_index_qwen.batch",
         "QwenDocumentReader": "llama_index_qwen.documents",
         "QwenEmbedding": "llama_index_qwen.embeddings",
+        "QwenImageToolSpec": "llama_index_qwen.images",
         "QwenKnowledgeBaseRetriever": "llama_index_qwen.knowledge",
         "QwenMultiModalEmbedding": "llama_index_qwen.embeddings",
         "QwenRerank": "llama_index_qwen.rerank",

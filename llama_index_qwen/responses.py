@@ -10,6 +10,7 @@ from llama_index.core.base.llms.types import (
     ChatResponse,
     CitationBlock,
     CompletionResponse,
+    ImageBlock,
     LogProb,
     MessageRole,
     TextBlock,
@@ -22,7 +23,7 @@ from qwen_core.types import responses as core
 from qwen_core.types.accumulator import Accumulator
 from qwen_core.types.events import AudioDelta, Event, ReasoningDelta, TextDelta, ToolCallDelta
 from qwen_core.types.messages import ToolCallPart
-from qwen_core.types.responses import Citation, CitationSpan
+from qwen_core.types.responses import Citation, CitationSpan, image_links
 from qwen_core.types.usage import Usage
 from qwen_core.types.wav import wav_base64
 
@@ -131,8 +132,10 @@ def response_blocks(response: core.ChatResponse, calls: list[tuple[ToolCallPart,
     if choice.message.reasoning:
         tokens = response.usage.reasoning_tokens if response.usage else None
         blocks.append(ThinkingBlock(content=choice.message.reasoning, num_tokens=tokens))
-    if choice.message.text or not calls:
+    links = image_links(response.extras)
+    if choice.message.text or not (calls or links):
         blocks.append(TextBlock(text=choice.message.text))
+    blocks += [ImageBlock(url=link) for link in links]
     blocks += citation_blocks(response.citations, choice.spans)
     if choice.audio and choice.audio.data:
         blocks.append(AudioBlock(audio=wav_base64(choice.audio.data).encode(), format="wav"))

@@ -1,6 +1,7 @@
 """A response: its choices, their finish reasons, its usage and where it came from."""
 
 import base64
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -30,6 +31,12 @@ def finish_reason(raw: str | None, has_tool_calls: bool) -> FinishReason | None:
         return None
     reason = FINISH_REASONS.get(raw, "other")
     return "tool_calls" if reason == "stop" and has_tool_calls else reason
+
+
+def image_links(extras: Mapping[str, Any] | None) -> list[str]:
+    """Return the links of the images that an image model generated, from what its response has in addition."""
+    found = (extras or {}).get("image")
+    return [link for link in (found if isinstance(found, list) else [found]) if isinstance(link, str)]
 
 
 class Citation(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Fixtures of the tests of images and videos: an emulator, a server of exact bytes, both halves of a client."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,7 +24,7 @@ from tests.canned_server import CannedServer, canned_server
 KEY = "sk-images-secret"
 FAST: dict[str, Any] = {"poll_seconds": 0.01}
 
-Generate = Callable[..., ImageResponse]
+CONSTRUCTOR_OPTIONS = ("download", "on_task", "patience", "workers")
 
 
 @pytest.fixture
@@ -58,10 +58,8 @@ class Both:
 
     def images(self, method: str, settings: ClientSettings, *args: Any, **options: Any) -> Any:
         """Call a method of the client for images; options of the constructor and of the method are told apart."""
-        fields = {
-            name: options.pop(name) for name in ("download", "on_task", "patience", "workers") if name in options
-        }
-        fields = {**FAST, **fields}
+        fields = dict(FAST)
+        fields.update((name, options.pop(name)) for name in CONSTRUCTOR_OPTIONS if name in options)
         if not self.asynchronous:
             return getattr(QwenImages(settings, **fields), method)(*args, **options)
 

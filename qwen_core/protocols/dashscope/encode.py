@@ -93,6 +93,8 @@ def endpoint_of(request: ChatRequest, profile: ModelProfile) -> NativeEndpoint:
     """Return the endpoint of the request (section 2): the one for media, else the one in the catalog."""
     if any(is_media(part) for message in request.messages for part in message.parts):
         return "multimodal-generation"
+    if profile.native_endpoint is None and profile.media_api == "multimodal-generation":
+        return "multimodal-generation"
     return profile.native_endpoint or "text-generation"
 
 
