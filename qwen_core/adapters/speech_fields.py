@@ -64,11 +64,11 @@ class TranscriptionFields(ConnectionFields):
     """Whether paths in texts are read from this disk: none, all, or those in these folders."""
     extra_body: dict[str, Any] | None = None
     """Fields to merge into the request's body, unchanged. They override all others."""
-    tasks: Annotated[MutableMapping[str, str] | None, SkipValidation] = Field(
+    tasks: Annotated[MutableMapping[str, str] | str | None, SkipValidation] = Field(
         default=None, exclude=True, repr=False
     )
-    """A mapping that keeps the ids of tasks, such as a ``shelve``: the same file with the same options then
-    resumes its task, in another process too."""
+    """A file, or a mapping, that keeps the ids of tasks: the same audio with the same options then resumes its
+    task, in another process too."""
     poll_seconds: float = Field(default=POLL_SECONDS, gt=0)
     """The longest pause between two polls of a task."""
     max_wait_seconds: float = Field(default=MAX_WAIT_SECONDS, gt=0)

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import AsyncGenerator, MutableMapping
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 
 import msgspec
 
@@ -29,6 +30,7 @@ from qwen_core.resources.decoded_streams import (
     finalize,
 )
 from qwen_core.resources.downloads import async_download
+from qwen_core.resources.task_journal import as_known_tasks
 from qwen_core.resources.tasks import MAX_WAIT_SECONDS, POLL_SECONDS, AsyncQwenTasks
 from qwen_core.transports.blocking import async_run
 from qwen_core.types.errors import NotFoundError, QwenError
@@ -99,7 +101,7 @@ class AsyncQwenTranscription:
         self,
         settings: ClientSettings,
         *,
-        tasks: KnownTasks | None = None,
+        tasks: KnownTasks | str | Path | None = None,
         poll_seconds: float = POLL_SECONDS,
         patience: float = MAX_WAIT_SECONDS,
     ) -> None:
@@ -107,13 +109,13 @@ class AsyncQwenTranscription:
 
         Args:
             settings: how the service is reached.
-            tasks: a mapping that keeps the ids of tasks, such as a ``shelve``. The same audio with the same
+            tasks: a file, or a mapping of your own, that keeps the ids of tasks. The same audio with the same
                 options then resumes its task, in another process too, instead of submitting another one.
             poll_seconds: the longest pause between two polls of a task.
             patience: seconds to wait for a task.
         """
         self.settings = settings
-        self.tasks = tasks
+        self.tasks: KnownTasks | None = as_known_tasks(tasks)
         self.poll_seconds = poll_seconds
         self.patience = patience
 

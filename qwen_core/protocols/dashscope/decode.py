@@ -81,6 +81,8 @@ class ChatStreamDecoder:
             builder.add_audio(chunk, events)
         if message.tool_calls:
             builder.add_tool_calls(message.tool_calls, events)
+        if isinstance(message.annotations, list) and message.annotations:
+            self.builder.extras["annotations"] = message.annotations
 
     def _take_items(self, items: Sequence[Any]) -> tuple[str, Sequence[Audio]]:
         """Return the text and the audio of a list content. Other items, such as ``ocr_result``, become extras.

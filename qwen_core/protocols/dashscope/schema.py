@@ -22,6 +22,7 @@ class Message(msgspec.Struct):
     content: str | list[Any] | None = None
     reasoning_content: str | None = None
     tool_calls: list[ToolCall] | None = None
+    annotations: Any = None
 
 
 class Choice(msgspec.Struct):

@@ -87,6 +87,8 @@ class ChatStreamDecoder:
             builder.add_tool_calls(delta.tool_calls, events)
         if delta.audio:
             builder.add_audio(delta.audio, events)
+        if isinstance(delta.annotations, list) and delta.annotations:
+            self.builder.extras["annotations"] = delta.annotations
 
 
 def decode_chat(payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> ChatResponse:

@@ -15,7 +15,8 @@ class Delta(msgspec.Struct):
     """New content, or a complete message. While thinking ``content`` is null, afterwards ``reasoning_content`` is.
 
     Self-hosted servers write ``reasoning`` for ``reasoning_content``; if both are there, they are equal (section
-    7). ``refusal`` was null in all captures (section 4); its value is used as text.
+    7). ``refusal`` was null in all captures (section 4); its value is used as text. Recognition models
+    repeat ``annotations`` in every chunk (speech 2).
     """
 
     content: str | None = None
@@ -24,6 +25,7 @@ class Delta(msgspec.Struct):
     reasoning: str | None = None
     tool_calls: list[ToolCall] | None = None
     audio: Audio | None = None
+    annotations: Any = None
 
 
 class Choice(msgspec.Struct):

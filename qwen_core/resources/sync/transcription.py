@@ -4,6 +4,7 @@
 from collections.abc import Iterator
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 
 from qwen_core.config.settings import ClientSettings
 from qwen_core.execution.exchange import show_warnings
@@ -17,6 +18,7 @@ from qwen_core.resources.decoded_streams import finalize
 from qwen_core.resources.sync.decoded_streams import DecodedStream, open_decoded, send_decoded
 from qwen_core.resources.sync.downloads import download
 from qwen_core.resources.sync.tasks import QwenTasks
+from qwen_core.resources.task_journal import as_known_tasks
 from qwen_core.resources.tasks import MAX_WAIT_SECONDS, POLL_SECONDS
 from qwen_core.resources.transcription import MAX_RESULT, KnownTasks, task_key, with_cost, with_task_cost
 from qwen_core.transports.blocking import run
@@ -36,7 +38,7 @@ class QwenTranscription:
         self,
         settings: ClientSettings,
         *,
-        tasks: KnownTasks | None = None,
+        tasks: KnownTasks | str | Path | None = None,
         poll_seconds: float = POLL_SECONDS,
         patience: float = MAX_WAIT_SECONDS,
     ) -> None:
@@ -44,13 +46,13 @@ class QwenTranscription:
 
         Args:
             settings: how the service is reached.
-            tasks: a mapping that keeps the ids of tasks, such as a ``shelve``. The same audio with the same
+            tasks: a file, or a mapping of your own, that keeps the ids of tasks. The same audio with the same
                 options then resumes its task, in another process too, instead of submitting another one.
             poll_seconds: the longest pause between two polls of a task.
             patience: seconds to wait for a task.
         """
         self.settings = settings
-        self.tasks = tasks
+        self.tasks: KnownTasks | None = as_known_tasks(tasks)
         self.poll_seconds = poll_seconds
         self.patience = patience
 
