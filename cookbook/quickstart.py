@@ -1,4 +1,4 @@
-"""The main job, seen in a minute: a LangChain chain that streams, then LlamaIndex answering from documents.
+"""Show both frameworks in a minute: a LangChain chain that streams, then LlamaIndex answering from documents.
 
 With DASHSCOPE_API_KEY set it talks to the real service; without, it starts the emulator on this machine.
 """
@@ -27,7 +27,7 @@ TEXT_FILES = {".md", ".txt", ".rst"}
 
 @contextmanager
 def service() -> Iterator[None]:
-    """The real service where there is a key, else an emulator of it."""
+    """Use the real service if there is a key, else start an emulator of it."""
     if os.environ.get("DASHSCOPE_API_KEY"):
         yield
         return
@@ -41,19 +41,24 @@ def service() -> Iterator[None]:
 
 
 def chain() -> None:
-    """Prompt, model and parser; the answer is printed as it arrives."""
+    """Run prompt, model and parser, and print the answer as it arrives."""
+    page = HANDBOOK / "context-cache.md"
+    question = "How long does an entry of the explicit cache live?"
     print("LangChain: prompt | ChatQwen() | StrOutputParser()")
-    prompt = ChatPromptTemplate.from_template("Summarize in two sentences:\n\n{text}")
+    print(f"Question: {question} (with the text of {page.name})\nAnswer:   ", end="")
+    prompt = ChatPromptTemplate.from_template(
+        "Answer in one sentence, from the text only.\n\nText:\n{text}\n\nQuestion: {question}"
+    )
     answer = prompt | ChatQwen() | StrOutputParser()
     with get_usage_metadata_callback() as usage:
-        for chunk in answer.stream({"text": (HANDBOOK / "thinking.md").read_text("utf-8")}):
+        for chunk in answer.stream({"text": page.read_text("utf-8"), "question": question}):
             print(chunk, end="", flush=True)
     for model, tokens in usage.usage_metadata.items():
-        print(f"\n[{model}: {tokens['input_tokens']} tokens in, {tokens['output_tokens']} tokens out]\n")
+        print(f"\n[{model}: {tokens['input_tokens']} tokens in, with the page; {tokens['output_tokens']} out]\n")
 
 
 def read(folder: Path) -> list[Document]:
-    """The text files of a folder and of those below it."""
+    """Return the text files of a folder and of those below it."""
     if not folder.is_dir():
         sys.exit(f"{folder} is not a folder. Use: make demo DOCS=path/to/a/folder")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in TEXT_FILES and path.is_file())
@@ -66,10 +71,13 @@ def read(folder: Path) -> list[Document]:
 
 
 def rag(documents: list[Document], folder: Path, question: str) -> None:
-    """Documents to vectors, the question to the passages that fit, and these to an answer."""
+    """Embed the documents, retrieve the passages that fit the question, and answer from them."""
     print(f"LlamaIndex: {len(documents)} documents from {folder} -> QwenEmbedding() -> Qwen()")
     index = VectorStoreIndex.from_documents(
-        documents, transformations=[MarkdownNodeParser()], embed_model=QwenEmbedding(), show_progress=True
+        documents,
+        transformations=[MarkdownNodeParser()],
+        embed_model=QwenEmbedding(),
+        show_progress=sys.stdout.isatty(),
     )
     engine = index.as_query_engine(llm=Qwen(), streaming=True, similarity_top_k=3)
     print(f"Question: {question}\nAnswer:   ", end="")

@@ -69,12 +69,23 @@ class NotebookShell(InteractiveShell):
 
 async def execute(notebook: Any) -> None:
     """Run all cells and store their outputs in the notebook. Raise an error of a cell."""
-    with _shell() as shell:
+    with _shell() as shell, _stopped_afterwards(shell):
         for number, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), 1):
             cell.outputs, cell.execution_count = await _run(shell, cell.source), number
             for output in cell.outputs:
                 if output.output_type == "execute_result":
                     output.execution_count = number
+
+
+@contextmanager
+def _stopped_afterwards(shell: NotebookShell) -> Iterator[None]:
+    """Stop the emulator of a notebook, which else runs until the process ends."""
+    try:
+        yield
+    finally:
+        if emulator := shell.user_ns.get("emulator"):
+            atexit.unregister(emulator.stop)
+            emulator.stop()
 
 
 async def _run(shell: NotebookShell, source: str) -> list[Any]:

@@ -17,6 +17,7 @@ from tests.cookbook.execution import execute
 COOKBOOK = Path(__file__).parents[2] / "cookbook"
 NOTEBOOKS = sorted(path.stem for path in COOKBOOK.glob("*.ipynb"))
 SELF_HOSTED = "12_self_hosted"
+TESTING = "10_testing"
 WARNINGS = pytest.mark.filterwarnings("ignore", "error::qwen_core.errors.QwenWarning")
 WIDTH = 100
 """Number of characters of a code line that a browser shows."""
@@ -80,12 +81,17 @@ def test_notebook_code_lines_fit_a_page(name: str) -> None:
     assert [line for source in code for line in source.splitlines() if len(line) > WIDTH] == []
 
 
-def test_notebooks_share_one_setup_cell() -> None:
-    names = [name for name in NOTEBOOKS if name != SELF_HOSTED]
-    code = [[cell.source for cell in read(name).cells if cell.cell_type == "code"] for name in names]
-    ways = [source for sources in code for source in sources if "environ" in source]
-    assert len(ways) >= 9 and len(set(ways)) == 1
-    assert [sources[-1] for sources in code if not sources[-1].endswith("emulator.stop()")] == []
+def test_notebooks_share_one_hidden_setup_cell() -> None:
+    code = {name: [cell for cell in read(name).cells if cell.cell_type == "code"] for name in NOTEBOOKS}
+    tags = {name: [cell.metadata.get("tags") for cell in cells] for name, cells in code.items()}
+    assert [name for name, found in tags.items() if found != [["setup"], *[None] * (len(found) - 1)]] == []
+    start = code[NOTEBOOKS[0]][0].source
+    for name in NOTEBOOKS:
+        if name not in (SELF_HOSTED, TESTING):
+            assert code[name][0].source.startswith(start)
+        if name != TESTING:
+            assert code[name][0].metadata["jupyter"] == {"source_hidden": True}
+            assert [cell.source for cell in code[name][1:] if "emulator" in cell.source] == []
 
 
 def test_cookbook_readme_lists_notebooks_in_order() -> None:

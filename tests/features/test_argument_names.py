@@ -66,10 +66,11 @@ def test_positional_argument_is_refused_without_being_quoted(kind: type[Any]) ->
     ],
 )
 def test_unknown_argument_of_a_call_is_answered_with_a_hint(argument: str, hint: str) -> None:
+    arguments: dict[str, Any] = {argument: 1}
     with pytest.raises(UnsupportedFeatureError, match=hint):
-        ChatQwen(api_key="k").invoke("Hi", **{argument: 1})
+        ChatQwen(api_key="k").invoke("Hi", **arguments)
     with pytest.raises(UnsupportedFeatureError, match=hint):
-        Qwen(api_key="k").complete("Hi", **{argument: 1})
+        Qwen(api_key="k").complete("Hi", **arguments)
 
 
 @each_class
@@ -80,5 +81,6 @@ def test_models_still_copy_and_pickle(kind: type[Any]) -> None:
 
 
 def test_aliases_are_accepted() -> None:
-    assert ChatQwen(model_name="qwen-test").model == "qwen-test"
-    assert ChatQwen(stop_sequences=["x"]).stop == ["x"]
+    arguments: dict[str, Any] = {"model_name": "qwen-test", "stop_sequences": ["x"]}
+    model = ChatQwen(**arguments)
+    assert (model.model, model.stop) == ("qwen-test", ["x"])
