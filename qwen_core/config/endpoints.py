@@ -35,6 +35,24 @@ SELF_HOSTED_PATH = "/v1"
 """The path of the OpenAI-compatible API on vLLM, SGLang, llama.cpp and Ollama."""
 
 
+ENDPOINT_PATHS = (
+    "/chat/completions",
+    "/completions",
+    "/embeddings",
+    "/responses",
+    "/reranks",
+    "/rerank",
+    "/services/aigc/text-generation/generation",
+    "/services/aigc/multimodal-generation/generation",
+    "/services/embeddings/text-embedding/text-embedding",
+    "/services/embeddings/multimodal-embedding/multimodal-embedding",
+    "/services/rerank/text-rerank/text-rerank",
+)
+"""Paths below a base URL. Applications that keep a whole endpoint in their settings end it in one of these."""
+UNVERSIONED_PATHS = {"/compatible-mode": "/compatible-mode/v1", "/compatible-api": RERANK_PATH, "/api": "/api/v1"}
+"""Base paths of the service that lack their version, and the complete ones."""
+
+
 class Region(NamedTuple):
     """A region's shared host, and whether each workspace has its own host there."""
 
@@ -107,7 +125,8 @@ def resolve_endpoint(
 
     ``base_url``, else the environment's ``DASHSCOPE_API_BASE``, overrides the region. A bare host gets the
     protocol's path; a URL with a path is used unchanged, except that the other protocol's own path is replaced by
-    this protocol's, so that one base URL serves both. On a self-hosted server a bare host gets ``/v1``.
+    this protocol's, so that one base URL serves both, and that an endpoint at its end is cut off. On a self-hosted
+    server a bare host gets ``/v1``.
     """
     explicit = base_url or os.environ.get(BASE_URL_VARIABLE)
     if self_hosted:
@@ -203,11 +222,22 @@ def unencrypted_key_warning(base_url: str) -> str | None:
     return f"The API key is sent unencrypted, because base_url uses plain http for {parts.hostname}. Use https."
 
 
+def base_path(parts: SplitResult) -> str:
+    """Return the path of a base URL without an endpoint at its end, and with the version of a service's path."""
+    path = re.sub("/{2,}", "/", parts.path).rstrip("/")
+    endpoint = next((endpoint for endpoint in ENDPOINT_PATHS if path.endswith(endpoint)), "")
+    path = path.removesuffix(endpoint)
+    unversioned = next((known for known in UNVERSIONED_PATHS if path.endswith(known)), None)
+    if unversioned is None or (unversioned == "/api" and not is_alibaba((parts.hostname or "").lower())):
+        return path
+    return path.removesuffix(unversioned) + UNVERSIONED_PATHS[unversioned]
+
+
 @lru_cache(maxsize=256)
 def _with_path(url: str, protocol: ProtocolName, default: str | None = None) -> str:
     parts = split_base_url(url)
-    path = parts.path.rstrip("/")
-    if not path:
+    path = base_path(parts)
+    if not parts.path.rstrip("/") or (not path and default is None):
         path = default or PATHS[protocol]
     for other, other_path in PATHS.items() if default is None else ():
         if other != protocol and path.endswith(other_path):

@@ -12,7 +12,15 @@ from typing import Literal
 
 import msgspec
 
-from qwen_core.config.endpoints import BASE_URL_VARIABLE, PATHS, RERANK_PATH, is_alibaba, region_of, split_base_url
+from qwen_core.config.endpoints import (
+    BASE_URL_VARIABLE,
+    PATHS,
+    RERANK_PATH,
+    base_path,
+    is_alibaba,
+    region_of,
+    split_base_url,
+)
 
 ServerName = Literal["dashscope", "vllm", "sglang", "llama.cpp", "ollama", "other"]
 ReasoningKey = Literal["reasoning_content", "reasoning"]
@@ -77,7 +85,7 @@ def self_hosted_server(
 def is_external_url(url: str) -> bool:
     """Return whether neither host nor path of this base URL is Alibaba's."""
     parts = split_base_url(url)
-    host, path = (parts.hostname or "").lower(), parts.path.rstrip("/")
+    host = (parts.hostname or "").lower()
     if is_alibaba(host) or region_of(host):
         return False
-    return bool(path) and not path.endswith((*PATHS.values(), RERANK_PATH))
+    return bool(parts.path.rstrip("/")) and not base_path(parts).endswith((*PATHS.values(), RERANK_PATH))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -22,6 +23,7 @@ from qwen_core.types.errors import (
     APITimeoutError,
     AuthenticationError,
     IncompleteStreamError,
+    NotFoundError,
     QwenError,
     UnsupportedFeatureError,
 )
@@ -164,10 +166,17 @@ class Exchange(Attempts):
             or self._key_hint(error)
             or self._streaming_hint(error)
         )
+        if isinstance(error, NotFoundError):
+            error.hint = self._with_path(error.hint or error.advice)
         error.request_id = error.request_id or self.request_id or (partial.request_id if partial else None)
         for observer in self._observers:
             observer.on_error(self, error)
         return error
+
+    def _with_path(self, hint: str) -> str:
+        """Return a hint with the path of the request: it tells a wrong base_url from a wrong model."""
+        path = urlsplit(self.plan.connection.base_url).path + self.plan.encoded.path
+        return hint if path in hint else f"{hint} The path of the request was {path}."
 
     def _partial(self) -> ChatResponse | None:
         """Return what had arrived of a stream, with its usage; None if nothing had."""

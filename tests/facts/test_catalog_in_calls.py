@@ -149,7 +149,8 @@ def test_unknown_host_or_model_keeps_the_general_hint() -> None:
     assert refused.hint is None
     assert "set region=" in str(refused)
     there = make_call("qwen-plus").map_error(make_error(404, "model_not_found", "No."))
-    assert there.hint is None
+    assert str(there.hint).endswith("The path of the request was /compatible-mode/v1/chat/completions.")
+    assert "Set region=" not in str(there.hint)
 
 
 # Prices.
