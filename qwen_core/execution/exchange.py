@@ -83,7 +83,7 @@ class Exchange(Attempts):
             elif plan.parses_output:
                 decoded = msgspec.structs.replace(parse_body(body, plan.decoder(headers)), payload=body)
             else:
-                decoded = plan.protocol.decode_chat(body.removeprefix(BOM), plan.profile, headers)
+                decoded = plan.protocol.decode_chat(body.removeprefix(BOM), plan.profile, headers, plan.leaks)
             if plan.citation_marker is not None:
                 decoded = cite_response(decoded, plan.citation_marker)
         except DECODE_ERRORS as reason:

@@ -26,6 +26,7 @@ from qwen_core.prepare.thinking import requested_thinking, thinks
 from qwen_core.prepare.tool_names import ToolNameRestorer, with_valid_tool_names
 from qwen_core.protocols.base import EncodedRequest, Protocol, StreamDecoder
 from qwen_core.protocols.citations import marker_pattern
+from qwen_core.protocols.leaked_reasoning import Leaks
 from qwen_core.protocols.output_parsers import FilteringDecoder, disables_thinking, output_filters
 from qwen_core.protocols.registry import OPENAI_COMPATIBLE, AnyRequest, select_protocol
 from qwen_core.types.applications import ApplicationRequest
@@ -83,12 +84,21 @@ class CallPlan(msgspec.Struct, frozen=True, kw_only=True):
         """The model's name."""
         return self.profile.name
 
+    @property
+    def leaks(self) -> Leaks:
+        """What reasoning is looked for in the text: of Alibaba's service, whose models leave it there."""
+        if self.server is not None or not isinstance(self.request, ChatRequest):
+            return "none"
+        if not thinks(self.request, self.profile):
+            return "block"
+        return "stream" if self.stream else "whole"
+
     def decoder(self, headers: Mapping[str, str]) -> StreamDecoder:
         """Return a new decoder for one response. ``headers`` are the response's, with lower-case names."""
         profile = self.profile
         if self.stream and self.encoded.cumulative is not profile.cumulative_stream:
             profile = msgspec.structs.replace(profile, cumulative_stream=self.encoded.cumulative)
-        decoder = self.protocol.stream_decoder(profile, headers)
+        decoder = self.protocol.stream_decoder(profile, headers, self.leaks)
         if not self.parses_output:
             return decoder
         chat = self.request if isinstance(self.request, ChatRequest) else None

@@ -8,6 +8,7 @@ import msgspec
 
 from qwen_core.config.endpoints import ProtocolName
 from qwen_core.models.profile import ModelProfile, NativeEndpoint
+from qwen_core.protocols.leaked_reasoning import Leaks
 from qwen_core.types.errors import QwenError
 from qwen_core.types.events import Event
 from qwen_core.types.requests import (
@@ -71,12 +72,21 @@ class Protocol(typing.Protocol):
         """Encode a chat request."""
 
     def decode_chat(
-        self, payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None
+        self,
+        payload: bytes,
+        profile: ModelProfile,
+        headers: Mapping[str, str] | None = None,
+        leaks: Leaks = "none",
     ) -> ChatResponse:
         """Decode a response that is one body: a stream of one chunk."""
 
-    def stream_decoder(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> StreamDecoder:
-        """Return a decoder for one streamed response. ``headers`` are the response's, with lower-case names."""
+    def stream_decoder(
+        self, profile: ModelProfile, headers: Mapping[str, str] | None = None, leaks: Leaks = "none"
+    ) -> StreamDecoder:
+        """Return a decoder for one streamed response. ``headers`` are the response's, with lower-case names.
+
+        ``leaks`` says what reasoning is looked for in the text.
+        """
 
     def error(self, status: int, payload: bytes, headers: Mapping[str, str]) -> QwenError:
         """Return the error of an HTTP response with this status."""

@@ -13,6 +13,7 @@ import msgspec
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import MAX_CHOICES, StreamDecoder
 from qwen_core.protocols.error_decoding import innermost_error, invalid_response, status_in
+from qwen_core.protocols.leaked_reasoning import LeakedReasoning, Leaks
 from qwen_core.protocols.schema import Audio, ToolCall
 from qwen_core.protocols.tool_calls import ToolCallAssembler
 from qwen_core.types.accumulator import accumulate, accumulate_partial
@@ -39,14 +40,16 @@ class ChoiceBuilder:
         "has_reasoning",
         "has_text",
         "index",
+        "leaks",
         "logprobs",
         "previous_reasoning",
         "previous_text",
         "tools",
     )
 
-    def __init__(self, index: int, cumulative: bool) -> None:
+    def __init__(self, index: int, cumulative: bool, leaks: Leaks = "none") -> None:
         self.index = index
+        self.leaks = None if leaks == "none" else LeakedReasoning(leaks)
         self.cumulative = cumulative
         self.tools: ToolCallAssembler | None = None
         self.finish_reason: str | None = None
@@ -62,6 +65,27 @@ class ChoiceBuilder:
         """Add text, reasoning, or neither."""
         if self.cumulative:
             text, reasoning = self._new_part(text or "", reasoning or "")
+        leaks = self.leaks
+        if leaks is None:
+            self._add(text, reasoning, events)
+            return
+        if reasoning:
+            self._add(leaks.take_reasoning(), None, events)
+            self._add(None, reasoning, events)
+        if text:
+            leaked, text = leaks.add(text)
+            self._add(text, leaked, events)
+        if leaks.done:
+            self.leaks = None
+
+    def release(self, events: list[Event]) -> None:
+        """Add the text that was held back: nothing follows that could show that it is reasoning."""
+        if self.leaks is not None:
+            leaked, text = self.leaks.end()
+            self.leaks = None
+            self._add(text, leaked, events)
+
+    def _add(self, text: str | None, reasoning: str | None, events: list[Event]) -> None:
         if reasoning:
             self.has_reasoning = True
             events.append(ReasoningDelta(reasoning, self.index))
@@ -73,6 +97,7 @@ class ChoiceBuilder:
 
     def add_tool_calls(self, calls: Sequence[ToolCall], events: list[Event]) -> None:
         """Add deltas of tool calls. If several have no index, their positions are their indices."""
+        self.release(events)
         if not calls:
             return
         tools = self.tools = self.tools or ToolCallAssembler(self.index)
@@ -136,16 +161,20 @@ class ResponseBuilder:
         "extras",
         "headers",
         "id",
+        "leaks",
         "model",
         "request_id",
         "search_info",
         "usage",
     )
 
-    def __init__(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, profile: ModelProfile, headers: Mapping[str, str] | None = None, leaks: Leaks = "none"
+    ) -> None:
         self.cumulative = profile.cumulative_stream
+        self.leaks = leaks
         self.headers = headers or {}
-        self.choices: list[ChoiceBuilder] = [ChoiceBuilder(0, self.cumulative)]
+        self.choices: list[ChoiceBuilder] = [ChoiceBuilder(0, self.cumulative, leaks)]
         self.began = False
         self.usage: dict[str, Any] | None = None
         self.id: str | None = None
@@ -161,7 +190,7 @@ class ResponseBuilder:
         if not 0 <= index < MAX_CHOICES:
             raise InvalidResponseError(f"The response cannot be decoded: a choice has the index {index}.")
         while len(self.choices) <= index:
-            self.choices.append(ChoiceBuilder(len(self.choices), self.cumulative))
+            self.choices.append(ChoiceBuilder(len(self.choices), self.cumulative, self.leaks))
         return self.choices[index]
 
     @property
@@ -184,7 +213,10 @@ class ResponseBuilder:
             )
             for choice in self.choices
         ]
-        return [self.finish(ends, usage, citations)]
+        events: list[Event] = []
+        for choice in self.choices:
+            choice.release(events)
+        return [*events, self.finish(ends, usage, citations)]
 
     def finish(self, ends: Sequence[ChoiceEnd], usage: Usage | None, citations: tuple[Citation, ...]) -> Finish:
         """Return the last event."""
@@ -214,6 +246,7 @@ class ResponseBuilder:
                     request_id=self.find_request_id(),
                     hint=OUT_OF_TIME if self.headers.get("x-dashscope-partialresponse") == "true" else None,
                 )
+            choice.release(events)
             if choice.tools is not None:
                 events += choice.tools.missing_ids(self.id)
             empty = choice.has_reasoning and not choice.answered and choice.tools is None

@@ -13,6 +13,7 @@ from qwen_core.protocols.applications.responses import encode_responses
 from qwen_core.protocols.base import EncodedRequest, Protocol, StreamDecoder
 from qwen_core.protocols.dashscope import DashScopeNative
 from qwen_core.protocols.knowledge import MISSING_HINT, decode_service_error
+from qwen_core.protocols.leaked_reasoning import Leaks
 from qwen_core.protocols.openai_responses.decode import ResponseStreamDecoder
 from qwen_core.protocols.openai_responses.decode import decode_chat as decode_responses
 from qwen_core.protocols.response_builder import decode_response
@@ -25,11 +26,17 @@ class ApplicationCompletion(DashScopeNative):
     """Agents and workflows, ``/apps/{id}/completion``: see ``Protocol``."""
 
     def decode_chat(
-        self, payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None
+        self,
+        payload: bytes,
+        profile: ModelProfile,
+        headers: Mapping[str, str] | None = None,
+        leaks: Leaks = "none",
     ) -> ChatResponse:
         return decode_response(CompletionDecoder(profile, headers), payload)
 
-    def stream_decoder(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> StreamDecoder:
+    def stream_decoder(
+        self, profile: ModelProfile, headers: Mapping[str, str] | None = None, leaks: Leaks = "none"
+    ) -> StreamDecoder:
         return CompletionDecoder(profile, headers)
 
     def error(self, status: int, payload: bytes, headers: Mapping[str, str]) -> QwenError:
@@ -43,11 +50,17 @@ class KnowledgeChat(ApplicationCompletion):
     """Knowledge chat services, which answer only in streams: see ``Protocol``."""
 
     def decode_chat(
-        self, payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None
+        self,
+        payload: bytes,
+        profile: ModelProfile,
+        headers: Mapping[str, str] | None = None,
+        leaks: Leaks = "none",
     ) -> ChatResponse:
         return decode_response(KnowledgeChatDecoder(profile, headers), payload)
 
-    def stream_decoder(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> StreamDecoder:
+    def stream_decoder(
+        self, profile: ModelProfile, headers: Mapping[str, str] | None = None, leaks: Leaks = "none"
+    ) -> StreamDecoder:
         return KnowledgeChatDecoder(profile, headers)
 
 
@@ -55,11 +68,17 @@ class ApplicationResponses(ApplicationCompletion):
     """Agents and workflows over the Responses API: see ``Protocol``."""
 
     def decode_chat(
-        self, payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None
+        self,
+        payload: bytes,
+        profile: ModelProfile,
+        headers: Mapping[str, str] | None = None,
+        leaks: Leaks = "none",
     ) -> ChatResponse:
         return decode_responses(payload, profile, headers)
 
-    def stream_decoder(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> StreamDecoder:
+    def stream_decoder(
+        self, profile: ModelProfile, headers: Mapping[str, str] | None = None, leaks: Leaks = "none"
+    ) -> StreamDecoder:
         return ResponseStreamDecoder(profile, headers)
 
     def error(self, status: int, payload: bytes, headers: Mapping[str, str]) -> QwenError:

@@ -10,6 +10,7 @@ from qwen_core.protocols.dashscope.embeddings import decode_embeddings, encode_e
 from qwen_core.protocols.dashscope.encode import encode_chat, other_endpoint
 from qwen_core.protocols.dashscope.rerank import decode_rerank, encode_rerank
 from qwen_core.protocols.error_decoding import decode_error
+from qwen_core.protocols.leaked_reasoning import Leaks
 from qwen_core.types.requests import RerankRequest
 
 
@@ -29,5 +30,7 @@ class DashScopeNative:
     def encode_rerank(self, request: RerankRequest, profile: ModelProfile) -> EncodedRequest:
         return encode_rerank(request)
 
-    def stream_decoder(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> StreamDecoder:
-        return ChatStreamDecoder(profile, headers)
+    def stream_decoder(
+        self, profile: ModelProfile, headers: Mapping[str, str] | None = None, leaks: Leaks = "none"
+    ) -> StreamDecoder:
+        return ChatStreamDecoder(profile, headers, leaks)

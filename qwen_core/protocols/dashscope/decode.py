@@ -8,6 +8,7 @@ import msgspec
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.dashscope.schema import Choice, Chunk, Message, Output
 from qwen_core.protocols.error_decoding import undecodable
+from qwen_core.protocols.leaked_reasoning import Leaks
 from qwen_core.protocols.response_builder import ChoiceBuilder, ResponseBuilder, decode_response
 from qwen_core.protocols.schema import Audio
 from qwen_core.types.events import Event
@@ -25,8 +26,10 @@ class ChatStreamDecoder:
 
     __slots__ = ("builder", "done")
 
-    def __init__(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> None:
-        self.builder = ResponseBuilder(profile, headers)
+    def __init__(
+        self, profile: ModelProfile, headers: Mapping[str, str] | None = None, leaks: Leaks = "none"
+    ) -> None:
+        self.builder = ResponseBuilder(profile, headers, leaks)
         self.done = False
 
     def feed(self, payload: bytes, status: int | None = None) -> Sequence[Event]:
@@ -125,9 +128,11 @@ def text_choice(output: Output) -> Choice:
     return Choice(message=Message(content=output.text), finish_reason=output.finish_reason)
 
 
-def decode_chat(payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> ChatResponse:
+def decode_chat(
+    payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None, leaks: Leaks = "none"
+) -> ChatResponse:
     """Decode a response that is one body."""
-    return decode_response(ChatStreamDecoder(profile, headers), payload)
+    return decode_response(ChatStreamDecoder(profile, headers, leaks), payload)
 
 
 def decode_usage(raw: dict[str, Any] | None) -> Usage | None:

@@ -6,6 +6,7 @@ from qwen_core.config.endpoints import ProtocolName
 from qwen_core.models.profile import ModelProfile, NativeEndpoint
 from qwen_core.protocols.base import EncodedRequest, StreamDecoder
 from qwen_core.protocols.error_decoding import decode_error
+from qwen_core.protocols.leaked_reasoning import Leaks
 from qwen_core.protocols.openai_chat.decode import ChatStreamDecoder, decode_chat
 from qwen_core.protocols.openai_chat.embeddings import decode_embeddings, encode_embeddings
 from qwen_core.protocols.openai_chat.encode import encode_chat
@@ -32,5 +33,7 @@ class OpenAICompatible:
     def encode_rerank(self, request: RerankRequest, profile: ModelProfile) -> EncodedRequest:
         return encode_rerank(request)
 
-    def stream_decoder(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> StreamDecoder:
-        return ChatStreamDecoder(profile, headers)
+    def stream_decoder(
+        self, profile: ModelProfile, headers: Mapping[str, str] | None = None, leaks: Leaks = "none"
+    ) -> StreamDecoder:
+        return ChatStreamDecoder(profile, headers, leaks)

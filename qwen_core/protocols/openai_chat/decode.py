@@ -7,6 +7,7 @@ import msgspec
 
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.error_decoding import undecodable
+from qwen_core.protocols.leaked_reasoning import Leaks
 from qwen_core.protocols.openai_chat.schema import Choice, Chunk
 from qwen_core.protocols.response_builder import ChoiceBuilder, ResponseBuilder, decode_response
 from qwen_core.types.events import Event
@@ -23,8 +24,10 @@ class ChatStreamDecoder:
 
     __slots__ = ("builder", "done", "done_ends_answer", "whole")
 
-    def __init__(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> None:
-        self.builder = ResponseBuilder(profile, headers)
+    def __init__(
+        self, profile: ModelProfile, headers: Mapping[str, str] | None = None, leaks: Leaks = "none"
+    ) -> None:
+        self.builder = ResponseBuilder(profile, headers, leaks)
         self.done = False
         self.done_ends_answer = profile.done_ends_answer
         self.whole = False
@@ -91,9 +94,11 @@ class ChatStreamDecoder:
             self.builder.extras["annotations"] = delta.annotations
 
 
-def decode_chat(payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> ChatResponse:
+def decode_chat(
+    payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None, leaks: Leaks = "none"
+) -> ChatResponse:
     """Decode a response that is one body."""
-    return decode_response(ChatStreamDecoder(profile, headers), payload)
+    return decode_response(ChatStreamDecoder(profile, headers, leaks), payload)
 
 
 def decode_usage(raw: dict[str, Any] | None) -> Usage | None:

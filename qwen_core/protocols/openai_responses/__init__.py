@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.base import StreamDecoder
+from qwen_core.protocols.leaked_reasoning import Leaks
 from qwen_core.protocols.openai_chat import OpenAICompatible
 from qwen_core.protocols.openai_responses.decode import ResponseStreamDecoder, decode_chat
 from qwen_core.protocols.openai_responses.encode import encode_chat
@@ -18,5 +19,7 @@ class OpenAIResponses(OpenAICompatible):
     encode_chat = staticmethod(encode_chat)
     decode_chat = staticmethod(decode_chat)
 
-    def stream_decoder(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> StreamDecoder:
-        return ResponseStreamDecoder(profile, headers)
+    def stream_decoder(
+        self, profile: ModelProfile, headers: Mapping[str, str] | None = None, leaks: Leaks = "none"
+    ) -> StreamDecoder:
+        return ResponseStreamDecoder(profile, headers, leaks)

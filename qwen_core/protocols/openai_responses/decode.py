@@ -11,6 +11,7 @@ import msgspec
 
 from qwen_core.models.profile import ModelProfile
 from qwen_core.protocols.error_decoding import undecodable
+from qwen_core.protocols.leaked_reasoning import Leaks
 from qwen_core.protocols.openai_responses import schema
 from qwen_core.protocols.response_builder import ResponseBuilder, decode_response
 from qwen_core.protocols.schema import Function, ToolCall
@@ -32,7 +33,10 @@ class ResponseStreamDecoder:
 
     __slots__ = ("_citations", "_length", "_parts", "_seen", "_spans", "builder", "done")
 
-    def __init__(self, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, profile: ModelProfile, headers: Mapping[str, str] | None = None, leaks: Leaks = "none"
+    ) -> None:
+        # Reasoning is an item of its own on this API, and citations are positions in the text.
         self.builder = ResponseBuilder(profile, headers)
         self.builder.cumulative = self.builder.choices[0].cumulative = False
         self.done = False
@@ -193,7 +197,9 @@ HANDLERS: dict[str, Callable[[ResponseStreamDecoder, schema.Event, list[Event]],
 }
 
 
-def decode_chat(payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None) -> ChatResponse:
+def decode_chat(
+    payload: bytes, profile: ModelProfile, headers: Mapping[str, str] | None = None, leaks: Leaks = "none"
+) -> ChatResponse:
     """Decode a response that is one body."""
     return decode_response(ResponseStreamDecoder(profile, headers), payload)
 
