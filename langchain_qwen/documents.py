@@ -60,7 +60,8 @@ def blob_source(blob: Blob) -> bytes | str | Path:
 
 def blob_name(blob: Blob) -> str | None:
     """Return the file name of a blob, if it says one."""
-    return Path(str(blob.source)).name if blob.source else None
+    source = str(blob.source or "")
+    return Path(source).name if source and "://" not in source else None
 
 
 def to_documents(blob: Blob, parsed: Sequence[ParsedPages]) -> list[Document]:

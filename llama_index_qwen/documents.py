@@ -98,7 +98,7 @@ def read_source(source: Source, fs: Any) -> tuple[Source, str | None]:
     if fs is not None and type(fs).__name__ != "LocalFileSystem":
         with fs.open(text, "rb") as opened:
             return bytes(opened.read()), name
-    return (text, name) if "://" in text else (Path(text), name)
+    return (text, None) if "://" in text else (Path(text), name)
 
 
 def to_documents(

@@ -74,5 +74,5 @@ class KnowledgeFields(ConnectionFields):
 
 def node_metadata(node: KnowledgeNode) -> dict[str, Any]:
     """Return the metadata of a chunk, with its source, page and images under one name each."""
-    values = {"source": node.url or node.name, "page": node.page, "images": list(node.images) or None}
+    values = {"source": node.url or node.name, "page": node.page, "images": list(node.images)}
     return {**node.metadata, **{name: value for name, value in values.items() if value is not None}}

@@ -42,7 +42,7 @@ def encode_document(request: DocumentRequest) -> EncodedRequest:
     if request.kind == "image":
         part: dict[str, Any] = {"type": "input_image", "image_url": request.url}
     else:
-        part = with_values({"type": "input_file", "file_url": request.url}, filename=request.filename)
+        part = {"type": "input_file", "file_url": request.url}
     content = [part]
     if request.prompt:
         content.append({"type": "input_text", "text": request.prompt})

@@ -163,7 +163,6 @@ def document_request(document: Document, url: str, options: DocumentOptions) -> 
         model=options.model,
         url=url,
         kind=document.kind,
-        filename=document.name if document.kind == "pdf" else None,
         task=options.task,
         task_config=options.task_config,
         prompt=options.prompt,
@@ -172,7 +171,7 @@ def document_request(document: Document, url: str, options: DocumentOptions) -> 
     )
 
 
-def with_place(parsed: ParsedPages, document: Document, pages: PageRange | None) -> ParsedPages:
+def with_page_range(parsed: ParsedPages, document: Document, pages: PageRange | None) -> ParsedPages:
     """Return the result with the pages that it is of. Warns if its text was truncated."""
     if parsed.truncated:
         where = "" if pages is None else f" pages {pages.first} to {pages.last} of"
@@ -226,7 +225,7 @@ class AsyncQwenDocuments:
             if pages is not None:
                 error.message = f"Pages {pages.first} to {pages.last} of {document.name!r}: {error.message}"
             raise
-        return with_place(parsed, document, pages)
+        return with_page_range(parsed, document, pages)
 
     async def _store(self, document: Document, options: DocumentOptions, pages: PageRange | None) -> str:
         file = await async_run(part_of, document, pages)

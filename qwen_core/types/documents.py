@@ -24,7 +24,6 @@ class DocumentRequest(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     url: str
     kind: DocumentKind = "pdf"
-    filename: str | None = None
     task: str | None = "document_parsing"
     task_config: dict[str, Any] | None = None
     prompt: str | None = None

@@ -126,7 +126,8 @@ class CompletionDecoder:
             raise invalid_response(payload, reason) from reason
         builder = self.builder
         builder.id = builder.request_id = chunk.request_id or builder.request_id
-        if status or chunk.error or (chunk.output is None and (chunk.code or chunk.message)):
+        # The status is of the last payload of those that arrived together, which has no output if it is an error.
+        if chunk.error or (chunk.output is None and (chunk.code or chunk.message or status)):
             raise decode_service_error(status or 200, payload, builder.headers)
         if isinstance(chunk.usage, dict) and chunk.usage:
             builder.usage = chunk.usage

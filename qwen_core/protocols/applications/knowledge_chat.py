@@ -106,7 +106,9 @@ class KnowledgeChatDecoder:
             raise invalid_response(payload, reason) from reason
         builder = self.builder
         builder.id = builder.request_id = chunk.request_id or builder.request_id
-        if status or chunk.error or (chunk.code is not None and str(chunk.code).lower() not in OK_CODES):
+        failed = chunk.code is not None and str(chunk.code).lower() not in OK_CODES
+        # The status is of the last payload of those that arrived together, which has no output if it is an error.
+        if chunk.error or failed or (status and chunk.output is None):
             raise decode_service_error(status or 200, payload, builder.headers)
         if isinstance(chunk.usage, dict) and chunk.usage:
             builder.usage = chunk.usage

@@ -18,7 +18,7 @@ from qwen_core.resources.documents import (
     part_of,
     ranges_of,
     read_document,
-    with_place,
+    with_page_range,
 )
 from qwen_core.resources.sync.uploads import TemporaryStore
 from qwen_core.transports.blocking import run
@@ -67,7 +67,7 @@ class QwenDocuments:
             if pages is not None:
                 error.message = f"Pages {pages.first} to {pages.last} of {document.name!r}: {error.message}"
             raise
-        return with_place(parsed, document, pages)
+        return with_page_range(parsed, document, pages)
 
     def _store(self, document: Document, options: DocumentOptions, pages: PageRange | None) -> str:
         file = run(part_of, document, pages)
