@@ -12,7 +12,7 @@ from qwen_core.execution.ordered import DEFAULT_CONCURRENCY, async_map_in_order
 from qwen_core.execution.planned_calls import async_call_plan
 from qwen_core.execution.retry import OnRetry
 from qwen_core.execution.service_plans import plan_document
-from qwen_core.prepare.local_files import MemoryFile, open_regular, plain_path
+from qwen_core.prepare.local_files import AllowedPath, MemoryFile, open_regular, plain_path
 from qwen_core.prepare.media import check_url, scheme_of
 from qwen_core.prepare.media_checks import check_content, decode_base64
 from qwen_core.prepare.media_formats import sniff
@@ -79,7 +79,7 @@ def read_document(source: Path | str | bytes, filename: str | None, options: Doc
             source = path
     if isinstance(source, Path):
         filename = filename or source.name
-        content, size = open_regular(source)
+        content, size = open_regular(AllowedPath(source.resolve()))
         with content:
             check_size(filename, size, "pdf")
             source = content.read()

@@ -58,6 +58,8 @@ def has_counts(value: Any) -> bool:
     """Return whether a reported usage, or a part of it, has a number that is not 0."""
     if isinstance(value, dict):
         return any(has_counts(part) for part in value.values())
+    if isinstance(value, list):
+        return any(has_counts(part) for part in value)
     return isinstance(value, (int, float)) and bool(value)
 
 

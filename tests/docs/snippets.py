@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-TESTED_ELSEWHERE = ("migration.md", "observability.md")
+TESTED_ELSEWHERE = ("knowledge.md", "migration.md", "observability.md")
 """Pages whose snippets need other integrations or instrumentors, and have tests of their own."""
 NAME = "qwen-integrations"
 

@@ -26,6 +26,8 @@ from qwen_core.types.applications import ApplicationRequest
 from qwen_core.types.errors import BadRequestError
 from qwen_core.types.events import Event, TextDelta
 from qwen_core.types.json import encode_json
+from qwen_core.types.responses import Citation
+from qwen_core.types.usage import Usage
 
 PARAMETERS = (
     "has_thoughts",
@@ -166,10 +168,18 @@ class CompletionDecoder:
 
     def close(self) -> Sequence[Event]:
         """End the response. Raises IncompleteStreamError if it has no finish reason."""
+        return self.builder.close(*self._surroundings())
+
+    def rest(self) -> Sequence[Event]:
+        """Return what is known of a response that did not end."""
+        return self.builder.rest(*self._surroundings())
+
+    def _surroundings(self) -> tuple[Usage | None, tuple[Citation, ...]]:
+        """Return usage and citations, and put what else is known into the extras."""
         builder = self.builder
         thoughts = references.decode_thoughts(self._thoughts)
         found = references.scored_references(self._references, thoughts)
         extras = {"thoughts": thoughts, "doc_references": found, "workflow_messages": self._flow.messages}
         builder.extras.update({name: value for name, value in extras.items() if value})
         builder.model = references.model_in(builder.usage)
-        return builder.close(references.decode_usage(builder.usage), references.decode_references(found))
+        return references.decode_usage(builder.usage), references.decode_references(found)

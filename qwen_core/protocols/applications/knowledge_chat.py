@@ -19,6 +19,8 @@ from qwen_core.types.errors import UnsupportedFeatureError
 from qwen_core.types.events import Event
 from qwen_core.types.json import encode_json
 from qwen_core.types.messages import ImagePart, Message, ReasoningPart, TextPart
+from qwen_core.types.responses import Citation
+from qwen_core.types.usage import Usage
 
 PATH = "/apps/knowledge/chat"
 REFUSED = (*PARAMETERS, "session_id", "biz_params", "memory_id", "files")
@@ -154,10 +156,18 @@ class KnowledgeChatDecoder:
 
     def close(self) -> Sequence[Event]:
         """End the response. Raises IncompleteStreamError if it has no finish reason."""
+        return self.builder.close(*self._surroundings())
+
+    def rest(self) -> Sequence[Event]:
+        """Return what is known of a response that did not end."""
+        return self.builder.rest(*self._surroundings())
+
+    def _surroundings(self) -> tuple[Usage | None, tuple[Citation, ...]]:
+        """Return usage and citations, and put what else is known into the extras."""
         builder = self.builder
         found = list(self._documents.values())
         if self._steps:
             builder.extras["thoughts"] = self._steps
         if found:
             builder.extras["doc_references"] = found
-        return builder.close(references.decode_usage(builder.usage), references.decode_references(found))
+        return references.decode_usage(builder.usage), references.decode_references(found)
