@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("compatible", "knowledge", "native")
+PAGES = ("compatible", "knowledge", "native", "speech")
 FOLDERS = ("qwen_core", "langchain_qwen", "llama_index_qwen", "qwen_emulator", "tests")
 FILES = [
     path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.*")) if path.suffix in (".py", ".md")
 ]
 NUMBER = r"\d+(?:\.\d+)?"
+NAMES = "|".join(PAGES)
 NAMED = re.compile(
-    rf"\b(compatible|knowledge|native)\"?,? (?:sections? )?({NUMBER}(?:(?:-|, | and ){NUMBER})*)", re.IGNORECASE
+    rf"\b({NAMES})\"?,? (?:sections? )?({NUMBER}(?:(?:-|, | and ){NUMBER})*)",
+    re.IGNORECASE,
 )
 HEADING = re.compile(r"^##+ ", re.MULTILINE)
 SURE = re.compile(r"\((?:[^()]*\W)?[DOST?](?:\W[^()]*)?\)|catalogue")

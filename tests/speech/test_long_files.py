@@ -57,7 +57,7 @@ def test_killed_while_polling_resumes_the_task_and_submits_nothing_twice(
     result = QwenTranscription(settings, tasks=journal, poll_seconds=0.05).transcribe(request)
     assert result.text == "One. Two." and result.seconds == 1800
     assert posts(service, SUBMIT) == 1 and posts(service, "/temporary-uploads") == 1
-    assert result.task_id in journal.read_text()
+    assert str(result.task_id) in journal.read_text()
 
 
 def test_journal_survives_an_incomplete_line_and_forgets(tmp_path: Path) -> None:

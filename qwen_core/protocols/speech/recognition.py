@@ -26,7 +26,7 @@ CHAT_PATH = "/chat/completions"
 OSS_HEADERS = {"X-DashScope-OssResourceResolve": "enable"}
 
 MAX_CONTEXT = 400
-"""Characters of one message of context, where it is messages; the service cuts the rest (speech 3)."""
+"""Characters of one message of context, where it is messages; the service cuts the rest (speech 4)."""
 
 
 def as_is(value: Any) -> Any:
