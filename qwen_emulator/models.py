@@ -112,8 +112,17 @@ _OPEN_QWEN3 = replace(
     incremental_by_default=True,
 )
 
+_NO_THINKING = replace(ChatFacts(), thinking="never")
+_OTHER_MAKERS = replace(ChatFacts(), endpoint="text", message_by_default=True)
+
 _CHAT: tuple[tuple[str, ChatFacts], ...] = (
     # The first pattern that matches the beginning of a name decides.
+    (r"farui|tongyi-(intent|xiaomi)|qwen-deep-research|gui-plus|vanchin/deepseek-ocr", _NO_THINKING),
+    (r"qwen-plus-(2025-01-25|0125|2025-01-12|0112|2024-12-20|1220)", replace(_NEVER, max_output=8_192)),
+    (r"qwen3-max-2025-09-23", replace(_NEVER, max_output=65_536, message_by_default=True)),
+    (r"(deepseek-v3|moonshot-kimi-k2-instruct)$", replace(_OTHER_MAKERS, thinking="never")),
+    (r"glm-5\.3|kimi-k2(-thinking|\.7-code)|minimax-m2\.[15]", replace(_OTHER_MAKERS, thinking="only")),
+    (r"zhipu/glm-5\.3", replace(ChatFacts(), thinking="only")),
     (r"qwen3\.8-omni-flash", replace(_QWEN38, json_schema=False)),
     (r"qwen3\.8-2\.4t", replace(_QWEN38, thinking="only", json_schema=False, text_only=True)),
     (r"qwen3\.8-27b", replace(_QWEN38, json_schema=False)),
@@ -179,7 +188,7 @@ _CHAT: tuple[tuple[str, ChatFacts], ...] = (
     (r"qwen-(plus|flash)-character", replace(_NEVER, max_output=4_096, tools=False)),
     (r"qwen-(plus|flash|turbo)", _CLASSIC),
     (r"deepseek-r1", replace(_CLASSIC, thinking="only", json_object=False, message_by_default=True)),
-    (r"(deepseek|glm|kimi|minimax)", replace(ChatFacts(), endpoint="text", message_by_default=True)),
+    (r"(deepseek|glm|kimi|minimax)", _OTHER_MAKERS),
 )
 _CHAT_PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), facts) for pattern, facts in _CHAT)
 

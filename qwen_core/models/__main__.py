@@ -18,6 +18,7 @@ import msgspec
 
 from qwen_core.config.endpoints import resolve_region
 from qwen_core.models import report
+from qwen_core.models.price_list import CNY_PER_USD, compare_price_list
 from qwen_core.models.profile import Kind
 from qwen_core.types.errors import UnsupportedFeatureError
 
@@ -31,6 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.compare:
         return _compare(options.compare, as_json=options.json)
     entries = report.catalogue_entries()
+    if options.check:
+        table = json.loads(_read(options.check))
+        found = [discrepancy.line() for discrepancy in compare_price_list(table, options.cny_per_usd)]
+        print("\n".join(found) or "No difference.")
+        return 1 if found else 0
     selected = report.select(
         entries,
         capabilities=options.capability,
@@ -108,6 +114,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="compare with a model list of the service, the JSON of GET /compatible-mode/v1/models or of the "
         "pages of GET /api/v1/models one after another; - reads standard input",
+    )
+    parser.add_argument(
+        "--check",
+        metavar="FILE",
+        help="compare with an independent table of models and prices, in the form of litellm's price list; - "
+        "reads standard input",
+    )
+    parser.add_argument(
+        "--cny-per-usd",
+        type=float,
+        default=CNY_PER_USD,
+        help=f"exchange rate for --check (default: {CNY_PER_USD})",
     )
     return parser
 
