@@ -35,7 +35,8 @@ class QwenImageToolSpec(ImageFields, BaseToolSpec):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, arbitrary_types_allowed=True)
 
-    spec_functions: ClassVar[list[Any]] = [
+    # Not a field, which pydantic would make of it without ClassVar.
+    spec_functions: ClassVar[list[Any]] = [  # type: ignore[misc]
         ("image_generation", "aimage_generation"),
         ("image_edit", "aimage_edit"),
     ]

@@ -131,7 +131,7 @@ def plan_chat(
     server = settings.self_hosted_server()
     profile = self_hosted_profile(request.model, server)
     if server is None:
-        refuse_unless_chat(profile)
+        refuse_unless_chat(profile, settings.protocol)
         protocol, losses = select_protocol(settings.protocol, profile, request)
         accepts_search = profile.accepts("search_tool_name", protocol.name)
         request, tool_names = with_valid_tool_names(request, accepts_search=accepts_search)

@@ -12,25 +12,19 @@ from urllib.parse import urlsplit
 from qwen_core.config.endpoints import host_of
 from qwen_core.models.profile import ImageLimits, ModelProfile
 from qwen_core.models.tokens import estimate_tokens
+from qwen_core.prepare.kinds import refuse_unless
 from qwen_core.prepare.local_files import AllowedFiles, LocalFile
 from qwen_core.prepare.media import prepare_media
 from qwen_core.prepare.media_checks import DATA_URI_HEADER, decode_base64
 from qwen_core.prepare.media_formats import HEAD, image_size, sniff
 from qwen_core.protocols.images.encode import SIZE
-from qwen_core.types.errors import BadRequestError, UnsupportedFeatureError
+from qwen_core.types.errors import BadRequestError
 from qwen_core.types.images import ImageRequest, MediaSource, VideoRequest
 from qwen_core.types.messages import AudioPart, ImagePart, Message, Part, VideoPart, part_urls
 from qwen_core.types.requests import ChatRequest
 
 TOKEN_TOLERANCE = 1.1
 """Token counts are estimated: a prompt is refused if it is surely too long."""
-CLASS_FOR_KIND = {
-    "video": "AsyncQwenVideos or QwenVideos",
-    "image": "AsyncQwenImages or QwenImages",
-    "speech": "a class for speech synthesis",
-    "transcription": "a class for transcription",
-}
-OTHER_CLASS = "a chat model, an embedding model or a reranker"
 MAX_SEED = 2**31 - 1
 MAX_VIDEO_PROMPT = 20_000
 MAX_REFERENCES = {"reference_images": 10, "reference_videos": 5}
@@ -47,20 +41,9 @@ class PreparedMedia(NamedTuple):
         return tuple(uploaded.get(url, url) for url in self.urls)
 
 
-def check_kind(profile: ModelProfile, kind: str) -> None:
-    """Raise UnsupportedFeatureError for a listed model of another kind."""
-    if profile.catalogue_id is None or profile.kind == kind:
-        return
-    raise UnsupportedFeatureError(
-        f"{profile.name} does not generate {kind}s: its kind is {profile.kind}.",
-        model=profile.name,
-        hint=f"Use {CLASS_FOR_KIND.get(profile.kind, OTHER_CLASS)} for it.",
-    )
-
-
 def check_image_request(request: ImageRequest, profile: ModelProfile) -> None:
     """Raise BadRequestError for what exceeds a documented limit of the model. Nothing was sent then."""
-    check_kind(profile, "image")
+    refuse_unless(profile, "image")
     limits = profile.image_limits or ImageLimits()
     for problem in limit_problems(request, limits):
         raise BadRequestError(f"{problem} Nothing was sent.", model=request.model)
@@ -68,6 +51,10 @@ def check_image_request(request: ImageRequest, profile: ModelProfile) -> None:
 
 def limit_problems(request: ImageRequest, limits: ImageLimits) -> Iterator[str]:
     """Yield what exceeds a limit, with the documented number."""
+    for name in ("n", "seed"):
+        value = getattr(request, name)
+        if value is not None and type(value) is not int:
+            yield f"{name} must be an integer (got {value!r})."
     yield from prompt_problems(request, limits)
     yield from count_problems(request, limits)
     yield from size_problems(request, limits)
@@ -158,7 +145,7 @@ def check_sides(urls: Sequence[str], request: ImageRequest, profile: ModelProfil
 
 def check_video_request(request: VideoRequest, profile: ModelProfile) -> None:
     """Raise BadRequestError for a request for a video that the service would refuse."""
-    check_kind(profile, "video")
+    refuse_unless(profile, "video")
     references = request.reference_images or request.reference_videos or request.reference_audio
     if references and (request.first_frame is not None or request.last_frame is not None):
         raise BadRequestError(
@@ -208,7 +195,9 @@ def prepare_sources(
 
 
 def source_url(source: MediaSource) -> str:
-    """Return a source as a URL or path."""
+    """Return a source as a URL or path. Raise BadRequestError if it is empty."""
+    if not source:
+        raise BadRequestError("An image or video to send is empty. Pass a URL, a path or the content of a file.")
     if not isinstance(source, bytes):
         return str(source)
     return f"data:{sniff(source[:HEAD]) or ''};base64,{base64.b64encode(source).decode()}"

@@ -39,16 +39,20 @@ PURPOSES: dict[Kind, Purpose] = {
     "image": Purpose(
         "an image generation model", "Use QwenImageGeneration (LangChain) or QwenImageToolSpec (LlamaIndex)."
     ),
-    "video": Purpose("a video generation model", "Submit a task with QwenTasks of qwen_core."),
+    "video": Purpose("a video generation model", "Use QwenVideos of qwen_core."),
     "realtime": Purpose(
         "a realtime model", "It is used over a websocket, which this package does not have; use the dashscope SDK."
     ),
 }
 
 
-def refuse_unless_chat(profile: ModelProfile) -> None:
-    """Raise UnsupportedFeatureError unless this is a chat model, or recognizes speech in a chat."""
-    if profile.kind not in CHAT_KINDS and profile.media_api != "chat":
+def refuse_unless_chat(profile: ModelProfile, protocol: str = "auto") -> None:
+    """Raise UnsupportedFeatureError unless this is a chat model, or recognizes speech in a chat.
+
+    Image models take the same messages, if the native protocol was chosen: the answer is an image.
+    """
+    draws = profile.kind == "image" and profile.media_api == "multimodal-generation" and protocol == "dashscope"
+    if profile.kind not in CHAT_KINDS and profile.media_api != "chat" and not draws:
         refuse_kind(profile, "a chat")
 
 

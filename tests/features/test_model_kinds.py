@@ -53,7 +53,7 @@ CASES = [
     (CHAT, "qwen-audio-3.1-asr-flash", "QwenAudioReader"),
     (CHAT, "qwen-image-2.0", "QwenImageGeneration"),
     (CHAT, "qwen-mt-image-2.0", "QwenImageToolSpec"),
-    (CHAT, "wan3.0-video", "QwenTasks"),
+    (CHAT, "wan3.0-video", "QwenVideos"),
     (CHAT, "qwen3.8-omni-flash-realtime", "websocket"),
     (CHAT, "text-embedding-v4", "QwenEmbeddings"),
     (CHAT, "qwen3-vl-embedding", "QwenMultiModalEmbeddings"),

@@ -52,6 +52,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("wan2.5-t2i-preview", {"prompt": "x" * 2001}, "at most 2000 characters"),
     ("wan2.2-t2i-flash", {"prompt": "x" * 501}, "at most 500 characters"),
     ("wanx2.0-t2i-turbo", {"prompt": "x" * 801}, "at most 800 characters"),
+    ("qwen-image-2.0", {"n": "2"}, "n must be an integer"),
+    ("qwen-image-2.0", {"seed": 1.5}, "seed must be an integer"),
     ("qwen-image-2.0", {"seed": -1}, "seed must be from 0"),
     ("qwen-image-2.0", {"seed": 2**31}, "2147483647"),
     ("qwen-image-2.0", {"prompt": "  "}, "prompt must not be empty"),

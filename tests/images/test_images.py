@@ -171,6 +171,15 @@ def test_private_urls_are_refused_before_anything_is_sent(
     assert not service.requests
 
 
+@pytest.mark.parametrize("source", ["", b"", b"not an image", "data:image/png;base64,@@", "javascript:alert(1)"])
+def test_source_that_is_not_an_image_is_refused_before_anything_is_sent(
+    service: Emulator, settings: ClientSettings, both: Both, source: str | bytes
+) -> None:
+    with pytest.raises(BadRequestError):
+        both.generate(settings, model="qwen-image-2.0", prompt="x", images=(PNG, source), size="512x512")
+    assert not service.requests
+
+
 def test_large_file_is_uploaded_first(
     service: Emulator, settings: ClientSettings, both: Both, tmp_path: Path
 ) -> None:
