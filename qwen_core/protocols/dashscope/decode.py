@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from qwen_core.models.profile import ModelProfile
+from qwen_core.protocols.dashscope.deep_research import add_research, decode_references, is_research
 from qwen_core.protocols.dashscope.schema import Choice, Chunk, Message, Output
 from qwen_core.protocols.error_decoding import undecodable
 from qwen_core.protocols.leaked_reasoning import Leaks
@@ -44,6 +45,10 @@ class ChatStreamDecoder:
         builder.id = builder.request_id = chunk.request_id or builder.request_id
         builder.add_usage(chunk.usage)
         output = chunk.output
+        if output is not None and is_research(output.message):
+            research: list[Event] = []
+            add_research(builder, output.message, output.fininshed is True, output.fininshed_reason, research)
+            return research
         if output is None or (not output.choices and output.text is None):
             if chunk.code or chunk.message or chunk.error or status:
                 raise builder.error(status, chunk.error, chunk.code, chunk.message)
@@ -65,12 +70,16 @@ class ChatStreamDecoder:
     def close(self) -> Sequence[Event]:
         """End the response. Raises IncompleteStreamError if a choice has no finish reason."""
         builder = self.builder
-        return builder.close(decode_usage(builder.usage), decode_citations(builder.search_info))
+        return builder.close(decode_usage(builder.usage), self._citations())
 
     def rest(self) -> Sequence[Event]:
         """Return what is known of a response that did not end."""
         builder = self.builder
-        return builder.rest(decode_usage(builder.usage), decode_citations(builder.search_info))
+        return builder.rest(decode_usage(builder.usage), self._citations())
+
+    def _citations(self) -> tuple[Citation, ...]:
+        builder = self.builder
+        return decode_citations(builder.search_info) or decode_references(builder.extras)
 
     def _take(self, builder: ChoiceBuilder, choice: Choice, events: list[Event]) -> None:
         builder.end(choice.finish_reason, choice.logprobs)

@@ -43,7 +43,7 @@ class Output(msgspec.Struct):
 
     Translation models write ``finish_reason`` beside the choices too. ``search_info`` may come once and then be
     repeated empty (section 5.3); ``tool_info`` is repeated on each later chunk (section 5.5). Models that generate
-    images write a ``task_metric`` (section 5.1).
+    images write a ``task_metric`` (section 5.1). A research has a ``message``, and its end is spelt ``fininshed``.
     """
 
     choices: list[Choice] | None = None
@@ -54,6 +54,9 @@ class Output(msgspec.Struct):
     tool_info: list[dict[str, Any]] | None = None
     task_metric: dict[str, Any] | None = None
     audio: Audio | None = None
+    message: Any = None
+    fininshed: Any = None
+    fininshed_reason: Any = None
 
 
 class Chunk(msgspec.Struct):
