@@ -50,7 +50,9 @@ def parts_of(request: SpeechRequest, limit: int) -> list[SpeechRequest]:
     check_text(request.text)
     if request.enable_ssml or len(request.text) <= limit:
         return [request]
-    return [msgspec.structs.replace(request, text=part) for part in divide_text(request.text, limit)]
+    parts = divide_text(request.text, limit)
+    check_text("".join(parts))
+    return [msgspec.structs.replace(request, text=part) for part in parts]
 
 
 def summed_usage(results: Sequence[SpeechResult]) -> Usage | None:

@@ -33,7 +33,7 @@ from qwen_core.resources.downloads import async_download
 from qwen_core.resources.task_journal import as_known_tasks
 from qwen_core.resources.tasks import MAX_WAIT_SECONDS, POLL_SECONDS, AsyncQwenTasks
 from qwen_core.transports.blocking import async_run
-from qwen_core.types.errors import NotFoundError, QwenError
+from qwen_core.types.errors import NotFoundError, QwenError, UnsupportedFeatureError
 from qwen_core.types.speech import Transcription, TranscriptionChunk, TranscriptionRequest
 
 MAX_RESULT = 256 * 1024 * 1024
@@ -156,6 +156,10 @@ class AsyncQwenTranscription:
         If ``tasks`` knows it already, nothing is uploaded or submitted.
         """
         route = recognition_route(request, self.settings)
+        if not route.is_task:
+            raise UnsupportedFeatureError(
+                f"{request.model} does not transcribe in tasks.", hint="Use `transcribe`, or a model for files."
+            )
         prepared = await async_run(partial(prepare_audio, request, in_message=False, inline=False))
         key = None if self.tasks is None else await async_run(task_key, prepared, self.settings)
         if self.tasks is not None and key is not None and (known := self.tasks.get(key)):

@@ -483,6 +483,16 @@ def test_submitted_task_is_resumed_by_its_id(server: CannedServer, both: Both[An
     assert server.paths("POST") == [TASK]
 
 
+def test_models_that_answer_directly_are_not_submitted(server: CannedServer, both: Both[Any]) -> None:
+    settings = server.settings()
+    with pytest.raises(UnsupportedFeatureError, match="tasks"):
+        both(
+            lambda: QwenTranscription(settings).submit(asr(QWEN)),
+            lambda: AsyncQwenTranscription(settings).submit(asr(QWEN)),
+        )
+    assert not server.requests
+
+
 def test_stream_of_a_task_is_one_chunk(server: CannedServer, both: Both[Any]) -> None:
     on_task(server, FILE)
     (chunk,) = stream(both, server.settings(), asr(FILE))

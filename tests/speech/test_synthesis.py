@@ -236,7 +236,7 @@ def test_token_usage_of_the_older_models_is_kept(server: CannedServer, both: Bot
     )
 
 
-@pytest.mark.parametrize("text", ["", "  \n"])
+@pytest.mark.parametrize("text", ["", "  \n", "。" * 700])
 def test_empty_text_is_refused(text: str, server: CannedServer, both: Both[Any]) -> None:
     with pytest.raises(BadRequestError, match="empty"):
         synthesize(both, server.settings(), say(text))

@@ -22,7 +22,7 @@ from qwen_core.resources.task_journal import as_known_tasks
 from qwen_core.resources.tasks import MAX_WAIT_SECONDS, POLL_SECONDS
 from qwen_core.resources.transcription import MAX_RESULT, KnownTasks, task_key, with_cost, with_task_cost
 from qwen_core.transports.blocking import run
-from qwen_core.types.errors import NotFoundError, QwenError
+from qwen_core.types.errors import NotFoundError, QwenError, UnsupportedFeatureError
 from qwen_core.types.speech import Transcription, TranscriptionChunk, TranscriptionRequest
 
 
@@ -93,6 +93,10 @@ class QwenTranscription:
         If ``tasks`` knows it already, nothing is uploaded or submitted.
         """
         route = recognition_route(request, self.settings)
+        if not route.is_task:
+            raise UnsupportedFeatureError(
+                f"{request.model} does not transcribe in tasks.", hint="Use `transcribe`, or a model for files."
+            )
         prepared = run(partial(prepare_audio, request, in_message=False, inline=False))
         key = None if self.tasks is None else run(task_key, prepared, self.settings)
         if self.tasks is not None and key is not None and (known := self.tasks.get(key)):
