@@ -67,7 +67,30 @@ def _tool(definition: Mapping[str, Any]) -> Tool:
     return Tool(
         name=function["name"],
         description=function.get("description") or "",
-        parameters=rooted(function.get("parameters") or {"type": "object", "properties": {}}),
+        parameters=_object_schema(function),
         strict=function.get("strict"),
         cache_control=definition.get("cache_control"),
     )
+
+
+def _object_schema(function: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a function as the schema of an object.
+
+    Qwen-Agent has them as a list: ``[{"name": "town", "type": "string", "required": True}]``.
+    """
+    parameters = function.get("parameters") or {"type": "object", "properties": {}}
+    if isinstance(parameters, list) and all(isinstance(item, Mapping) and "name" in item for item in parameters):
+        return {
+            "type": "object",
+            "properties": {
+                item["name"]: {key: value for key, value in item.items() if key not in ("name", "required")}
+                for item in parameters
+            },
+            "required": [item["name"] for item in parameters if item.get("required") is True],
+        }
+    if not isinstance(parameters, Mapping):
+        raise UnsupportedFeatureError(
+            f"`parameters` of the tool {function.get('name')!r} must be a JSON schema of an object "
+            f"(got {type(parameters).__name__})."
+        )
+    return rooted(dict(parameters))

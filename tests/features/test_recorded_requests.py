@@ -124,3 +124,28 @@ def test_stop_takes_token_ids(framework: Any, stop: Any, qwen_emulator: Emulator
     model = framework(model="qwen-plus", api_key="k", base_url=qwen_emulator.base_url, stop=stop)
     model.invoke("hi") if isinstance(model, ChatQwen) else model.complete("hi")
     assert qwen_emulator.last_request.parameters["stop"] == ([stop] if isinstance(stop, str) else stop)
+
+
+LISTED = [
+    {"name": "town", "type": "string", "description": "Where", "required": True},
+    {"name": "day", "type": "string"},
+]
+
+
+def test_list_of_tool_parameters_becomes_an_object_schema(qwen_emulator: Emulator) -> None:
+    """Qwen-Agent has parameters as a list, which qwen-max accepted over the native protocol (2026-03)."""
+    definition = {"type": "function", "function": {"name": "sky", "description": "The sky.", "parameters": LISTED}}
+    model = ChatQwen(model="qwen-max", api_key="k", base_url=qwen_emulator.base_url)
+    model.bind_tools([definition]).invoke("What is the sky like?")
+    assert qwen_emulator.last_request.parameters["tools"][0]["function"]["parameters"] == {
+        "type": "object",
+        "properties": {"town": {"type": "string", "description": "Where"}, "day": {"type": "string"}},
+        "required": ["town"],
+    }
+
+
+@pytest.mark.parametrize("parameters", [["town"], "town", [{"type": "string"}]])
+def test_other_tool_parameters_are_refused_by_name(parameters: Any) -> None:
+    definition = {"type": "function", "function": {"name": "sky", "description": "", "parameters": parameters}}
+    with pytest.raises(UnsupportedFeatureError, match="'sky' must be a JSON schema"):
+        ChatQwen(api_key="k").bind_tools([definition]).invoke("x")
