@@ -145,6 +145,11 @@ DOCUMENTED: tuple[tuple[int, str, str, str, int], ...] = (
     (500, "RewriteFailed", "Failed to rewrite content for prompt.", "ServerError", TRIES),
     (500, "RetrievalFailed", "Failed to retrieve data.", "ServerError", TRIES),
     (503, "ModelServingError", "Throttled due to capacity limits.", "ServerError", TRIES),
+    (400, "InvalidParameter", "Total message token length exceed model limit.", "ContextOverflowError", 1),
+    (400, "InvalidParameter", "The input is longer than the model's context length.", "ContextOverflowError", 1),
+    (403, "AccessDenied", "Rate limit exceeded. Please wait and try again.", "RateLimitError", TRIES),
+    (400, "InvalidParameter", "No backend server available", "ServerError", TRIES),
+    (500, "InternalError.Algo", "Missing Content-Length of multimodal url.", "BadRequestError", 1),
 )
 
 CODES: tuple[Case, ...] = (
