@@ -178,7 +178,7 @@ class ChatQwen(ChatFields, BaseChatModel):
         from qwen_core.errors import UnsupportedFeatureError
         from qwen_core.models.tokens import tokenizer
 
-        exact = tokenizer(self.model)
+        exact = tokenizer(self.base_model or self.model)
         if exact is None:
             raise UnsupportedFeatureError(
                 f"The tokenizer of {self.model} is not installed; token counts are estimated.",
@@ -192,7 +192,7 @@ class ChatQwen(ChatFields, BaseChatModel):
             return len(self.custom_get_token_ids(text))
         from qwen_core.models.tokens import count_tokens
 
-        return count_tokens(text, self.model)
+        return count_tokens(text, self.base_model or self.model)
 
     def get_num_tokens_from_messages(
         self, messages: list[BaseMessage], tools: Sequence[ToolLike] | None = None
@@ -206,7 +206,7 @@ class ChatQwen(ChatFields, BaseChatModel):
         return count_conversation(
             from_langchain(messages),
             to_core_tools(tool_definitions(tools or (), None)),
-            self.model,
+            self.base_model or self.model,
             self.get_num_tokens,
             high_resolution=bool(self.vl_high_resolution_images),
         )
@@ -435,7 +435,7 @@ precompute_signature(ChatQwen._generate, ChatQwen._agenerate)
 
 LLM_TYPE = "chat-qwen"
 
-NOT_SENT = ("allow_local_files", "show_progress", "repair_history")
+NOT_SENT = ("allow_local_files", "allow_private_media_urls", "show_progress", "repair_history")
 
 # What a response depends on: the request and the server; without keys, headers and clients.
 IDENTIFYING_FIELDS = (

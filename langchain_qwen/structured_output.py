@@ -1,13 +1,13 @@
 """Schemas as what the model is asked for, and its response as a value of the schema."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import Any, Literal, Protocol, get_args
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.base import OutputParserLike
 from langchain_core.output_parsers.openai_tools import (
@@ -16,7 +16,7 @@ from langchain_core.output_parsers.openai_tools import (
     PydanticToolsParser,
 )
 from langchain_core.outputs import Generation
-from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, RunnablePassthrough
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.pydantic import TBaseModel, is_basemodel_subclass
 from pydantic import BaseModel, create_model, model_validator
@@ -175,7 +175,8 @@ class CompleteOutputMixin:
         """Return the value, or raise an OutputParserException that says why there is none."""
         if (reason := incomplete_reason(result, isinstance(self, JsonOutputToolsParser))) is not None:
             raise OutputParserException(reason, llm_output=result[0].text)
-        return super().parse_result(result, partial=partial)  # type: ignore[misc]
+        # LangChain's parsers pass over what they cannot parse as long as more may come.
+        return super().parse_result(result, partial=partial and not is_finished(result))  # type: ignore[misc]
 
 
 class CompleteTextMixin(CompleteOutputMixin):
@@ -203,6 +204,12 @@ class CompleteToolCallParser(CompleteOutputMixin, JsonOutputKeyToolsParser):
 
 class CompleteToolCallObjectParser(CompleteOutputMixin, PydanticToolsParser):
     """Parse a tool call to an object."""
+
+
+def is_finished(result: list[Generation]) -> bool:
+    """Return whether a response, as far as it has been streamed, has its finish reason."""
+    message = getattr(result[0], "message", None) if result else None
+    return isinstance(message, AIMessage) and message.response_metadata.get("finish_reason") is not None
 
 
 def incomplete_reason(result: list[Generation], expects_call: bool) -> str | None:
@@ -245,8 +252,61 @@ def parsed_chain(
     """Return model and parser as a chain; with ``include_raw`` its output is message, value and error."""
     if not include_raw:
         return model | parser
-    parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
-    failed = RunnablePassthrough.assign(parsed=lambda _: None)
-    return RunnableMap(raw=model) | parsed.with_fallbacks(
-        [failed], exceptions_to_handle=(OutputParserException, ValueError), exception_key="parsing_error"
+    raw = itemgetter("raw")
+    return RunnableMap(raw=model) | RunnablePassthrough.assign(
+        parsed=raw | ParsedOrNone(parser), parsing_error=raw | RunnableLambda(partial(parsing_error, parser))
     )
+
+
+PARSING_ERRORS = (OutputParserException, ValueError)
+
+
+class ParsedOrNone(Runnable[Any, Any]):
+    """A parser that returns None for a response that cannot be parsed; in a stream, at its end."""
+
+    def __init__(self, parser: Runnable[Any, Any]) -> None:
+        self._parser = parser
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Parse a message."""
+        try:
+            return self._parser.invoke(input, config, **kwargs)
+        except PARSING_ERRORS:
+            return None
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Parse a message without blocking."""
+        try:
+            return await self._parser.ainvoke(input, config, **kwargs)
+        except PARSING_ERRORS:
+            return None
+
+    def transform(
+        self, input: Iterator[Any], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[Any]:
+        """Yield the value as it grows, and None if it turns out to be invalid."""
+        try:
+            yield from self._parser.transform(input, config, **kwargs)
+        except PARSING_ERRORS:
+            yield None
+
+    async def atransform(
+        self, input: AsyncIterator[Any], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[Any]:
+        """Yield the value as it grows, and None if it turns out to be invalid, without blocking."""
+        try:
+            async for value in self._parser.atransform(input, config, **kwargs):
+                yield value
+        except PARSING_ERRORS:
+            yield None
+
+
+def parsing_error(parser: Runnable[Any, Any], message: AIMessage) -> Exception | None:
+    """Return the error that parsing a complete message raises, or None."""
+    if isinstance(message, AIMessageChunk):
+        message = message_chunk_to_message(message)  # type: ignore[assignment]
+    try:
+        parser.invoke(message, {"callbacks": []})
+    except PARSING_ERRORS as error:
+        return error
+    return None

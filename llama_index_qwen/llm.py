@@ -124,7 +124,7 @@ class Qwen(QwenComponent, ChatFields, FunctionCallingLLM):
         """
         from qwen_core.models.tokens import token_ids
 
-        return partial(token_ids, model=self.model)
+        return partial(token_ids, model=self.base_model or self.model)
 
     def to_payload(self) -> dict[str, Any]:
         """Return the model's fields for events and callbacks, without secrets."""

@@ -107,8 +107,10 @@ class ConnectionFields(BaseModel):
     protocol: ProtocolChoice = "auto"
     """``auto``, ``openai`` or ``dashscope``."""
     server: ServerName | None = None
-    """``vllm``, ``sglang``, ``llama.cpp``, ``ollama`` or ``other``: a self-hosted server at ``base_url``. Default:
-    ``dashscope``, but ``other`` if neither host nor path of ``base_url`` is Alibaba's."""
+    """``vllm``, ``sglang``, ``llama.cpp``, ``ollama``, ``transformers`` or ``other``: a self-hosted server at
+    ``base_url``. Default: ``dashscope``, but ``other`` if neither host nor path of ``base_url`` is Alibaba's."""
+    base_model: str | None = None
+    """Name in the model catalog of the model that ``model`` is a gateway's alias of. Default: ``model`` itself."""
     timeout: float | Timeout | None = None
     """Seconds without data from the service, or ``Timeout(connect=..., read=..., total=...)``."""
     max_retries: int = Field(default=DEFAULT_MAX_RETRIES, ge=0)
@@ -155,6 +157,7 @@ class ConnectionFields(BaseModel):
             base_url=self.base_url,
             protocol=self.protocol,
             server=self.server,
+            base_model=self.base_model,
             api_key_from_env=isinstance(key, EnvApiKey),
             timeout=self.timeout,
             max_retries=self.max_retries,
@@ -174,7 +177,7 @@ class ConnectionFields(BaseModel):
             workspace=self.workspace,
             protocol=self.protocol,
         )
-        return self_hosted_profile(getattr(self, "model", ""), server)
+        return self_hosted_profile(getattr(self, "model", ""), server, self.base_model)
 
     def __getstate__(self) -> dict[Any, Any]:
         # A key from the environment stays out of pickles; the copy reads its own environment. HTTP clients belong
@@ -282,6 +285,8 @@ class ChatFields(ConnectionFields):
     """Languages, terms and style for a translation model, whose messages hold the text alone."""
     allow_local_files: StrictBool | list[str] = False
     """Whether media given as paths are read from this disk: none, all, or those in these folders."""
+    allow_private_media_urls: bool = False
+    """Whether media URLs of a private network are sent to a self-hosted server; to Alibaba's, never."""
     show_progress: bool = False
     """Whether the upload of large files shows a progress bar."""
 

@@ -3,7 +3,8 @@
 Facts are from the servers' sources and documents: vLLM ``openai/chat_completion/protocol.py`` (002032e) and
 "Reasoning Outputs" (v0.26), SGLang ``srt/entrypoints/openai/protocol.py`` (004c82e) and "Rerank models", llama.cpp
 ``tools/server/README.md`` and ``server-common.cpp`` (b11434), Ollama ``openai/openai.go`` and
-``openai-compatibility.mdx`` (fb30760). Their names for the parameters of a request are in ``types.parameters``.
+``openai-compatibility.mdx`` (fb30760), transformers ``cli/serving`` (5.24.0).
+Their names for the parameters of a request are in ``types.parameters``.
 """
 
 import os
@@ -22,7 +23,7 @@ from qwen_core.config.endpoints import (
     split_base_url,
 )
 
-ServerName = Literal["dashscope", "vllm", "sglang", "llama.cpp", "ollama", "other"]
+ServerName = Literal["dashscope", "vllm", "sglang", "llama.cpp", "ollama", "transformers", "other"]
 ReasoningKey = Literal["reasoning_content", "reasoning"]
 ToolChoices = Literal["any", "modes", "none"]
 
@@ -33,6 +34,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     reasoning_keys   the keys of the reasoning of earlier responses
     tool_choices     ``modes``: no function by name. ``none``: it leaves the choice to the model
     needs_strict     it holds the arguments of a forced call to the schema only for tools with ``strict``
+    continues        it can continue the last message
+    structured       it holds a response to a ``response_format``
     may_repeat_prefix  a complete response may begin with the assistant's message that it continues
     """
 
@@ -40,6 +43,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     reasoning_keys: tuple[ReasoningKey, ...] = ("reasoning_content",)
     tool_choices: ToolChoices = "any"
     needs_strict: bool = False
+    continues: bool = True
+    structured: bool = True
     may_repeat_prefix: bool = False
 
 
@@ -59,7 +64,9 @@ SERVERS: dict[ServerName, Server] = {
             reasoning_keys=("reasoning",),
             tool_choices="none",
         ),
-        # One of these four, or another: each ignores the keys that it does not know.
+        # `transformers serve` refuses keys that it does not know, and ignores half of those that it knows.
+        Server(name="transformers", tool_choices="none", continues=False, structured=False),
+        # One of these, or another.
         Server(name="other", reasoning_keys=("reasoning_content", "reasoning"), may_repeat_prefix=True),
     )
 }

@@ -7,8 +7,15 @@ from typing import Any, Literal
 
 import msgspec
 
-from qwen_core.config.endpoints import API_KEY_VARIABLE, Endpoint, ProtocolName, check_base_url, resolve_endpoint
-from qwen_core.config.self_hosted import Server, ServerName, self_hosted_server
+from qwen_core.config.endpoints import (
+    API_KEY_VARIABLE,
+    BASE_URL_VARIABLE,
+    Endpoint,
+    ProtocolName,
+    check_base_url,
+    resolve_endpoint,
+)
+from qwen_core.config.self_hosted import Server, ServerName, is_external_url, self_hosted_server
 from qwen_core.config.timeouts import Timeout, as_timeout
 from qwen_core.types.errors import AuthenticationError, UnsupportedFeatureError
 
@@ -34,6 +41,8 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     protocol: ProtocolChoice = "auto"
     server: ServerName | None = None
     """The kind of server; None: Alibaba's service, unless the base URL is not Alibaba's."""
+    base_model: str | None = None
+    """The name in the model catalog behind a gateway's alias."""
     api_key_from_env: bool = False
     """Whether ``api_key`` is from the environment, which is meant for Alibaba's service."""
     timeout: float | Timeout | None = None
@@ -59,6 +68,11 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
             workspace=self.workspace,
             protocol=self.protocol,
         )
+
+    def behind_gateway(self) -> bool:
+        """Return whether Alibaba's service is behind a base URL that has a path of its own, such as ``/v1``."""
+        url = self.base_url or os.environ.get(BASE_URL_VARIABLE)
+        return bool(url) and self.self_hosted_server() is None and is_external_url(url or "")
 
     def omits_api_key(self) -> bool:
         """Return whether no API key is sent, because the server is self-hosted.

@@ -11,6 +11,7 @@ from qwen_core.execution.plan import CallPlan
 from qwen_core.execution.region_hints import region_hint
 from qwen_core.execution.retirement_warnings import warn_if_retired
 from qwen_core.execution.retry import SILENCE, Attempts
+from qwen_core.execution.self_hosted_hints import self_hosted_hint
 from qwen_core.execution.stream_only import STREAM_ONLY_CACHE, stream_requirement
 from qwen_core.protocols.citations import cite_events, cite_response
 from qwen_core.protocols.error_decoding import invalid_response
@@ -21,7 +22,6 @@ from qwen_core.types.accumulator import accumulate, accumulate_partial
 from qwen_core.types.errors import (
     APIConnectionError,
     APITimeoutError,
-    AuthenticationError,
     IncompleteStreamError,
     NotFoundError,
     QwenError,
@@ -160,12 +160,7 @@ class Exchange(Attempts):
             vars(error).setdefault("is_retryable", self._silence() < SILENCE)
         error.host = error.host or plan.host
         error.model = error.model or plan.model
-        error.hint = (
-            error.hint
-            or region_hint(error, plan.host, plan.profile)
-            or self._key_hint(error)
-            or self._streaming_hint(error)
-        )
+        error.hint = error.hint or self._hint(error) or self._streaming_hint(error)
         if isinstance(error, NotFoundError):
             error.hint = self._with_path(error.hint or error.advice)
         error.request_id = error.request_id or self.request_id or (partial.request_id if partial else None)
@@ -203,13 +198,12 @@ class Exchange(Attempts):
         cost = None if partial is None else self.plan.pricing.cost(partial.usage)
         return partial if partial is None or cost is None else msgspec.structs.replace(partial, cost=cost)
 
-    def _key_hint(self, error: QwenError) -> str | None:
-        if self.plan.connection.api_key or not isinstance(error, AuthenticationError):
-            return None
-        return (
-            "No key was sent: the environment's is for Alibaba's service. Pass api_key=..., or "
-            'server="dashscope" if base_url is Alibaba\'s after all.'
-        )
+    def _hint(self, error: QwenError) -> str | None:
+        plan = self.plan
+        if plan.server is None:
+            return region_hint(error, plan.host, plan.profile)
+        sent_key = bool(plan.connection.api_key)
+        return self_hosted_hint(error, plan.server, plan.connection.base_url, plan.model, sent_key=sent_key)
 
     def _streaming_hint(self, error: QwenError) -> str | None:
         plan = self.plan

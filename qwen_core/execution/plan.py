@@ -12,7 +12,7 @@ import msgspec
 
 from qwen_core.config.endpoints import host_of, rerank_url, unencrypted_key_warning
 from qwen_core.config.self_hosted import Server
-from qwen_core.config.settings import ClientSettings, Connection, check_headers, connect
+from qwen_core.config.settings import ClientSettings, Connection, ProtocolChoice, check_headers, connect
 from qwen_core.execution.endpoint_cache import ENDPOINT_CACHE
 from qwen_core.execution.stream_only import STREAM_ONLY_CACHE
 from qwen_core.models.context_limit import check_length
@@ -129,10 +129,10 @@ def plan_chat(
 ) -> CallPlan:
     """Plan a chat. ``stream`` None means: only if the model answers this request in no other way."""
     server = settings.self_hosted_server()
-    profile = self_hosted_profile(request.model, server)
+    profile = self_hosted_profile(request.model, server, settings.base_model)
     if server is None:
         refuse_unless_chat(profile, settings.protocol)
-        protocol, losses = select_protocol(settings.protocol, profile, request)
+        protocol, losses = select_protocol(settings.protocol, profile, request, gateway=settings.behind_gateway())
         accepts_search = profile.accepts("search_tool_name", protocol.name)
         request, tool_names = with_valid_tool_names(request, accepts_search=accepts_search)
         adapted, changes = adapt(request, profile, protocol.name)
@@ -188,11 +188,12 @@ def repeated_prefix(request: ChatRequest, server: Server) -> str:
 def plan_embedding(request: AnyEmbeddingRequest, settings: ClientSettings, *, asynchronous: bool) -> CallPlan:
     """Plan one batch of texts or other contents."""
     server = settings.self_hosted_server()
-    profile = self_hosted_profile(request.model, server)
+    profile = self_hosted_profile(request.model, server, settings.base_model)
     if server is None:
         kind: Kind = "embedding" if isinstance(request, EmbeddingRequest) else "multimodal_embedding"
         refuse_unless(profile, kind)
-    protocol, losses = select_protocol("auto" if server else settings.protocol, profile, request)
+    choice: ProtocolChoice = "auto" if server else settings.protocol
+    protocol, losses = select_protocol(choice, profile, request, gateway=settings.behind_gateway())
     if server is not None and isinstance(request, EmbeddingRequest):
         protocol, losses = OPENAI_COMPATIBLE, ()
         request = with_instruction_in_queries(request)
@@ -213,14 +214,15 @@ def plan_embedding(request: AnyEmbeddingRequest, settings: ClientSettings, *, as
 def plan_rerank(request: RerankRequest, settings: ClientSettings, *, asynchronous: bool) -> CallPlan:
     """Plan one batch of documents. The OpenAI-compatible API has its rerankers at another base path."""
     server = settings.self_hosted_server()
-    profile = self_hosted_profile(request.model, server)
+    profile = self_hosted_profile(request.model, server, settings.base_model)
     if server is None:
         refuse_unless(profile, "rerank")
-    protocol, losses = select_protocol(settings.protocol, profile, request)
+    gateway = settings.behind_gateway()
+    protocol, losses = select_protocol(settings.protocol, profile, request, gateway=gateway)
     connection = connect(settings, protocol.name, server, asynchronous=asynchronous)
     host = host_of(connection.base_url)
     encoded = protocol.encode_rerank(request, profile)
-    if server is not None:
+    if server is not None or (gateway and protocol.name == "openai"):
         encoded = msgspec.structs.replace(encoded, path=SELF_HOSTED_RERANK_PATH)
     elif protocol.name == "openai":
         connection = msgspec.structs.replace(connection, base_url=rerank_url(connection.base_url))

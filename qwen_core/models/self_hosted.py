@@ -10,16 +10,23 @@ from qwen_core.models.catalogue import resolve
 from qwen_core.models.profile import ModelProfile
 
 
-def self_hosted_profile(model: str, server: Server | None) -> ModelProfile:
-    """Return the profile of a model on this server, or on Alibaba's service if it is None."""
-    return resolve(model) if server is None else _self_hosted_profile(model, server.name)
+def self_hosted_profile(model: str, server: Server | None, base_model: str | None = None) -> ModelProfile:
+    """Return the profile of a model on this server, or on Alibaba's service if it is None.
+
+    ``base_model`` is the model's name in the catalog if ``model`` is a gateway's alias.
+    """
+    known = base_model or model
+    profile = resolve(known) if server is None else _self_hosted_profile(known, server.name)
+    return profile if known == model else msgspec.structs.replace(profile, name=model)
 
 
 @lru_cache(maxsize=1024)
 def _self_hosted_profile(model: str, server: ServerName) -> ModelProfile:
-    return msgspec.structs.replace(
-        resolve(model), reasoning_keys=SERVERS[server].reasoning_keys, **SELF_HOSTED_OVERRIDES
-    )
+    kind = SERVERS[server]
+    overrides = {**SELF_HOSTED_OVERRIDES, "reasoning_keys": kind.reasoning_keys}
+    if not kind.structured:
+        overrides |= {"json_object": False, "json_object_thinking": False, "json_schema": False}
+    return msgspec.structs.replace(resolve(model), **overrides)
 
 
 SELF_HOSTED_OVERRIDES: dict[str, Any] = {

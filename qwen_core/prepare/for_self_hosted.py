@@ -15,7 +15,7 @@ from qwen_core.prepare.feature_rules import (
     move_tool_cache_breakpoints,
     resolve_prefix_continuation,
 )
-from qwen_core.prepare.for_model import ask_for_tools_in_prompt
+from qwen_core.prepare.for_model import ask_for_tools_in_prompt, resolve_json_mode, resolve_response_format
 from qwen_core.prepare.history import (
     CONTINUE,
     ensure_last_message_is_user,
@@ -68,9 +68,11 @@ def adapt_to_server(
     request = without_earlier_reasoning(request)
     request = resolve_tool_choice(request, server, warnings)
     request = with_strict_tools(request, server)
+    if not server.structured:
+        request = resolve_json_mode(resolve_response_format(request, profile, warnings), profile, warnings)
     request = merge_token_limits(request)
     request = rename_parameters(request, server, extra, warnings)
-    request = continue_last_message(request, extra)
+    request = continue_last_message(request, server, extra, warnings)
     request = with_bare_base64_audio(request)
     if "chat_template_kwargs" in extra and not named:
         warnings.append(
@@ -240,11 +242,18 @@ def rename_parameters(
     return msgspec.structs.replace(request, **cleared)
 
 
-def continue_last_message(request: ChatRequest, extra: dict[str, Any]) -> ChatRequest:
+def continue_last_message(
+    request: ChatRequest, server: Server, extra: dict[str, Any], warnings: list[str]
+) -> ChatRequest:
     """Ask the server to continue the last message instead of adding an assistant message after it."""
     if not any(message.partial for message in request.messages):
         return request
-    if request.messages[-1].partial:
+    if request.messages[-1].partial and not server.continues:
+        warnings.append(
+            f"server={server.name!r} cannot continue a message with partial=True. It was sent as a complete one, "
+            "and another follows it. Use another server for a prefix."
+        )
+    elif request.messages[-1].partial:
         extra.update(continue_final_message=True, add_generation_prompt=False)
     messages = tuple(msgspec.structs.replace(message, partial=False) for message in request.messages)
     return msgspec.structs.replace(request, messages=messages)

@@ -81,11 +81,12 @@ class LocalFile(NamedTuple):
         """Return whether the file is small enough for a data URI in a message."""
         return fits_inline(self.size, self.mime_type)
 
-    def data_uri(self, kind: MediaKind) -> str:
-        """Return the validated content as a data URI."""
+    def data_uri(self, kind: MediaKind | None) -> str:
+        """Return the content as a data URI, validated as this kind of media unless that is None."""
         with self.open() as source:
             content = source.read()
-        check_content(content, kind)
+        if kind is not None:
+            check_content(content, kind)
         return f"data:{self.mime_type};base64,{base64.b64encode(content).decode()}"
 
 

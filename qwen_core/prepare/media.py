@@ -57,28 +57,38 @@ def kind_of(part: Part) -> MediaKind:
     return "image" if isinstance(part, VideoPart) and not isinstance(part.url, str) else MEDIA_KINDS[type(part)]
 
 
-def prepare_media(request: ChatRequest) -> PreparedMedia:
-    """Return the request with its media validated and local files inlined. Block while reading them."""
-    request, warnings = omit_invalid_tool_media(request)
+def prepare_media(request: ChatRequest, *, self_hosted: bool = False) -> PreparedMedia:
+    """Return the request with its media validated and local files inlined. Block while reading them.
+
+    Sizes and formats are limits of Alibaba's service. What a self-hosted server accepts is its own matter; it has
+    no storage for large files, so that all are inlined.
+    """
+    request, warnings = omit_invalid_tool_media(request, self_hosted=self_hosted)
     urls = list(media_urls(request.messages))
     paths = [(url, kind) for url, kind in urls if scheme_of(url) in ("file", "")]
     allowed = {url: allowed_path(url, request.allow_local_files) for url, kind in paths}
     for url, kind in urls:
-        check_url(url, kind)
+        check_url(url, kind, self_hosted=self_hosted, allow_private=request.allow_private_media_urls)
     files = {(url, kind): local_file(allowed[url], kind) for url, kind in paths}
-    inlined = {key: file.data_uri(key[1]) for key, file in files.items() if file.fits_inline()}
+    inlined = {
+        key: file.data_uri(None if self_hosted else key[1])
+        for key, file in files.items()
+        if self_hosted or file.fits_inline()
+    }
     ready = with_urls(request, lambda url, kind: inlined.get((url, kind), url)) if inlined else request
     inline_size = sum(len(url) for url, _ in media_urls(ready.messages) if url.startswith("data:"))
-    if inline_size > BODY_LIMIT:
+    if inline_size > BODY_LIMIT and not self_hosted:
         raise BadRequestError(
             f"The media in the messages have {inline_size / MEGABYTE:.0f} MB; a request can have at most 64 MB.",
             hint="Pass URLs, or fewer media per request.",
         )
-    uploads = {url: file for (url, kind), file in files.items() if not file.fits_inline()}
+    uploads = {url: file for (url, kind), file in files.items() if (url, kind) not in inlined}
     return PreparedMedia(ready, uploads, warnings)
 
 
-def omit_invalid_tool_media(request: ChatRequest) -> tuple[ChatRequest, tuple[str, ...]]:
+def omit_invalid_tool_media(
+    request: ChatRequest, *, self_hosted: bool = False
+) -> tuple[ChatRequest, tuple[str, ...]]:
     """Replace media in tool results that the service would refuse by a note: the tool wrote them, not the user.
 
     The agent would end otherwise, and no change of the prompt could help.
@@ -88,7 +98,12 @@ def omit_invalid_tool_media(request: ChatRequest) -> tuple[ChatRequest, tuple[st
     def valid(part: Part) -> Part:
         try:
             for url in part_urls(part):
-                check_url(url, kind_of(part))
+                check_url(
+                    url,
+                    kind_of(part),
+                    self_hosted=self_hosted,
+                    allow_private=request.allow_private_media_urls,
+                )
         except BadRequestError as error:
             kind = MEDIA_KINDS[type(part)]
             warnings.append(
@@ -115,25 +130,21 @@ def scheme_of(url: str) -> str:
     return match[1].lower() if match else ""
 
 
-def check_url(url: str, kind: MediaKind) -> None:
+def check_url(url: str, kind: MediaKind, *, self_hosted: bool = False, allow_private: bool = False) -> None:
     """Raise BadRequestError for a URL that the service would refuse or must not get."""
-    check_scheme = SCHEMES.get(scheme_of(url))
-    if check_scheme is None:
+    scheme = scheme_of(url)
+    if scheme not in SCHEMES:
         raise BadRequestError(
             f"Media URLs cannot have the scheme {scheme_of(url)[:20]!r}.",
             hint=f"Supported schemes: {', '.join(scheme for scheme in SCHEMES if scheme)}.",
         )
-    check_scheme(url, kind)
+    if scheme in ("https", "http"):
+        check_remote(url, self_hosted=self_hosted, allow_private=allow_private)
+    elif scheme == "data":
+        check_inline(url, kind, self_hosted=self_hosted)
 
 
-SCHEMES: dict[str, Callable[[str, MediaKind], None]] = {
-    "https": lambda url, kind: check_remote(url),
-    "http": lambda url, kind: check_remote(url),
-    "data": check_inline,
-    "oss": lambda url, kind: None,
-    "file": lambda url, kind: None,
-    "": lambda url, kind: None,
-}
+SCHEMES = ("https", "http", "data", "oss", "file", "")
 
 
 def with_urls(request: ChatRequest, change: Callable[[str, MediaKind], str]) -> ChatRequest:

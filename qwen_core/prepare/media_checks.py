@@ -26,6 +26,10 @@ DATA_URI_HEADER = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 
 INLINE_HINT = "Pass a URL, or a local file with allow_local_files: large files are uploaded."
 PRIVATE_HINT = "The service cannot or must not reach it: pass the content as a data URI."
+PRIVATE_HINT_SELF_HOSTED = (
+    "Set allow_private_media_urls=True if the self-hosted server may fetch URLs of its own network, or pass the "
+    "content as a data URI."
+)
 
 
 def warn_unsupported_detail(block: str, detail: str | None) -> None:
@@ -37,23 +41,28 @@ def warn_unsupported_detail(block: str, detail: str | None) -> None:
         )
 
 
-def check_remote(url: str) -> None:
-    """Raise BadRequestError for a URL of this machine or a private network, or an ambiguous one."""
+def check_remote(url: str, *, self_hosted: bool = False, allow_private: bool = False) -> None:
+    """Raise BadRequestError for a URL of this machine or a private network, or an ambiguous one.
+
+    Alibaba's service cannot reach a private network. A self-hosted server can, so that a URL which somebody else
+    wrote would lead it there: ``allow_private`` has to allow that.
+    """
     try:
         host = urlsplit(url).hostname
     except ValueError:
         host = None
     if not host or "%" in host or UNSAFE.search(url):
         raise BadRequestError("A media URL is not a valid URL.")
-    if is_private_host(host):
+    if is_private_host(host) and not (self_hosted and allow_private):
         raise BadRequestError(
-            f"A media URL has the host {host}, which is not a public address. Nothing was sent.", hint=PRIVATE_HINT
+            f"A media URL has the host {host}, which is not a public address. Nothing was sent.",
+            hint=PRIVATE_HINT_SELF_HOSTED if self_hosted else PRIVATE_HINT,
         )
 
 
-def check_inline(url: str, kind: MediaKind) -> None:
-    """Raise BadRequestError for a data URI that is too large, not base64, or broken."""
-    if len(url) > INLINE_LIMIT:
+def check_inline(url: str, kind: MediaKind, *, self_hosted: bool = False) -> None:
+    """Raise BadRequestError for a data URI that is not base64, is empty, or exceeds Alibaba's limits."""
+    if len(url) > INLINE_LIMIT and not self_hosted:
         raise BadRequestError(
             f"Inline {kind} data has {len(url) / MEGABYTE:.1f} MB; a data URI can have at most 10 MB. Nothing "
             "was sent.",
@@ -62,7 +71,11 @@ def check_inline(url: str, kind: MediaKind) -> None:
     header = DATA_URI_HEADER.match(url)
     if not header:
         raise BadRequestError(f"Inline {kind} data must have the form data:<type>;base64,<data>.")
-    check_content(decode_base64(url[header.end() :], kind), kind)
+    data = decode_base64(url[header.end() :], kind)
+    if not data:
+        raise BadRequestError(f"Inline {kind} data is empty.")
+    if not self_hosted:
+        check_content(data, kind)
 
 
 def decode_base64(text: str, kind: MediaKind) -> bytes:

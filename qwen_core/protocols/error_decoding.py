@@ -157,8 +157,21 @@ def inner_error(fields: Mapping[str, Any]) -> Mapping[str, Any] | str | None:
             return inner
     if isinstance(message, str) and message:
         return embedded_error(message)
-    error = fields.get("error")
-    return error if isinstance(error, str) and error else None
+    for inner in (fields.get("error"), validation_text(fields.get("detail"))):
+        if isinstance(inner, str) and inner:
+            return inner
+    return None
+
+
+def validation_text(detail: Any) -> Any:
+    """Return FastAPI's ``detail`` as text: it is a text, or a list of fields with what is wrong with each."""
+    if not isinstance(detail, list):
+        return detail
+    faults = [fault for fault in detail if isinstance(fault, Mapping) and isinstance(fault.get("msg"), str)]
+    return "; ".join(
+        ".".join(str(step) for step in fault.get("loc") or () if step != "body") + ": " + fault["msg"]
+        for fault in faults
+    )
 
 
 def embedded_error(text: str) -> Mapping[str, Any] | None:

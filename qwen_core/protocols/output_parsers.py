@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from qwen_core.protocols.base import StreamDecoder
-from qwen_core.protocols.tagged_calls import Fence, call_begins, call_may_begin, split_calls
+from qwen_core.protocols.tagged_calls import Fence, call_begins, call_may_begin, leaves_block_open, split_calls
 from qwen_core.types.events import ChoiceEnd, Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta
 from qwen_core.types.messages import Tool
 from qwen_core.types.requests import ChatRequest
@@ -328,12 +328,12 @@ class CallStartBuffer:
     Holds what may be the beginning of a call's first tag, and the white space before it.
     """
 
-    __slots__ = ("_fence", "_fence_line", "_line_begins", "_space", "_start")
+    __slots__ = ("_fence", "_inside_block", "_line", "_space", "_start")
 
     def __init__(self) -> None:
         self._fence = Fence()
-        self._fence_line: list[str] | None = None
-        self._line_begins = True
+        self._inside_block = False
+        self._line: list[str] = []
         self._space: list[str] = []
         self._start = ""
 
@@ -343,16 +343,16 @@ class CallStartBuffer:
         position = 0
         while position < len(text):
             line_end = text.find("\n", position) + 1 or len(text)
-            if self._line_begins and not self._fence.open:
+            if not self._line and not self._fence.open:
                 line = text[position:line_end]
-                if call_begins(line):
+                if call_begins(line, inside_block=self._inside_block):
                     before = self._visible(text[:position])
                     return before, self.release() + text[position:]
                 if call_may_begin(line):
                     before = self._visible(text[:position])
                     self._start = line
                     return before, None
-            self._track_fence(text[position:line_end])
+            self._track(text[position:line_end])
             position = line_end
         return self._visible(text), None
 
@@ -370,16 +370,14 @@ class CallStartBuffer:
         self._space.append(text[len(visible) :])
         return before
 
-    def _track_fence(self, text: str) -> None:
+    def _track(self, text: str) -> None:
         """Take note of a line, or of a part of one."""
-        if self._line_begins and text.lstrip(" ")[:1] in ("`", "~"):
-            self._fence_line = []
-        self._line_begins = text.endswith("\n")
-        if self._fence_line is not None:
-            self._fence_line.append(text)
-            if self._line_begins:
-                self._fence.add_line("".join(self._fence_line))
-                self._fence_line = None
+        self._line.append(text)
+        if text.endswith("\n"):
+            line = "".join(self._line)
+            self._line.clear()
+            self._fence.add_line(line)
+            self._inside_block = leaves_block_open(line, self._inside_block)
 
 
 class TaggedCalls:

@@ -50,12 +50,15 @@ class Selection(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def select_protocol(name: ProtocolChoice, profile: ModelProfile, request: AnyRequest | None = None) -> Selection:
+def select_protocol(
+    name: ProtocolChoice, profile: ModelProfile, request: AnyRequest | None = None, *, gateway: bool = False
+) -> Selection:
     """Return the protocol of that name.
 
     ``auto`` means the OpenAI-compatible one, unless the request asks for what only the native one has, or
     searches, and the dashscope SDK is installed, and the native one supports the rest. Warnings say what is lost
-    on the OpenAI-compatible protocol; its encoder refuses what cannot be sent at all.
+    on the OpenAI-compatible protocol; its encoder refuses what cannot be sent at all. A ``gateway`` has a path of
+    its own, and only the OpenAI-compatible protocol unless the caller says otherwise.
     """
     if isinstance(request, ChatRequest) and request.needs_responses_api:
         if name == "dashscope":
@@ -72,7 +75,13 @@ def select_protocol(name: ProtocolChoice, profile: ModelProfile, request: AnyReq
         return Selection(OPENAI_COMPATIBLE)
     install = f"Install the dashscope SDK: {NATIVE_EXTRA}"
     remedy = install if name == "auto" else 'Use protocol="dashscope" or "auto".'
-    if name == "auto" and not profile.compatible_only and sdk_is_installed():
+    if name == "auto" and gateway:
+        losses = losses or ["The response will not contain the sources of the search."]
+        remedy = (
+            "base_url has a path of its own, so that only the OpenAI-compatible protocol is used. Set "
+            'protocol="dashscope" if the native one is there too.'
+        )
+    elif name == "auto" and not profile.compatible_only and sdk_is_installed():
         obstacle = native_obstacle(profile, request)
         if obstacle is None or profile.native_only:
             return Selection(DASHSCOPE_NATIVE)

@@ -84,9 +84,16 @@ def separate(
     return "".join(part for part in texts if part.strip()), tuple(calls)
 
 
-def call_begins(line: str) -> bool:
-    """Return whether a line begins with a call's first tag."""
-    return CALL_START.match(line) is not None
+def call_begins(line: str, *, inside_block: bool) -> bool:
+    """Return whether a line begins with a call's first tag. A function inside a block is none."""
+    match = CALL_START.match(line)
+    return match is not None and not (inside_block and not line.startswith(CALL, match.end()))
+
+
+def leaves_block_open(text: str, open_before: bool) -> bool:
+    """Return whether a block is open after this text."""
+    begun, ended = text.rfind(CALL), text.rfind(CALL_END)
+    return open_before if begun == ended else begun > ended
 
 
 def call_may_begin(line: str) -> bool:

@@ -135,10 +135,11 @@ async def async_open_stream(exchange: Exchange) -> AsyncOpenStream:
 
 async def async_with_media(request: ChatRequest, settings: ClientSettings) -> ChatRequest:
     """Check the media, and put local files into the request or upload them, without blocking."""
-    ready = await async_run(prepare_media, request)
+    server = settings.self_hosted_server()
+    ready = await async_run(prepare_media, request, self_hosted=server is not None)
     for message in ready.warnings:
         warn(message)
-    if documents := documents_to_upload(ready, self_hosted_profile(request.model, settings.self_hosted_server())):
+    if documents := documents_to_upload(ready, self_hosted_profile(request.model, server, settings.base_model)):
         return await async_upload_documents(ready, documents, settings)
     if not ready.uploads:
         return ready.request

@@ -285,6 +285,14 @@ RULES: tuple[Rule, ...] = (
         code=r"(model_)?context_?(length|window|size)_?exceeded|exceed_context_size|(prompt|input)_(is_)?too_long",
     ),
     Rule(ContextOverflowError, message=OVERFLOW),
+    # llama.cpp and others: what the server was started without, with 500 or 501. It does not go away.
+    Rule(
+        BadRequestError,
+        message=r"\b(input|image|audio|video|operation|feature|model|server|endpoint)s?\b.{0,40}\b"
+        r"((is|are) not supported|does not support|not implemented)|was started without",
+        status=500,
+    ),
+    Rule(BadRequestError, status=501),
     Rule(AuthenticationError, code=r"invalid_?api_?key|NOT AUTHORIZED|authentication_?error|unauthorized"),
     Rule(AuthenticationError, message=r"invalid access token"),
     Rule(QuotaExceededError, code=r"AllocationQuota\.FreeTierOnly"),

@@ -99,7 +99,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         meaning="Number of most probable tokens to sample from. Above 100 there is no such limit.",
         range=">= 0",
         openai_responses=IGNORED,
-        servers={"ollama": IGNORED},
+        servers={"transformers": IGNORED, "ollama": IGNORED},
     ),
     Parameter(
         name="max_tokens",
@@ -140,7 +140,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         meaning="Number of choices to generate. Must be 1 when streaming or when tools are given.",
         range="1 to 4",
         openai_responses=REFUSED,
-        servers={"ollama": IGNORED},
+        servers={"transformers": IGNORED, "ollama": IGNORED},
     ),
     Parameter(
         name="presence_penalty",
@@ -149,6 +149,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         meaning="Penalty on tokens that have appeared already. Higher values make the output less repetitive.",
         range="[-2, 2]",
         openai_responses=IGNORED,
+        servers={"transformers": IGNORED},
     ),
     Parameter(
         name="frequency_penalty",
@@ -165,7 +166,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         meaning="Penalty on repetition: 1 means no penalty, and higher values reduce repetition.",
         range="> 0",
         openai_responses=IGNORED,
-        servers={"llama.cpp": "repeat_penalty", "ollama": IGNORED},
+        servers={"transformers": IGNORED, "llama.cpp": "repeat_penalty", "ollama": IGNORED},
     ),
     Parameter(
         name="logprobs",
@@ -173,6 +174,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         type="bool",
         meaning="Whether to return the log probabilities of the output tokens.",
         openai_responses=IGNORED,
+        servers={"transformers": IGNORED},
     ),
     Parameter(
         name="top_logprobs",
@@ -181,6 +183,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         meaning="Number of most probable tokens to return at each position, with their log probabilities.",
         range="0 to 5",
         openai_responses=IGNORED,
+        servers={"transformers": IGNORED},
     ),
     Parameter(
         name="logit_bias",
@@ -216,6 +219,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         meaning="Depth of reasoning, for the models that support it: ``low``, ``medium``, ``xhigh`` and others. "
         "Excludes thinking_budget.",
         openai_responses="reasoning.effort",
+        servers={"transformers": IGNORED},
     ),
     Parameter(
         name="preserve_thinking",
@@ -288,14 +292,14 @@ PARAMETERS: tuple[Parameter, ...] = (
         openai_responses=Converted("tool_choice"),
         dashscope=Converted("tool_choice"),
         self_hosted=Converted("tool_choice"),
-        servers={"ollama": Converted("messages")},
+        servers={"transformers": Converted("messages"), "ollama": Converted("messages")},
     ),
     Parameter(
         name="parallel_tool_calls",
         group="tools",
         type="bool",
         meaning="Whether one response may contain several tool calls. The service's default is false.",
-        servers={"ollama": IGNORED},
+        servers={"transformers": IGNORED, "ollama": IGNORED},
     ),
     Parameter(
         name="response_format",
@@ -356,6 +360,13 @@ PARAMETERS: tuple[Parameter, ...] = (
         group="media",
         type="bool | list[str]",
         meaning="Whether media given as paths are read from this disk: none, all, or those in these folders.",
+        sent=False,
+    ),
+    Parameter(
+        name="allow_private_media_urls",
+        group="media",
+        type="bool",
+        meaning="Whether media URLs of a private network are sent to a self-hosted server; to Alibaba's, never.",
         sent=False,
     ),
     Parameter(

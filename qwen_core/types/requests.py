@@ -26,7 +26,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request to a chat model. ``types.parameters`` says what each field means.
 
     ``tool_call_parser`` and ``reasoning_parser`` are not sent: they parse the response. ``allow_local_files`` says
-    which local files media may be read from, ``show_progress`` whether their upload shows a progress bar.
+    which local files media may be read from, ``show_progress`` whether their upload shows a progress bar,
+    ``allow_private_media_urls`` whether a self-hosted server may fetch media from its own network.
     ``repair_history`` says whether a conversation that the service would refuse is completed.
     ``extra_body`` is merged into the body unchanged. ``extra_headers`` are sent with this call only.
     """
@@ -76,6 +77,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     reasoning_parser: str | None = None
 
     allow_local_files: bool | tuple[str, ...] = False
+    allow_private_media_urls: bool = False
     show_progress: bool = False
 
     previous_response_id: str | None = None

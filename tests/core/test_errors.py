@@ -152,7 +152,7 @@ def test_retry_after_is_parsed_from_headers(headers: dict[str, str], seconds: An
         (400, b'id:1\nevent:error\n:HTTP_STATUS/400\ndata: {"message":"m"}', errors.BadRequestError, "m (status"),
         # Gateways and self-hosted servers: Ollama's native routes, FastAPI under vLLM and SGLang.
         (404, b'{"error":"model qwen3 not found"}', errors.NotFoundError, "model qwen3 not found (status"),
-        (404, b'{"detail":"Not Found"}', errors.NotFoundError, '"detail":"Not Found"'),
+        (404, b'{"detail":"Not Found"}', errors.NotFoundError, "Not Found (status 404"),
         (400, b'{"detail":"the maximum context length is 9"}', errors.ContextOverflowError, "context length is 9"),
         (400, b'{"error":{"code":"x","reason":"why"}}', errors.BadRequestError, "why"),
     ],

@@ -90,7 +90,7 @@ def test_every_request_field_has_an_encoding_case() -> None:
         "server_tools",
         "previous_response_id",
     }  # Responses API alone: tests/features/test_responses_api.py
-    own_tests |= {"allow_local_files", "show_progress", "repair_history"}  # not sent
+    own_tests |= {"allow_local_files", "allow_private_media_urls", "show_progress", "repair_history"}  # not sent
     assert set(ChatRequest.__struct_fields__) - own_tests == set(FIELDS)
     assert sent_parameters("openai_chat").keys() <= set(FIELDS)
 

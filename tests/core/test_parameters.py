@@ -109,6 +109,7 @@ def test_names_on_self_hosted_servers() -> None:
             "repetition_penalty": "repeat_penalty",
         },
         "ollama": {},
+        "transformers": template,
         "other": template,
     }
     unknown = {"top_k", "n", "repetition_penalty", "logit_bias", "parallel_tool_calls", "preserve_thinking"}
