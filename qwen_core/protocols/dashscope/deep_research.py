@@ -32,7 +32,8 @@ def add_research(
     choice = builder.choice(0)
     if phase != KEEP_ALIVE:
         text = content if isinstance(content, str) else ""
-        choice.add(*((text, None) if phase == ANSWER else (None, text)), events)
+        is_answer = phase == ANSWER
+        choice.add(text if is_answer else None, None if is_answer else text, events)
         step = {"phase": phase, "status": status}
         statuses: list[Any] = builder.extras.setdefault(STATUSES, [])
         if status and (not statuses or statuses[-1] != step):
