@@ -29,6 +29,8 @@ NAMED = {
     "cookbook/README.md": "cookbook/index.md",
 }
 """Files outside of ``docs/`` -> their pages."""
+LINKED = ("cookbook/", "protocol/")
+"""Folders of pages that need no entry in the ``nav``: other pages link to them, and the search finds them."""
 FENCE = re.compile(r"^(```.*?^```$)", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s#]*)(#[^)\s]*)?\)")
 SEPARATE = re.compile(r"[^\w\- ]")
@@ -128,7 +130,7 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else TARGET
     pages = page_paths()
     nav = set(pages_in_nav(yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]))
-    missing = [page for page in pages.values() if page not in nav and not page.startswith("cookbook/")]
+    missing = [page for page in pages.values() if page not in nav and not page.startswith(LINKED)]
     if missing:
         sys.exit(f"mkdocs.yml: nav lacks {', '.join(missing)}")
     shutil.rmtree(folder, ignore_errors=True)

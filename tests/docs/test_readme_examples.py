@@ -36,7 +36,7 @@ def test_snippets_run_with_only_the_extras_they_name(
     for port, server in SELF_HOSTED_SERVERS.items():
         text = text.replace(f"http://localhost:{port}/v1", qwen_emulator.self_hosted_url(server))
     command = [sys.executable, "-m", "tests.docs.snippets"]
-    done = subprocess.run(command, input=text, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, input=text, cwd=tmp_path, capture_output=True, text=True, timeout=220)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     outputs = done.stdout.split("\n=== ")[1:]
     assert len(outputs) == len(group)
