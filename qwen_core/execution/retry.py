@@ -20,6 +20,10 @@ from qwen_core.types.errors import QwenError
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 8.0
 LONGEST_RETRY_AFTER = 120.0
+JITTER = 0.25
+"""Share of Retry-After that is added at most, so that callers throttled together do not return together."""
+LEAST_JITTER = 0.1
+"""Seconds: a Retry-After of 1 s or less is spread too."""
 SILENCE = 1.0
 """Seconds after which a request that was sent may have been processed, although its connection broke without a
 response. The service's gateway drops calls that are silent for about 60 s (measured by a user, 2026-07)."""
@@ -78,11 +82,17 @@ def backoff(attempt: int) -> float:
     return min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (attempt - 1)) + uniform(0, FIRST_WAIT / 2)
 
 
+def after(seconds: float, deadline: Deadline) -> float:
+    """Return the wait for a Retry-After: never shorter, and longer by a random part if the deadline allows it."""
+    wait = seconds + uniform(0, max(LEAST_JITTER, JITTER * seconds))
+    return wait if deadline.allows_attempt(monotonic() + wait) else seconds
+
+
 def next_wait(attempts: Attempts, error: QwenError, max_retries: int) -> float | None:
     """Return the seconds to wait before the next attempt, or None if there is none."""
     if attempts.attempt > max_retries or not is_retryable(error):
         return None
-    wait = backoff(attempts.attempt) if error.retry_after is None else error.retry_after
+    wait = backoff(attempts.attempt) if error.retry_after is None else after(error.retry_after, attempts.deadline)
     return wait if attempts.deadline.allows_attempt(monotonic() + wait) else None
 
 

@@ -50,9 +50,10 @@ class ErrorBodyLimitClient:
         return getattr(self._client, name)
 
     def send(self, *arguments: Any, **options: Any) -> Any:
-        """Send a request as the HTTP library does."""
-        response = self._client.send(*arguments, **options)
-        limit_error_body(http_library(type(self._client)), response)
+        """Send a request as the HTTP library does, but follow no redirects: they would carry the request away."""
+        response = self._client.send(*arguments, **{**options, "follow_redirects": False})
+        if is_enabled("error-body-limit"):
+            limit_error_body(http_library(type(self._client)), response)
         return response
 
 
@@ -60,20 +61,21 @@ class AsyncErrorBodyLimitClient(ErrorBodyLimitClient):
     """Wrap a user's async HTTP client in the same way."""
 
     async def send(self, *arguments: Any, **options: Any) -> Any:
-        """Send a request as the HTTP library does."""
-        response = await self._client.send(*arguments, **options)
-        await async_limit_error_body(http_library(type(self._client)), response)
+        """Send a request as the HTTP library does, but follow no redirects: they would carry the request away."""
+        response = await self._client.send(*arguments, **{**options, "follow_redirects": False})
+        if is_enabled("error-body-limit"):
+            await async_limit_error_body(http_library(type(self._client)), response)
         return response
 
 
 def limit_error_bodies(client: Any) -> Any:
     """Return a user's HTTP client with the bodies of its errors limited; None if there is no client."""
-    return client if client is None or not is_enabled("error-body-limit") else ErrorBodyLimitClient(client)
+    return None if client is None else ErrorBodyLimitClient(client)
 
 
 def async_limit_error_bodies(client: Any) -> Any:
     """Return a user's async HTTP client with the bodies of its errors limited; None if there is no client."""
-    return client if client is None or not is_enabled("error-body-limit") else AsyncErrorBodyLimitClient(client)
+    return None if client is None else AsyncErrorBodyLimitClient(client)
 
 
 # connection-reuse: a connection can be reused only if its body was read to the end, behind the last event.

@@ -237,3 +237,11 @@ def test_file_calls_respect_total_timeout(way: str, qwen_emulator: Emulator) -> 
     with pytest.raises(errors.RateLimitError):
         QwenFiles(settings).get("file-1") if way == "sync" else asyncio.run(AsyncQwenFiles(settings).get("file-1"))
     assert time.monotonic() - begin < 2 and len(qwen_emulator.requests) == 1
+
+
+def test_retry_after_is_never_shortened_and_is_spread() -> None:
+    for seconds in (0.0, 1.0, 8.0):
+        error = errors.RateLimitError("slow down", retry_after=seconds)
+        waits = [retry.next_wait(retry.Attempts(), error, 2) or 0.0 for _ in range(50)]
+        assert min(waits) >= seconds and max(waits) - min(waits) > retry.LEAST_JITTER / 2
+        assert max(waits) <= seconds + max(retry.LEAST_JITTER, seconds / 4)

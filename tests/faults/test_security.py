@@ -124,6 +124,20 @@ def test_redirect_is_not_followed_and_sends_no_key(
         assert not elsewhere.requests
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirect_is_not_followed_by_a_users_own_client(
+    status: int, settings: ClientSettings, request_: ChatRequest, qwen_emulator: Emulator
+) -> None:
+    import httpx
+
+    with Emulator() as elsewhere, httpx.Client(follow_redirects=True) as own:
+        moved = msgspec.structs.replace(settings, protocol="dashscope", http_client=own)
+        qwen_emulator.reply(RawReply(status, {"location": f"{elsewhere.base_url}/api/v1/x"}))
+        with pytest.raises(errors.InvalidResponseError, match=r"(?i)redirect"):
+            QwenClient(moved).generate(request_)
+        assert not elsewhere.requests
+
+
 def test_api_key_is_absent_from_repr_dumps_and_pickles(
     qwen_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
