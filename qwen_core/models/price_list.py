@@ -97,8 +97,8 @@ def _compare_tokens(profile: ModelProfile, row: Mapping[str, Any], rate: float) 
                 yield Discrepancy(profile.name, f"{side}, {label}", _figures(ours), f"{theirs * _MILLION:g}")
         ends = {price.up_to_input_tokens for price in local}  # None: no upper limit
         if end and ends and end not in ends:
-            ours = " or ".join(map(str, sorted(filter(None, ends)))) or None
-            yield Discrepancy(profile.name, f"end of the tier above {start}", ours, end)
+            our_ends = " or ".join(map(str, sorted(filter(None, ends)))) or None
+            yield Discrepancy(profile.name, f"end of the tier above {start}", our_ends, end)
 
 
 def _amounts(price: Price, side: str, rate: float) -> Iterator[float]:

@@ -47,7 +47,10 @@ def pages() -> list[Path]:
 
 def snippets(path: Path) -> list[Snippet]:
     """Return the Python snippets of a file."""
-    found, block, extras, packages = [], None, (), ()
+    found: list[Snippet] = []
+    block: list[str] | None = None
+    extras: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
     skipped, previous = False, ""
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         if block is not None:
