@@ -36,6 +36,6 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as missing:
         raise ImportError(
             "The emulator needs aiohttp. "
-            'Run: pip install ".[emulator]" in the clone, or pip install "aiohttp>=3.10"'
+            'Run: pip install ".[emulator]" in the clone, or pip install "aiohttp>=3.14.3"'
         ) from missing
     return Emulator

@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     SecretStr,
     StrictBool,
+    field_validator,
     model_validator,
 )
 
@@ -23,6 +24,7 @@ from qwen_core.config.endpoints import (
     API_KEY_VARIABLE,
     DEFAULT_MODEL,
     MODEL_VARIABLE,
+    check_base_url,
     resolve_region,
 )
 from qwen_core.config.self_hosted import ServerName, self_hosted_server
@@ -130,6 +132,13 @@ class ConnectionFields(BaseModel):
                     f'{cls.__name__} takes keyword arguments only. Write {cls.__name__}(model="..."), for example.'
                 )
             return super().__new__(cls)
+
+    @field_validator("base_url")
+    @classmethod
+    def _without_secrets(cls, base_url: str | None) -> str | None:
+        # The field is shown in representations, dumps and traces.
+        check_base_url(base_url)
+        return base_url
 
     @model_validator(mode="before")
     @classmethod

@@ -231,7 +231,7 @@ def is_own(status: os.stat_result) -> bool:
 def open_inside(location: AllowedPath) -> int:
     """Open a file below its allowed folder step by step, following no link, and return its descriptor.
 
-    Whoever may write into the folder could replace a parent folder by a link after the path was checked.
+    A process that may write into the folder could replace a parent folder by a link after the path was checked.
     """
     path, folder = location
     if folder is None:

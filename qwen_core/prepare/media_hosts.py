@@ -1,4 +1,4 @@
-"""Judge the host of a URL as resolvers and browsers read it, without resolving it.
+"""Classify the host of a URL as resolvers and browsers read it, without resolving it.
 
 A server that fetches a URL inside a private network must not be led there by a notation that only looks public.
 Browsers map full-width characters and ideographic full stops, drop invisible characters (UTS 46), and read numbers
@@ -75,7 +75,7 @@ def ipv4_readings(name: str) -> Iterator[Address]:
         *head, tail = [number for number in numbers if number is not None]
         if any(number > 255 for number in head) or tail >= 256 ** (5 - len(parts)):
             continue
-        value = sum(number << 8 * (3 - place) for place, number in enumerate(head)) + tail
+        value = sum(number << 8 * (3 - index) for index, number in enumerate(head)) + tail
         readings += 1
         yield ipaddress.IPv4Address(value)
     if not readings:

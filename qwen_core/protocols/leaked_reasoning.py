@@ -11,6 +11,7 @@ from typing import Literal
 
 OPEN_TAG, CLOSE_TAG = "<think>", "</think>"
 FENCE = "```"
+JSON_STARTS = ("{", "[")
 
 LONE_TAG = re.compile(
     # Alone on its line or at the end of one, or between two words; not in quotes, and not as a word of a sentence.
@@ -30,7 +31,7 @@ class LeakedReasoning:
     """Splits the text of one choice while it arrives, and holds back what is undecided.
 
     While reasoning is expected and has not come, all text is held back until a lone ``</think>``, or until the
-    end, which shows that it was the answer.
+    end, which shows that it was the answer. A stream of text that begins as JSON is the answer from the beginning.
     """
 
     __slots__ = ("_begun", "_held", "_leaks", "_skips_blank", "_tail", "_waits", "done")
@@ -56,6 +57,8 @@ class LeakedReasoning:
             if any(len(start) < len(tag) and tag.startswith(start) for tag in (OPEN_TAG, CLOSE_TAG)):
                 return NOTHING
             if not start.startswith((OPEN_TAG, CLOSE_TAG)) and not self._waits:
+                return "", self._release()
+            if self._leaks == "stream" and start.startswith(JSON_STARTS):
                 return "", self._release()
             self._begun = True
             self._tail = start[:-1]

@@ -218,7 +218,7 @@ class TagBuffer:
     def take(self, text: str, tag: str) -> tuple[str, str | None]:
         """Return what precedes the tag or cannot belong to it, and what follows the tag if it has arrived.
 
-        Holds the rest. White space is held in pieces: joining them for each chunk would take quadratic time.
+        Holds the rest. White space is held in chunks: joining them for each chunk would take quadratic time.
         """
         text = self._start + text
         before, found, after = text.partition(tag)

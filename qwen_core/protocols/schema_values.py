@@ -141,7 +141,7 @@ def possible_values(text: str, types: Types) -> Iterator[Any]:
     """Yield what a text may mean: as JSON, as Python writes it, and as a number in a form that JSON lacks."""
     try:
         value = msgspec.json.decode(text)
-    except (ValueError, RecursionError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         pass
     else:
         integral = isinstance(value, float) and value.is_integer()
@@ -162,5 +162,5 @@ def python_literal(text: str) -> Any:
     """Return a list or dict that was written as Python does, if JSON can express it; else the text."""
     try:
         return msgspec.json.decode(msgspec.json.encode(ast.literal_eval(text)))
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text

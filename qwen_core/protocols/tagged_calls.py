@@ -85,7 +85,7 @@ def separate(
 
 
 def call_begins(line: str, *, inside_block: bool) -> bool:
-    """Return whether a line begins with a call's first tag. A function inside a block is none."""
+    """Return whether a line begins with a call's first tag. A function inside a block does not count."""
     match = CALL_START.match(line)
     return match is not None and not (inside_block and not line.startswith(CALL, match.end()))
 
@@ -229,7 +229,7 @@ class Blocks:
         fields, end = self._json_object(begin)
         try:
             raw = msgspec.json.decode(self._text[begin:end], type=dict[str, msgspec.Raw])
-        except (ValueError, RecursionError) as reason:
+        except (msgspec.DecodeError, ValueError, RecursionError) as reason:
             raise UnreadableError from reason
         name = fields.pop("name", None)
         keys = [key for key in ARGUMENT_KEYS if key in fields]

@@ -42,7 +42,7 @@ def documented_fields() -> dict[str, tuple[str, str]]:
     found = {}
     for field, docstring in zip(definition.body, definition.body[1:], strict=False):
         if isinstance(field, ast.AnnAssign) and isinstance(docstring, ast.Expr):
-            annotation = ast.unparse(field.annotation).removesuffix(" | None")
+            annotation = ast.unparse(field.annotation).removesuffix(" | None").replace("StrictBool", "bool")
             found[ast.unparse(field.target)] = (annotation, " ".join(ast.literal_eval(docstring.value).split()))
     return found
 
@@ -67,11 +67,17 @@ def test_page_of_parameters_is_up_to_date() -> None:
     assert PAGE.read_text("utf-8") == page(), "run python scripts/generate_parameters.py"
 
 
-@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
 @pytest.mark.parametrize("group", ["sampling", "thinking", "search"])
-def test_readme_names_each_parameter_of_a_group_in_one_row(readme: str, group: str) -> None:
+def test_configuration_page_names_each_parameter_of_a_group_in_one_row(group: str) -> None:
     names = " ".join(parameter.name for parameter in PARAMETERS if parameter.group == group)
-    assert re.search(rf"^\| [^|`]+ \| `{names}` \|$", (ROOT / readme).read_text("utf-8"), re.MULTILINE)
+    text = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+    assert re.search(rf"^\| [^|`]+ \| `{names}` \|$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_readme_links_the_pages_of_fields_and_parameters(readme: str) -> None:
+    text = (ROOT / readme).read_text("utf-8")
+    assert "](docs/configuration.md)" in text and "](docs/parameters.md)" in text
 
 
 def test_parameters_that_one_protocol_takes_and_another_refuses() -> None:

@@ -48,7 +48,7 @@ SPLITS: list[tuple[Leaks, bool, str, str, str]] = [
 
 @pytest.mark.parametrize(("leaks", "has_reasoning", "text", "reasoning", "left"), SPLITS)
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
-def test_text_is_split_the_same_however_it_is_cut(
+def test_text_is_split_the_same_in_chunks_of_any_size(
     leaks: Leaks, has_reasoning: bool, text: str, reasoning: str, left: str, size: int
 ) -> None:
     splitter = LeakedReasoning(leaks)
@@ -68,6 +68,12 @@ def test_text_is_not_held_back_when_reasoning_came_or_none_is_expected() -> None
         if has_reasoning:
             splitter.take_reasoning()
         assert splitter.add("Hel") == ("", "Hel") and splitter.done
+
+
+@pytest.mark.parametrize("start", ['{"na', "[", "\n {"])
+def test_text_that_begins_as_json_is_not_held_back(start: str) -> None:
+    splitter = LeakedReasoning("stream")
+    assert splitter.add(start) == ("", start) and splitter.done
 
 
 def test_holding_back_takes_linear_time() -> None:

@@ -268,7 +268,7 @@ def test_every_request_field_is_handled_by_the_responses_api() -> None:
     """Account for each field: sent, refused, warned of, or read here (``preserve_thinking``: the history)."""
     read_here = {"model", "messages", "tools", "server_tools", "tool_choice", "enable_search"}
     read_here |= {"preserve_thinking", "tool_call_parser", "reasoning_parser", "extra_body", "extra_headers"}
-    read_here |= {"allow_local_files", "show_progress", "repair_history"}
+    read_here |= {"allow_local_files", "allow_private_media_urls", "show_progress", "repair_history"}
     assert {*sent_parameters("openai_responses"), *REFUSED_PARAMETERS, *IGNORED_PARAMETERS} | read_here == set(
         ChatRequest.__struct_fields__
     )

@@ -180,8 +180,8 @@ CONTENTS: dict[str, tuple[BaseMessage, Any]] = {
         [{**IMAGE, "max_pixels": 65536}],
     ),
     "video": (
-        HumanMessage([{"type": "video", "url": "https://x.test/a.mp4"}]),
-        [{"type": "video_url", "video_url": {"url": "https://x.test/a.mp4"}}],
+        HumanMessage([{"type": "video", "url": "https://x.example/a.mp4"}]),
+        [{"type": "video_url", "video_url": {"url": "https://x.example/a.mp4"}}],
     ),
     "audio as a file": (
         HumanMessage([{"type": "file", "base64": "AAAA", "mime_type": "audio/wav"}]),
@@ -195,8 +195,8 @@ CONTENTS: dict[str, tuple[BaseMessage, Any]] = {
     ),
     "plain text": (HumanMessage([{"type": "text-plain", "text": "hé", "mime_type": "text/plain"}]), "hé"),
     "plain text at a URL": (
-        HumanMessage([{"type": "text-plain", "url": "https://x.test/a.txt", "mime_type": "text/plain"}]),
-        [{"type": "file", "file": {"file_url": "https://x.test/a.txt"}}],
+        HumanMessage([{"type": "text-plain", "url": "https://x.example/a.txt", "mime_type": "text/plain"}]),
+        [{"type": "file", "file": {"file_url": "https://x.example/a.txt"}}],
     ),
     "OpenAI refusal": (AIMessage([{"type": "refusal", "refusal": "No."}]), "No."),
     "OpenAI audio": (
@@ -226,7 +226,7 @@ FOUND: list[str | dict[str, Any]] = [
 ]
 
 
-URL = "https://x.test/a.png"
+URL = "https://x.example/a.png"
 
 
 @pytest.mark.parametrize(

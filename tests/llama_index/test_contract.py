@@ -184,8 +184,9 @@ def test_metadata_of_known_models_and_overrides() -> None:
     assert Qwen(context_window=5000).metadata.context_window == 5000
     assert Qwen(model="qwen-plus").metadata.is_function_calling_model
     assert Qwen(model="who-knows").metadata.is_function_calling_model
-    assert not Qwen(model="qwen-doc-turbo").metadata.is_function_calling_model
-    assert Qwen(model="qwen-doc-turbo", is_function_calling_model=True).metadata.is_function_calling_model
+    assert Qwen(model="qwen-doc-turbo").metadata.is_function_calling_model  # the catalogue says unknown
+    assert not Qwen(model="qwen-vl-max").metadata.is_function_calling_model
+    assert Qwen(model="qwen-vl-max", is_function_calling_model=True).metadata.is_function_calling_model
 
 
 def test_minimal_request_sends_only_required_fields(make: MakeModel, service: Emulator) -> None:

@@ -98,8 +98,8 @@ def test_blocks_become_message_parts(block: Any, part: Part) -> None:
 @pytest.mark.parametrize("kind", [ImageBlock, VideoBlock])
 def test_image_or_video_detail_warns(kind: Any) -> None:
     with pytest.warns(QwenWarning, match="detail='high'"):
-        blocks_to_parts([kind(url="https://x.test/a", detail="high")])
-    blocks_to_parts([kind(url="https://x.test/a", detail="auto")])
+        blocks_to_parts([kind(url="https://x.example/a", detail="high")])
+    blocks_to_parts([kind(url="https://x.example/a", detail="auto")])
 
 
 def test_image_block_of_an_open_stream_is_read_repeatedly() -> None:

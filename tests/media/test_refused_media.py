@@ -290,23 +290,32 @@ UNSEEN = r"qwen-plus is documented to accept text only. The image in messages"
 
 
 def test_image_for_text_only_model_warns(chat: Make, llm: Make, service: Emulator) -> None:
-    """Warn for tool results too, as screenshot tools return them. Send it: the documentation may be outdated."""
+    """Send a user's image: the documentation may be outdated. Replace a tool's, unless nothing is to be repaired."""
     block = {"type": "image", "base64": text64(png_image()), "mime_type": "image/png"}
     asked = AIMessage("", tool_calls=[{"name": "look", "args": {}, "id": "c1"}])
     image = ImageBlock(url=data_uri(png_image()))
     call = ToolCallBlock(tool_call_id="c1", tool_name="look", tool_kwargs={})
     result = ChatMessage(role="tool", blocks=[image], additional_kwargs={"tool_call_id": "c1"})
+    shown = [HumanMessage("Look."), asked, ToolMessage([block], tool_call_id="c1")]
+    seen = [ChatMessage("Look."), ChatMessage(role="assistant", blocks=[call]), result]
     model, other = chat(model="qwen-plus"), llm(model="qwen-plus")
+    exact = {"model": "qwen-plus", "repair_history": False}
     ways: list[tuple[int, Callable[[], object]]] = [
         (0, lambda: model.invoke([HumanMessage([block])])),
-        (2, lambda: model.invoke([HumanMessage("Look."), asked, ToolMessage([block], tool_call_id="c1")])),
+        (2, lambda: chat(**exact).invoke(shown)),
         (0, lambda: other.chat([ChatMessage(role="user", blocks=[image])])),
-        (2, lambda: other.chat([ChatMessage("Look."), ChatMessage(role="assistant", blocks=[call]), result])),
+        (2, lambda: llm(**exact).chat(seen)),
     ]
     for place, ask in ways:
         with pytest.warns(QwenWarning, match=rf"{UNSEEN}\[{place}\]"), pytest.raises(BadRequestError):
             ask()
         assert text64(png_image()) in service.last_request.raw.decode()
+    replaced: list[Callable[[], object]] = [lambda: model.invoke(shown), lambda: other.chat(seen)]
+    for ask in replaced:
+        with pytest.warns(QwenWarning, match="A tool returned image content, but qwen-plus reads text only"):
+            ask()
+        sent = service.last_request.raw.decode()
+        assert "[image omitted: qwen-plus reads text only]" in sent and text64(png_image()) not in sent
 
 
 @pytest.mark.parametrize("protocol", ["openai"])

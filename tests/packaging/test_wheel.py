@@ -59,7 +59,7 @@ def test_wheel_metadata(wheel: Path) -> None:
     files = zipfile.ZipFile(wheel)
     (folder,) = {name.partition("/")[0] for name in files.namelist() if ".dist-info/" in name}
     metadata = email.message_from_bytes(files.read(f"{folder}/METADATA"))
-    extras = {"langchain", "llama-index", "dashscope", "aiohttp", "tokenizer", "emulator", "all"}
+    extras = {"langchain", "llama-index", "dashscope", "aiohttp", "tokenizer", "emulator", "documents", "all"}
     assert set(metadata.get_all("Provides-Extra", [])) == extras
     needs = [need.partition("; extra == ") for need in metadata.get_all("Requires-Dist", [])]
     of_all = {need for need, _, extra in needs if extra == "'all'"}

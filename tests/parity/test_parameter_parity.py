@@ -61,6 +61,7 @@ NOT_SENT = {
     "show_progress",
     "repair_history",
     "previous_response_id",
+    "allow_private_media_urls",
 }
 REFUSED = {"openai": NATIVE_ONLY, "dashscope": COMPATIBLE_ONLY}
 

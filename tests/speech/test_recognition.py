@@ -168,7 +168,7 @@ NATIVE_ANSWER = {
         (f"{QWEN}-2025-09-08", {"protocol": "dashscope"}),
     ],
 )
-def test_native_chat_needs_no_sdk_and_reads_an_answer_without_tokens(
+def test_native_chat_needs_no_sdk_and_sums_the_token_details(
     model: str, fields: dict[str, Any], server: CannedServer, both: Both[Any]
 ) -> None:
     server.on(NATIVE, NATIVE_ANSWER)
@@ -184,7 +184,9 @@ def test_native_chat_needs_no_sdk_and_reads_an_answer_without_tokens(
         },
         "parameters": {"asr_options": {"enable_itn": True}},
     }
-    assert (result.text, result.language, result.seconds, result.usage) == ("Good morning.", "en", 1.0, None)
+    assert (result.text, result.language, result.seconds) == ("Good morning.", "en", 1.0)
+    assert result.usage is not None  # the sums of the details
+    assert (result.usage.input_tokens, result.usage.output_tokens, result.usage.total_tokens) == (0, 6, 6)
     assert result.request_id == "r"
 
 
