@@ -290,7 +290,7 @@ UNSEEN = r"qwen-plus is documented to accept text only. The image in messages"
 
 
 def test_image_for_text_only_model_warns(chat: Make, llm: Make, service: Emulator) -> None:
-    """Send a user's image: the documentation may be outdated. Replace a tool's, unless nothing is to be repaired."""
+    """Send a user's image: the documentation may be outdated. Replace a tool's, unless repairs are off."""
     block = {"type": "image", "base64": text64(png_image()), "mime_type": "image/png"}
     asked = AIMessage("", tool_calls=[{"name": "look", "args": {}, "id": "c1"}])
     image = ImageBlock(url=data_uri(png_image()))
