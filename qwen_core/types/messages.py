@@ -127,22 +127,17 @@ LONG_CONVERSATION = 300_000
 
 def is_long(messages: Iterable[Message]) -> bool:
     """Return whether a conversation is too long to count and encode on an event loop."""
+    return text_length(messages) > LONG_CONVERSATION
+
+
+def text_length(messages: Iterable[Message]) -> int:
+    """Return the number of characters of all visible text."""
     length = 0
     for message in messages:
         for part in message.parts:
             if type(part) is TextPart:
                 length += len(part.text)
-    return length > LONG_CONVERSATION
-
-
-def text_length(messages: Iterable[Message]) -> int:
-    """Return the number of characters of all visible text."""
-    return sum([len(part.text) for message in messages for part in message.parts if type(part) is TextPart])
-
-
-def part_types(messages: Iterable[Message]) -> set[type[Part]]:
-    """Return the types of the parts of these messages."""
-    return {type(part) for message in messages for part in message.parts}
+    return length
 
 
 def has_media(messages: Iterable[Message]) -> bool:
